@@ -1,0 +1,43 @@
+# Everything here is also a plain command: see README.md.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+
+.PHONY: help demo repro test lint install lock clean
+
+help:  ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checkout stays clean.
+	@scripts/demo
+
+repro: .venv/run  ## Rebuild what changed (dvc repro): MovieLens 1M with params.yaml.
+	dvc repro
+
+test: .venv/dev  ## Run the tests.
+	python -m pytest
+
+lint: .venv/dev  ## Check style and types.
+	ruff check .
+	ruff format --check .
+	mypy
+
+install: .venv/run  ## Make .venv with the locked packages.
+
+lock: .venv/dev  ## Resolve the requirements anew.
+	$(PIP) install --quiet uv
+	requirements/lock.sh
+
+clean:  ## Remove the environment.
+	rm -rf .venv
+
+.venv/run: requirements/run.lock requirements/cuda.lock requirements/torchrec.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet -r requirements/run.lock -c requirements/cuda.lock
+	$(PIP) install --quiet --no-deps -r requirements/torchrec.lock
+	@touch $@
+
+.venv/dev: .venv/run requirements/dev.lock
+	$(PIP) install --quiet -r requirements/dev.lock -c requirements/cuda.lock
+	@touch $@

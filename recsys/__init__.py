@@ -1,0 +1,1 @@
+"""Shared code of the MovieLens DLRM pipeline; CONTRIBUTING.md says which module does what."""

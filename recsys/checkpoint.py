@@ -1,0 +1,65 @@
+"""A trained model as a folder: weights and all that is needed to rebuild and feed it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from recsys.dataset import DENSE_FEATURES
+from recsys.errors import InputError
+from recsys.model import DLRMRecommender
+from recsys.outputs import replacing
+from recsys.params import ModelParams
+from recsys.scale import RatingScale
+
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+
+
+class Description(BaseModel):
+    """What `model.json` says.
+
+    Attributes:
+        task: what the logit means.
+        architecture: the model section of params.yaml.
+        vocabulary_sizes: rows of each sparse feature's embedding table, in the order of the keys.
+        dense_features: names, in the order of the columns.
+        rating_scale: the ratings that users could give.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["classification", "regression"]
+    architecture: ModelParams
+    vocabulary_sizes: dict[str, int]
+    dense_features: tuple[str, ...] = DENSE_FEATURES
+    rating_scale: RatingScale
+
+    def build(self) -> DLRMRecommender:
+        """The model with weights drawn anew."""
+        return DLRMRecommender(self.vocabulary_sizes, len(self.dense_features), self.architecture)
+
+
+def save_checkpoint(model: DLRMRecommender, description: Description, folder: Path) -> None:
+    with replacing(folder) as partial:
+        partial.mkdir()
+        save_file(model.state_dict(), partial / WEIGHTS)
+        (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
+
+
+def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description]:
+    """Rebuild a model from its folder alone; nothing is unpickled.
+
+    Raises:
+        InputError: a file is missing or damaged, or the weights are of another architecture.
+    """
+    try:
+        description = Description.model_validate_json((folder / DESCRIPTION).read_bytes())
+        model = description.build()
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`") from error
+    return model, description

@@ -1,0 +1,88 @@
+"""What must hold of a release's tables, and the row that breaks it."""
+
+import numpy as np
+import pandas as pd
+
+from recsys.catalogue import Release
+from recsys.errors import InputError
+from recsys.tables import Tables
+
+
+def check_tables(tables: Tables, release: Release) -> None:
+    """Check values, ids and, where they are published, counts.
+
+    Raises:
+        InputError: names the table, the row (the first is 1, a header not counted) and the value.
+    """
+    _check_users(tables.users)
+    _check_movies(tables.movies)
+    _check_ratings(tables, release)
+    if release.facts:
+        _check_facts(tables, release)
+
+
+def _check_users(users: pd.DataFrame) -> None:
+    _require(users["userid"] >= 1, users, "users", "userid", "is not a positive id")
+    _require(~users["userid"].duplicated(), users, "users", "userid", "is there twice")
+    known = users["gender"].isin(["F", "M"]) | users["gender"].isna()
+    _require(known, users, "users", "gender", "is neither F nor M")
+    plausible = users["age"].isna() | users["age"].between(0, 120)
+    _require(plausible, users, "users", "age", "is not between 0 and 120 years")
+
+
+def _check_movies(movies: pd.DataFrame) -> None:
+    _require(movies["movieid"] >= 1, movies, "movies", "movieid", "is not a positive id")
+    _require(~movies["movieid"].duplicated(), movies, "movies", "movieid", "is there twice")
+    _require(movies["title"] != "", movies, "movies", "title", "is empty")
+
+
+def _check_ratings(tables: Tables, release: Release) -> None:
+    ratings = tables.ratings
+    if ratings.empty:
+        raise InputError("ratings: there is no row; get the release again")
+    scale = release.rating_scale
+    on_scale = ratings["rating"].between(scale.lowest, scale.highest)
+    on_scale &= ratings["rating"] % scale.step == 0
+    _require(on_scale, ratings, "ratings", "rating", f"is not on the scale of {scale}")
+    _require(ratings["timestamp"] > 0, ratings, "ratings", "timestamp", "is not a time after 1970")
+    for key, table in (("userid", tables.users), ("movieid", tables.movies)):
+        known = ratings[key].isin(table[key])
+        _require(known, ratings, "ratings", key, f"is not in the {key.removesuffix('id')}s table")
+    pairs = ratings["userid"].to_numpy(np.int64) << 32 | ratings["movieid"].to_numpy(np.int64)
+    again = pd.Series(pairs).duplicated()
+    _require(~again, ratings, "ratings", "movieid", "was rated by the same user before")
+
+
+def _require(holds: pd.Series, table: pd.DataFrame, name: str, column: str, problem: str) -> None:
+    if holds.all():
+        return
+    row = int(np.argmin(holds.to_numpy(bool)))
+    others = int((~holds).sum()) - 1
+    raise InputError(
+        f"{name} row {row + 1}: {column} {table[column].iloc[row]} {problem}"
+        + (f" (and {others:,} more rows)" if others else "")
+        + "; mend or fetch the files again"
+    )
+
+
+def _check_facts(tables: Tables, release: Release) -> None:
+    facts = release.facts
+    assert facts is not None
+    stars = tables.ratings["rating"].to_numpy(int)
+    timestamps = tables.ratings["timestamp"]
+    found = {
+        "users": len(tables.users),
+        "movies": len(tables.movies),
+        "rated_movies": tables.ratings["movieid"].nunique(),
+        "genres": len({name for listed in tables.movies["genres"] for name in listed}),
+        "largest_movieid": int(tables.movies["movieid"].max()),
+        "rating_counts": tuple(np.bincount(stars, minlength=6)[1:].tolist()),
+        "timestamps": (int(timestamps.min()), int(timestamps.max())),
+    }
+    for name, value in found.items():
+        published = getattr(facts, name)
+        if value != published:
+            raise InputError(
+                f"{release.name}: {name} is {value}, published {published}; the files are not "
+                "the published ones: fetch again"
+            )

@@ -1,0 +1,146 @@
+"""Ratings as model input: one row, or a whole batch cut at once from the columns."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchrec import KeyedJaggedTensor
+from torchrec.datasets.utils import Batch
+
+from recsys import schemas
+from recsys.parquet import read_parquet
+
+SPARSE_FEATURES = ("userid", "movieid", "genres")
+DENSE_FEATURES = ("gender",)
+
+
+class Columns(NamedTuple):
+    """B rows side by side; `genres` holds the rows' lists end to end, sum(genre_lengths) long."""
+
+    userid: Tensor
+    movieid: Tensor
+    genres: Tensor
+    genre_lengths: Tensor
+    gender: Tensor
+    label: Tensor
+
+
+class MovieLensDataset(Dataset[dict[str, Tensor]]):
+    """A part of the ratings, which looks its users and movies up by row (a star schema).
+
+    An item is a dict: `userid` and `movieid` (long, []), `genres` (long, [number of genres]),
+    `gender` and `label` (float, []).
+
+    `torch.utils.data.DataLoader(dataset, batch_size, collate_fn=collate_fn)` works and is fast,
+    since `__getitems__` cuts its batches; `batches` does without its list of row numbers.
+
+    Args:
+        part: columns of `schemas.PART`.
+        users, movies: columns of `schemas.USERS` and `schemas.MOVIES`.
+        target: the column of the part that is the label.
+    """
+
+    def __init__(self, part: pa.Table, users: pa.Table, movies: pa.Table, target: str) -> None:
+        self.userid = _tensor(part["userid"])
+        self.movieid = _tensor(part["movieid"])
+        self.user_row = _tensor(part["user_row"])
+        self.movie_row = _tensor(part["movie_row"])
+        self.label = _tensor(part[target]).float()
+        self.gender = _tensor(users["gender"])
+        genres = movies["genres"].combine_chunks()
+        self.genres = _tensor(genres.flatten())
+        self.genre_lengths = _tensor(genres.value_lengths())
+        self.genre_starts = self.genre_lengths.cumsum(0) - self.genre_lengths
+
+    @classmethod
+    def load(cls, part: Path, users: Path, movies: Path, target: str) -> "MovieLensDataset":
+        """Read the Parquet files. Raises: InputError: one is missing or has other columns."""
+        return cls(
+            read_parquet(part, schemas.PART),
+            read_parquet(users, schemas.USERS),
+            read_parquet(movies, schemas.MOVIES),
+            target,
+        )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, row: int) -> dict[str, Tensor]:
+        movie = self.movie_row[row]
+        start = self.genre_starts[movie]
+        return {
+            "userid": self.userid[row].long(),
+            "movieid": self.movieid[row].long(),
+            "genres": self.genres[start : start + self.genre_lengths[movie]].long(),
+            "gender": self.gender[self.user_row[row]],
+            "label": self.label[row],
+        }
+
+    def __getitems__(self, rows: Sequence[int] | Tensor) -> Columns:
+        """The rows at once, as `collate_fn` takes them."""
+        rows = torch.as_tensor(rows)
+        movies = self.movie_row[rows]
+        lengths = self.genre_lengths[movies]
+        # Of each genre in the batch: where its list starts in the table less where in the batch,
+        # plus its place in the batch.
+        shifts = self.genre_starts[movies] - (lengths.cumsum(0) - lengths)
+        places = torch.repeat_interleave(shifts, lengths)
+        places += torch.arange(len(places))
+        return Columns(
+            userid=self.userid[rows].long(),
+            movieid=self.movieid[rows].long(),
+            genres=self.genres[places].long(),
+            genre_lengths=lengths,
+            gender=self.gender[self.user_row[rows]],
+            label=self.label[rows],
+        )
+
+
+def collate_fn(rows: Columns | Sequence[dict[str, Tensor]]) -> Batch:
+    """Make a batch of B rows, nothing padded.
+
+    Args:
+        rows: what `MovieLensDataset.__getitems__` gives, or a list of items.
+
+    Returns:
+        dense_features [B, 1], sparse_features with B lengths for each of `SPARSE_FEATURES`, and
+        labels [B].
+    """
+    columns = rows if isinstance(rows, Columns) else _columns_of(rows)
+    ones = torch.ones_like(columns.genre_lengths)
+    sparse = KeyedJaggedTensor(
+        keys=list(SPARSE_FEATURES),
+        values=torch.cat([columns.userid, columns.movieid, columns.genres]),
+        lengths=torch.cat([ones, ones, columns.genre_lengths]),
+    )
+    return Batch(columns.gender.unsqueeze(-1), sparse, columns.label)
+
+
+def batches(
+    dataset: MovieLensDataset, batch_size: int, shuffle: torch.Generator | None = None
+) -> Iterator[Batch]:
+    """One pass over the rows, in order or shuffled; the last batch may be smaller."""
+    count = len(dataset)
+    order = torch.arange(count) if shuffle is None else torch.randperm(count, generator=shuffle)
+    for rows in order.split(batch_size):
+        yield collate_fn(dataset.__getitems__(rows))
+
+
+def _columns_of(items: Sequence[dict[str, Tensor]]) -> Columns:
+    return Columns(
+        userid=torch.stack([item["userid"] for item in items]),
+        movieid=torch.stack([item["movieid"] for item in items]),
+        genres=torch.cat([item["genres"] for item in items]),
+        genre_lengths=torch.tensor([len(item["genres"]) for item in items], dtype=torch.int32),
+        gender=torch.stack([item["gender"] for item in items]),
+        label=torch.stack([item["label"] for item in items]),
+    )
+
+
+def _tensor(column: pa.ChunkedArray | pa.Array) -> Tensor:
+    # Arrow memory is read-only, which torch tensors cannot be: copy.
+    return torch.from_numpy(column.to_numpy(zero_copy_only=False).copy())

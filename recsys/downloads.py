@@ -1,0 +1,55 @@
+"""Files over https: streamed, retried, with a progress bar on a terminal."""
+
+import logging
+import time
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+# Seconds between attempts.
+PAUSES = (1, 2, 4)
+# HTTP answers that may be another a moment later.
+PASSING = (408, 429, 500, 502, 503, 504)
+# Seconds to connect, and between two reads.
+TIMEOUT = (10, 30)
+CHUNK_BYTES = 2**20
+
+log = logging.getLogger(__name__)
+
+
+class UnavailableError(Exception):
+    """A source does not have the file, or cannot be reached."""
+
+
+def download(url: str, path: Path) -> None:
+    """Stream `url` to `path`; what went wrong on the way is tried again after `PAUSES`.
+
+    Raises:
+        UnavailableError: there is no such file, or every attempt failed.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            return _stream(url, path)
+        except requests.HTTPError as error:
+            reason = f"HTTP {error.response.status_code}"
+            if error.response.status_code not in PASSING:
+                break
+        except requests.RequestException as error:
+            reason = type(error).__name__
+        if pause:
+            log.info("%s: %s; trying again in %d s", url, reason, pause)
+            time.sleep(pause)
+    raise UnavailableError(f"{reason} for {url}")
+
+
+def _stream(url: str, path: Path) -> None:
+    with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or None
+        # `disable=None` shows the bar on a terminal only.
+        bar = tqdm(total=total, unit="B", unit_scale=True, desc=path.name, disable=None)
+        with path.open("wb") as file, bar:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                file.write(chunk)
+                bar.update(len(chunk))

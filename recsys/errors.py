@@ -1,0 +1,5 @@
+"""What the user can put right."""
+
+
+class InputError(ValueError):
+    """Bad input: the message is one line that names the value, the place and the remedy."""

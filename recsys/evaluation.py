@@ -1,0 +1,77 @@
+"""What the scores of a part are worth: predictions, metrics and points of the plots."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from recsys import curves
+from recsys.metrics import Metrics, classification_metrics, regression_metrics, rounded
+from recsys.outputs import replacing
+from recsys.params import EvaluateParams
+from recsys.scale import Floats
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The content of `metrics/`: the metrics and, by name, the points of each plot."""
+
+    metrics: Metrics
+    plots: dict[str, pd.DataFrame]
+
+    def save(self, metrics: Path, plots: Path) -> None:
+        """Write the JSON file `metrics` and, in the folder `plots`, a CSV file a plot."""
+        with replacing(plots) as folder:
+            folder.mkdir()
+            for name, points in self.plots.items():
+                points.to_csv(folder / f"{name}.csv", index=False, float_format="%.5f")
+        with replacing(metrics) as partial:
+            partial.write_text(json.dumps(self.metrics, indent=2) + "\n")
+
+
+def tabulate_predictions(
+    rows: pa.Table, users: pa.Table, movies: pa.Table, scores: Floats
+) -> pd.DataFrame:
+    """The rows of a part with raw ids and scores: columns of `schemas.PREDICTIONS`."""
+    return pd.DataFrame(
+        {
+            "raw_userid": users["raw_userid"].take(rows["user_row"]).to_numpy(),
+            "raw_movieid": movies["raw_movieid"].take(rows["movie_row"]).to_numpy(),
+            "rating": rows["rating"].to_numpy(),
+            "label": rows["label"].to_numpy(),
+            "score": scores,
+        }
+    )
+
+
+def evaluate(
+    task: str, predictions: pd.DataFrame, label_threshold: float, params: EvaluateParams
+) -> Evaluation:
+    """Judge predictions.
+
+    The plots of a regression take the predicted rating for a score and one above the label's
+    threshold for a like, so that both tasks show the same ones.
+
+    Args:
+        task: classification or regression.
+        predictions: columns of `schemas.PREDICTIONS`.
+        label_threshold: stars above which a rating is a like.
+    """
+    labels = predictions["label"].to_numpy()
+    ratings = predictions["rating"].to_numpy()
+    scores = predictions["score"].to_numpy()
+    if task == "classification":
+        metrics = classification_metrics(labels, scores, params.threshold)
+        actual, threshold = labels, params.threshold
+    else:
+        metrics = regression_metrics(ratings, scores)
+        actual, threshold = ratings, label_threshold
+    plots = {
+        "roc": curves.roc_curve(labels, scores, params.curve_points),
+        "precision_recall": curves.precision_recall_curve(labels, scores, params.curve_points),
+        "calibration": curves.reliability_curve(actual, scores, params.calibration_bins),
+        "confusion": curves.confusion_counts(labels, scores > threshold),
+    }
+    return Evaluation(rounded(metrics), plots)

@@ -1,0 +1,100 @@
+"""Training and scoring."""
+
+import copy
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchrec.datasets.utils import Batch
+from tqdm import tqdm
+
+from recsys.dataset import MovieLensDataset, batches
+from recsys.errors import InputError
+from recsys.metrics import Metrics
+from recsys.model import DLRMRecommender
+from recsys.params import TrainParams
+from recsys.scale import Floats
+from recsys.tasks import Task
+
+# Without gradients a batch can be larger; its size has no effect on the scores.
+SCORING_BATCH = 16_384
+
+
+def train(
+    model: DLRMRecommender,
+    training: MovieLensDataset,
+    validation: MovieLensDataset,
+    task: Task,
+    params: TrainParams,
+) -> Iterator[Metrics]:
+    """Train with Adam, yielding a record an epoch; afterwards the model is that of the best epoch.
+
+    What is validated and kept is an exponential moving average of the weights, which forgives the
+    embeddings their last noisy steps (Polyak & Juditsky 1992; Izmailov et al. 2018, "Averaging
+    Weights Leads to Wider Optima and Better Generalization"). The shuffle follows `params.seed`;
+    dropout and the first weights draw from torch's global generator, which the caller seeds.
+
+    Yields:
+        epoch (from 1), train_loss (mean over the rows, dropout on) and the task's validation
+        metrics.
+
+    Raises:
+        InputError: the loss is not finite.
+    """
+    optimizer = torch.optim.Adam(
+        model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
+    )
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(params.average_decay))
+    steps = math.ceil(len(training) / params.batch_size)
+    shuffle = torch.Generator().manual_seed(params.seed)
+    best_quality, best_epoch, best_weights = -float("inf"), 0, model.state_dict()
+    for epoch in range(1, params.epochs + 1):
+        model.train()
+        total_loss = 0.0
+        for batch in _progress(batches(training, params.batch_size, shuffle), epoch, steps):
+            loss = task.loss(model(batch.dense_features, batch.sparse_features), batch.labels)
+            if not torch.isfinite(loss):
+                raise InputError(
+                    f"the training loss is {loss.item()} in epoch {epoch}; lower "
+                    f"train.learning_rate (now {params.learning_rate:g})"
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            averaged.update_parameters(model)
+            total_loss += loss.item() * len(batch.labels)
+        predictions = predict(averaged.module, validation, task)
+        metrics = task.validate(validation.label.numpy(), predictions)
+        yield {
+            "epoch": epoch,
+            "train_loss": total_loss / len(training),
+            **{f"validation_{name}": value for name, value in metrics.items()},
+        }
+        if (quality := task.quality(metrics)) > best_quality:
+            best_quality, best_epoch = quality, epoch
+            best_weights = copy.deepcopy(averaged.module.state_dict())
+        elif epoch - best_epoch >= params.patience:
+            break
+    model.load_state_dict(best_weights)
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, dataset: MovieLensDataset, task: Task, batch_size: int = SCORING_BATCH
+) -> Floats:
+    """Predictions for every row, in order and in the task's unit, [N]."""
+    model.eval()
+    return np.concatenate(
+        [
+            task.predictions(model(batch.dense_features, batch.sparse_features))
+            for batch in batches(dataset, batch_size)
+        ]
+    )
+
+
+def _progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
+    # `disable=None` shows the bar on a terminal only.
+    return iter(tqdm(batches, f"epoch {epoch}", steps, leave=False, unit="step", disable=None))

@@ -1,0 +1,1 @@
+"""The pipeline's stages: click scripts that DVC runs, without logic of their own."""

@@ -1,0 +1,44 @@
+"""What all stages share: errors of one line, and libraries that keep quiet."""
+
+import functools
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from recsys.errors import InputError
+
+PATH = click.Path(path_type=Path)
+
+
+def stage(function: Callable[..., None]) -> click.Command:
+    """A click command of a function, with `--params FILE`; its docstring is the help."""
+
+    @click.command(help=function.__doc__)
+    @click.option("--params", type=PATH, required=True, help="The params file, params.yaml.")
+    @functools.wraps(function)
+    def run(*args: object, **options: object) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            show_our_messages_only()
+            try:
+                function(*args, **options)
+            # OSError: no permission, no such file, ...
+            except (InputError, OSError) as error:
+                raise click.ClickException(str(error)) from error
+
+    return run
+
+
+def show_our_messages_only() -> None:
+    """Messages of `recsys` go to stderr; those of other packages only from errors up."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    ours = logging.getLogger("recsys")
+    ours.handlers = [handler]
+    ours.setLevel(logging.INFO)
+    logging.getLogger().setLevel(logging.ERROR)
+    # torch has a handler of its own, to which TorchRec's modules send a warning in every run.
+    logging.getLogger("torch.fx").setLevel(logging.ERROR)

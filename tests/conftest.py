@@ -1,0 +1,43 @@
+"""Fixtures that several test files share."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from recsys.catalogue import RELEASES, Member, Release
+from tests import toy as toys
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("MOVIELENS_MIRROR"):
+        return
+    for item in items:
+        if item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.skip(reason="MOVIELENS_MIRROR is not set"))
+
+
+@pytest.fixture(scope="session")
+def toy() -> toys.Toy:
+    return toys.make_toy()
+
+
+def unpinned(name: str) -> Release:
+    """A release without checksums and counts, for files that tests make."""
+    release = RELEASES[name]
+    members = tuple(Member(member.name, 2**20) for member in release.members)
+    return dataclasses.replace(release, members=members, facts=None)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with toy archives of ml-1m and ml-latest-small, set as MOVIELENS_MIRROR."""
+    monkeypatch.setitem(RELEASES, "ml-1m", unpinned("ml-1m"))
+    mirror = tmp_path / "mirror"
+    toys.zip_release("ml-1m", toys.write_dat(toy, tmp_path / "dat"), mirror)
+    toys.zip_release("ml-latest-small", toys.write_csv(toy, tmp_path / "csv"), mirror)
+    monkeypatch.setenv("MOVIELENS_MIRROR", str(mirror))
+    return mirror

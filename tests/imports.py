@@ -1,0 +1,39 @@
+"""Which of the project's files a file imports, read from its source."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def direct_imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def project_files(name: str) -> set[Path]:
+    """Files of ours that importing a dotted name runs: the module and its packages."""
+    parts = name.split(".")
+    files = set()
+    for end in range(1, len(parts) + 1):
+        base = ROOT.joinpath(*parts[:end])
+        files |= {f for f in (base / "__init__.py", base.with_suffix(".py")) if f.is_file()}
+    return files
+
+
+def closure(path: Path) -> set[Path]:
+    """The file, and all of ours that it imports, directly or not."""
+    found, todo = set(), [path, *project_files(path.relative_to(ROOT).parts[0])]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo += [f for name in direct_imports(file) for f in project_files(name)]
+    return found

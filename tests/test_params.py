@@ -1,0 +1,97 @@
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from ruamel.yaml import YAML
+
+from recsys.catalogue import RELEASES
+from recsys.errors import InputError
+from recsys.params import SECTIONS, FetchParams, Section, SplitParams, TrainParams, load_params
+from tests.conftest import PARAMS
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_projects_params_are_valid_and_frozen(section: type[Section]) -> None:
+    params = load_params(PARAMS, section)
+    with pytest.raises(ValueError, match="frozen"):
+        setattr(params, next(iter(section.model_fields)), None)
+
+
+def test_every_key_has_a_comment_above_it() -> None:
+    lines = PARAMS.read_text().splitlines()
+    keys = [i for i, line in enumerate(lines) if re.match(r"  \w+:", line)]
+    assert len(keys) == sum(len(section.model_fields) for section in SECTIONS)
+    assert all(lines[i - 1].startswith("  # ") for i in keys)
+
+
+def test_every_release_can_be_chosen() -> None:
+    assert set(get_args(FetchParams.model_fields["dataset"].annotation)) == set(RELEASES)
+
+
+def test_exponents_are_numbers(tmp_path: Path) -> None:
+    # PyYAML would read `3e-4` as a string.
+    path = tmp_path / "params.yaml"
+    path.write_text(re.sub("learning_rate: .*", "learning_rate: 3e-4", PARAMS.read_text()))
+    assert load_params(path, TrainParams).learning_rate == 0.0003
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("split.test", 1.2, "split.test = 1.2: input should be less than 1"),
+        ("split.train", 0.7, "train + validation + test is 0.9; it must be 1"),
+        ("split.method", "time", "split.method = 'time': input should be 'random' or 'chrono"),
+        ("train.batch_size", 0, "train.batch_size = 0: input should be greater than or equal to 1"),
+        ("train.batch_size", "64", "train.batch_size = '64': input should be a valid integer"),
+        ("train.batch_size", 1.5, "train.batch_size = 1.5: input should be a valid integer"),
+        ("train.epochs", True, "train.epochs = True: input should be a valid integer"),
+        ("train.learning_rate", float("nan"), "train.learning_rate = nan: input should be"),
+        ("train.learning_rat", 1.0, "train.learning_rat: no such key; allowed: task, learning_rat"),
+        ("fetch.dataset", "ml-2m", "fetch.dataset = 'ml-2m': input should be 'ml-100k', 'ml-1m'"),
+        ("model.top_layers", [], "model.top_layers = []: tuple should have at least 1 item"),
+        ("model.top_layers", [8, 0], "model.top_layers.1 = 0: input should be greater than"),
+    ],
+)
+def test_a_bad_value_is_told_in_one_line(
+    tmp_path: Path, key: str, value: object, told: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    section, name = key.split(".")
+    content = YAML(typ="safe").load(PARAMS)
+    content[section][name] = value
+    YAML(typ="safe").dump(content, path)
+    (model,) = [known for known in SECTIONS if known.name == section]
+    with pytest.raises(InputError) as error:
+        load_params(path, model)
+    assert told in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("split:\n  method: random\n", "split.train: missing; split.validation: missing"),
+        ("fetch: {dataset: ml-1m}\n", "split = None: input should be a valid dictionary"),
+        ("splits: {}\n", "splits: no such section; allowed: fetch, encode, split, model"),
+        ("- 1\n", r"expected sections, found \[1\]"),
+        ("split: [\n", "is not valid YAML"),
+    ],
+)
+def test_a_bad_file_is_told_in_one_line(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=told):
+        load_params(path, SplitParams)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file or directory; run from the project's"):
+        load_params(tmp_path / "params.yaml", SplitParams)
+
+
+def test_another_sections_mistake_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("fetch: {dataset: ml-1m}\ntrain: {batch_size: 0}\n")
+    assert load_params(path, FetchParams).dataset == "ml-1m"
