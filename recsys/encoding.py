@@ -42,6 +42,7 @@ def encode_tables(tables: Tables, release: Release, label_threshold: float) -> E
 
 
 def encode_users(users: pd.DataFrame) -> pd.DataFrame:
+    """The users with indices, and gender as the number that the model takes."""
     users = users.rename(columns={"userid": "raw_userid"}).sort_values("raw_userid")
     return users.assign(
         userid=np.arange(1, len(users) + 1, dtype=np.int32),

@@ -7,7 +7,7 @@ import click
 from recsys import schemas
 from recsys.catalogue import RELEASES
 from recsys.contracts import check_tables
-from recsys.encoding import encode_tables
+from recsys.encoding import UNPUBLISHED_GENDER, encode_tables
 from recsys.outputs import replacing
 from recsys.params import EncodeParams, FetchParams, load_params
 from recsys.parquet import write_parquet
@@ -26,6 +26,11 @@ def main(params: Path, raw: Path, encoded: Path) -> None:
     tables = read_tables(raw, release)
     check_tables(tables, release)
     result = encode_tables(tables, release, threshold)
+    if tables.users["gender"].isna().all():
+        click.echo(
+            f"{release.name} publishes no genders: the dense feature is {UNPUBLISHED_GENDER:g} "
+            "for everyone"
+        )
     with replacing(encoded) as folder:
         write_parquet(result.users, folder / "users.parquet", schemas.USERS)
         write_parquet(result.movies, folder / "movies.parquet", schemas.MOVIES)

@@ -36,6 +36,7 @@ def main(
 
     from recsys.checkpoint import Description, save_checkpoint
     from recsys.dataset import MovieLensDataset
+    from recsys.metrics import rounded
     from recsys.tasks import make_task
     from recsys.training import train
     from recsys.vocabulary import Vocabulary
@@ -58,7 +59,7 @@ def main(
     records = []
     for record in train(model, training, validation, task, section):
         records.append(record)
-        click.echo("  ".join(f"{name} {value:.5g}" for name, value in record.items()))
+        click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
     save_checkpoint(model, description, checkpoint)
     with replacing(history) as partial:
         pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported: small tensors on a busy machine are fastest on one thread.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from recsys.catalogue import RELEASES, Member, Release
 from tests import toy as toys
 

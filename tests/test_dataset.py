@@ -1,0 +1,117 @@
+import pyarrow as pa
+import pytest
+import torch
+from torch.utils.data import DataLoader
+from torchrec.datasets.utils import Batch
+
+from recsys import schemas
+from recsys.dataset import MovieLensDataset, batches, collate_fn
+
+GENRES = [[0], [], [2, 1, 3], [1, 2]]
+USERS = pa.table(
+    {
+        "userid": [1, 2, 3],
+        "raw_userid": [5, 6, 7],
+        "gender": [0.0, 1.0, 0.5],
+        "age": [1, 2, 3],
+        "occupation": ["a", "b", "c"],
+        "zip": ["0", "1", "2"],
+    },
+    schemas.USERS,
+)
+MOVIES = pa.table(
+    {
+        "movieid": [1, 2, 3, 4],
+        "raw_movieid": [5, 6, 7, 8],
+        "title": ["a", "b", "c", "d"],
+        "year": [None, 2000, 2001, 2002],
+        "genres": GENRES,
+    },
+    schemas.MOVIES,
+)
+# The second row's user and the last row's movie are not in the training part.
+PART = pa.table(
+    {
+        "user_row": [0, 1, 2, 0, 2],
+        "movie_row": [2, 1, 0, 3, 2],
+        "userid": [1, 0, 3, 1, 3],
+        "movieid": [3, 2, 1, 4, 0],
+        "rating": [5.0, 4.0, 3.0, 2.0, 1.0],
+        "rating_norm": [1.0, 0.75, 0.5, 0.25, 0.0],
+        "label": [1, 1, 0, 0, 0],
+        "timestamp": [1, 2, 3, 4, 5],
+    },
+    schemas.PART,
+)
+
+
+@pytest.fixture
+def dataset() -> MovieLensDataset:
+    return MovieLensDataset(PART, USERS, MOVIES, "label")
+
+
+def assert_equal(left: Batch, right: Batch) -> None:
+    assert torch.equal(left.dense_features, right.dense_features)
+    assert torch.equal(left.labels, right.labels)
+    assert left.sparse_features.keys() == right.sparse_features.keys()
+    assert torch.equal(left.sparse_features.values(), right.sparse_features.values())
+    assert torch.equal(left.sparse_features.lengths(), right.sparse_features.lengths())
+
+
+def test_an_item_is_the_dict_of_the_description(dataset: MovieLensDataset) -> None:
+    item = dataset[0]
+    assert list(item) == ["userid", "movieid", "genres", "gender", "label"]
+    assert {name: value.tolist() for name, value in item.items()} == {
+        "userid": 1,
+        "movieid": 3,
+        "genres": [2, 1, 3],
+        "gender": 0.0,
+        "label": 1.0,
+    }
+    assert [value.dtype for value in item.values()] == [torch.long] * 3 + [torch.float] * 2
+    assert len(dataset) == 5
+    with pytest.raises(IndexError):
+        dataset[5]
+
+
+def test_unknown_ids_keep_their_gender_and_genres(dataset: MovieLensDataset) -> None:
+    assert (dataset[1]["userid"], dataset[1]["gender"]) == (0, 1.0)
+    assert (dataset[4]["movieid"], dataset[4]["genres"].tolist()) == (0, [2, 1, 3])
+    assert dataset[1]["genres"].tolist() == []
+
+
+def test_a_batch_by_hand(dataset: MovieLensDataset) -> None:
+    batch = collate_fn(dataset.__getitems__([0, 1, 4]))
+    assert batch.dense_features.tolist() == [[0.0], [1.0], [0.5]]
+    assert batch.labels.tolist() == [1.0, 1.0, 0.0]
+    features = batch.sparse_features.to_dict()
+    assert list(features) == ["userid", "movieid", "genres"]
+    assert [v.tolist() for v in features["userid"].to_dense()] == [[1], [0], [3]]
+    assert [v.tolist() for v in features["movieid"].to_dense()] == [[3], [2], [0]]
+    assert [v.tolist() for v in features["genres"].to_dense()] == [[2, 1, 3], [], [2, 1, 3]]
+    assert batch.sparse_features.values().dtype == torch.long
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 0, 0], [1], [1, 1]])
+def test_a_batch_equals_its_items_collated(dataset: MovieLensDataset, rows: list[int]) -> None:
+    whole = collate_fn(dataset.__getitems__(torch.tensor(rows)))
+    assert_equal(whole, collate_fn([dataset[row] for row in rows]))
+
+
+def test_batches_are_those_of_a_data_loader(dataset: MovieLensDataset) -> None:
+    loader = DataLoader(dataset, batch_size=2, collate_fn=collate_fn)
+    ours = list(batches(dataset, 2))
+    assert [len(batch.labels) for batch in ours] == [2, 2, 1]
+    for left, right in zip(ours, loader, strict=True):
+        assert_equal(left, right)
+
+
+def test_a_shuffle_sees_every_row_once_and_follows_its_seed(dataset: MovieLensDataset) -> None:
+    def epoch(seed: int) -> list[float]:
+        shuffle = torch.Generator().manual_seed(seed)
+        return [x for batch in batches(targets, 2, shuffle) for x in batch.labels.tolist()]
+
+    targets = MovieLensDataset(PART, USERS, MOVIES, "rating_norm")
+    assert epoch(1) == epoch(1)
+    assert sorted(epoch(1)) == [0, 0.25, 0.5, 0.75, 1]
+    assert len({tuple(epoch(seed)) for seed in range(10)}) > 1

@@ -1,0 +1,49 @@
+"""Who may import whom, and what stays light."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.imports import ROOT, closure, direct_imports
+
+MODULES = sorted((ROOT / "recsys").glob("*.py"))
+STAGES = ("fetch", "encode", "split", "train", "evaluate")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_package_knows_neither_click_nor_stages(path: Path) -> None:
+    roots = {name.split(".")[0] for name in direct_imports(path)}
+    assert not roots & {"click", "stages"}
+    assert "ruamel" not in roots or path.name == "params.py"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_no_other_stage(stage: str) -> None:
+    others = {ROOT / "stages" / f"{other}.py" for other in STAGES if other != stage}
+    assert not closure(ROOT / "stages" / f"{stage}.py") & others
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_waits_for_torch_to_tell_of_bad_params(stage: str) -> None:
+    # fetch waits for pandas neither.
+    heavy = ["torch", "torchrec", "sklearn.metrics"] + ["pandas"] * (stage == "fetch")
+    code = f"import sys, stages.{stage}; print([m for m in {heavy} if m in sys.modules])"
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    assert output == "[]\n"
+
+
+def test_only_the_registry_imports_late() -> None:
+    """Above the torch line nothing imports torch, even late."""
+    light = {"archives", "catalogue", "contracts", "curves", "downloads", "encoding", "errors"}
+    light |= {"evaluation", "metrics", "outputs", "params", "parquet", "registry", "scale"}
+    light |= {"schemas", "splits", "tables", "vocabulary", "__init__"}
+    heavy = {"checkpoint", "dataset", "model", "tasks", "training"}
+    assert {path.stem for path in MODULES} == light | heavy
+    for path in MODULES:
+        if path.stem in light:
+            imported = {name for file in closure(path) for name in direct_imports(file)}
+            assert not {name for name in imported if name.split(".")[0].startswith("torch")}

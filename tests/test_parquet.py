@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from recsys import schemas
+from recsys.errors import InputError
+from recsys.parquet import read_parquet, write_parquet
+
+MOVIES = pd.DataFrame(
+    {
+        "genres": [[1, 2], []],
+        "title": ["a", "é"],
+        "movieid": [1, 2],
+        "raw_movieid": [5, 9],
+        "year": pd.array([1995, None], "Int16"),
+        "more": 0,
+    }
+)
+
+
+def test_rows_survive_and_the_same_rows_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_parquet(MOVIES, tmp_path / name, schemas.MOVIES)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    table = read_parquet(tmp_path / "one", schemas.MOVIES)
+    assert table.to_pydict() == {
+        "movieid": [1, 2],
+        "raw_movieid": [5, 9],
+        "title": ["a", "é"],
+        "year": [1995, None],
+        "genres": [[1, 2], []],
+    }
+    column = pq.ParquetFile(tmp_path / "one").metadata.row_group(0).column(0)
+    assert column.compression == "ZSTD"
+    # pandas' own metadata would name its version.
+    assert table.schema.metadata is None
+
+
+def test_other_columns_are_told(tmp_path: Path) -> None:
+    write_parquet(MOVIES, tmp_path / "movies", schemas.MOVIES)
+    with pytest.raises(InputError, match="movies has the columns movieid, raw_movieid, title"):
+        read_parquet(tmp_path / "movies", schemas.USERS)
+
+
+def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "damaged").write_bytes(b"PAR1")
+    for name in ("missing", "damaged"):
+        with pytest.raises(InputError, match=f"{name} cannot be read"):
+            read_parquet(tmp_path / name, schemas.USERS)

@@ -1,0 +1,191 @@
+"""The chain of stages through click, on archives that the tests make."""
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from recsys.dataset import MovieLensDataset
+from tests.conftest import PARAMS
+from tests.toy import Toy, write_csv, zip_release
+
+STAGES = {
+    "fetch": "data/raw",
+    "encode": "data/raw data/encoded",
+    "split": "data/encoded/ratings.parquet data/split",
+    "train": "data/encoded data/split/train.parquet data/split/validation.parquet models/dlrm "
+    "models/history.csv",
+    "evaluate": "data/encoded data/split/test.parquet models/dlrm data/predictions.parquet "
+    "metrics/test.json metrics/plots",
+}
+QUICK = {
+    "train.epochs": 2,
+    "train.batch_size": 64,
+    "train.average_decay": 0.5,
+    "train.learning_rate": 0.01,
+    "model.top_layers": [16],
+}
+
+
+def run(stage: str) -> Result:
+    command: click.Command = import_module(f"stages.{stage}").main
+    return CliRunner().invoke(command, ["--params", "params.yaml", *STAGES[stage].split()])
+
+
+def run_all() -> str:
+    output = ""
+    for stage in STAGES:
+        result = run(stage)
+        assert result.exit_code == 0, result.output
+        output += result.output
+    return output
+
+
+def set_params(**values: object) -> None:
+    content = YAML(typ="safe").load(Path("params.yaml"))
+    for key, value in values.items():
+        section, name = key.split(".")
+        content[section][name] = value
+    YAML(typ="safe").dump(content, Path("params.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "params.yaml").write_text(PARAMS.read_text())
+    monkeypatch.chdir(folder)
+    set_params(**QUICK)
+    return folder
+
+
+def test_from_archive_to_metrics(toy: Toy) -> None:
+    output = run_all()
+    assert "ml-1m: 1,500 ratings of 40 movies by 60 users" in output
+    assert "random: 1,200 train, 150 validation, 150 test" in output
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert list(metrics) == [
+        "auc",
+        "accuracy",
+        "log_loss",
+        "normalized_entropy",
+        "positive_rate",
+        "rows",
+    ]
+    assert metrics["rows"] == 150
+    assert 0.5 < metrics["auc"] <= 1
+    predictions = pd.read_parquet("data/predictions.parquet")
+    raw = {(user, movie): rating for user, movie, rating, _ in toy.ratings}
+    for row in predictions.itertuples():
+        assert raw[row.raw_userid, row.raw_movieid] == row.rating
+        assert row.label == (row.rating > 3)
+    assert {path.name for path in Path("metrics/plots").iterdir()} == {
+        "roc.csv",
+        "precision_recall.csv",
+        "calibration.csv",
+        "confusion.csv",
+    }
+    history = pd.read_csv("models/history.csv")
+    columns = ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
+    assert history.columns.tolist() == columns
+    assert history["epoch"].tolist() == [1, 2]
+
+
+def test_nothing_of_the_run_is_in_the_outputs() -> None:
+    """Twice from nothing, in another folder's place: the same bytes everywhere."""
+
+    def content() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+    run_all()
+    first = content()
+    for path in first.keys() - {"params.yaml"}:
+        Path(path).unlink()
+    run_all()
+    assert content() == first
+
+
+def test_regression_reports_stars() -> None:
+    set_params(**{"train.task": "regression"})
+    run_all()
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert list(metrics) == ["rmse", "mae", "rows"]
+    assert 0 < metrics["mae"] <= metrics["rmse"] < 2
+    assert pd.read_parquet("data/predictions.parquet")["score"].between(1, 5).all()
+    assert Path("metrics/plots/roc.csv").exists()
+
+
+def test_a_release_without_users_trains_with_a_constant_gender() -> None:
+    set_params(**{"fetch.dataset": "ml-latest-small"})
+    output = run_all()
+    told = "ml-latest-small publishes no genders: the dense feature is 0.5 for everyone"
+    assert output.count(told) == 1
+    tables = [Path(f"data/encoded/{name}.parquet") for name in ("users", "movies")]
+    dataset = MovieLensDataset.load(Path("data/split/test.parquet"), *tables, "label")
+    assert set(dataset.gender.tolist()) == {0.5}
+    assert json.loads(Path("metrics/test.json").read_text())["rows"] == 150
+
+
+def test_one_class_only_is_a_null_and_a_warning() -> None:
+    set_params(**{"encode.label_threshold": 5})
+    output = run_all()
+    assert "all 150 labels are 0: AUC is not defined" in output
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert metrics["auc"] is None
+    assert metrics["accuracy"] == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "value"),
+    [
+        ("fetch", "fetch.dataset", "ml-2m"),
+        ("encode", "encode.label_threshold", "three"),
+        ("split", "split.test", 1.2),
+        ("train", "train.batch_size", 0),
+        ("train", "model.poolin", "sum"),
+        ("evaluate", "evaluate.threshold", 2),
+    ],
+)
+def test_bad_params_end_a_stage_before_any_work(stage: str, key: str, value: object) -> None:
+    set_params(**{key: value})
+    result = run(stage)
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert line.startswith(f"Error: params.yaml: {key}")
+    assert {str(path) for path in Path().iterdir()} == {"params.yaml"}
+
+
+@pytest.mark.parametrize("stage", ["encode", "split", "train", "evaluate"])
+def test_a_missing_input_is_one_line(stage: str) -> None:
+    result = run(stage)
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert re.match(r"Error: data/\S+ .*(missing|cannot be read|no vocab)|Error: models/dlrm", line)
+
+
+def test_a_bad_row_ends_encode_and_keeps_what_was_there(mirror: Path, toy: Toy) -> None:
+    set_params(**{"fetch.dataset": "ml-latest-small"})
+    for stage in ("fetch", "encode"):
+        assert run(stage).exit_code == 0
+    before = Path("data/encoded/ratings.parquet").read_bytes()
+    bad = Toy(toy.users, toy.movies, [*toy.ratings, (3, 2, 9, 10**9)])
+    zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
+    assert run("fetch").exit_code == 0
+    result = run("encode")
+    assert result.exit_code == 1
+    assert "ratings row 1501: rating 9.0 is not on the scale of 0.5 to 5 stars" in result.output
+    assert Path("data/encoded/ratings.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_tells_what_goes_in_and_out(stage: str) -> None:
+    command: click.Command = import_module(f"stages.{stage}").main
+    _, text = CliRunner().invoke(command, ["--help"]).output.split("\n\n", 1)
+    for parameter in command.params:
+        assert parameter.human_readable_name.upper() in text.upper()

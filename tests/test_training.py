@@ -1,0 +1,171 @@
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from recsys import schemas
+from recsys.catalogue import RELEASES
+from recsys.checkpoint import Description
+from recsys.dataset import MovieLensDataset, collate_fn
+from recsys.encoding import encode_tables
+from recsys.errors import InputError
+from recsys.metrics import Metrics
+from recsys.model import DLRMRecommender
+from recsys.params import ModelParams, SplitParams, TrainParams, load_params
+from recsys.scale import WHOLE_STARS
+from recsys.splits import split_ratings
+from recsys.tables import read_tables
+from recsys.tasks import Task, make_task
+from recsys.training import predict, train
+from tests.conftest import PARAMS, unpinned
+from tests.toy import make_toy, write_dat
+
+Parts = dict[str, MovieLensDataset]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+    """The toy, as the stages before training leave it."""
+    folder = write_dat(make_toy(users=80, movies=60, ratings=3000), tmp_path_factory.mktemp("toy"))
+    encoded = encode_tables(read_tables(folder, unpinned("ml-1m")), RELEASES["ml-1m"], 3)
+    parts = split_ratings(encoded.ratings, load_params(PARAMS, SplitParams))
+    frames = {"users": encoded.users, "movies": encoded.movies, **parts}
+    columns = {"users": schemas.USERS, "movies": schemas.MOVIES}
+    return {
+        name: pa.Table.from_pandas(frame, columns.get(name, schemas.PART), preserve_index=False)
+        for name, frame in frames.items()
+    }
+
+
+def make_parts(tables: dict[str, pa.Table], task: Task) -> Parts:
+    return {
+        name: MovieLensDataset(tables[name], tables["users"], tables["movies"], task.target)
+        for name in ("train", "validation", "test")
+    }
+
+
+def make_params(**changes: object) -> TrainParams:
+    values = load_params(PARAMS, TrainParams).model_dump()
+    quick = {"learning_rate": 1e-2, "batch_size": 128, "average_decay": 0.9, "epochs": 8}
+    return TrainParams.model_validate(values | quick | changes)
+
+
+def make_model(seed: int = 1) -> DLRMRecommender:
+    torch.manual_seed(seed)
+    return Description(
+        task="classification",
+        architecture=load_params(PARAMS, ModelParams),
+        vocabulary_sizes={"userid": 81, "movieid": 61, "genres": 4},
+        rating_scale=WHOLE_STARS,
+    ).build()
+
+
+def fit(
+    tables: dict[str, pa.Table], task_name: str = "classification", **changes: object
+) -> tuple[DLRMRecommender, Parts, Task, list[Metrics]]:
+    task = make_task(task_name, WHOLE_STARS)
+    parts = make_parts(tables, task)
+    model = make_model()
+    history = list(train(model, parts["train"], parts["validation"], task, make_params(**changes)))
+    return model, parts, task, history
+
+
+def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
+    part = parts["validation"]
+    return task.validate(part.label.numpy(), predict(model, part, task))
+
+
+def test_it_finds_the_planted_taste(tables: dict[str, pa.Table]) -> None:
+    model, parts, task, history = fit(tables)
+    test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
+    # Two random scores in the right order: the planted taste allows about 0.96.
+    assert test["auc"] > 0.85
+    assert list(history[0]) == ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
+    assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
+    assert history[0]["train_loss"] == pytest.approx(math.log(2), abs=0.1)
+    assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
+
+
+def test_it_finds_the_planted_stars(tables: dict[str, pa.Table]) -> None:
+    model, parts, task, history = fit(tables, "regression")
+    predictions = predict(model, parts["test"], task)
+    assert 1 <= predictions.min() <= predictions.max() <= 5
+    stars = WHOLE_STARS.denormalise(parts["test"].label.numpy())
+    base = float(np.std(stars))
+    assert task.validate(parts["test"].label.numpy(), predictions)["rmse"] < 0.8 * base
+    assert list(history[0]) == ["epoch", "train_loss", "validation_rmse", "validation_mae"]
+
+
+def test_the_best_epoch_is_kept(tables: dict[str, pa.Table]) -> None:
+    model, parts, task, history = fit(tables, epochs=30, patience=3)
+    kept = task.validate(
+        parts["validation"].label.numpy(), predict(model, parts["validation"], task)
+    )
+    scores = [record["validation_auc"] for record in history]
+    assert kept["auc"] == max(scores)
+    assert len(history) == scores.index(max(scores)) + 1 + 3
+
+
+def test_two_runs_are_equal_and_another_seed_is_not(tables: dict[str, pa.Table]) -> None:
+    models, histories = [], []
+    for seed in (1, 1, 2):
+        model, *_, history = fit(tables, seed=seed, epochs=2)
+        models.append(model.state_dict())
+        histories.append(history)
+    assert histories[0] == histories[1] != histories[2]
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_without_averaging_it_is_plain_adam(tables: dict[str, pa.Table]) -> None:
+    """The same steps as a loop written out with torch's own Adam."""
+    changes = {"average_decay": 0.0, "epochs": 1, "batch_size": 10_000, "weight_decay": 1e-3}
+    task = make_task("classification", WHOLE_STARS)
+    parts = make_parts(tables, task)
+    ours, theirs = make_model(), make_model()
+    torch.manual_seed(5)
+    list(train(ours, parts["train"], parts["validation"], task, make_params(**changes)))
+
+    torch.manual_seed(5)
+    order = torch.randperm(len(parts["train"]), generator=torch.Generator().manual_seed(1))
+    batch = collate_fn(parts["train"].__getitems__(order))
+    theirs.train()
+    adam = torch.optim.Adam(theirs.parameters(), 1e-2, weight_decay=1e-3)
+    logits = theirs(batch.dense_features, batch.sparse_features)
+    torch.nn.BCEWithLogitsLoss()(logits, batch.labels).backward()
+    adam.step()
+    for left, right in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+
+
+def test_an_infinite_loss_ends_with_the_remedy(tables: dict[str, pa.Table]) -> None:
+    with pytest.raises(InputError, match=r"loss is nan in epoch \d+; lower train.learning_rate"):
+        fit(tables, learning_rate=1e20)
+
+
+def test_one_class_is_judged_by_its_loss(
+    tables: dict[str, pa.Table], caplog: pytest.LogCaptureFixture
+) -> None:
+    index = schemas.PART.get_field_index("label")
+    constant = {
+        name: table.set_column(index, "label", pa.array([1] * len(table), pa.int8()))
+        if "label" in table.column_names
+        else table
+        for name, table in tables.items()
+    }
+    model, parts, task, history = fit(constant, epochs=3)
+    assert [record["validation_auc"] for record in history] == [None] * 3
+    assert validate(model, parts, task)["log_loss"] == min(
+        record["validation_log_loss"] for record in history
+    )
+    assert "AUC is not defined" in caplog.text
+
+
+def test_the_batch_size_has_no_effect_on_predictions(tables: dict[str, pa.Table]) -> None:
+    task = make_task("classification", WHOLE_STARS)
+    part = make_parts(tables, task)["test"]
+    model = make_model()
+    whole = predict(model, part, task)
+    assert whole.shape == (len(part),)
+    np.testing.assert_allclose(predict(model, part, task, batch_size=7), whole, rtol=1e-5)
