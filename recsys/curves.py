@@ -11,21 +11,21 @@ def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
     """Receiver operating characteristic; the diagonal where the labels are of one class.
 
     Returns:
-        false_positive_rate, true_positive_rate and chance, what guessing gives.
+        false_positive_rate, true_positive_rate and uninformed, what guessing gives.
     """
     if labels.min() == labels.max():
         false, true = np.array([0.0, 1.0]), np.array([0.0, 1.0])
     else:
         false, true, _ = sk.roc_curve(labels, scores)
     curve = pd.DataFrame({"false_positive_rate": false, "true_positive_rate": true})
-    return thin(curve.assign(chance=curve["false_positive_rate"]), points)
+    return thin(curve.assign(uninformed=curve["false_positive_rate"]), points)
 
 
 def precision_recall_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
     """Precision over recall.
 
     Returns:
-        recall (ascending), precision and chance, the precision of guessing.
+        recall (ascending), precision and uninformed, the precision of guessing.
     """
     order = np.argsort(scores, kind="stable")[::-1]
     hits = np.cumsum(labels[order] == 1)
@@ -37,7 +37,7 @@ def precision_recall_curve(labels: Array, scores: Array, points: int) -> pd.Data
             "precision": hits[last] / (np.flatnonzero(last) + 1),
         }
     )
-    return thin(curve.assign(chance=float(np.mean(labels == 1))), points)
+    return thin(curve.assign(uninformed=float(np.mean(labels == 1))), points)
 
 
 def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFrame:

@@ -68,14 +68,14 @@ def test_roc_by_hand() -> None:
     assert area == pytest.approx(5 / 6)
     assert curve.iloc[0].tolist() == [0, 0, 0]
     assert curve.iloc[-1].tolist() == [1, 1, 1]
-    assert roc_curve(np.ones(5, np.int8), SCORES, points=100)["chance"].tolist() == [0, 1]
+    assert roc_curve(np.ones(5, np.int8), SCORES, points=100)["uninformed"].tolist() == [0, 1]
 
 
 def test_precision_recall_by_hand() -> None:
     curve = precision_recall_curve(LABELS, SCORES, points=100)
     assert curve["recall"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1, 1])
     assert curve["precision"].tolist() == pytest.approx([1, 1, 2 / 3, 3 / 4, 3 / 5])
-    assert curve["chance"].tolist() == pytest.approx([0.6] * 5)
+    assert curve["uninformed"].tolist() == pytest.approx([0.6] * 5)
     # Equal scores are recalled together.
     assert len(precision_recall_curve(LABELS, np.ones(5, np.float32), points=100)) == 1
 
