@@ -64,7 +64,7 @@ class TrainParams(Section):
     task: Literal["classification", "regression"]
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
-    average_decay: Annotated[float, Field(ge=0, lt=1)]
+    average_epochs: Annotated[float, Field(ge=0)]
     batch_size: Size
     epochs: Size
     patience: Size

@@ -2,12 +2,12 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torchrec.datasets.utils import Batch
 from tqdm import tqdm
 
@@ -47,8 +47,8 @@ def train(
     optimizer = torch.optim.Adam(
         model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(params.average_decay))
     steps = math.ceil(len(training) / params.batch_size)
+    averaged = AveragedModel(model, avg_fn=_moving_average(params.average_epochs * steps))
     shuffle = torch.Generator().manual_seed(params.seed)
     best_quality, best_epoch, best_weights = -float("inf"), 0, model.state_dict()
     for epoch in range(1, params.epochs + 1):
@@ -93,6 +93,17 @@ def predict(
             for batch in batches(dataset, batch_size)
         ]
     )
+
+
+def _moving_average(window: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential, over about `window` steps; before there are so many, over all of them."""
+    decay = math.exp(-1 / window) if window else 0.0
+
+    def update(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
+        # Adam's bias correction: the first weights, drawn at random, must not linger.
+        return average.lerp(weights, (1 - decay) / (1 - decay ** (int(steps) + 1)))
+
+    return update
 
 
 def _progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:

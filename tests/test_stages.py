@@ -27,7 +27,7 @@ STAGES = {
 QUICK = {
     "train.epochs": 2,
     "train.batch_size": 64,
-    "train.average_decay": 0.5,
+    "train.average_epochs": 0.2,
     "train.learning_rate": 0.01,
     "model.top_layers": [16],
 }

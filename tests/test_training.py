@@ -18,7 +18,7 @@ from recsys.scale import WHOLE_STARS
 from recsys.splits import split_ratings
 from recsys.tables import read_tables
 from recsys.tasks import Task, make_task
-from recsys.training import predict, train
+from recsys.training import _moving_average, predict, train
 from tests.conftest import PARAMS, unpinned
 from tests.toy import make_toy, write_dat
 
@@ -48,7 +48,7 @@ def make_parts(tables: dict[str, pa.Table], task: Task) -> Parts:
 
 def make_params(**changes: object) -> TrainParams:
     values = load_params(PARAMS, TrainParams).model_dump()
-    quick = {"learning_rate": 1e-2, "batch_size": 128, "average_decay": 0.9, "epochs": 8}
+    quick = {"learning_rate": 1e-2, "batch_size": 128, "average_epochs": 0.5, "epochs": 8}
     return TrainParams.model_validate(values | quick | changes)
 
 
@@ -120,7 +120,7 @@ def test_two_runs_are_equal_and_another_seed_is_not(tables: dict[str, pa.Table])
 
 def test_without_averaging_it_is_plain_adam(tables: dict[str, pa.Table]) -> None:
     """The same steps as a loop written out with torch's own Adam."""
-    changes = {"average_decay": 0.0, "epochs": 1, "batch_size": 10_000, "weight_decay": 1e-3}
+    changes = {"average_epochs": 0.0, "epochs": 1, "batch_size": 10_000, "weight_decay": 1e-3}
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(tables, task)
     ours, theirs = make_model(), make_model()
@@ -137,6 +137,17 @@ def test_without_averaging_it_is_plain_adam(tables: dict[str, pa.Table]) -> None
     adam.step()
     for left, right in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_is_exponential_and_starts_without_bias() -> None:
+    """By hand: three steps of weights 1, 2 and 4 with decay exp(-1/2)."""
+    update, decay = _moving_average(2), math.exp(-1 / 2)
+    average = torch.tensor(1.0)
+    for steps, weight in ((1, 2.0), (2, 4.0)):
+        average = update(average, torch.tensor(weight), steps)
+    expected = (decay**2 * 1 + decay * 2 + 4) / (decay**2 + decay + 1)
+    assert average.item() == pytest.approx(expected)
+    assert _moving_average(0)(average, torch.tensor(7.0), 1).item() == 7
 
 
 def test_an_infinite_loss_ends_with_the_remedy(tables: dict[str, pa.Table]) -> None:
