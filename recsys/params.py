@@ -70,6 +70,7 @@ class TrainParams(Section):
     patience: Size
     seed: Seed
     threads: Size
+    device: Literal["cpu", "cuda"]
 
 
 class EvaluateParams(Section):

@@ -42,7 +42,7 @@ class Classification(Task):
         return nn.functional.binary_cross_entropy_with_logits(logits, targets)
 
     def predictions(self, logits: Tensor) -> Floats:
-        return torch.sigmoid(logits).numpy()
+        return torch.sigmoid(logits).cpu().numpy()
 
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
         return {"auc": auc(targets, predictions), "log_loss": log_loss(targets, predictions)}
@@ -66,7 +66,7 @@ class Regression(Task):
         return nn.functional.mse_loss(torch.sigmoid(logits), targets)
 
     def predictions(self, logits: Tensor) -> Floats:
-        return self.rating_scale.denormalise(torch.sigmoid(logits).numpy())
+        return self.rating_scale.denormalise(torch.sigmoid(logits).cpu().numpy())
 
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
         metrics = regression_metrics(self.rating_scale.denormalise(targets), predictions)

@@ -23,6 +23,15 @@ from recsys.tasks import Task
 SCORING_BATCH = 16_384
 
 
+def check_device(name: str) -> None:
+    """Raises: InputError: torch cannot use the device `train.device`."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see README.md on "
+            "what a GPU needs"
+        )
+
+
 def train(
     model: DLRMRecommender,
     training: MovieLensDataset,
@@ -44,6 +53,8 @@ def train(
     Raises:
         InputError: the loss is not finite.
     """
+    device = torch.device(params.device)
+    model.to(device)
     optimizer = torch.optim.Adam(
         model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
@@ -55,6 +66,7 @@ def train(
         model.train()
         total_loss = 0.0
         for batch in _progress(batches(training, params.batch_size, shuffle), epoch, steps):
+            batch = batch.to(device)
             loss = task.loss(model(batch.dense_features, batch.sparse_features), batch.labels)
             if not torch.isfinite(loss):
                 raise InputError(
@@ -87,10 +99,11 @@ def predict(
 ) -> Floats:
     """Predictions for every row, in order and in the task's unit, [N]."""
     model.eval()
+    device = next(model.parameters()).device
     return np.concatenate(
         [
             task.predictions(model(batch.dense_features, batch.sparse_features))
-            for batch in batches(dataset, batch_size)
+            for batch in (rows.to(device) for rows in batches(dataset, batch_size))
         ]
     )
 

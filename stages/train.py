@@ -1,5 +1,6 @@
 """Stage train: a checkpoint and its history."""
 
+import os
 from pathlib import Path
 
 import click
@@ -38,11 +39,14 @@ def main(
     from recsys.dataset import MovieLensDataset
     from recsys.metrics import rounded
     from recsys.tasks import make_task
-    from recsys.training import train
+    from recsys.training import check_device, train
     from recsys.vocabulary import Vocabulary
 
+    check_device(section.device)
     torch.set_num_threads(section.threads)
     torch.use_deterministic_algorithms(True)
+    # For which a GPU's matrix products ask.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(section.seed)
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
     task = make_task(section.task, vocabulary.rating_scale)

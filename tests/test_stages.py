@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
@@ -159,6 +160,14 @@ def test_bad_params_end_a_stage_before_any_work(stage: str, key: str, value: obj
     (line,) = result.output.splitlines()
     assert line.startswith(f"Error: params.yaml: {key}")
     assert {str(path) for path in Path().iterdir()} == {"params.yaml"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told() -> None:
+    set_params(**{"train.device": "cuda"})
+    result = run("train")
+    assert result.exit_code == 1
+    assert "Error: train.device = 'cuda': torch sees no CUDA device" in result.output
 
 
 @pytest.mark.parametrize("stage", ["encode", "split", "train", "evaluate"])

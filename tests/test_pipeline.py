@@ -1,0 +1,198 @@
+"""dvc.yaml against the code, and DVC itself on a small archive."""
+
+import ast
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from recsys import params
+from tests.imports import ROOT, closure
+from tests.toy import make_toy, write_csv, zip_release
+
+STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+QUICK = {
+    "fetch.dataset": "ml-latest-small",
+    "train.epochs": 3,
+    "train.batch_size": 64,
+    "train.learning_rate": 0.01,
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_declares_the_code_that_it_runs(name: str) -> None:
+    declared = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
+    path = ROOT / "stages" / f"{name}.py"
+    assert declared == {str(file.relative_to(ROOT)) for file in closure(path)}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_declares_the_params_that_it_reads(name: str) -> None:
+    tree = ast.parse((ROOT / "stages" / f"{name}.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    loads = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "load_params"]
+    read = {getattr(params, ast.unparse(call.args[1])).name for call in loads}
+    assert set(STAGES[name]["params"]) == read
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_command_names_its_data(name: str) -> None:
+    stage = STAGES[name]
+    paths = [word for word in stage["cmd"].split()[5:] if "/" in word]
+    outs = [path for out in stage["outs"] + stage.get("metrics", []) for path in _keys(out)]
+    assert stage["cmd"].startswith(f"python -m stages.{name} --params params.yaml ")
+    data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
+    assert set(data) | set(outs) == set(paths)
+    assert stage["desc"]
+
+
+def test_only_metrics_are_in_git() -> None:
+    for name, stage in STAGES.items():
+        for out in stage["outs"] + stage.get("metrics", []):
+            (path,) = _keys(out)
+            in_git = isinstance(out, dict) and out[path] == {"cache": False}
+            assert in_git == path.startswith("metrics/")
+            assert not in_git or name == "evaluate"
+
+
+def _keys(out: str | dict[str, Any]) -> list[str]:
+    return [out] if isinstance(out, str) else list(out)
+
+
+class Project:
+    """A copy of this one as a Git and DVC repository of its own."""
+
+    def __init__(self, folder: Path, mirror: Path) -> None:
+        self.folder = folder
+        python = str(Path(sys.executable).parent)
+        self.environment = os.environ | {
+            "PATH": python + os.pathsep + os.environ["PATH"],
+            "MOVIELENS_MIRROR": str(mirror),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            # DVC's own state stays out of the user's home.
+            "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
+        }
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def dvc(self, *arguments: str) -> str:
+        return self.run(sys.executable, "-m", "dvc", *arguments)
+
+    def commit(self) -> None:
+        self.run("git", "add", "--all")
+        name = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
+        self.run("git", *name, "commit", "--quiet", "--message", "test")
+
+    def set_params(self, **values: object) -> None:
+        path = self.folder / "params.yaml"
+        content = YAML(typ="safe").load(path)
+        for key, value in values.items():
+            section, name = key.split(".")
+            content[section][name] = value
+        YAML(typ="safe").dump(content, path)
+
+    @property
+    def lock(self) -> str:
+        return (self.folder / "dvc.lock").read_text()
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archives")
+    zip_release("ml-latest-small", write_csv(make_toy(), folder / "csv"), folder / "mirror")
+    return folder / "mirror"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
+    """Reproduced once and committed."""
+    folder = tmp_path_factory.mktemp("work") / "project"
+    for name in ("recsys", "stages", ".dvc/plots"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    project = Project(folder, mirror)
+    project.run("git", "init", "--quiet")
+    project.set_params(**QUICK)
+    project.dvc("repro")
+    project.commit()
+    return project
+
+
+def test_a_second_repro_does_nothing(project: Project) -> None:
+    output = project.dvc("repro")
+    assert output.count("didn't change, skipping") == 5
+    assert "Running" not in output
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_a_train_param_trains_again_and_back_comes_from_the_cache(project: Project) -> None:
+    before = project.lock
+    project.set_params(**{"train.epochs": 1})
+    output = project.dvc("repro")
+    assert output.count("didn't change, skipping") == 3
+    assert "Running stage 'train'" in output
+    assert "Running stage 'evaluate'" in output
+    assert project.lock != before
+
+    project.set_params(**{"train.epochs": QUICK["train.epochs"]})
+    assert "Stage 'train' is cached - skipping run" in project.dvc("repro")
+    assert project.lock == before
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_an_experiment_leaves_the_checkout_alone_and_can_be_compared(project: Project) -> None:
+    change = "train.learning_rate=3e-4"
+    project.dvc("exp", "run", "--temp", "--name", "slow", "-S", change)
+    assert project.run("git", "status", "--porcelain") == ""
+
+    shown = json.loads(project.dvc("exp", "show", "--json"))
+    assert "slow" in json.dumps(shown)
+    (metrics,) = json.loads(project.dvc("metrics", "diff", "--json", "HEAD", "slow")).values()
+    assert metrics["auc"]["old"] != metrics["auc"]["new"]
+    changed = json.loads(project.dvc("params", "diff", "--json", "HEAD", "slow"))
+    assert set(changed["params.yaml"]) == {"train.learning_rate"}
+    assert changed["params.yaml"]["train.learning_rate"]["new"] == 0.0003
+    project.dvc("plots", "diff", "HEAD", "slow")
+    page = (project.folder / "dvc_plots" / "index.html").read_text()
+    names = ("learning", "validation_auc", "roc", "precision_recall", "calibration", "confusion")
+    assert all(f'"{name}"' in page for name in names)
+    assert '"rev": "slow"' in page
+
+
+def test_a_killed_run_starts_again_and_ends_as_one_from_nothing(
+    project: Project, mirror: Path, tmp_path: Path
+) -> None:
+    """In a clone without any cache, so it also shows that two clean runs are the same."""
+    clone = Project(tmp_path / "clone", mirror)
+    project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
+    expected = clone.lock
+    (clone.folder / "dvc.lock").unlink()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=clone.folder,
+        env=clone.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    with running:
+        assert any(line.startswith("epoch 1") for line in running.stdout)
+        os.killpg(running.pid, signal.SIGKILL)
+    clone.dvc("repro")
+    assert clone.lock == expected
+    assert clone.run("git", "status", "--porcelain") == ""
