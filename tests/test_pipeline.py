@@ -168,7 +168,7 @@ def test_an_experiment_leaves_the_checkout_alone_and_can_be_compared(project: Pr
     assert changed["params.yaml"]["train.learning_rate"]["new"] == 0.0003
     project.dvc("plots", "diff", "HEAD", "slow")
     page = (project.folder / "dvc_plots" / "index.html").read_text()
-    names = ("learning", "validation_auc", "roc", "precision_recall", "calibration", "confusion")
+    names = ("learning", "roc", "precision_recall", "calibration", "confusion")
     assert all(f'"{name}"' in page for name in names)
     assert '"rev": "slow"' in page
 
