@@ -1,5 +1,6 @@
 """The raw files of a release, from wherever they can be had, verified."""
 
+import errno
 import hashlib
 import logging
 import re
@@ -88,7 +89,9 @@ def _disk(base: Path) -> Source:
             raise UnavailableError(f"no {archive.name} there")
         if not release.pinned:
             checksum = base / f"{archive.name}.md5"
-            _check_md5(archive, checksum.read_text() if checksum.is_file() else None)
+            _check_md5(
+                archive, checksum.read_text(errors="replace") if checksum.is_file() else None
+            )
         _extract(release, archive, folder)
 
     return source
@@ -98,6 +101,8 @@ def _web(base: str) -> Source:
     def source(release: Release, folder: Path) -> None:
         archive = folder / f"{release.name}.zip"
         download(f"{base}/{archive.name}", archive)
+        if not zipfile.is_zipfile(archive):
+            raise UnavailableError(f"what {base} sent is no zip archive")
         if not release.pinned:
             _check_md5(archive, _published_md5(f"{base}/{archive.name}.md5", folder))
         _extract(release, archive, folder)
@@ -119,7 +124,7 @@ def _published_md5(url: str, folder: Path) -> str | None:
 
 def _check_md5(archive: Path, published: str | None) -> None:
     # The files say `MD5 (NAME.zip) = HEX` or `HEX  NAME.zip`, after the tool that made them.
-    found = re.search(r"\b[0-9a-f]{32}\b", published or "")
+    found = re.search(r"\b[0-9a-f]{32}\b", (published or "").lower())
     if not found:
         log.warning("no checksum is published beside %s: its content is not verified", archive.name)
     elif (actual := _digest(archive, "md5")) != found[0]:
@@ -149,7 +154,10 @@ def _extract(release: Release, archive: Path, folder: Path) -> None:
             "get it again"
         ) from error
     # zipfile raises RuntimeError for an encrypted member, NotImplementedError for its method.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+        # What a damaged directory makes zipfile seek to; a full disk is another matter.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise InputError(
             f"{archive.name} is truncated or damaged ({error}); get it again"
         ) from error

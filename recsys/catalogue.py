@@ -45,7 +45,7 @@ class Release:
     Attributes:
         name: as published and in params.yaml.
         folder: where the members lie inside NAME.zip.
-        members: ratings, movies and, where published, users.
+        members: of ratings, movies and, where published, users, in this order.
         rating_scale: the ratings that users could give.
         encoding: of the text files.
     """

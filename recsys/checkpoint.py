@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from recsys.dataset import DENSE_FEATURES
 from recsys.errors import InputError
@@ -45,7 +45,7 @@ class Description(BaseModel):
 def save_checkpoint(model: DLRMRecommender, description: Description, folder: Path) -> None:
     with replacing(folder) as partial:
         partial.mkdir()
-        save_file(model.state_dict(), partial / WEIGHTS)
+        (partial / WEIGHTS).write_bytes(save(model.state_dict()))
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
 
 
@@ -58,7 +58,7 @@ def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description]:
     try:
         description = Description.model_validate_json((folder / DESCRIPTION).read_bytes())
         model = description.build()
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(load((folder / WEIGHTS).read_bytes()))
     except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`") from error

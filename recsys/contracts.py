@@ -12,56 +12,60 @@ def check_tables(tables: Tables, release: Release) -> None:
     """Check values, ids and, where they are published, counts.
 
     Raises:
-        InputError: names the table, the row (the first is 1, a header not counted) and the value.
+        InputError: names the file, the line (the first is 1) and the value.
     """
-    _check_users(tables.users)
-    _check_movies(tables.movies)
-    _check_ratings(tables, release)
+    files = [member.name for member in release.members]
+    if len(files) > 2:
+        _check_users(tables.users, files[2])
+    _check_movies(tables.movies, files[1])
+    _check_ratings(tables, release, files[0])
     if release.facts:
         _check_facts(tables, release)
 
 
-def _check_users(users: pd.DataFrame) -> None:
-    _require(users["userid"] >= 1, users, "users", "userid", "is not a positive id")
-    _require(~users["userid"].duplicated(), users, "users", "userid", "is there twice")
-    known = users["gender"].isin(["F", "M"]) | users["gender"].isna()
-    _require(known, users, "users", "gender", "is neither F nor M")
-    plausible = users["age"].isna() | users["age"].between(0, 120)
-    _require(plausible, users, "users", "age", "is not between 0 and 120 years")
+def _check_users(users: pd.DataFrame, file: str) -> None:
+    _require(users["userid"] >= 1, users, file, "userid", "is not a positive id")
+    _require(~users["userid"].duplicated(), users, file, "userid", "is there twice")
+    _require(users["gender"].isin(["F", "M"]), users, file, "gender", "is neither F nor M")
+    plausible = users["age"].between(0, 120)
+    _require(plausible, users, file, "age", "is not between 0 and 120 years")
 
 
-def _check_movies(movies: pd.DataFrame) -> None:
-    _require(movies["movieid"] >= 1, movies, "movies", "movieid", "is not a positive id")
-    _require(~movies["movieid"].duplicated(), movies, "movies", "movieid", "is there twice")
-    _require(movies["title"] != "", movies, "movies", "title", "is empty")
+def _check_movies(movies: pd.DataFrame, file: str) -> None:
+    _require(movies["movieid"] >= 1, movies, file, "movieid", "is not a positive id")
+    _require(~movies["movieid"].duplicated(), movies, file, "movieid", "is there twice")
+    _require(movies["title"] != "", movies, file, "title", "is empty")
 
 
-def _check_ratings(tables: Tables, release: Release) -> None:
+def _check_ratings(tables: Tables, release: Release, file: str) -> None:
     ratings = tables.ratings
     if ratings.empty:
-        raise InputError("ratings: there is no row; get the release again")
+        raise InputError(f"{file} has no ratings; fetch {release.name} again")
     scale = release.rating_scale
     on_scale = ratings["rating"].between(scale.lowest, scale.highest)
     on_scale &= ratings["rating"] % scale.step == 0
-    _require(on_scale, ratings, "ratings", "rating", f"is not on the scale of {scale}")
-    _require(ratings["timestamp"] > 0, ratings, "ratings", "timestamp", "is not a time after 1970")
+    _require(on_scale, ratings, file, "rating", f"is not on the scale of {scale}")
+    _require(ratings["timestamp"] > 0, ratings, file, "timestamp", "is not a time after 1970")
+    _require(ratings["userid"] >= 1, ratings, file, "userid", "is not a positive id")
     for key, table in (("userid", tables.users), ("movieid", tables.movies)):
         known = ratings[key].isin(table[key])
-        _require(known, ratings, "ratings", key, f"is not in the {key.removesuffix('id')}s table")
+        _require(known, ratings, file, key, f"is not in the {key.removesuffix('id')}s table")
     pairs = ratings["userid"].to_numpy(np.int64) << 32 | ratings["movieid"].to_numpy(np.int64)
     again = pd.Series(pairs).duplicated()
-    _require(~again, ratings, "ratings", "movieid", "was rated by the same user before")
+    _require(~again, ratings, file, "movieid", "was rated by the same user before")
 
 
-def _require(holds: pd.Series, table: pd.DataFrame, name: str, column: str, problem: str) -> None:
+def _require(holds: pd.Series, table: pd.DataFrame, file: str, column: str, problem: str) -> None:
     if holds.all():
         return
     row = int(np.argmin(holds.to_numpy(bool)))
+    # CSV files begin with a header.
+    line = row + 1 + file.endswith(".csv")
     others = int((~holds).sum()) - 1
     raise InputError(
-        f"{name} row {row + 1}: {column} {table[column].iloc[row]} {problem}"
-        + (f" (and {others:,} more rows)" if others else "")
-        + "; mend or fetch the files again"
+        f"{file} line {line}: {column} {table[column].iloc[row]} {problem}"
+        + (f" (and {others:,} more lines)" if others else "")
+        + "; mend the file or fetch it again"
     )
 
 

@@ -1,7 +1,7 @@
 """The typed sections of params.yaml: the only module that reads YAML."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -9,11 +9,24 @@ from ruamel.yaml.error import YAMLError
 
 from recsys.errors import InputError
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Size = Annotated[int, Field(ge=1)]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+# Errors quote the descriptions.
+Share = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
+Dropout = Annotated[float, Field(description="a number from 0 to below 1", ge=0, lt=1)]
+Positive = Annotated[float, Field(description="a number above 0, up to 1e6", gt=0, le=1e6)]
+NotNegative = Annotated[float, Field(description="a number from 0 to 1e6", ge=0, le=1e6)]
+Seed = Annotated[int, Field(description="an integer from 0 to 2**63 - 1", ge=0, lt=2**63)]
+Count = Annotated[int, Field(description="an integer from 1 to 1e9", ge=1, le=10**9)]
+Width = Annotated[int, Field(description="an integer from 1 to 65536", ge=1, le=2**16)]
+Threads = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
+Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
-Layers = Annotated[tuple[Size, ...], Field(strict=False, min_length=1)]
+Widths = Annotated[
+    tuple[Width, ...], Field(strict=False, description="a list of integers from 1 to 65536")
+]
 
 
 class Section(BaseModel):
@@ -30,19 +43,19 @@ class FetchParams(Section):
 
 class EncodeParams(Section):
     name = "encode"
-    label_threshold: float
+    label_threshold: Annotated[float, Field(description="a number of stars")]
 
 
 class SplitParams(Section):
     name = "split"
     method: Literal["random", "chronological"]
-    train: Fraction
-    validation: Fraction
-    test: Fraction
+    train: Share
+    validation: Share
+    test: Share
     seed: Seed
 
     @model_validator(mode="after")
-    def _fractions_make_a_whole(self) -> "SplitParams":
+    def _shares_make_a_whole(self) -> "SplitParams":
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
@@ -51,35 +64,37 @@ class SplitParams(Section):
 
 class ModelParams(Section):
     name = "model"
-    embedding_dimension: Size
+    embedding_dimension: Width
     pooling: Literal["sum", "mean"]
-    embedding_std: Annotated[float, Field(gt=0)]
-    bottom_layers: Annotated[tuple[Size, ...], Field(strict=False)]
-    top_layers: Layers
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    embedding_std: Positive
+    bottom_layers: Widths
+    top_layers: Annotated[
+        Widths, Field(min_length=1, description="a list of at least one integer from 1 to 65536")
+    ]
+    dropout: Dropout
 
 
 class TrainParams(Section):
     name = "train"
     task: Literal["classification", "regression"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    average_epochs: Annotated[float, Field(ge=0)]
-    batch_size: Size
-    epochs: Size
-    patience: Size
+    learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
+    weight_decay: NotNegative
+    average_epochs: NotNegative
+    batch_size: Count
+    epochs: Count
+    patience: Count
     seed: Seed
-    threads: Size
+    threads: Threads
     device: Literal["cpu", "cuda"]
 
 
 class EvaluateParams(Section):
     name = "evaluate"
-    threshold: Fraction
-    batch_size: Size
-    calibration_bins: Annotated[int, Field(ge=2, le=1000)]
-    curve_points: Annotated[int, Field(ge=2, le=10_000)]
-    threads: Size
+    threshold: Share
+    batch_size: Count
+    calibration_bins: Points
+    curve_points: Points
+    threads: Threads
 
 
 SECTIONS: tuple[type[Section], ...] = (
@@ -118,18 +133,29 @@ def load_params(path: Path, section: type[S]) -> S:
     try:
         return section.model_validate(content.get(section.name))
     except ValidationError as error:
-        problems = "; ".join(_describe(section, dict(problem)) for problem in error.errors())
-        raise InputError(f"{path}: {problems}") from error
+        # Unknown keys first: the key that they were meant to be is among the missing.
+        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        told = "; ".join(_describe(section, problem) for problem in problems)
+        raise InputError(f"{path}: {told}") from error
 
 
-def _describe(section: type[Section], problem: dict[str, object]) -> str:
-    location = problem["loc"]
-    assert isinstance(location, tuple)
-    key = ".".join([section.name, *map(str, location)])
+def _describe(section: type[Section], problem: "ErrorDetails") -> str:
+    """A pydantic error as "KEY = VALUE: what is allowed"."""
+    key = ".".join([section.name, *map(str, problem["loc"])])
+    if problem["type"] == "value_error":
+        return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
+    if not problem["loc"]:
+        return f"{key} = {problem['input']!r}: must be a section with the keys {_keys(section)}"
     if problem["type"] == "extra_forbidden":
-        return f"{key}: no such key; allowed: {', '.join(section.model_fields)}"
-    if problem["type"] == "missing":
-        return f"{key}: missing"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    value = "" if problem["type"] == "value_error" else f" = {problem['input']!r}"
-    return f"{key}{value}: {message[0].lower()}{message[1:]}"
+        return f"{key} = {problem['input']!r}: no such key; allowed: {_keys(section)}"
+    field = section.model_fields[str(problem["loc"][0])]
+    if get_origin(field.annotation) is Literal:
+        allowed = "one of " + ", ".join(get_args(field.annotation))
+    else:
+        allowed = str(field.description)
+    value = "missing" if problem["type"] == "missing" else f"= {problem['input']!r}"
+    return f"{key} {value}: must be {allowed}"
+
+
+def _keys(section: type[Section]) -> str:
+    return ", ".join(section.model_fields)

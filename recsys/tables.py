@@ -112,10 +112,13 @@ READERS: dict[str, Callable[[Path, Release], Tables]] = {
 
 def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> pd.DataFrame:
     source: pa.NativeFile | Path = path
+    delimiter = separator
     if separator == "::":
         source = pa.BufferReader(path.read_bytes().replace(b"::", UNIT_SEPARATOR.encode()))
-        separator = UNIT_SEPARATOR
+        delimiter = UNIT_SEPARATOR
     is_csv = path.suffix == ".csv"
+    if is_csv:
+        _check_header(path, columns)
     try:
         table = csv.read_csv(
             source,
@@ -126,7 +129,7 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
                 column_names=columns,
                 skip_rows=1 if is_csv else 0,
             ),
-            csv.ParseOptions(delimiter=separator, quote_char='"' if is_csv else False),
+            csv.ParseOptions(delimiter=delimiter, quote_char='"' if is_csv else False),
             # An empty id is an error, not a null; an empty text is an empty text.
             csv.ConvertOptions(
                 column_types={name: COLUMN_TYPES.get(name, pa.string()) for name in columns},
@@ -134,11 +137,20 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
             ),
         )
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        reason = str(error).replace(UNIT_SEPARATOR, "::")
         raise InputError(
-            f"{path}: {error}; expected {separator!r} between {', '.join(columns)}"
+            f"{path}: {reason}; expected {separator!r} between {', '.join(columns)}"
         ) from error
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _check_header(path: Path, columns: list[str]) -> None:
+    # Published as userId, movieId.
+    with path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline().strip()
+    if header.lower() != ",".join(columns):
+        raise InputError(f"{path} line 1: {header[:80]!r}; expected {','.join(columns)!r}")
 
 
 def _movies(movies: pd.DataFrame, genres: Iterable[Iterable[str]]) -> pd.DataFrame:

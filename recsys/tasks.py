@@ -79,4 +79,4 @@ class Regression(Task):
 
 def make_task(name: str, rating_scale: RatingScale) -> Task:
     """`train.task` of params.yaml as an object."""
-    return Classification() if name == "classification" else Regression(rating_scale)
+    return {"classification": Classification(), "regression": Regression(rating_scale)}[name]

@@ -51,7 +51,7 @@ def train(
         metrics.
 
     Raises:
-        InputError: the loss is not finite.
+        InputError: the loss or a validation score is not finite.
     """
     device = torch.device(params.device)
     model.to(device)
@@ -68,17 +68,15 @@ def train(
         for batch in _progress(batches(training, params.batch_size, shuffle), epoch, steps):
             batch = batch.to(device)
             loss = task.loss(model(batch.dense_features, batch.sparse_features), batch.labels)
-            if not torch.isfinite(loss):
-                raise InputError(
-                    f"the training loss is {loss.item()} in epoch {epoch}; lower "
-                    f"train.learning_rate (now {params.learning_rate:g})"
-                )
+            _require_finite(loss, "training loss", epoch, params)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             averaged.update_parameters(model)
             total_loss += loss.item() * len(batch.labels)
         predictions = predict(averaged.module, validation, task)
+        # The last step of the epoch may be the one too far.
+        _require_finite(torch.from_numpy(predictions), "validation score", epoch, params)
         metrics = task.validate(validation.label.numpy(), predictions)
         yield {
             "epoch": epoch,
@@ -106,6 +104,14 @@ def predict(
             for batch in (rows.to(device) for rows in batches(dataset, batch_size))
         ]
     )
+
+
+def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) -> None:
+    if not torch.isfinite(values).all():
+        raise InputError(
+            f"a {name} of epoch {epoch} is not a finite number; lower train.learning_rate (now "
+            f"{params.learning_rate:g})"
+        )
 
 
 def _moving_average(window: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

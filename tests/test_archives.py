@@ -97,13 +97,14 @@ def test_without_md5_the_user_is_told(
 
 
 def test_pinned_members_are_checked(tmp_path: Path, toy: Toy) -> None:
-    for release, refusal in (
-        (RELEASES["ml-1m"], "ratings.dat from MOVIELENS_MIRROR .*: sha256 .*, published 506d64ca"),
-        (RELEASES["ml-10m"], "ml-10m.zip: .*this is not the published ml-10m"),
-    ):
-        mirror = tmp_path / release.name
-        archive = zip_release(release.name, write_dat(toy, mirror / "dat"), mirror / "zip")
-        refused(release, archive, refusal)
+    archive = zip_release("ml-1m", write_dat(toy, tmp_path / "dat"), tmp_path / "mirror")
+    told = "ratings.dat from MOVIELENS_MIRROR .*: sha256 .*, published 506d64ca"
+    refused(RELEASES["ml-1m"], archive, told)
+
+
+def test_members_are_sought_in_the_published_folder(tmp_path: Path, toy: Toy) -> None:
+    archive = zip_release("ml-10m", write_dat(toy, tmp_path / "dat"), tmp_path / "mirror")
+    refused(RELEASES["ml-10m"], archive, "ml-10m.zip: .*ml-10M100K/ratings.dat.* not the published")
 
 
 def test_sources_are_tried_in_order(
@@ -125,6 +126,14 @@ def test_sources_are_tried_in_order(
 def test_a_mirror_that_is_no_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="MOVIELENS_MIRROR=/nowhere: no such folder; give a"):
         fetch_release(SMALL, tmp_path / "raw", "/nowhere")
+
+
+def test_a_page_instead_of_an_archive_is_as_good_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "download", lambda _, path: path.write_text("<html>sign in"))
+    with pytest.raises(InputError, match=r"small is not to be had .*sent is no zip archive"):
+        fetch_release(SMALL, tmp_path / "raw")
 
 
 def test_the_web_is_verified_too(

@@ -28,16 +28,22 @@ def test_the_toy_holds(tables: Tables) -> None:
             3,
             "rating",
             6,
-            "ratings row 4: rating 6.0 is not on the scale of 1 to 5 stars",
+            "ratings.dat line 4: rating 6.0 is not on the scale of 1 to 5 stars",
         ),
         ("ratings", 3, "rating", 3.5, "rating 3.5 is not on the scale of 1 to 5 stars by 1"),
-        ("ratings", 0, "userid", 9999, "ratings row 1: userid 9999 is not in the users table"),
-        ("ratings", 9, "movieid", 9999, "ratings row 10: movieid 9999 is not in the movies table"),
+        ("ratings", 0, "userid", 9999, "ratings.dat line 1: userid 9999 is not in the users"),
+        (
+            "ratings",
+            9,
+            "movieid",
+            9999,
+            "ratings.dat line 10: movieid 9999 is not in the movie",
+        ),
         ("ratings", 9, "timestamp", 0, "timestamp 0 is not a time after 1970"),
-        ("users", 5, "gender", "X", "users row 6: gender X is neither F nor M"),
-        ("users", 5, "age", -1, "users row 6: age -1 is not between 0 and 120 years"),
-        ("users", 5, "userid", 0, "users row 6: userid 0 is not a positive id"),
-        ("movies", 2, "title", "", "movies row 3: title  is empty"),
+        ("users", 5, "gender", "X", "users.dat line 6: gender X is neither F nor M"),
+        ("users", 5, "age", -1, "users.dat line 6: age -1 is not between 0 and 120 years"),
+        ("users", 5, "userid", 0, "users.dat line 6: userid 0 is not a positive id"),
+        ("movies", 2, "title", "", "movies.dat line 3: title  is empty"),
     ],
 )
 def test_the_offending_row_is_named(
@@ -53,20 +59,24 @@ def test_the_offending_row_is_named(
 def test_an_id_twice_is_named(tables: Tables, table: str) -> None:
     frame: pd.DataFrame = getattr(tables, table)
     frame.iloc[7, 0] = frame.iloc[2, 0]
-    with pytest.raises(InputError, match=f"{table} row 8: .*id {frame.iloc[2, 0]} is there twice"):
+    with pytest.raises(
+        InputError, match=rf"{table}.dat line 8: .* {frame.iloc[2, 0]} is there twice"
+    ):
         check_tables(tables, unpinned("ml-1m"))
 
 
 def test_a_pair_twice_is_named_and_counted(tables: Tables) -> None:
     for row in (30, 40):
         tables.ratings.loc[row, ["userid", "movieid"]] = tables.ratings.loc[2]
-    told = r"ratings row 31: movieid \d+ was rated by the same user before \(and 1 more rows\)"
+    told = (
+        r"ratings.dat line 31: movieid \d+ was rated by the same user before \(and 1 more lines\)"
+    )
     with pytest.raises(InputError, match=told):
         check_tables(tables, unpinned("ml-1m"))
 
 
 def test_no_ratings_are_told(tables: Tables) -> None:
-    with pytest.raises(InputError, match="there is no row"):
+    with pytest.raises(InputError, match=r"ratings\.dat has no ratings"):
         check_tables(Tables(tables.users, tables.movies, tables.ratings[:0]), unpinned("ml-1m"))
 
 

@@ -36,8 +36,8 @@ def test_no_stage_waits_for_torch_to_tell_of_bad_params(stage: str) -> None:
     assert output == "[]\n"
 
 
-def test_only_the_registry_imports_late() -> None:
-    """Above the torch line nothing imports torch, even late."""
+def test_above_the_torch_line_nothing_imports_torch() -> None:
+    """Not even late."""
     light = {"archives", "catalogue", "contracts", "curves", "downloads", "encoding", "errors"}
     light |= {"evaluation", "metrics", "outputs", "params", "parquet", "registry", "scale"}
     light |= {"schemas", "splits", "tables", "vocabulary", "__init__"}

@@ -28,6 +28,11 @@ def test_classification_by_hand() -> None:
     assert classification_metrics(LABELS, SCORES, threshold=0.3)["accuracy"] == 0.8
 
 
+def test_a_score_at_the_threshold_is_not_above_it() -> None:
+    scores = np.array([0.5, 0.75])
+    assert classification_metrics(np.array([0, 1]), scores, threshold=0.5)["accuracy"] == 1
+
+
 def test_the_base_rate_has_entropy_one_and_chance_auc() -> None:
     metrics = classification_metrics(LABELS, np.full(5, 0.6), threshold=0.5)
     assert metrics["normalized_entropy"] == pytest.approx(1)

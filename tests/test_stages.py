@@ -1,7 +1,10 @@
 """The chain of stages through click, on archives that the tests make."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -99,7 +102,7 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
 
 
 def test_nothing_of_the_run_is_in_the_outputs() -> None:
-    """Twice from nothing, in another folder's place: the same bytes everywhere."""
+    """Twice from nothing: the same bytes everywhere."""
 
     def content() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
@@ -188,8 +191,21 @@ def test_a_bad_row_ends_encode_and_keeps_what_was_there(mirror: Path, toy: Toy) 
     assert run("fetch").exit_code == 0
     result = run("encode")
     assert result.exit_code == 1
-    assert "ratings row 1501: rating 9.0 is not on the scale of 0.5 to 5 stars" in result.output
+    assert "ratings.csv line 1502: rating 9.0 is not on the scale of 0.5" in result.output
     assert Path("data/encoded/ratings.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate"])
+def test_the_libraries_keep_quiet(stage: str) -> None:
+    """In a process of its own, as users run it: no warning, no log line of torch or TorchRec."""
+    run_all()
+    command = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
+    environment = os.environ | {"PYTHONPATH": str(PARAMS.parent)}
+    done = subprocess.run(
+        [*command, *STAGES[stage].split()], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("stage", STAGES)

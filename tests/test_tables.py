@@ -71,7 +71,11 @@ def test_quoted_titles_with_commas_and_half_stars(tmp_path: Path) -> None:
         ("ratings.dat", "1::2::5\n", r"ratings.dat: .*Row #1501: Expected 4 columns, got 3"),
         ("ratings.dat", "1::x::5::9\n", r"ratings.dat: .*Row #1501: .*int32: invalid value 'x'"),
         ("ratings.dat", "::2::5::9\n", r"ratings.dat: .*Row #1501: .*invalid value ''"),
-        ("users.dat", "1;F;25\n", r"users.dat: .*Row #61: Expected 5 columns, got 1"),
+        (
+            "users.dat",
+            "1;F;25\n",
+            r"users.dat: .*Row #61: Expected 5 columns, got 1.* '::'",
+        ),
     ],
 )
 def test_a_malformed_row_is_named(
@@ -82,6 +86,15 @@ def test_a_malformed_row_is_named(
         content.write(line)
     with pytest.raises(InputError, match=told):
         read_tables(tmp_path, unpinned("ml-1m"))
+
+
+@pytest.mark.parametrize("header", ["", "a,b,c,d\n", "movieId,userId,rating,timestamp\n"])
+def test_a_csv_without_its_header_is_told(tmp_path: Path, toy: Toy, header: str) -> None:
+    write_csv(toy, tmp_path)
+    lines = (tmp_path / "ratings.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "ratings.csv").write_text(header + "".join(lines[1:]))
+    with pytest.raises(InputError, match=r"ratings.csv line 1: .*; expected 'userid,movieid,rat"):
+        read_tables(tmp_path, unpinned("ml-25m"))
 
 
 def test_a_missing_file_is_named(tmp_path: Path, toy: Toy) -> None:

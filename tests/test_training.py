@@ -150,9 +150,14 @@ def test_the_average_is_exponential_and_starts_without_bias() -> None:
     assert _moving_average(0)(average, torch.tensor(7.0), 1).item() == 7
 
 
-def test_an_infinite_loss_ends_with_the_remedy(tables: dict[str, pa.Table]) -> None:
-    with pytest.raises(InputError, match=r"loss is nan in epoch \d+; lower train.learning_rate"):
-        fit(tables, learning_rate=1e20)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("batch_size", [128, 10_000])
+def test_divergence_ends_with_the_remedy(
+    tables: dict[str, pa.Table], task: str, batch_size: int
+) -> None:
+    told = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
+    with pytest.raises(InputError, match=told):
+        fit(tables, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
 
 
 def test_one_class_is_judged_by_its_loss(
