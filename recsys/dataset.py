@@ -83,20 +83,21 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     def __getitems__(self, rows: Sequence[int] | Tensor) -> Columns:
         """The rows at once, as `collate_fn` takes them."""
         rows = torch.as_tensor(rows)
-        movies = self.movie_row[rows]
-        lengths = self.genre_lengths[movies]
+        # `index_select` is a third of the time of `[]`.
+        movies = self.movie_row.index_select(0, rows)
+        lengths = self.genre_lengths.index_select(0, movies)
         # Of each genre in the batch: where its list starts in the table less where in the batch,
         # plus its place in the batch.
-        shifts = self.genre_starts[movies] - (lengths.cumsum(0) - lengths)
+        shifts = self.genre_starts.index_select(0, movies) - (lengths.cumsum(0) - lengths)
         places = torch.repeat_interleave(shifts, lengths)
         places += torch.arange(len(places))
         return Columns(
-            userid=self.userid[rows].long(),
-            movieid=self.movieid[rows].long(),
-            genres=self.genres[places].long(),
+            userid=self.userid.index_select(0, rows).long(),
+            movieid=self.movieid.index_select(0, rows).long(),
+            genres=self.genres.index_select(0, places).long(),
             genre_lengths=lengths,
-            gender=self.gender[self.user_row[rows]],
-            label=self.label[rows],
+            gender=self.gender.index_select(0, self.user_row.index_select(0, rows)),
+            label=self.label.index_select(0, rows),
         )
 
 

@@ -5,18 +5,22 @@ Shapes: B batch, F sparse features, D embedding dimension.
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
-from torchrec.models.dlrm import DLRM
+from torchrec.models.dlrm import DLRM, DenseArch
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
+from recsys.lookup import TableBatchedSparseArch
 from recsys.params import ModelParams
 
 
 class DLRMRecommender(nn.Module):
-    """TorchRec's DLRM with dropout in the top MLP and a faster sum for the interactions.
+    """TorchRec's DLRM with dropout in the top MLP, and made fast on a CPU.
+
+    Its parts are TorchRec's or compute the same; benchmarks/speed.py measures what each is worth.
 
     Args:
         vocabulary_sizes: rows of each sparse feature's embedding table, by feature.
@@ -29,26 +33,32 @@ class DLRMRecommender(nn.Module):
     ) -> None:
         super().__init__()
         dimension = params.embedding_dimension
+        collection = EmbeddingBagCollection(
+            [
+                EmbeddingBagConfig(
+                    name=feature,
+                    feature_names=[feature],
+                    num_embeddings=size,
+                    embedding_dim=dimension,
+                    pooling=PoolingType[params.pooling.upper()],
+                    init_fn=partial(nn.init.normal_, std=params.embedding_std),
+                )
+                for feature, size in vocabulary_sizes.items()
+            ]
+        )
         self.dlrm = DLRM(
-            EmbeddingBagCollection(
-                [
-                    EmbeddingBagConfig(
-                        name=feature,
-                        feature_names=[feature],
-                        num_embeddings=size,
-                        embedding_dim=dimension,
-                        pooling=PoolingType[params.pooling.upper()],
-                        init_fn=partial(nn.init.normal_, std=params.embedding_std),
-                    )
-                    for feature, size in vocabulary_sizes.items()
-                ]
-            ),
+            collection,
             dense_in_features=dense_features,
             dense_arch_layer_sizes=[*params.bottom_layers, dimension],
             over_arch_layer_sizes=[*params.top_layers, 1],
         )
+        self.dlrm.sparse_arch = TableBatchedSparseArch(
+            self.dlrm.sparse_arch.embedding_bag_collection
+        )
+        if dense_features == 1:
+            self.dlrm.dense_arch = DistinctDenseArch(1, [*params.bottom_layers, dimension])
         features = len(vocabulary_sizes)
-        self.dlrm.inter_arch = Interaction(features)
+        self.dlrm.inter_arch = Interaction()
         interactions = dimension + features * (features + 1) // 2
         self.dlrm.over_arch = top_mlp(interactions, params.top_layers, params.dropout)
 
@@ -65,16 +75,31 @@ class DLRMRecommender(nn.Module):
         return logits.squeeze(-1)
 
 
+class DistinctDenseArch(DenseArch):
+    """TorchRec's `DenseArch` for one dense feature, computed once for each of its values.
+
+    A batch of thousands has a few genders, and the bottom MLP is a third of the matrix products.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """
+        Args:
+            features: [B, 1]
+
+        Returns:
+            [B, D]
+        """
+        values, rows = torch.unique(features, return_inverse=True)
+        embedded: Tensor = self.model(values.unsqueeze(-1))
+        return embedded.index_select(0, rows.squeeze(-1))
+
+
 class Interaction(nn.Module):
     """Dot products of all pairs of the F + 1 vectors, behind the dense one.
 
     The same numbers in the same order as TorchRec's `InteractionArch`, whose `bmm` of B tiny
     matrices takes half of a training step on a CPU.
     """
-
-    def __init__(self, sparse_features: int) -> None:
-        super().__init__()
-        self.sparse_features = sparse_features
 
     def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
         """
@@ -85,9 +110,10 @@ class Interaction(nn.Module):
         Returns:
             [B, D + F + F choose 2]
         """
-        vectors = torch.cat([dense_features.unsqueeze(1), sparse_features], dim=1)
+        # Slices would each fill a whole gradient with zeros on the way back; unbind does not.
+        vectors = [dense_features, *sparse_features.unbind(1)]
         products = [
-            (vectors[:, i, None] * vectors[:, i + 1 :]).sum(-1) for i in range(self.sparse_features)
+            (left * right).sum(-1, keepdim=True) for left, right in combinations(vectors, 2)
         ]
         return torch.cat([dense_features, *products], dim=1)
 
@@ -96,6 +122,6 @@ def top_mlp(inputs: int, widths: tuple[int, ...], dropout: float) -> nn.Sequenti
     """Hidden layers of these widths with ReLU and dropout, then one logit."""
     layers: list[nn.Module] = []
     for width in widths:
-        layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(inputs, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, 1))

@@ -19,6 +19,8 @@ from recsys.params import TrainParams
 from recsys.scale import Floats
 from recsys.tasks import Task
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 # Without gradients a batch can be larger; its size has no effect on the scores.
 SCORING_BATCH = 16_384
 
@@ -59,7 +61,7 @@ def train(
         model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
     steps = math.ceil(len(training) / params.batch_size)
-    averaged = AveragedModel(model, avg_fn=_moving_average(params.average_epochs * steps))
+    averaged = AveragedModel(model, multi_avg_fn=_moving_average(params.average_epochs * steps))
     shuffle = torch.Generator().manual_seed(params.seed)
     best_quality, best_epoch, best_weights = -float("inf"), 0, model.state_dict()
     for epoch in range(1, params.epochs + 1):
@@ -114,13 +116,16 @@ def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) 
         )
 
 
-def _moving_average(window: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+def _moving_average(window: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """Exponential, over about `window` steps; before there are so many, over all of them."""
     decay = math.exp(-1 / window) if window else 0.0
 
-    def update(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
+    def update(averages: Tensors, weights: Tensors, steps: Tensor | int) -> None:
         # Adam's bias correction: the first weights, drawn at random, must not linger.
-        return average.lerp(weights, (1 - decay) / (1 - decay ** (int(steps) + 1)))
+        share = (1 - decay) / (1 - decay ** (int(steps) + 1))
+        # In place: AveragedModel's `avg_fn` would make and copy a tensor for each weight.
+        for average, weight in zip(averages, weights, strict=True):
+            average.lerp_(weight, share)
 
     return update
 

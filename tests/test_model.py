@@ -1,7 +1,9 @@
+import copy
+
 import pytest
 import torch
 from torchrec import KeyedJaggedTensor
-from torchrec.models.dlrm import DLRM, InteractionArch, OverArch
+from torchrec.models.dlrm import DLRM, InteractionArch
 
 from recsys.model import DLRMRecommender, Interaction
 from recsys.params import ModelParams
@@ -37,7 +39,7 @@ def test_the_interaction_is_torchrecs(features: int) -> None:
     dense = torch.randn(5, 4, requires_grad=True)
     sparse = torch.randn(5, features, 4, requires_grad=True)
     results = []
-    for module in (Interaction(features), InteractionArch(features)):
+    for module in (Interaction(), InteractionArch(features)):
         output = module(dense, sparse)
         gradients = torch.autograd.grad(output.square().sum(), (dense, sparse))
         results.append((output, *gradients))
@@ -48,14 +50,16 @@ def test_the_interaction_is_torchrecs(features: int) -> None:
 def test_the_model_is_torchrecs_dlrm() -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params())
-    theirs = DLRM(model.dlrm.sparse_arch.embedding_bag_collection, 1, [8, 6], [16, 8, 1])
-    theirs.dense_arch = model.dlrm.dense_arch
-    assert isinstance(theirs.over_arch, OverArch)
-    linear = [m for m in model.dlrm.over_arch if isinstance(m, torch.nn.Linear)]
-    copies = [m for m in theirs.over_arch.modules() if isinstance(m, torch.nn.Linear)]
-    for source, target in zip(linear, copies, strict=True):
-        target.load_state_dict(source.state_dict())
-    torch.testing.assert_close(model(*make_batch()), theirs(*make_batch()).squeeze(-1))
+    collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
+    theirs = DLRM(collection, 1, [8, 6], [16, 8, 1])
+    for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
+        other.data.copy_(weight)
+    logits, expected = model(*make_batch()), theirs(*make_batch()).squeeze(-1)
+    torch.testing.assert_close(logits, expected)
+    logits.square().sum().backward()
+    expected.square().sum().backward()
+    for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, other.grad)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])

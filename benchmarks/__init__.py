@@ -1,0 +1,1 @@
+"""Speed and quality, side by side with what else one could use; not part of the tests."""

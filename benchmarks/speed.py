@@ -1,0 +1,237 @@
+"""Training, evaluation and stages: how fast, next to what else one could use and to the bound.
+
+Each loop runs in a process of its own, on one thread, and they take turns; figures are medians.
+The model of all: D 64, bottom MLP 128-64, top MLP 128-64-1, no dropout, Adam. Data: the training
+part in data/split where `dvc repro` left one, else ratings drawn at random in ML-1M's shape.
+"""
+
+import json
+import multiprocessing
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import click
+import numpy as np
+import pyarrow as pa
+import torch
+from torch.utils.data import DataLoader
+from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArch
+
+from recsys import schemas
+from recsys.dataset import MovieLensDataset, batches, collate_fn
+from recsys.lookup import TableBatchedSparseArch
+from recsys.model import DistinctDenseArch, DLRMRecommender, Interaction
+from recsys.params import ModelParams
+
+ROOT = Path(__file__).parents[1]
+ARCHITECTURE = ModelParams(
+    embedding_dimension=64,
+    pooling="mean",
+    embedding_std=0.01,
+    bottom_layers=(128,),
+    top_layers=(128, 64),
+    dropout=0.0,
+)
+SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
+# Layers of the model, [inputs, outputs], whose products are the bound.
+LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
+# Yields after each batch, forever.
+Loop = Iterator[None]
+
+
+class ByRow(MovieLensDataset):
+    """An item at a time, as the description reads."""
+
+    __getitems__ = None  # type: ignore[assignment]
+
+
+def load(kind: type[MovieLensDataset] = MovieLensDataset) -> MovieLensDataset:
+    part, encoded = ROOT / "data/split/train.parquet", ROOT / "data/encoded"
+    if part.exists():
+        return kind.load(part, encoded / "users.parquet", encoded / "movies.parquet", "label")
+    return kind(*draw_ratings(np.random.default_rng(0)), target="label")
+
+
+def draw_ratings(rng: np.random.Generator) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Tables of ML-1M's size: part, users and movies."""
+    rows, users, movies = 800_167, 6040, 3883
+    user = rng.integers(users, size=rows, dtype=np.int32)
+    movie = (movies * rng.random(rows) ** 2).astype(np.int32)
+    genres = [rng.choice(18, rng.integers(1, 4), replace=False) for _ in range(movies)]
+    columns = {
+        schemas.PART: [user, movie, user + 1, movie + 1, *np.zeros((2, rows)), user % 2, user],
+        schemas.USERS: [*np.zeros((2, users)), np.arange(users) % 2, *[[None] * users] * 3],
+        schemas.MOVIES: [*np.zeros((2, movies)), *[[None] * movies] * 2, genres],
+    }
+    part, user_table, movie_table = (
+        pa.table([pa.array(c).cast(t) for c, t in zip(cs, s.types, strict=True)], schema=s)
+        for s, cs in columns.items()
+    )
+    return part, user_table, movie_table
+
+
+def make_model(*ours: str) -> DLRMRecommender:
+    """TorchRec's own parts but for those named."""
+    model = DLRMRecommender(SIZES, 1, ARCHITECTURE)
+    dlrm = model.dlrm
+    collection = dlrm.sparse_arch.embedding_bag_collection
+    dlrm.over_arch = OverArch(LAYERS[2][0], [128, 64, 1])
+    dlrm.inter_arch = Interaction() if "interaction" in ours else InteractionArch(len(SIZES))
+    dlrm.sparse_arch = (TableBatchedSparseArch if "sparse" in ours else SparseArch)(collection)
+    dlrm.dense_arch = (DistinctDenseArch if "dense" in ours else DenseArch)(1, [128, 64])
+    return model
+
+
+def shuffled(dataset: MovieLensDataset, batch_size: int) -> Iterator:
+    shuffle = torch.Generator().manual_seed(1)
+    while True:
+        yield from batches(dataset, batch_size, shuffle)
+
+
+def by_row(dataset: MovieLensDataset, batch_size: int) -> Iterator:
+    while True:
+        yield from DataLoader(dataset, batch_size, shuffle=True, collate_fn=collate_fn)
+
+
+def train(model: DLRMRecommender, rows: Iterator, fused: bool = True) -> Loop:
+    adam = torch.optim.Adam(model.parameters(), fused=fused)
+    loss_function = torch.nn.BCEWithLogitsLoss()
+    for batch in rows:
+        adam.zero_grad()
+        loss_function(model(batch.dense_features, batch.sparse_features), batch.labels).backward()
+        adam.step()
+        yield
+
+
+def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int) -> Loop:
+    model.eval()
+    with torch.no_grad():
+        while True:
+            for batch in batches(dataset, batch_size):
+                torch.sigmoid(model(batch.dense_features, batch.sparse_features))
+                yield
+
+
+def bound(batch_size: int) -> Loop:
+    """The matrix products of a step alone: forward, and back to the inputs and the weights."""
+    inputs = [torch.randn(batch_size, i) for i, _ in LAYERS]
+    weights = [torch.randn(o, i) for i, o in LAYERS]
+    gradients = [torch.randn(batch_size, o) for _, o in LAYERS]
+    while True:
+        for layer, (x, weight, gradient) in enumerate(zip(inputs, weights, gradients, strict=True)):
+            torch.mm(x, weight.t())
+            torch.mm(gradient.t(), x)
+            # Nothing learns from the gradient of the dense feature itself.
+            if layer:
+                torch.mm(gradient, weight)
+        yield
+
+
+def only(rows: Iterator) -> Loop:
+    for _ in rows:
+        yield
+
+
+LOOPS: dict[str, Callable[[int], Loop]] = {
+    "literal": lambda size: train(make_model(), by_row(load(ByRow), size), fused=False),
+    "stock_torchrec": lambda size: train(make_model(), shuffled(load(), size), fused=False),
+    "+ fused Adam": lambda size: train(make_model(), shuffled(load(), size)),
+    "+ interaction without bmm": lambda size: train(
+        make_model("interaction"), shuffled(load(), size)
+    ),
+    "+ one call for all embeddings": lambda size: train(
+        make_model("interaction", "sparse"), shuffled(load(), size)
+    ),
+    "+ bottom MLP once a gender": lambda size: train(
+        make_model("interaction", "sparse", "dense"), shuffled(load(), size)
+    ),
+    "ours": lambda size: train(DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(), size)),
+    "bound": bound,
+    "batches alone": lambda size: only(shuffled(load(), size)),
+    "evaluation": lambda size: evaluate(make_model("interaction", "sparse", "dense"), load(), size),
+}
+
+
+def serve(name: str, batch_size: int, pipe: Connection) -> None:
+    """In a process of its own: for each number of seconds asked for, the samples a second."""
+    torch.set_num_threads(1)
+    loop = LOOPS[name](batch_size)
+    while (seconds := pipe.recv()) is not None:
+        steps, start = 0, time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            next(loop)
+            steps += 1
+        rate = steps * batch_size / (time.perf_counter() - start)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        pipe.send((rate, peak))
+
+
+def measure(batch_size: int, repeats: int, seconds: float) -> list[dict[str, object]]:
+    """All loops at one batch size, taking turns."""
+    context = multiprocessing.get_context("spawn")
+    pipes, rates, peaks = {}, {name: [] for name in LOOPS}, {}
+    for name in LOOPS:
+        pipes[name], theirs = context.Pipe()
+        context.Process(target=serve, args=(name, batch_size, theirs), daemon=True).start()
+    for turn in range(repeats + 1):
+        for name, pipe in pipes.items():
+            pipe.send(seconds)
+            rate, peaks[name] = pipe.recv()
+            # The first turn warms up.
+            rates[name] += [rate] * (turn > 0)
+    for pipe in pipes.values():
+        pipe.send(None)
+    median = {name: statistics.median(values) for name, values in rates.items()}
+    return [
+        {
+            "name": name,
+            "batch_size": batch_size,
+            "samples_per_second": round(median[name]),
+            "ratio": round(median[name] / median["literal"], 2),
+            "share_of_bound": round(median[name] / median["bound"], 3),
+            "peak_mb": round(peaks[name]),
+        }
+        for name in LOOPS
+    ]
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    lines = [
+        "| loop | batch | samples/s | x literal | share of bound | peak MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['name']} | {r['batch_size']} | {r['samples_per_second']:,} | {r['ratio']} | "
+        f"{r['share_of_bound']:.0%} | {r['peak_mb']} |"
+        for r in rows
+    ]
+    return "\n".join(lines)
+
+
+def describe_machine() -> str:
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+         if line.startswith("model name")), platform.machine(),
+    )  # fmt: skip
+    return f"{cpu}, 1 thread, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+@click.command(help=__doc__)
+@click.option("--size", "sizes", multiple=True, default=(1024, 4096), help="Batch size.")
+@click.option("--repeats", default=9, show_default=True, help="Turns of each loop.")
+@click.option("--seconds", default=1.0, show_default=True, help="Length of a turn.")
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/speed.json")
+def main(sizes: tuple[int, ...], repeats: int, seconds: float, output: Path) -> None:
+    rows = [row for size in sizes for row in measure(size, repeats, seconds)]
+    click.echo(table(rows))
+    content = {"machine": describe_machine(), "rows": rows}
+    output.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

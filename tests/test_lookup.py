@@ -1,0 +1,61 @@
+import pytest
+import torch
+from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
+from torchrec.models.dlrm import SparseArch
+from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
+
+from recsys.lookup import TableBatchedSparseArch
+
+ROWS = {"userid": 50, "movieid": 9, "genres": 4}
+
+
+def make_collection(pooling: PoolingType, dimension: int) -> EmbeddingBagCollection:
+    return EmbeddingBagCollection(
+        [
+            EmbeddingBagConfig(
+                name=name,
+                feature_names=[name],
+                num_embeddings=rows,
+                embedding_dim=dimension,
+                pooling=pooling,
+            )
+            for name, rows in ROWS.items()
+        ]
+    )
+
+
+def make_features(batch: int) -> KeyedJaggedTensor:
+    """Ids one a row, repeated ones among them, and none to five genres."""
+    lengths = [torch.ones(batch, dtype=torch.int32)] * 2
+    lengths.append(torch.randint(0, 6, (batch,), dtype=torch.int32))
+    values = [
+        torch.randint(0, rows, (int(length.sum()),))
+        for rows, length in zip(ROWS.values(), lengths, strict=True)
+    ]
+    return KeyedJaggedTensor(list(ROWS), torch.cat(values), lengths=torch.cat(lengths))
+
+
+@pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
+@pytest.mark.parametrize(("batch", "dimension"), [(1, 4), (7, 3), (300, 32)])
+def test_embeddings_and_gradients_are_torchrecs(
+    pooling: PoolingType, batch: int, dimension: int
+) -> None:
+    torch.manual_seed(batch)
+    collection = make_collection(pooling, dimension)
+    features = make_features(batch)
+    weights = list(collection.parameters())
+    direction = torch.randn(batch, len(ROWS), dimension)
+    results = []
+    for module in (TableBatchedSparseArch(collection), SparseArch(collection)):
+        output = module(features)
+        gradients = torch.autograd.grad((output * direction).sum(), weights)
+        results.append((output, *gradients))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_an_index_outside_of_its_table_is_an_error() -> None:
+    module = TableBatchedSparseArch(make_collection(PoolingType.SUM, 4))
+    values, lengths = torch.tensor([0, 9, 0]), torch.tensor([1, 1, 1])
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        module(KeyedJaggedTensor(list(ROWS), values, lengths=lengths))
