@@ -7,7 +7,6 @@ part in data/split where `dvc repro` left one, else ratings drawn at random in M
 
 import json
 import multiprocessing
-import platform
 import resource
 import statistics
 import time
@@ -22,6 +21,7 @@ import torch
 from torch.utils.data import DataLoader
 from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArch
 
+from benchmarks.machine import describe_machine
 from recsys import schemas
 from recsys.dataset import MovieLensDataset, batches, collate_fn
 from recsys.lookup import TableBatchedSparseArch
@@ -211,14 +211,6 @@ def table(rows: list[dict[str, object]]) -> str:
         for r in rows
     ]
     return "\n".join(lines)
-
-
-def describe_machine() -> str:
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), platform.machine(),
-    )  # fmt: skip
-    return f"{cpu}, 1 thread, Python {platform.python_version()}, torch {torch.__version__}"
 
 
 @click.command(help=__doc__)

@@ -3,6 +3,7 @@
 Source: https://grouplens.org/datasets/movielens/ and the README inside each archive.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from recsys.scale import HALF_STARS, WHOLE_STARS, RatingScale
@@ -140,6 +141,15 @@ _ML_10M = Release(
     members=(Member("ratings.dat", GIB), Member("movies.dat", 64 * MIB)),
 )
 
+# Of any size, in the layout of ml-100k; `recsys.synthetic` draws it.
+_SYNTHETIC = dataclasses.replace(
+    _ML_100K,
+    name="synthetic",
+    members=tuple(Member(member.name, 16 * GIB) for member in _ML_100K.members),
+    encoding="utf-8",
+    facts=None,
+)
+
 RELEASES: dict[str, Release] = {
     release.name: release
     for release in (
@@ -150,5 +160,6 @@ RELEASES: dict[str, Release] = {
         _csv_release("ml-20m"),
         _csv_release("ml-25m"),
         _csv_release("ml-32m"),
+        _SYNTHETIC,
     )
 }

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys import curves
-from recsys.metrics import Metrics, classification_metrics, regression_metrics, rounded
+from recsys.metrics import Array, Metrics, auc, classification_metrics, regression_metrics, rounded
 from recsys.outputs import replacing
 from recsys.params import EvaluateParams
 from recsys.scale import Floats
@@ -47,7 +47,11 @@ def tabulate_predictions(
 
 
 def evaluate(
-    task: str, predictions: pd.DataFrame, label_threshold: float, params: EvaluateParams
+    task: str,
+    predictions: pd.DataFrame,
+    label_threshold: float,
+    params: EvaluateParams,
+    ideal: Array | None = None,
 ) -> Evaluation:
     """Judge predictions.
 
@@ -58,6 +62,7 @@ def evaluate(
         task: classification or regression.
         predictions: columns of `schemas.PREDICTIONS`.
         label_threshold: stars above which a rating is a like.
+        ideal: the best possible scores, where they are known; their AUC is reported too, [N]
     """
     labels = predictions["label"].to_numpy()
     ratings = predictions["rating"].to_numpy()
@@ -68,6 +73,8 @@ def evaluate(
     else:
         metrics = regression_metrics(ratings, scores)
         actual, threshold = ratings, label_threshold
+    if ideal is not None:
+        metrics["best_possible_auc"] = auc(labels, ideal)
     plots = {
         "roc": curves.roc_curve(labels, scores, params.curve_points),
         "precision_recall": curves.precision_recall_curve(labels, scores, params.curve_points),

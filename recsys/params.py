@@ -38,7 +38,20 @@ class Section(BaseModel):
 
 class FetchParams(Section):
     name = "fetch"
-    dataset: Literal["ml-100k", "ml-1m", "ml-latest-small", "ml-10m", "ml-20m", "ml-25m", "ml-32m"]
+    dataset: Literal[
+        "ml-100k",
+        "ml-1m",
+        "ml-latest-small",
+        "ml-10m",
+        "ml-20m",
+        "ml-25m",
+        "ml-32m",
+        "synthetic",
+    ]
+    synthetic_users: Count
+    synthetic_movies: Count
+    synthetic_ratings: Count
+    synthetic_seed: Seed
 
 
 class EncodeParams(Section):

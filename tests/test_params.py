@@ -110,5 +110,5 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_another_sections_mistake_is_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text("fetch: {dataset: ml-1m}\ntrain: {batch_size: 0}\n")
+    path.write_text(PARAMS.read_text().replace("batch_size: 4096", "batch_size: 0"))
     assert load_params(path, FetchParams).dataset == "ml-1m"

@@ -136,6 +136,18 @@ def test_a_release_without_users_trains_with_a_constant_gender() -> None:
     assert json.loads(Path("metrics/test.json").read_text())["rows"] == 150
 
 
+def test_synthetic_ratings_need_no_archive_and_know_the_best_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MOVIELENS_MIRROR")
+    sizes = {"users": 100, "movies": 80, "ratings": 2000}
+    set_params(**{"fetch.dataset": "synthetic"})
+    set_params(**{f"fetch.synthetic_{name}": size for name, size in sizes.items()})
+    assert "2,000 ratings of 80 movies by 100 users" in run_all()
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert 0.7 < metrics["best_possible_auc"] < 0.9
+
+
 def test_one_class_only_is_a_null_and_a_warning() -> None:
     set_params(**{"encode.label_threshold": 5})
     output = run_all()

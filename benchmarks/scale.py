@@ -1,0 +1,94 @@
+"""The five stages on synthetic ratings of several sizes: time and peak memory of each.
+
+One training epoch, batch 4096. The largest but one is as large as ml-32m.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from ruamel.yaml import YAML
+
+from benchmarks.machine import describe_machine
+
+ROOT = Path(__file__).parents[1]
+# Ratings in millions: users, movies.
+WORLDS = {
+    1: (6_040, 3_883),
+    4: (24_000, 10_000),
+    16: (100_000, 40_000),
+    32: (200_948, 87_585),
+    100: (600_000, 100_000),
+}
+STAGES = {
+    "fetch": "raw",
+    "encode": "raw encoded",
+    "split": "encoded/ratings.parquet split",
+    "train": "encoded split/train.parquet split/validation.parquet dlrm history.csv",
+    "evaluate": "encoded split/test.parquet dlrm predictions.parquet test.json plots",
+}
+
+
+def run_stage(stage: str, folder: Path) -> dict[str, Any]:
+    """Wall time in seconds and peak resident memory in MB of a stage's process."""
+    command = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    start = time.perf_counter()
+    process = subprocess.Popen([*command, *STAGES[stage].split()], cwd=folder, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise click.ClickException(f"stage {stage} ended with {process.returncode}")
+    seconds = time.perf_counter() - start
+    return {
+        "stage": stage,
+        "seconds": round(seconds, 1),
+        "peak_mb": round(usage.ru_maxrss / 1024),
+    }
+
+
+def measure(millions: int, changes: dict[str, Any]) -> list[dict[str, Any]]:
+    users, movies = WORLDS[millions]
+    yaml = YAML(typ="safe")
+    params = yaml.load(ROOT / "params.yaml")
+    params["fetch"] |= {
+        "dataset": "synthetic",
+        "synthetic_users": users,
+        "synthetic_movies": movies,
+        "synthetic_ratings": millions * 10**6,
+    }
+    params["train"] |= {"epochs": 1} | changes
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yaml.dump(params, folder / "params.yaml")
+        rows = [{"ratings": millions * 10**6} | run_stage(stage, folder) for stage in STAGES]
+        metrics = json.loads((folder / "test.json").read_text())
+    train = rows[3]
+    # The whole stage: imports and validation too.
+    train["samples_per_second"] = round(0.8 * millions * 10**6 / train["seconds"])
+    rows[4] |= {name: metrics[name] for name in ("auc", "best_possible_auc")}
+    return rows
+
+
+@click.command(help=__doc__)
+@click.option("--millions", multiple=True, type=int, default=tuple(WORLDS), help="Of ratings.")
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/scale.json")
+def main(millions: tuple[int, ...], output: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    for size in millions:
+        rows += measure(size, {})
+        for row in rows[-len(STAGES) :]:
+            click.echo(json.dumps(row))
+        # After each size: the largest take long.
+        content = {"machine": describe_machine(), "rows": rows}
+        output.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
