@@ -2,7 +2,7 @@
 
 Each loop runs in a process of its own, on one thread, and they take turns; figures are medians.
 The model of all: D 64, bottom MLP 128-64, top MLP 128-64-1, no dropout, Adam. Data: the training
-part in data/split where `dvc repro` left one, else ratings drawn at random in ML-1M's shape.
+part of MovieLens 1M that `dvc repro` leaves in data/.
 """
 
 import json
@@ -15,14 +15,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import click
-import numpy as np
-import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader
 from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArch
 
 from benchmarks.machine import describe_machine
-from recsys import schemas
 from recsys.dataset import MovieLensDataset, batches, collate_fn
 from recsys.lookup import TableBatchedSparseArch
 from recsys.model import DistinctDenseArch, DLRMRecommender, Interaction
@@ -37,6 +34,7 @@ ARCHITECTURE = ModelParams(
     top_layers=(128, 64),
     dropout=0.0,
 )
+DATA = ROOT / "data"
 SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
 # Layers of the model, [inputs, outputs], whose products are the bound.
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
@@ -51,28 +49,9 @@ class ByRow(MovieLensDataset):
 
 
 def load(kind: type[MovieLensDataset] = MovieLensDataset) -> MovieLensDataset:
-    part, encoded = ROOT / "data/split/train.parquet", ROOT / "data/encoded"
-    if part.exists():
-        return kind.load(part, encoded / "users.parquet", encoded / "movies.parquet", "label")
-    return kind(*draw_ratings(np.random.default_rng(0)), target="label")
-
-
-def draw_ratings(rng: np.random.Generator) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Tables of ML-1M's size: part, users and movies."""
-    rows, users, movies = 800_167, 6040, 3883
-    user = rng.integers(users, size=rows, dtype=np.int32)
-    movie = (movies * rng.random(rows) ** 2).astype(np.int32)
-    genres = [rng.choice(18, rng.integers(1, 4), replace=False) for _ in range(movies)]
-    columns = {
-        schemas.PART: [user, movie, user + 1, movie + 1, *np.zeros((2, rows)), user % 2, user],
-        schemas.USERS: [*np.zeros((2, users)), np.arange(users) % 2, *[[None] * users] * 3],
-        schemas.MOVIES: [*np.zeros((2, movies)), *[[None] * movies] * 2, genres],
-    }
-    part, user_table, movie_table = (
-        pa.table([pa.array(c).cast(t) for c, t in zip(cs, s.types, strict=True)], schema=s)
-        for s, cs in columns.items()
-    )
-    return part, user_table, movie_table
+    encoded = DATA / "encoded"
+    users, movies = encoded / "users.parquet", encoded / "movies.parquet"
+    return kind(DATA / "split/train.parquet", users, movies, "label")
 
 
 def make_model(*ours: str) -> DLRMRecommender:

@@ -51,8 +51,11 @@ def _check_ratings(tables: Tables, release: Release, file: str) -> None:
         known = ratings[key].isin(table[key])
         _require(known, ratings, file, key, f"is not in the {key.removesuffix('id')}s table")
     pairs = ratings["userid"].to_numpy(np.int64) << 32 | ratings["movieid"].to_numpy(np.int64)
-    again = pd.Series(pairs).duplicated()
-    _require(~again, ratings, file, "movieid", "was rated by the same user before")
+    pairs.sort()
+    # Only then the rows are sought: the hash table for that is larger than the ratings.
+    if (pairs[1:] == pairs[:-1]).any():
+        again = ratings.duplicated(["userid", "movieid"])
+        _require(~again, ratings, file, "movieid", "was rated by the same user before")
 
 
 def _require(holds: pd.Series, table: pd.DataFrame, file: str, column: str, problem: str) -> None:

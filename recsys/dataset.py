@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -12,7 +11,7 @@ from torchrec import KeyedJaggedTensor
 from torchrec.datasets.utils import Batch
 
 from recsys import schemas
-from recsys.parquet import read_parquet
+from recsys.parquet import read_column, read_parquet
 
 SPARSE_FEATURES = ("userid", "movieid", "genres")
 DENSE_FEATURES = ("gender",)
@@ -39,32 +38,26 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     since `__getitems__` cuts its batches; `batches` does without its list of row numbers.
 
     Args:
-        part: columns of `schemas.PART`.
-        users, movies: columns of `schemas.USERS` and `schemas.MOVIES`.
+        part: a Parquet file with the columns of `schemas.PART`.
+        users, movies: with those of `schemas.USERS` and `schemas.MOVIES`.
         target: the column of the part that is the label.
+
+    Raises:
+        InputError: a file is missing or has other columns.
     """
 
-    def __init__(self, part: pa.Table, users: pa.Table, movies: pa.Table, target: str) -> None:
-        self.userid = _tensor(part["userid"])
-        self.movieid = _tensor(part["movieid"])
-        self.user_row = _tensor(part["user_row"])
-        self.movie_row = _tensor(part["movie_row"])
-        self.label = _tensor(part[target]).float()
-        self.gender = _tensor(users["gender"])
-        genres = movies["genres"].combine_chunks()
-        self.genres = _tensor(genres.flatten())
-        self.genre_lengths = _tensor(genres.value_lengths())
-        self.genre_starts = self.genre_lengths.cumsum(0) - self.genre_lengths
-
-    @classmethod
-    def load(cls, part: Path, users: Path, movies: Path, target: str) -> "MovieLensDataset":
-        """Read the Parquet files. Raises: InputError: one is missing or has other columns."""
-        return cls(
-            read_parquet(part, schemas.PART),
-            read_parquet(users, schemas.USERS),
-            read_parquet(movies, schemas.MOVIES),
-            target,
+    def __init__(self, part: Path, users: Path, movies: Path, target: str) -> None:
+        # int32 as in the files: a batch is made long, never the whole.
+        self.userid, self.movieid, self.user_row, self.movie_row, label = (
+            torch.from_numpy(read_column(part, schemas.PART, name))
+            for name in ("userid", "movieid", "user_row", "movie_row", target)
         )
+        self.label = label.float()
+        self.gender = torch.from_numpy(read_column(users, schemas.USERS, "gender"))
+        genres = read_parquet(movies, schemas.MOVIES)["genres"].combine_chunks()
+        self.genres = torch.tensor(genres.flatten().to_numpy())
+        self.genre_lengths = torch.tensor(genres.value_lengths().to_numpy())
+        self.genre_starts = self.genre_lengths.cumsum(0) - self.genre_lengths
 
     def __len__(self) -> int:
         return len(self.label)
@@ -140,8 +133,3 @@ def _columns_of(items: Sequence[dict[str, Tensor]]) -> Columns:
         gender=torch.stack([item["gender"] for item in items]),
         label=torch.stack([item["label"] for item in items]),
     )
-
-
-def _tensor(column: pa.ChunkedArray | pa.Array) -> Tensor:
-    # Arrow memory is read-only, which torch tensors cannot be: copy.
-    return torch.from_numpy(column.to_numpy(zero_copy_only=False).copy())

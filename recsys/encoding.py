@@ -1,5 +1,6 @@
 """Raw tables -> numbers: indices, genre codes, normalised ratings, labels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from sklearn.preprocessing import LabelEncoder
 
 from recsys.catalogue import Release
+from recsys.parquet import ROWS_AT_ONCE
 from recsys.tables import Tables
 from recsys.vocabulary import Vocabulary, index_ids
 
@@ -16,29 +18,44 @@ UNPUBLISHED_GENDER = 0.5
 
 @dataclass(frozen=True)
 class Encoded:
-    """Tables with the columns of `recsys.schemas` and the vocabulary that they refer to."""
+    """The small tables with the columns of `recsys.schemas`, and the vocabulary of all."""
 
     users: pd.DataFrame
     movies: pd.DataFrame
-    ratings: pd.DataFrame
     vocabulary: Vocabulary
 
 
-def encode_tables(tables: Tables, release: Release, label_threshold: float) -> Encoded:
-    """Encode checked tables; ratings come out sorted by (timestamp, userid, movieid)."""
+def encode_tables(tables: Tables, release: Release) -> Encoded:
+    """Encode checked tables but for the ratings."""
     movies, genres = encode_movies(tables.movies)
     users = encode_users(tables.users)
     vocabulary = Vocabulary(
         users["raw_userid"].to_numpy(), movies["raw_movieid"].to_numpy(), genres,
         release.rating_scale,
     )  # fmt: skip
-    ratings = tables.ratings.assign(
-        userid=index_ids(tables.ratings["userid"].to_numpy(), vocabulary.userids),
-        movieid=index_ids(tables.ratings["movieid"].to_numpy(), vocabulary.movieids),
-        rating_norm=release.rating_scale.normalise(tables.ratings["rating"].to_numpy()),
-        label=(tables.ratings["rating"] > label_threshold).astype(np.int8),
-    ).sort_values(["timestamp", "userid", "movieid"], ignore_index=True)
-    return Encoded(users, movies, ratings, vocabulary)
+    return Encoded(users, movies, vocabulary)
+
+
+def encode_ratings(
+    ratings: pd.DataFrame, vocabulary: Vocabulary, label_threshold: float
+) -> Iterator[pd.DataFrame]:
+    """The ratings with the columns of `schemas.RATINGS`, sorted by (timestamp, userid, movieid).
+
+    Yields:
+        frames of `ROWS_AT_ONCE` rows, so that only the raw columns and their order are in memory
+        as a whole.
+    """
+    # Raw ids sort as their indices do.
+    order = np.lexsort([ratings[key] for key in ("movieid", "userid", "timestamp")])
+    for start in range(0, len(order), ROWS_AT_ONCE):
+        rows = ratings.iloc[order[start : start + ROWS_AT_ONCE]]
+        stars = rows["rating"].to_numpy()
+        yield rows.assign(
+            userid=index_ids(rows["userid"].to_numpy(), vocabulary.userids),
+            movieid=index_ids(rows["movieid"].to_numpy(), vocabulary.movieids),
+            rating_norm=vocabulary.rating_scale.normalise(stars),
+            label=(stars > label_threshold).astype(np.int8),
+        )
 
 
 def encode_users(users: pd.DataFrame) -> pd.DataFrame:

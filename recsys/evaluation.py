@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
-from recsys import curves
+from recsys import curves, schemas
 from recsys.metrics import Array, Metrics, auc, classification_metrics, regression_metrics, rounded
 from recsys.outputs import replacing
 from recsys.params import EvaluateParams
+from recsys.parquet import read_column
 from recsys.scale import Floats
 
 
@@ -31,16 +31,16 @@ class Evaluation:
             partial.write_text(json.dumps(self.metrics, indent=2) + "\n")
 
 
-def tabulate_predictions(
-    rows: pa.Table, users: pa.Table, movies: pa.Table, scores: Floats
-) -> pd.DataFrame:
-    """The rows of a part with raw ids and scores: columns of `schemas.PREDICTIONS`."""
+def tabulate_predictions(part: Path, users: Path, movies: Path, scores: Floats) -> pd.DataFrame:
+    """The rows of a part's file with raw ids and scores: columns of `schemas.PREDICTIONS`."""
+    raw_userids = read_column(users, schemas.USERS, "raw_userid")
+    raw_movieids = read_column(movies, schemas.MOVIES, "raw_movieid")
     return pd.DataFrame(
         {
-            "raw_userid": users["raw_userid"].take(rows["user_row"]).to_numpy(),
-            "raw_movieid": movies["raw_movieid"].take(rows["movie_row"]).to_numpy(),
-            "rating": rows["rating"].to_numpy(),
-            "label": rows["label"].to_numpy(),
+            "raw_userid": raw_userids[read_column(part, schemas.PART, "user_row")],
+            "raw_movieid": raw_movieids[read_column(part, schemas.PART, "movie_row")],
+            "rating": read_column(part, schemas.PART, "rating"),
+            "label": read_column(part, schemas.PART, "label"),
             "score": scores,
         }
     )

@@ -1,7 +1,10 @@
-"""Parquet files: the same rows give the same bytes."""
+"""Parquet files: the same rows give the same bytes, and no more of them in memory than needed."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,14 +12,36 @@ import pyarrow.parquet as pq
 from recsys.errors import InputError
 from recsys.outputs import replacing
 
+# Rows that are read or written at once; those of a row group at most.
+ROWS_AT_ONCE = 2**20
 
-def write_parquet(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
-    """Write the schema's columns of a frame, in its order."""
-    table = pa.Table.from_pandas(frame, schema, preserve_index=False)
-    # Without pandas' metadata, which names its version.
-    table = table.replace_schema_metadata(None)
-    with replacing(path) as partial:
-        pq.write_table(table, partial, compression="zstd", version="2.6")
+
+class TableWriter:
+    """Appends frames to a Parquet file, the schema's columns in its order."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.file = pq.ParquetWriter(path, schema, compression="zstd", version="2.6")
+
+    def write(self, frame: pd.DataFrame) -> None:
+        table = pa.Table.from_pandas(frame, self.schema, preserve_index=False)
+        # Without pandas' metadata, which names its version.
+        self.file.write_table(table.replace_schema_metadata(None))
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+def write_parquet(
+    frames: pd.DataFrame | Iterable[pd.DataFrame], path: Path, schema: pa.Schema
+) -> None:
+    """Write a frame, or frames one after the other, to a file that appears whole."""
+    with replacing(path) as partial, TableWriter(partial, schema) as writer:
+        for frame in [frames] if isinstance(frames, pd.DataFrame) else frames:
+            writer.write(frame)
 
 
 def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
@@ -25,13 +50,39 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     Raises:
         InputError: it is missing, damaged or has other columns.
     """
+    return _open(path, schema).read()
+
+
+def read_batches(path: Path, schema: pa.Schema, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a file, `ROWS_AT_ONCE` rows at a time. Raises: as `read_parquet`."""
+    yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
+
+
+def read_column(path: Path, schema: pa.Schema, name: str) -> npt.NDArray[np.generic]:
+    """One column as a NumPy array of its own, filled batch by batch. Raises: as `read_parquet`."""
+    file = _open(path, schema)
+    column = np.empty(file.metadata.num_rows, schema.field(name).type.to_pandas_dtype())
+    start = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
+        column[start : start + len(batch)] = batch[name]
+        start += len(batch)
+    return column
+
+
+def count_rows(path: Path, schema: pa.Schema) -> int:
+    """Raises: as `read_parquet`."""
+    rows: int = _open(path, schema).metadata.num_rows
+    return rows
+
+
+def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path} cannot be read ({error}); run `dvc repro`") from error
-    if not table.schema.equals(schema):
+    if not file.schema_arrow.equals(schema):
         raise InputError(
-            f"{path} has the columns {', '.join(table.column_names)}, expected "
+            f"{path} has the columns {', '.join(file.schema_arrow.names)}, expected "
             f"{', '.join(schema.names)}; run `dvc repro`"
         )
-    return table
+    return file

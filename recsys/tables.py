@@ -141,7 +141,8 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
         raise InputError(
             f"{path}: {reason}; expected {separator!r} between {', '.join(columns)}"
         ) from error
-    frame: pd.DataFrame = table.to_pandas()
+    # Each column's Arrow memory is freed when it is converted.
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 

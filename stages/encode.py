@@ -7,7 +7,7 @@ import click
 from recsys import schemas
 from recsys.catalogue import RELEASES
 from recsys.contracts import check_tables
-from recsys.encoding import UNPUBLISHED_GENDER, encode_tables
+from recsys.encoding import UNPUBLISHED_GENDER, encode_ratings, encode_tables
 from recsys.outputs import replacing
 from recsys.params import EncodeParams, FetchParams, load_params
 from recsys.parquet import write_parquet
@@ -25,7 +25,7 @@ def main(params: Path, raw: Path, encoded: Path) -> None:
 
     tables = read_tables(raw, release)
     check_tables(tables, release)
-    result = encode_tables(tables, release, threshold)
+    result = encode_tables(tables, release)
     if tables.users["gender"].isna().all():
         click.echo(
             f"{release.name} publishes no genders: the dense feature is {UNPUBLISHED_GENDER:g} "
@@ -34,11 +34,13 @@ def main(params: Path, raw: Path, encoded: Path) -> None:
     with replacing(encoded) as folder:
         write_parquet(result.users, folder / "users.parquet", schemas.USERS)
         write_parquet(result.movies, folder / "movies.parquet", schemas.MOVIES)
-        write_parquet(result.ratings, folder / "ratings.parquet", schemas.RATINGS)
+        ratings = encode_ratings(tables.ratings, result.vocabulary, threshold)
+        write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS)
         result.vocabulary.save(folder / "vocabulary.json")
     click.echo(
-        f"{release.name}: {len(result.ratings):,} ratings of {len(result.movies):,} movies by "
-        f"{len(result.users):,} users, {result.ratings['label'].mean():.1%} above {threshold:g}"
+        f"{release.name}: {len(tables.ratings):,} ratings of {len(result.movies):,} movies by "
+        f"{len(result.users):,} users, {(tables.ratings['rating'] > threshold).mean():.1%} above "
+        f"{threshold:g}"
     )
 
 

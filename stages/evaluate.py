@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys import schemas
 from recsys.params import EncodeParams, EvaluateParams, FetchParams, load_params
-from recsys.parquet import read_parquet, write_parquet
+from recsys.parquet import write_parquet
 from stages.command import PATH, stage
 
 
@@ -48,13 +48,11 @@ def main(
     torch.set_num_threads(section.threads)
     model, description = load_checkpoint(checkpoint)
     task = make_task(description.task, description.rating_scale)
-    rows = read_parquet(part, schemas.PART)
-    users = read_parquet(encoded / "users.parquet", schemas.USERS)
-    movies = read_parquet(encoded / "movies.parquet", schemas.MOVIES)
-    dataset = MovieLensDataset(rows, users, movies, task.target)
+    users, movies = encoded / "users.parquet", encoded / "movies.parquet"
+    dataset = MovieLensDataset(part, users, movies, task.target)
     scores = predict(model, dataset, task, section.batch_size)
 
-    table = tabulate_predictions(rows, users, movies, scores)
+    table = tabulate_predictions(part, users, movies, scores)
     write_parquet(table, predictions, schemas.PREDICTIONS)
     ideal = None
     if fetch.dataset == "synthetic":

@@ -51,8 +51,8 @@ def main(
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
     task = make_task(section.task, vocabulary.rating_scale)
     tables = (encoded / "users.parquet", encoded / "movies.parquet")
-    training = MovieLensDataset.load(train_part, *tables, task.target)
-    validation = MovieLensDataset.load(validation_part, *tables, task.target)
+    training = MovieLensDataset(train_part, *tables, task.target)
+    validation = MovieLensDataset(validation_part, *tables, task.target)
     description = Description(
         task=section.task,
         architecture=architecture,

@@ -13,7 +13,9 @@ from tests.toy import Toy, write_dat
 
 @pytest.fixture
 def tables(tmp_path: Path, toy: Toy) -> Tables:
-    return read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
+    tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
+    # As read they are Arrow's memory, which cannot be changed.
+    return Tables(tables.users.copy(), tables.movies.copy(), tables.ratings.copy())
 
 
 def test_the_toy_holds(tables: Tables) -> None:

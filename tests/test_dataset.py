@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -45,9 +48,17 @@ PART = pa.table(
 )
 
 
+def write_tables(folder: Path) -> list[Path]:
+    """The part, the users and the movies as files."""
+    paths = [folder / "part.parquet", folder / "users.parquet", folder / "movies.parquet"]
+    for table, path in zip((PART, USERS, MOVIES), paths, strict=True):
+        pq.write_table(table, path)
+    return paths
+
+
 @pytest.fixture
-def dataset() -> MovieLensDataset:
-    return MovieLensDataset(PART, USERS, MOVIES, "label")
+def dataset(tmp_path: Path) -> MovieLensDataset:
+    return MovieLensDataset(*write_tables(tmp_path), "label")
 
 
 def assert_equal(left: Batch, right: Batch) -> None:
@@ -106,12 +117,12 @@ def test_batches_are_those_of_a_data_loader(dataset: MovieLensDataset) -> None:
         assert_equal(left, right)
 
 
-def test_a_shuffle_sees_every_row_once_and_follows_its_seed(dataset: MovieLensDataset) -> None:
+def test_a_shuffle_sees_every_row_once_and_follows_its_seed(tmp_path: Path) -> None:
     def epoch(seed: int) -> list[float]:
         shuffle = torch.Generator().manual_seed(seed)
         return [x for batch in batches(targets, 2, shuffle) for x in batch.labels.tolist()]
 
-    targets = MovieLensDataset(PART, USERS, MOVIES, "rating_norm")
+    targets = MovieLensDataset(*write_tables(tmp_path), "rating_norm")
     assert epoch(1) == epoch(1)
     assert sorted(epoch(1)) == [0, 0.25, 0.5, 0.75, 1]
     assert len({tuple(epoch(seed)) for seed in range(10)}) > 1

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys import encoding
 from recsys.catalogue import RELEASES
-from recsys.encoding import Encoded, encode_movies, encode_tables, encode_users
+from recsys.encoding import Encoded, encode_movies, encode_ratings, encode_tables, encode_users
 from recsys.errors import InputError
 from recsys.scale import HALF_STARS, WHOLE_STARS
 from recsys.tables import Tables, read_tables
@@ -28,7 +29,7 @@ USERS = pd.DataFrame(
 @pytest.fixture
 def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
     tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
-    return tables, encode_tables(tables, RELEASES["ml-1m"], label_threshold=3)
+    return tables, encode_tables(tables, RELEASES["ml-1m"])
 
 
 def test_movies_by_hand() -> None:
@@ -56,14 +57,14 @@ def test_users_by_hand() -> None:
 
 def test_ratings_keep_their_meaning(encoded: tuple[Tables, Encoded]) -> None:
     tables, result = encoded
-    ratings = result.ratings
+    (ratings,) = encode_ratings(tables.ratings, result.vocabulary, label_threshold=3)
     assert len(ratings) == len(tables.ratings)
     back = pd.DataFrame(
         {
             "userid": result.vocabulary.userids[ratings["userid"] - 1],
             "movieid": result.vocabulary.movieids[ratings["movieid"] - 1],
-            "rating": ratings["rating"],
-            "timestamp": ratings["timestamp"],
+            "rating": ratings["rating"].to_numpy(),
+            "timestamp": ratings["timestamp"].to_numpy(),
         }
     )
     key = ["timestamp", "userid", "movieid"]
@@ -82,8 +83,20 @@ def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None
             "timestamp": [1, 2, 3],
         }
     )
-    result = encode_tables(Tables(USERS, MOVIES, ratings), RELEASES["ml-1m"], threshold)
-    assert result.ratings["label"].tolist() == labels
+    result = encode_tables(Tables(USERS, MOVIES, ratings), RELEASES["ml-1m"])
+    (frame,) = encode_ratings(ratings, result.vocabulary, threshold)
+    assert frame["label"].tolist() == labels
+
+
+def test_ratings_come_in_pieces(
+    encoded: tuple[Tables, Encoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, result = encoded
+    (whole,) = encode_ratings(tables.ratings, result.vocabulary, 3)
+    monkeypatch.setattr(encoding, "ROWS_AT_ONCE", 400)
+    pieces = list(encode_ratings(tables.ratings, result.vocabulary, 3))
+    assert [len(piece) for piece in pieces] == [400, 400, 400, 300]
+    pd.testing.assert_frame_equal(pd.concat(pieces), whole)
 
 
 def test_scales() -> None:

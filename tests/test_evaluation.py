@@ -7,7 +7,7 @@ import pytest
 
 from recsys.evaluation import Evaluation, evaluate, tabulate_predictions
 from recsys.params import EvaluateParams
-from tests.test_dataset import MOVIES, PART, USERS
+from tests.test_dataset import write_tables
 
 PARAMS = EvaluateParams(
     threshold=0.6, batch_size=1, calibration_bins=2, curve_points=100, threads=1
@@ -24,9 +24,9 @@ def make_predictions(scores: list[float]) -> pd.DataFrame:
     )
 
 
-def test_predictions_carry_raw_ids() -> None:
+def test_predictions_carry_raw_ids(tmp_path: Path) -> None:
     scores = np.arange(5, dtype=np.float32)
-    table = tabulate_predictions(PART, USERS, MOVIES, scores)
+    table = tabulate_predictions(*write_tables(tmp_path), scores)
     assert table["raw_userid"].tolist() == [5, 6, 7, 5, 7]
     assert table["raw_movieid"].tolist() == [7, 6, 5, 8, 7]
     assert table["rating"].tolist() == [5, 4, 3, 2, 1]

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from recsys import parquet, schemas
 from recsys.errors import InputError
 from recsys.params import SplitParams
-from recsys.splits import PARTS, split_ratings
+from recsys.parquet import read_parquet, write_parquet
+from recsys.splits import PARTS, split_file
 
 
 def make_params(method: str = "random", seed: int = 42) -> SplitParams:
@@ -12,40 +16,60 @@ def make_params(method: str = "random", seed: int = 42) -> SplitParams:
 
 
 def make_ratings(rows: int = 1000) -> pd.DataFrame:
+    """The rating is the row's number, to know it again."""
     rng = np.random.default_rng(1)
     return pd.DataFrame(
         {
             "userid": rng.integers(1, 300, rows),
             "movieid": rng.integers(1, 300, rows),
             "timestamp": rng.integers(0, 50, rows),
-            "row": np.arange(rows),
+            "rating": np.arange(rows, dtype=np.float32),
+            "rating_norm": np.float32(0),
+            "label": np.int8(0),
         }
     )
 
 
+def split(folder: Path, ratings: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
+    write_parquet(ratings, folder / "ratings", schemas.RATINGS)
+    counts = split_file(folder / "ratings", params, folder)
+    parts = {
+        name: read_parquet(folder / f"{name}.parquet", schemas.PART).to_pandas() for name in PARTS
+    }
+    assert counts == {name: len(part) for name, part in parts.items()}
+    return parts
+
+
 @pytest.mark.parametrize("method", ["random", "chronological"])
 @pytest.mark.parametrize("rows", [10, 999, 1000, 1003])
-def test_every_row_is_in_exactly_one_part(method: str, rows: int) -> None:
-    parts = split_ratings(make_ratings(rows), make_params(method))
-    assert tuple(parts) == PARTS
-    assert sorted(np.concatenate([part["row"] for part in parts.values()])) == list(range(rows))
+def test_every_row_is_in_exactly_one_part(tmp_path: Path, method: str, rows: int) -> None:
+    parts = split(tmp_path, make_ratings(rows), make_params(method))
+    assert sorted(np.concatenate([part["rating"] for part in parts.values()])) == list(range(rows))
     for part, share in zip(parts.values(), (0.8, 0.1, 0.1), strict=True):
         assert abs(len(part) - share * rows) <= 1
-        assert part["row"].is_monotonic_increasing or method == "chronological"
+        assert part["rating"].is_monotonic_increasing
 
 
-def test_the_seed_decides() -> None:
+def test_pieces_make_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = split(tmp_path, make_ratings(), make_params())
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 300)
+    pieces = split(tmp_path, make_ratings(), make_params())
+    for name in PARTS:
+        pd.testing.assert_frame_equal(whole[name], pieces[name])
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
     ratings = make_ratings()
-    first, again = (split_ratings(ratings, make_params()) for _ in range(2))
-    other = split_ratings(ratings, make_params(seed=43))
+    first, again = (split(tmp_path, ratings, make_params()) for _ in range(2))
+    other = split(tmp_path, ratings, make_params(seed=43))
     for name in PARTS:
         pd.testing.assert_frame_equal(first[name], again[name])
-    assert not np.array_equal(first["test"]["row"], other["test"]["row"])
-    assert abs(first["train"]["row"].mean() - 500) < 30
+    assert not np.array_equal(first["test"]["rating"], other["test"]["rating"])
+    assert abs(first["train"]["rating"].mean() - 500) < 30
 
 
-def test_chronological_parts_follow_each_other() -> None:
-    parts = split_ratings(make_ratings(), make_params("chronological"))
+def test_chronological_parts_follow_each_other(tmp_path: Path) -> None:
+    parts = split(tmp_path, make_ratings(), make_params("chronological"))
     keys = [
         list(zip(part["timestamp"], part["user_row"], part["movie_row"], strict=True))
         for part in parts.values()
@@ -55,14 +79,15 @@ def test_chronological_parts_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize("method", ["random", "chronological"])
-def test_who_is_not_in_training_is_unknown_elsewhere(method: str) -> None:
+def test_who_is_not_in_training_is_unknown_elsewhere(tmp_path: Path, method: str) -> None:
     ratings = make_ratings()
-    parts = split_ratings(ratings, make_params(method))
+    parts = split(tmp_path, ratings, make_params(method))
     unknown = 0
     for name, part in parts.items():
         for key, row in (("userid", "user_row"), ("movieid", "movie_row")):
-            raw = ratings[key].to_numpy()[part["row"]]
-            known = np.isin(raw, ratings[key].to_numpy()[parts["train"]["row"]])
+            raw = ratings[key].to_numpy()[part["rating"].astype(int)]
+            train = ratings[key].to_numpy()[parts["train"]["rating"].astype(int)]
+            known = np.isin(raw, train)
             assert part[key].tolist() == np.where(known, raw, 0).tolist()
             assert part[row].tolist() == (raw - 1).tolist()
             unknown += (~known).sum()
@@ -70,6 +95,7 @@ def test_who_is_not_in_training_is_unknown_elsewhere(method: str) -> None:
     assert unknown > 0
 
 
-def test_an_empty_part_is_told() -> None:
+def test_an_empty_part_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is no row"):
-        split_ratings(make_ratings(4), make_params())
+        split(tmp_path, make_ratings(4), make_params())
+    assert not (tmp_path / "train.parquet").exists()

@@ -131,7 +131,7 @@ def test_a_release_without_users_trains_with_a_constant_gender() -> None:
     told = "ml-latest-small publishes no genders: the dense feature is 0.5 for everyone"
     assert output.count(told) == 1
     tables = [Path(f"data/encoded/{name}.parquet") for name in ("users", "movies")]
-    dataset = MovieLensDataset.load(Path("data/split/test.parquet"), *tables, "label")
+    dataset = MovieLensDataset(Path("data/split/test.parquet"), *tables, "label")
     assert set(dataset.gender.tolist()) == {0.5}
     assert json.loads(Path("metrics/test.json").read_text())["rows"] == 150
 

@@ -1,8 +1,8 @@
 import copy
 import math
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from torchrec.models.dlrm import DLRM
@@ -11,13 +11,14 @@ from recsys import schemas
 from recsys.catalogue import RELEASES
 from recsys.checkpoint import Description
 from recsys.dataset import MovieLensDataset, batches
-from recsys.encoding import encode_tables
+from recsys.encoding import encode_ratings, encode_tables
 from recsys.errors import InputError
 from recsys.metrics import Metrics
 from recsys.model import DLRMRecommender
 from recsys.params import ModelParams, SplitParams, TrainParams, load_params
+from recsys.parquet import write_parquet
 from recsys.scale import WHOLE_STARS
-from recsys.splits import split_ratings
+from recsys.splits import split_file
 from recsys.tables import read_tables
 from recsys.tasks import Task, make_task
 from recsys.training import _moving_average, predict, train
@@ -28,22 +29,24 @@ Parts = dict[str, MovieLensDataset]
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
-    """The toy, as the stages before training leave it."""
-    folder = write_dat(make_toy(users=80, movies=60, ratings=3000), tmp_path_factory.mktemp("toy"))
-    encoded = encode_tables(read_tables(folder, unpinned("ml-1m")), RELEASES["ml-1m"], 3)
-    parts = split_ratings(encoded.ratings, load_params(PARAMS, SplitParams))
-    frames = {"users": encoded.users, "movies": encoded.movies, **parts}
-    columns = {"users": schemas.USERS, "movies": schemas.MOVIES}
-    return {
-        name: pa.Table.from_pandas(frame, columns.get(name, schemas.PART), preserve_index=False)
-        for name, frame in frames.items()
-    }
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy's files, as the stages before training leave them."""
+    folder = tmp_path_factory.mktemp("toy")
+    toy = make_toy(users=80, movies=60, ratings=3000)
+    raw = read_tables(write_dat(toy, folder / "raw"), unpinned("ml-1m"))
+    encoded = encode_tables(raw, RELEASES["ml-1m"])
+    write_parquet(encoded.users, folder / "users.parquet", schemas.USERS)
+    write_parquet(encoded.movies, folder / "movies.parquet", schemas.MOVIES)
+    ratings = encode_ratings(raw.ratings, encoded.vocabulary, 3)
+    write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS)
+    split_file(folder / "ratings.parquet", load_params(PARAMS, SplitParams), folder)
+    return folder
 
 
-def make_parts(tables: dict[str, pa.Table], task: Task) -> Parts:
+def make_parts(tables: Path, task: Task) -> Parts:
+    others = (tables / "users.parquet", tables / "movies.parquet")
     return {
-        name: MovieLensDataset(tables[name], tables["users"], tables["movies"], task.target)
+        name: MovieLensDataset(tables / f"{name}.parquet", *others, task.target)
         for name in ("train", "validation", "test")
     }
 
@@ -65,7 +68,7 @@ def make_model(seed: int = 1) -> DLRMRecommender:
 
 
 def fit(
-    tables: dict[str, pa.Table], task_name: str = "classification", **changes: object
+    tables: Path, task_name: str = "classification", **changes: object
 ) -> tuple[DLRMRecommender, Parts, Task, list[Metrics]]:
     task = make_task(task_name, WHOLE_STARS)
     parts = make_parts(tables, task)
@@ -79,7 +82,7 @@ def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
     return task.validate(part.label.numpy(), predict(model, part, task))
 
 
-def test_it_finds_the_planted_taste(tables: dict[str, pa.Table]) -> None:
+def test_it_finds_the_planted_taste(tables: Path) -> None:
     model, parts, task, history = fit(tables)
     test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
     # Two random scores in the right order: the planted taste allows about 0.96.
@@ -90,7 +93,7 @@ def test_it_finds_the_planted_taste(tables: dict[str, pa.Table]) -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
-def test_it_finds_the_planted_stars(tables: dict[str, pa.Table]) -> None:
+def test_it_finds_the_planted_stars(tables: Path) -> None:
     model, parts, task, history = fit(tables, "regression")
     predictions = predict(model, parts["test"], task)
     assert 1 <= predictions.min() <= predictions.max() <= 5
@@ -100,7 +103,7 @@ def test_it_finds_the_planted_stars(tables: dict[str, pa.Table]) -> None:
     assert list(history[0]) == ["epoch", "train_loss", "validation_rmse", "validation_mae"]
 
 
-def test_the_best_epoch_is_kept(tables: dict[str, pa.Table]) -> None:
+def test_the_best_epoch_is_kept(tables: Path) -> None:
     model, parts, task, history = fit(tables, epochs=30, patience=3)
     kept = task.validate(
         parts["validation"].label.numpy(), predict(model, parts["validation"], task)
@@ -110,7 +113,7 @@ def test_the_best_epoch_is_kept(tables: dict[str, pa.Table]) -> None:
     assert len(history) == scores.index(max(scores)) + 1 + 3
 
 
-def test_two_runs_are_equal_and_another_seed_is_not(tables: dict[str, pa.Table]) -> None:
+def test_two_runs_are_equal_and_another_seed_is_not(tables: Path) -> None:
     models, histories = [], []
     for seed in (1, 1, 2):
         model, *_, history = fit(tables, seed=seed, epochs=2)
@@ -120,7 +123,7 @@ def test_two_runs_are_equal_and_another_seed_is_not(tables: dict[str, pa.Table])
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 
 
-def test_the_losses_are_those_of_torchrec_and_plain_adam(tables: dict[str, pa.Table]) -> None:
+def test_the_losses_are_those_of_torchrec_and_plain_adam(tables: Path) -> None:
     """Five epochs of our model in our loop, and of TorchRec's own DLRM in a loop written out."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(tables, task)
@@ -166,25 +169,19 @@ def test_the_average_is_exponential_and_starts_without_bias() -> None:
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("batch_size", [128, 10_000])
-def test_divergence_ends_with_the_remedy(
-    tables: dict[str, pa.Table], task: str, batch_size: int
-) -> None:
+def test_divergence_ends_with_the_remedy(tables: Path, task: str, batch_size: int) -> None:
     told = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
     with pytest.raises(InputError, match=told):
         fit(tables, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
 
 
-def test_one_class_is_judged_by_its_loss(
-    tables: dict[str, pa.Table], caplog: pytest.LogCaptureFixture
-) -> None:
-    index = schemas.PART.get_field_index("label")
-    constant = {
-        name: table.set_column(index, "label", pa.array([1] * len(table), pa.int8()))
-        if "label" in table.column_names
-        else table
-        for name, table in tables.items()
-    }
-    model, parts, task, history = fit(constant, epochs=3)
+def test_one_class_is_judged_by_its_loss(tables: Path, caplog: pytest.LogCaptureFixture) -> None:
+    task = make_task("classification", WHOLE_STARS)
+    parts = make_parts(tables, task)
+    for part in parts.values():
+        part.label.fill_(1)
+    model = make_model()
+    history = list(train(model, parts["train"], parts["validation"], task, make_params(epochs=3)))
     assert [record["validation_auc"] for record in history] == [None] * 3
     assert validate(model, parts, task)["log_loss"] == min(
         record["validation_log_loss"] for record in history
@@ -192,7 +189,7 @@ def test_one_class_is_judged_by_its_loss(
     assert "AUC is not defined" in caplog.text
 
 
-def test_the_batch_size_has_no_effect_on_predictions(tables: dict[str, pa.Table]) -> None:
+def test_the_batch_size_has_no_effect_on_predictions(tables: Path) -> None:
     task = make_task("classification", WHOLE_STARS)
     part = make_parts(tables, task)["test"]
     model = make_model()
