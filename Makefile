@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help demo repro test lint install lock clean
+.PHONY: help demo repro test lint bench install lock clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,10 @@ lint: .venv/dev  ## Check style and types.
 	ruff check .
 	ruff format --check .
 	mypy
+
+bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by size (an hour).
+	python -m benchmarks.speed
+	python -m benchmarks.scale
 
 install: .venv/run  ## Make .venv with the locked packages.
 

@@ -2,15 +2,17 @@
 
 Each loop runs in a process of its own, on one thread, and they take turns; figures are medians.
 The model of all: D 64, bottom MLP 128-64, top MLP 128-64-1, no dropout, Adam. Data: the training
-part of MovieLens 1M that `dvc repro` leaves in data/.
+part of MovieLens 1M that `dvc repro` leaves in data/, else of synthetic ratings of its size.
 """
 
 import json
 import multiprocessing
 import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from torch.utils.data import DataLoader
 from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArch
 
 from benchmarks.machine import describe_machine
+from benchmarks.scale import run_stage, write_params
 from recsys.dataset import MovieLensDataset, batches, collate_fn
 from recsys.lookup import TableBatchedSparseArch
 from recsys.model import DistinctDenseArch, DLRMRecommender, Interaction
@@ -34,7 +37,6 @@ ARCHITECTURE = ModelParams(
     top_layers=(128, 64),
     dropout=0.0,
 )
-DATA = ROOT / "data"
 SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
 # Layers of the model, [inputs, outputs], whose products are the bound.
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
@@ -48,10 +50,24 @@ class ByRow(MovieLensDataset):
     __getitems__ = None  # type: ignore[assignment]
 
 
-def load(kind: type[MovieLensDataset] = MovieLensDataset) -> MovieLensDataset:
-    encoded = DATA / "encoded"
+def load(data: Path, kind: type[MovieLensDataset] = MovieLensDataset) -> MovieLensDataset:
+    encoded = data / "encoded"
     users, movies = encoded / "users.parquet", encoded / "movies.parquet"
-    return kind(DATA / "split/train.parquet", users, movies, "label")
+    return kind(data / "split/train.parquet", users, movies, "label")
+
+
+@contextmanager
+def open_data() -> Iterator[Path]:
+    """The folder with `encoded` and `split`."""
+    real = ROOT / "data"
+    if (real / "split/train.parquet").exists():
+        yield real
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_params(1, Path(folder))
+        for stage in ("fetch", "encode", "split"):
+            run_stage(stage, Path(folder))
+        yield Path(folder)
 
 
 def make_model(*ours: str) -> DLRMRecommender:
@@ -116,30 +132,36 @@ def only(rows: Iterator) -> Loop:
         yield
 
 
-LOOPS: dict[str, Callable[[int], Loop]] = {
-    "literal": lambda size: train(make_model(), by_row(load(ByRow), size), fused=False),
-    "stock_torchrec": lambda size: train(make_model(), shuffled(load(), size), fused=False),
-    "+ fused Adam": lambda size: train(make_model(), shuffled(load(), size)),
-    "+ interaction without bmm": lambda size: train(
-        make_model("interaction"), shuffled(load(), size)
+LOOPS: dict[str, Callable[[Path, int], Loop]] = {
+    "literal": lambda data, size: train(make_model(), by_row(load(data, ByRow), size), fused=False),
+    "stock_torchrec": lambda data, size: train(
+        make_model(), shuffled(load(data), size), fused=False
     ),
-    "+ one call for all embeddings": lambda size: train(
-        make_model("interaction", "sparse"), shuffled(load(), size)
+    "+ fused Adam": lambda data, size: train(make_model(), shuffled(load(data), size)),
+    "+ interaction without bmm": lambda data, size: train(
+        make_model("interaction"), shuffled(load(data), size)
     ),
-    "+ bottom MLP once a gender": lambda size: train(
-        make_model("interaction", "sparse", "dense"), shuffled(load(), size)
+    "+ one call for all embeddings": lambda data, size: train(
+        make_model("interaction", "sparse"), shuffled(load(data), size)
     ),
-    "ours": lambda size: train(DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(), size)),
-    "bound": bound,
-    "batches alone": lambda size: only(shuffled(load(), size)),
-    "evaluation": lambda size: evaluate(make_model("interaction", "sparse", "dense"), load(), size),
+    "+ bottom MLP once a gender": lambda data, size: train(
+        make_model("interaction", "sparse", "dense"), shuffled(load(data), size)
+    ),
+    "ours": lambda data, size: train(
+        DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size)
+    ),
+    "bound": lambda _, size: bound(size),
+    "batches alone": lambda data, size: only(shuffled(load(data), size)),
+    "evaluation": lambda data, size: evaluate(
+        DLRMRecommender(SIZES, 1, ARCHITECTURE), load(data), size
+    ),
 }
 
 
-def serve(name: str, batch_size: int, pipe: Connection) -> None:
+def serve(name: str, data: Path, batch_size: int, pipe: Connection) -> None:
     """In a process of its own: for each number of seconds asked for, the samples a second."""
     torch.set_num_threads(1)
-    loop = LOOPS[name](batch_size)
+    loop = LOOPS[name](data, batch_size)
     while (seconds := pipe.recv()) is not None:
         steps, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds:
@@ -150,13 +172,13 @@ def serve(name: str, batch_size: int, pipe: Connection) -> None:
         pipe.send((rate, peak))
 
 
-def measure(batch_size: int, repeats: int, seconds: float) -> list[dict[str, object]]:
+def measure(data: Path, batch_size: int, repeats: int, seconds: float) -> list[dict[str, object]]:
     """All loops at one batch size, taking turns."""
     context = multiprocessing.get_context("spawn")
     pipes, rates, peaks = {}, {name: [] for name in LOOPS}, {}
     for name in LOOPS:
         pipes[name], theirs = context.Pipe()
-        context.Process(target=serve, args=(name, batch_size, theirs), daemon=True).start()
+        context.Process(target=serve, args=(name, data, batch_size, theirs), daemon=True).start()
     for turn in range(repeats + 1):
         for name, pipe in pipes.items():
             pipe.send(seconds)
@@ -198,7 +220,8 @@ def table(rows: list[dict[str, object]]) -> str:
 @click.option("--seconds", default=1.0, show_default=True, help="Length of a turn.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/speed.json")
 def main(sizes: tuple[int, ...], repeats: int, seconds: float, output: Path) -> None:
-    rows = [row for size in sizes for row in measure(size, repeats, seconds)]
+    with open_data() as data:
+        rows = [row for size in sizes for row in measure(data, size, repeats, seconds)]
     click.echo(table(rows))
     content = {"machine": describe_machine(), "rows": rows}
     output.write_text(json.dumps(content, indent=2) + "\n")

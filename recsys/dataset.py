@@ -115,12 +115,18 @@ def collate_fn(rows: Columns | Sequence[dict[str, Tensor]]) -> Batch:
 
 
 def batches(
-    dataset: MovieLensDataset, batch_size: int, shuffle: torch.Generator | None = None
+    dataset: MovieLensDataset,
+    batch_size: int,
+    shuffle: torch.Generator | None = None,
+    skip: int = 0,
 ) -> Iterator[Batch]:
-    """One pass over the rows, in order or shuffled; the last batch may be smaller."""
+    """One pass over the rows, in order or shuffled, without the first `skip` batches.
+
+    The last batch may be smaller.
+    """
     count = len(dataset)
     order = torch.arange(count) if shuffle is None else torch.randperm(count, generator=shuffle)
-    for rows in order.split(batch_size):
+    for rows in order.split(batch_size)[skip:]:
         yield collate_fn(dataset.__getitems__(rows))
 
 

@@ -16,6 +16,7 @@ from stages.command import PATH, stage
 @click.argument("validation_part", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("history", type=PATH)
+@click.option("--state", type=PATH, required=True, help="Where an unfinished training is.")
 def main(
     params: Path,
     encoded: Path,
@@ -23,11 +24,13 @@ def main(
     validation_part: Path,
     checkpoint: Path,
     history: Path,
+    state: Path,
 ) -> None:
     """Train on TRAIN_PART, keep the epoch best on VALIDATION_PART.
 
     Users, movies and vocabulary are in the folder ENCODED. The model goes to the folder
-    CHECKPOINT, the losses and validation metrics of each epoch to the CSV file HISTORY.
+    CHECKPOINT, the losses and validation metrics of each epoch to the CSV file HISTORY. Killed and
+    started again, it goes on from the file STATE and ends with the same model.
     """
     architecture = load_params(params, ModelParams)
     section = load_params(params, TrainParams)
@@ -38,6 +41,7 @@ def main(
     from recsys.checkpoint import Description, save_checkpoint
     from recsys.dataset import MovieLensDataset
     from recsys.metrics import rounded
+    from recsys.resume import ResumeFile
     from recsys.tasks import make_task
     from recsys.training import check_device, train
     from recsys.vocabulary import Vocabulary
@@ -60,13 +64,17 @@ def main(
         rating_scale=vocabulary.rating_scale,
     )
     model = description.build()
+    data = (train_part, validation_part, *tables)
+    resume = ResumeFile(state, (architecture, section), data) if section.checkpoint_every else None
     records = []
-    for record in train(model, training, validation, task, section):
+    for record in train(model, training, validation, task, section, resume):
         records.append(record)
         click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
     save_checkpoint(model, description, checkpoint)
     with replacing(history) as partial:
         pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
+    if resume:
+        resume.remove()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ STAGES = {
     "encode": "data/raw data/encoded",
     "split": "data/encoded/ratings.parquet data/split",
     "train": "data/encoded data/split/train.parquet data/split/validation.parquet models/dlrm "
-    "models/history.csv",
+    "models/history.csv --state models/train.state",
     "evaluate": "data/encoded data/split/test.parquet models/dlrm data/predictions.parquet "
     "metrics/test.json metrics/plots",
 }

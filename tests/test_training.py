@@ -1,13 +1,15 @@
 import copy
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torchrec.datasets.utils import Batch
 from torchrec.models.dlrm import DLRM
 
-from recsys import schemas
+from recsys import schemas, training
 from recsys.catalogue import RELEASES
 from recsys.checkpoint import Description
 from recsys.dataset import MovieLensDataset, batches
@@ -17,6 +19,7 @@ from recsys.metrics import Metrics
 from recsys.model import DLRMRecommender
 from recsys.params import ModelParams, SplitParams, TrainParams, load_params
 from recsys.parquet import write_parquet
+from recsys.resume import ResumeFile
 from recsys.scale import WHOLE_STARS
 from recsys.splits import split_file
 from recsys.tables import read_tables
@@ -165,6 +168,57 @@ def test_the_average_is_exponential_and_starts_without_bias() -> None:
     assert average.item() == pytest.approx(expected)
     _moving_average(0)([average], [torch.tensor(7.0)], torch.tensor(1))
     assert average.item() == 7
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("steps", [3, 10, 19, 20, 47])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Killed in the middle of an epoch of 19 steps, at its end, and in a later one; twice."""
+    task = make_task("classification", WHOLE_STARS)
+    parts = make_parts(tables, task)
+    params = make_params(epochs=4, checkpoint_every=4)
+    architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.3})
+
+    def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
+        torch.manual_seed(1)
+        model = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
+        history = list(train(model, parts["train"], parts["validation"], task, params, resume))
+        return model.state_dict(), history
+
+    def batches_until_killed(*args: object, **options: object) -> Iterator[Batch]:
+        for batch in batches(*args, **options):
+            counter["left"] -= 1
+            if counter["left"] < 0 and args[0] is parts["train"]:
+                raise Killed
+            yield batch
+
+    expected = run(None)
+    resume = ResumeFile(tmp_path / "state", [params, architecture], [tables / "train.parquet"])
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "batches", batches_until_killed)
+        for _ in range(2):
+            counter = {"left": steps}
+            with pytest.raises(Killed):
+                run(resume)
+    weights, history = run(resume)
+    assert history == expected[1]
+    assert all(torch.equal(weights[name], expected[0][name]) for name in weights)
+
+
+def test_the_state_of_another_run_is_not_gone_on_from(tables: Path, tmp_path: Path) -> None:
+    data = [tables / "train.parquet"]
+    first = ResumeFile(tmp_path / "state", [make_params()], data)
+    first.save({"position": {}})
+    assert first.load() is not None
+    assert ResumeFile(tmp_path / "state", [make_params(seed=9)], data).load() is None
+    assert ResumeFile(tmp_path / "state", [make_params()], [tables / "test.parquet"]).load() is None
+    (tmp_path / "state").write_bytes(b"half")
+    assert first.load() is None
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
