@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,8 @@ class ResumeFile:
             state: dict[str, Any] = torch.load(self.path, weights_only=True)
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        # Of a damaged file anything can be raised; the run then begins anew.
+        except Exception as error:
             log.warning("%s is not used: %s", self.path, " ".join(str(error).split())[:200])
             return None
         return state if state["run"] == self.run else None

@@ -201,8 +201,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
     resume = ResumeFile(tmp_path / "state", [params, architecture], [tables / "train.parquet"])
     with monkeypatch.context() as patch:
         patch.setattr(training, "batches", batches_until_killed)
-        for _ in range(2):
-            counter = {"left": steps}
+        for left in (steps, 10):
+            counter = {"left": left}
             with pytest.raises(Killed):
                 run(resume)
     weights, history = run(resume)
