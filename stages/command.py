@@ -3,7 +3,8 @@
 import functools
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,9 +21,8 @@ def stage(function: Callable[..., None]) -> click.Command:
     @click.option("--params", type=PATH, required=True, help="The params file, params.yaml.")
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), only_our_messages():
             warnings.simplefilter("ignore")
-            show_our_messages_only()
             try:
                 function(*args, **options)
             # OSError: no permission, no such file, ...
@@ -32,13 +32,21 @@ def stage(function: Callable[..., None]) -> click.Command:
     return run
 
 
-def show_our_messages_only() -> None:
+@contextmanager
+def only_our_messages() -> Iterator[None]:
     """Messages of `recsys` go to stderr; those of other packages only from errors up."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     ours = logging.getLogger("recsys")
-    ours.handlers = [handler]
+    ours.addHandler(handler)
     ours.setLevel(logging.INFO)
+    # Libraries give the root logger a handler of theirs, which would say it again.
+    ours.propagate = False
     logging.getLogger().setLevel(logging.ERROR)
     # torch has a handler of its own, to which TorchRec's modules send a warning in every run.
     logging.getLogger("torch.fx").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.propagate = True
