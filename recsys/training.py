@@ -1,10 +1,8 @@
 """Training and scoring."""
 
-import copy
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from recsys.errors import InputError
 from recsys.metrics import Metrics
 from recsys.model import DLRMRecommender
 from recsys.params import TrainParams
-from recsys.resume import ResumeFile
+from recsys.resume import ResumeFile, Run
 from recsys.scale import Floats
 from recsys.tasks import Task
 
@@ -37,19 +35,6 @@ def check_device(name: str) -> None:
             "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see README.md on "
             "what a GPU needs"
         )
-
-
-@dataclass
-class Position:
-    """How far a training is: steps done of which epoch, and what was seen until then."""
-
-    epoch: int = 1
-    step: int = 0
-    # Sum over the rows of this epoch.
-    loss: float = 0.0
-    best_epoch: int = 0
-    best_quality: float = -math.inf
-    history: list[Metrics] = field(default_factory=list)
 
 
 def train(
@@ -80,69 +65,53 @@ def train(
     """
     device = torch.device(params.device)
     model.to(device)
-    optimizer = torch.optim.Adam(
-        model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
-    )
     steps = math.ceil(len(training) / params.batch_size)
-    averaged = AveragedModel(model, multi_avg_fn=_moving_average(params.average_epochs * steps))
     shuffle = torch.Generator().manual_seed(params.seed)
-    # From which the order of this epoch is drawn.
-    epoch_shuffle = shuffle.get_state()
-    best_weights = copy.deepcopy(averaged.module.state_dict())
-    now = Position()
+    run = Run(
+        model,
+        AveragedModel(model, multi_avg_fn=_moving_average(params.average_epochs * steps)),
+        torch.optim.Adam(
+            model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
+        ),
+        shuffle.get_state(),
+    )
     if resume and (state := resume.load()):
-        now = Position(**state["position"])
-        model.load_state_dict(state["model"])
-        averaged.load_state_dict(state["averaged"])
-        optimizer.load_state_dict(state["optimizer"])
-        best_weights, epoch_shuffle = state["best_weights"], state["epoch_shuffle"]
-        torch.set_rng_state(state["random"])
-        log.info("going on after step %d of epoch %d", now.step, now.epoch)
-        yield from now.history
+        run.restore(state)
+        log.info("going on after step %d of epoch %d", run.step, run.epoch)
+        yield from run.history
 
-    while now.epoch <= params.epochs and now.epoch - now.best_epoch <= params.patience:
+    while run.epoch <= params.epochs and run.epoch - run.best_epoch <= params.patience:
         model.train()
-        shuffle.set_state(epoch_shuffle)
-        rows = batches(training, params.batch_size, shuffle, skip=now.step)
-        for batch in _progress(rows, now, steps):
-            batch = batch.to(device)
-            loss = task.loss(model(batch.dense_features, batch.sparse_features), batch.labels)
-            _require_finite(loss, "training loss", now.epoch, params)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            averaged.update_parameters(model)
-            now.loss += loss.item() * len(batch.labels)
-            now.step += 1
-            if resume and params.checkpoint_every and now.step % params.checkpoint_every == 0:
-                resume.save(
-                    {
-                        "position": asdict(now),
-                        "model": model.state_dict(),
-                        "averaged": averaged.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "best_weights": best_weights,
-                        "epoch_shuffle": epoch_shuffle,
-                        "random": torch.get_rng_state(),
-                    }
-                )
-        predictions = predict(averaged.module, validation, task)
+        shuffle.set_state(run.shuffle)
+        rows = batches(training, params.batch_size, shuffle, skip=run.step)
+        for batch in _progress(rows, run, steps):
+            run.loss += _step(run, batch.to(device), task, params) * len(batch.labels)
+            run.step += 1
+            if resume and params.checkpoint_every and run.step % params.checkpoint_every == 0:
+                resume.save(run.state())
+        predictions = predict(run.averaged.module, validation, task)
         # The last step of the epoch may be the one too far.
-        _require_finite(torch.from_numpy(predictions), "validation score", now.epoch, params)
+        _require_finite(torch.from_numpy(predictions), "validation score", run.epoch, params)
         metrics = task.validate(validation.label.numpy(), predictions)
         record: Metrics = {
-            "epoch": now.epoch,
-            "train_loss": now.loss / len(training),
+            "epoch": run.epoch,
+            "train_loss": run.loss / len(training),
             **{f"validation_{name}": value for name, value in metrics.items()},
         }
         yield record
-        if (quality := task.quality(metrics)) > now.best_quality:
-            now.best_quality, now.best_epoch = quality, now.epoch
-            best_weights = copy.deepcopy(averaged.module.state_dict())
-        now.history.append(record)
-        now.epoch, now.step, now.loss = now.epoch + 1, 0, 0.0
-        epoch_shuffle = shuffle.get_state()
-    model.load_state_dict(best_weights)
+        run.finish_epoch(record, task.quality(metrics), shuffle.get_state())
+    model.load_state_dict(run.best_weights)
+
+
+def _step(run: Run, batch: Batch, task: Task, params: TrainParams) -> float:
+    """One step of the optimizer and of the average; returns the batch's mean loss."""
+    loss = task.loss(run.model(batch.dense_features, batch.sparse_features), batch.labels)
+    _require_finite(loss, "training loss", run.epoch, params)
+    run.optimizer.zero_grad()
+    loss.backward()
+    run.optimizer.step()
+    run.averaged.update_parameters(run.model)
+    return loss.item()
 
 
 @torch.no_grad()
@@ -182,7 +151,7 @@ def _moving_average(window: float) -> Callable[[Tensors, Tensors, Tensor | int],
     return update
 
 
-def _progress(rows: Iterator[Batch], now: Position, steps: int) -> Iterator[Batch]:
+def _progress(rows: Iterator[Batch], run: Run, steps: int) -> Iterator[Batch]:
     # `disable=None` shows the bar on a terminal only.
-    name = f"epoch {now.epoch}"
-    return iter(tqdm(rows, name, steps, False, initial=now.step, unit="step", disable=None))
+    name = f"epoch {run.epoch}"
+    return iter(tqdm(rows, name, steps, False, initial=run.step, unit="step", disable=None))
