@@ -37,11 +37,12 @@ clean:  ## Remove the environment.
 
 .venv/run: requirements/run.lock requirements/cuda.lock requirements/torchrec.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=")'
-	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet -r requirements/run.lock -c requirements/cuda.lock
-	$(PIP) install --quiet --no-deps -r requirements/torchrec.lock
+	@echo "Installing the locked packages into .venv: a few minutes."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --quiet -r requirements/run.lock -c requirements/cuda.lock
+	@$(PIP) install --quiet --no-deps -r requirements/torchrec.lock
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.lock
-	$(PIP) install --quiet -r requirements/dev.lock -c requirements/cuda.lock
+	@$(PIP) install --quiet -r requirements/dev.lock -c requirements/cuda.lock
 	@touch $@

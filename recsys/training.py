@@ -87,7 +87,8 @@ def train(
         for batch in _progress(rows, run, steps):
             run.loss += _step(run, batch.to(device), task, params) * len(batch.labels)
             run.step += 1
-            if resume and params.checkpoint_every and run.step % params.checkpoint_every == 0:
+            done = (run.epoch - 1) * steps + run.step
+            if resume and params.checkpoint_every and done % params.checkpoint_every == 0:
                 resume.save(run.state())
         predictions = predict(run.averaged.module, validation, task)
         # The last step of the epoch may be the one too far.

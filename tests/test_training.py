@@ -174,14 +174,14 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("steps", [3, 10, 19, 20, 47])
+@pytest.mark.parametrize(("every", "steps"), [(4, 3), (4, 10), (4, 19), (1, 20), (30, 47)])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
-    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, steps: int
 ) -> None:
     """Killed in the middle of an epoch of 19 steps, at its end, and in a later one; twice."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(tables, task)
-    params = make_params(epochs=4, checkpoint_every=4)
+    params = make_params(epochs=4, checkpoint_every=every)
     architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.3})
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
@@ -205,6 +205,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
             counter = {"left": left}
             with pytest.raises(Killed):
                 run(resume)
+            assert (resume.load() is not None) == (steps >= every or left != steps)
     weights, history = run(resume)
     assert history == expected[1]
     assert all(torch.equal(weights[name], expected[0][name]) for name in weights)
