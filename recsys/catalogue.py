@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from recsys.scale import HALF_STARS, WHOLE_STARS, RatingScale
 
-KIB, MIB, GIB = 2**10, 2**20, 2**30
+MIB, GIB = 2**20, 2**30
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,7 @@ class DLRMRecommender(nn.Module):
             dense_arch_layer_sizes=[*params.bottom_layers, dimension],
             over_arch_layer_sizes=[*params.top_layers, 1],
         )
-        self.dlrm.sparse_arch = TableBatchedSparseArch(
-            self.dlrm.sparse_arch.embedding_bag_collection
-        )
+        self.dlrm.sparse_arch = TableBatchedSparseArch(collection)
         if dense_features == 1:
             self.dlrm.dense_arch = DistinctDenseArch(1, [*params.bottom_layers, dimension])
         features = len(vocabulary_sizes)

@@ -72,7 +72,7 @@ _VALUES = tuple(f.name for f in fields(Run) if f.name not in _MODULES)
 
 
 class ResumeFile:
-    """The state of one run, known by its params and its data.
+    """The state of one run, known by its params, its data, this package's code and torch.
 
     Args:
         path: the file, which appears whole or not at all.
@@ -81,11 +81,12 @@ class ResumeFile:
 
     def __init__(self, path: Path, params: Iterable[Section], data: Iterable[Path]) -> None:
         self.path = path
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(torch.__version__.encode())
         for section in params:
             digest.update(section.model_dump_json().encode())
-        for path_of_data in data:
-            with path_of_data.open("rb") as file:
+        # A run that went on with other code would be neither the old one nor the new.
+        for part in (*data, *sorted(Path(__file__).parent.glob("*.py"))):
+            with part.open("rb") as file:
                 while chunk := file.read(2**20):
                     digest.update(chunk)
         self.run = digest.hexdigest()

@@ -23,8 +23,8 @@ Assignment = npt.NDArray[np.int8]
 def split_file(ratings: Path, params: SplitParams, folder: Path) -> dict[str, int]:
     """Write a part's rows to `folder`/PART.parquet, in the order and columns of `schemas.PART`.
 
-    The ratings are read twice in pieces; only the assignment is in memory as a whole. A user or
-    movie without a row in the training part has index 0, "unknown", in the others.
+    The rows pass through in pieces; in memory as a whole are their order and single columns. A
+    user or movie without a row in the training part has index 0, "unknown", in the others.
 
     Returns:
         the rows of each part.
