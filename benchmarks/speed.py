@@ -9,6 +9,8 @@ import json
 import multiprocessing
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from torch.utils.data import DataLoader
 from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArch
 
 from benchmarks.machine import describe_machine
-from benchmarks.scale import run_stage, write_params
+from benchmarks.scale import STAGES, run_stage, write_params
 from recsys.dataset import MovieLensDataset, batches, collate_fn
 from recsys.lookup import TableBatchedSparseArch
 from recsys.model import DistinctDenseArch, DLRMRecommender, Interaction
@@ -40,6 +42,11 @@ ARCHITECTURE = ModelParams(
 SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
 # Layers of the model, [inputs, outputs], whose products are the bound.
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
+# What a stage imports before it reads its params, and what the last two import after.
+IMPORTS = {stage: f"import stages.{stage}" for stage in STAGES} | {
+    "train, all": "import stages.train, recsys.checkpoint, recsys.training",
+    "evaluate, all": "import stages.evaluate, recsys.checkpoint, recsys.training",
+}
 # Yields after each batch, forever.
 Loop = Iterator[None]
 
@@ -70,6 +77,31 @@ def open_data() -> Iterator[Path]:
         yield Path(folder)
 
 
+def measure_stages(repeats: int) -> list[dict[str, object]]:
+    """Each stage on a million synthetic ratings, one epoch of training; the median run."""
+    runs: dict[str, list[dict[str, object]]] = {stage: [] for stage in STAGES}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            write_params(1, Path(folder), "adam")
+            for stage in STAGES:
+                runs[stage].append(run_stage(stage, Path(folder)))
+    return [sorted(rows, key=lambda row: row["seconds"])[repeats // 2] for rows in runs.values()]
+
+
+def measure_imports(repeats: int) -> list[dict[str, object]]:
+    """Seconds of a Python that imports and ends."""
+    seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
+    for _ in range(repeats):
+        for name, code in IMPORTS.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True)
+            seconds[name].append(time.perf_counter() - start)
+    return [
+        {"stage": name, "seconds": round(statistics.median(values), 2)}
+        for name, values in seconds.items()
+    ]
+
+
 def make_model(*ours: str) -> DLRMRecommender:
     """TorchRec's own parts but for those named."""
     model = DLRMRecommender(SIZES, 1, ARCHITECTURE)
@@ -93,8 +125,13 @@ def by_row(dataset: MovieLensDataset, batch_size: int) -> Iterator:
         yield from DataLoader(dataset, batch_size, shuffle=True, collate_fn=collate_fn)
 
 
-def train(model: DLRMRecommender, rows: Iterator, fused: bool = True) -> Loop:
-    adam = torch.optim.Adam(model.parameters(), fused=fused)
+def train(
+    model: DLRMRecommender, rows: Iterator, fused: bool = True, fused_tables: bool = False
+) -> Loop:
+    if fused_tables:
+        model.fuse_embeddings(0.1)
+    weights = [w for name, w in model.named_parameters() if not (fused_tables and "bags" in name)]
+    adam = torch.optim.Adam(weights, fused=fused)
     loss_function = torch.nn.BCEWithLogitsLoss()
     for batch in rows:
         adam.zero_grad()
@@ -149,6 +186,9 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
     ),
     "ours": lambda data, size: train(
         DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size)
+    ),
+    "ours, row-wise Adagrad": lambda data, size: train(
+        DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size), fused_tables=True
     ),
     "bound": lambda _, size: bound(size),
     "batches alone": lambda data, size: only(shuffled(load(data), size)),
@@ -223,7 +263,10 @@ def main(sizes: tuple[int, ...], repeats: int, seconds: float, output: Path) -> 
     with open_data() as data:
         rows = [row for size in sizes for row in measure(data, size, repeats, seconds)]
     click.echo(table(rows))
-    content = {"machine": describe_machine(), "rows": rows}
+    imports, stages = measure_imports(5), measure_stages(5)
+    for row in [*imports, *stages]:
+        click.echo(json.dumps(row))
+    content = {"machine": describe_machine(), "rows": rows, "imports": imports, "stages": stages}
     output.write_text(json.dumps(content, indent=2) + "\n")
 
 

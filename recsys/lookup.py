@@ -1,4 +1,4 @@
-"""All embedding lookups of a batch in one call, on a CPU.
+"""All embedding lookups of a batch in one call, by FBGEMM's table-batched kernels.
 
 Shapes: B batch, F features, D embedding dimension, N values in all bags.
 """
@@ -7,10 +7,71 @@ from itertools import accumulate
 from typing import Any
 
 import torch
+from fbgemm_gpu.split_embedding_configs import EmbOptimType
+from fbgemm_gpu.split_table_batched_embeddings_ops_common import EmbeddingLocation, PoolingMode
+from fbgemm_gpu.split_table_batched_embeddings_ops_training import (
+    ComputeDevice,
+    SplitTableBatchedEmbeddingBagsCodegen,
+)
 from torch import Tensor
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import PoolingType
+
+POOLING = {PoolingType.SUM: PoolingMode.SUM, PoolingType.MEAN: PoolingMode.MEAN}
+
+
+class FusedSparseArch(SparseArch):
+    """TorchRec's `SparseArch` whose way back is the optimizer's step: row-wise Adagrad, fused.
+
+    Only the rows that the batch looked up are touched, and no gradient is written down, so a step
+    does not slow down as the tables grow (Gupta et al. 2014, "Training Highly Multiclass
+    Classifiers"; Khudia et al. 2021, FBGEMM). The collection's weights become views of the
+    kernel's: whoever reads or loads them there sees the trained ones.
+
+    Args:
+        collection: its weights go on from their values, on their device.
+        learning_rate: of the tables.
+    """
+
+    def __init__(self, collection: EmbeddingBagCollection, learning_rate: float) -> None:
+        super().__init__(collection)
+        tables = collection.embedding_bag_configs()
+        bags = collection.embedding_bags.values()
+        device = next(collection.parameters()).device
+        on_gpu = device.type == "cuda"
+        place = (
+            EmbeddingLocation.DEVICE if on_gpu else EmbeddingLocation.HOST,
+            ComputeDevice.CUDA if on_gpu else ComputeDevice.CPU,
+        )
+        # In a tuple, so that its weights are not the module's a second time.
+        self.kernel = (
+            SplitTableBatchedEmbeddingBagsCodegen(
+                [(t.num_embeddings, t.embedding_dim, *place) for t in tables],
+                pooling_mode=POOLING[tables[0].pooling],
+                optimizer=EmbOptimType.EXACT_ROWWISE_ADAGRAD,
+                learning_rate=learning_rate,
+                device=device,
+            ),
+        )
+        for bag, weight in zip(bags, self.kernel[0].split_embedding_weights(), strict=True):
+            bag.weight.data = weight.copy_(bag.weight.data)
+
+    def momenta(self) -> list[Tensor]:
+        """Row-wise Adagrad's sums of squares, [rows] for each table; changing them counts."""
+        return [states[0] for states in self.kernel[0].split_optimizer_states()]
+
+    def forward(self, features: KeyedJaggedTensor) -> Tensor:
+        """
+        Args:
+            features: F features of B bags each, in the order of the tables
+
+        Returns:
+            [B, F, D]
+        """
+        values = features.values()
+        pooled: Tensor = self.kernel[0](values, features.offsets().to(values.dtype))
+        return pooled.view(-1, self.F, self.D)
 
 
 class TableBatchedSparseArch(SparseArch):
@@ -32,7 +93,7 @@ class TableBatchedSparseArch(SparseArch):
             "weights_offsets": rows[:-1] * self.D,
             "D_offsets": torch.arange(self.F + 1, dtype=torch.int32) * self.D,
             "max_D": self.D,
-            "pooling_mode": {PoolingType.SUM: 0, PoolingType.MEAN: 1}[tables[0].pooling],
+            "pooling_mode": POOLING[tables[0].pooling].value,
             "indice_weights": None,
         }
 

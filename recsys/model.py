@@ -13,7 +13,7 @@ from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import DLRM, DenseArch
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
-from recsys.lookup import TableBatchedSparseArch
+from recsys.lookup import FusedSparseArch, TableBatchedSparseArch
 from recsys.params import ModelParams
 
 
@@ -59,6 +59,13 @@ class DLRMRecommender(nn.Module):
         self.dlrm.inter_arch = Interaction()
         interactions = dimension + features * (features + 1) // 2
         self.dlrm.over_arch = top_mlp(interactions, params.top_layers, params.dropout)
+
+    def fuse_embeddings(self, learning_rate: float) -> FusedSparseArch:
+        """From now on, the tables learn by row-wise Adagrad as gradients reach them."""
+        collection = self.dlrm.sparse_arch.embedding_bag_collection
+        fused = FusedSparseArch(collection, learning_rate)
+        self.dlrm.sparse_arch = fused
+        return fused
 
     def forward(self, dense: Tensor, sparse: KeyedJaggedTensor) -> Tensor:
         """

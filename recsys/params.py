@@ -92,6 +92,8 @@ class TrainParams(Section):
     task: Literal["classification", "regression"]
     learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
     weight_decay: NotNegative
+    embedding_optimizer: Literal["adam", "rowwise_adagrad"]
+    embedding_learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
     average_epochs: NotNegative
     batch_size: Count
     epochs: Count

@@ -26,6 +26,7 @@ class Run:
 
     Attributes:
         averaged: the moving average of the model's weights.
+        momenta: what the embeddings' own optimizer keeps, if they have one; changed in place.
         epoch, step: the epoch that is under way, from 1, and the steps done of it.
         loss: sum over the rows of this epoch.
         shuffle: the generator's state from which this epoch's order is drawn.
@@ -36,6 +37,7 @@ class Run:
     model: nn.Module
     averaged: AveragedModel
     optimizer: torch.optim.Optimizer
+    momenta: list[Tensor]
     shuffle: Tensor
     epoch: int = 1
     step: int = 0
@@ -49,11 +51,14 @@ class Run:
         """Tensors, numbers and containers of them."""
         values = {name: getattr(self, name) for name in _VALUES}
         modules = {name: getattr(self, name).state_dict() for name in _MODULES}
-        return values | modules | {"random": torch.get_rng_state()}
+        others = {"momenta": self.momenta, "random": torch.get_rng_state()}
+        return values | modules | others
 
     def restore(self, state: dict[str, Any]) -> None:
         for name in _VALUES:
             setattr(self, name, state[name])
+        for momentum, value in zip(self.momenta, state["momenta"], strict=True):
+            momentum.copy_(value)
         for name in _MODULES:
             getattr(self, name).load_state_dict(state[name])
         torch.set_rng_state(state["random"])
@@ -68,7 +73,7 @@ class Run:
 
 
 _MODULES = ("model", "averaged", "optimizer")
-_VALUES = tuple(f.name for f in fields(Run) if f.name not in _MODULES)
+_VALUES = tuple(f.name for f in fields(Run) if f.name not in (*_MODULES, "momenta"))
 
 
 class ResumeFile:

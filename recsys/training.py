@@ -45,7 +45,7 @@ def train(
     params: TrainParams,
     resume: ResumeFile | None = None,
 ) -> Iterator[Metrics]:
-    """Train with Adam, yielding a record an epoch; afterwards the model is that of the best epoch.
+    """Train, yielding a record an epoch; afterwards the model is that of the best epoch.
 
     What is validated and kept is an exponential moving average of the weights, which forgives the
     embeddings their last noisy steps (Polyak & Juditsky 1992; Izmailov et al. 2018, "Averaging
@@ -67,14 +67,7 @@ def train(
     model.to(device)
     steps = math.ceil(len(training) / params.batch_size)
     shuffle = torch.Generator().manual_seed(params.seed)
-    run = Run(
-        model,
-        AveragedModel(model, multi_avg_fn=_moving_average(params.average_epochs * steps)),
-        torch.optim.Adam(
-            model.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
-        ),
-        shuffle.get_state(),
-    )
+    run = _begin(model, params, steps, shuffle)
     if resume and (state := resume.load()):
         run.restore(state)
         log.info("going on after step %d of epoch %d", run.step, run.epoch)
@@ -102,6 +95,24 @@ def train(
         yield record
         run.finish_epoch(record, task.quality(metrics), shuffle.get_state())
     model.load_state_dict(run.best_weights)
+
+
+def _begin(
+    model: DLRMRecommender, params: TrainParams, steps: int, shuffle: torch.Generator
+) -> Run:
+    averaged = AveragedModel(model, multi_avg_fn=_moving_average(params.average_epochs * steps))
+    weights = list(model.parameters())
+    momenta: list[Tensor] = []
+    if params.embedding_optimizer == "rowwise_adagrad":
+        embeddings = model.fuse_embeddings(params.embedding_learning_rate)
+        fused = {id(weight) for weight in embeddings.parameters()}
+        weights, momenta = [w for w in weights if id(w) not in fused], embeddings.momenta()
+        # Averaging would touch every row in each step, which row-wise Adagrad is there to avoid.
+        averaged.module.get_submodule("dlrm").sparse_arch = embeddings
+    adam = torch.optim.Adam(
+        weights, params.learning_rate, weight_decay=params.weight_decay, fused=True
+    )
+    return Run(model, averaged, adam, momenta, shuffle.get_state())
 
 
 def _step(run: Run, batch: Batch, task: Task, params: TrainParams) -> float:
@@ -147,7 +158,9 @@ def _moving_average(window: float) -> Callable[[Tensors, Tensors, Tensor | int],
         share = (1 - decay) / (1 - decay ** (int(steps) + 1))
         # In place: AveragedModel's `avg_fn` would make and copy a tensor for each weight.
         for average, weight in zip(averages, weights, strict=True):
-            average.lerp_(weight, share)
+            # The same storage where a weight is shared rather than averaged.
+            if average.data_ptr() != weight.data_ptr():
+                average.lerp_(weight, share)
 
     return update
 

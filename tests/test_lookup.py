@@ -1,10 +1,12 @@
+import copy
+
 import pytest
 import torch
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
-from recsys.lookup import TableBatchedSparseArch
+from recsys.lookup import FusedSparseArch, TableBatchedSparseArch
 
 ROWS = {"userid": 50, "movieid": 9, "genres": 4}
 
@@ -59,3 +61,38 @@ def test_an_index_outside_of_its_table_is_an_error() -> None:
     values, lengths = torch.tensor([0, 9, 0]), torch.tensor([1, 1, 1])
     with pytest.raises(RuntimeError, match="out of bounds"):
         module(KeyedJaggedTensor(list(ROWS), values, lengths=lengths))
+
+
+@pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
+def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
+    """Three steps against the formula, with the gradients that TorchRec's module gives."""
+    torch.manual_seed(3)
+    collection = make_collection(pooling, 8)
+    theirs = SparseArch(copy.deepcopy(collection))
+    fused = FusedSparseArch(collection, learning_rate=0.1)
+    weights = list(theirs.parameters())
+    sums = [torch.zeros(len(weight)) for weight in weights]
+    for _ in range(3):
+        features = make_features(20)
+        direction = torch.randn(20, len(ROWS), 8)
+        output = fused(features)
+        torch.testing.assert_close(output, theirs(features))
+        (output * direction).sum().backward()
+        gradients = torch.autograd.grad((theirs(features) * direction).sum(), weights)
+        for weight, total, gradient in zip(weights, sums, gradients, strict=True):
+            total += gradient.square().mean(1)
+            weight.data -= 0.1 * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
+    for ours, other in zip(collection.parameters(), weights, strict=True):
+        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
+    for ours, other in zip(fused.momenta(), sums, strict=True):
+        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
+    # So many users and so few rows: some were never looked up, and kept their weights.
+    assert (sums[0] == 0).any()
+
+
+def test_weights_that_are_loaded_are_the_kernels() -> None:
+    fused = FusedSparseArch(make_collection(PoolingType.SUM, 4), learning_rate=0.1)
+    other = make_collection(PoolingType.SUM, 4)
+    fused.embedding_bag_collection.load_state_dict(other.state_dict())
+    features = make_features(5)
+    torch.testing.assert_close(fused(features), SparseArch(other)(features))

@@ -85,8 +85,9 @@ def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
     return task.validate(part.label.numpy(), predict(model, part, task))
 
 
-def test_it_finds_the_planted_taste(tables: Path) -> None:
-    model, parts, task, history = fit(tables)
+@pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
+def test_it_finds_the_planted_taste(tables: Path, optimizer: str) -> None:
+    model, parts, task, history = fit(tables, embedding_optimizer=optimizer)
     test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
     # Two random scores in the right order: the planted taste allows about 0.96.
     assert test["auc"] > 0.85
@@ -174,14 +175,20 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
 @pytest.mark.parametrize(("every", "steps"), [(4, 3), (4, 10), (4, 19), (1, 20), (30, 47)])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
-    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, steps: int
+    tables: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    every: int,
+    steps: int,
+    optimizer: str,
 ) -> None:
     """Killed in the middle of an epoch of 19 steps, at its end, and in a later one; twice."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(tables, task)
-    params = make_params(epochs=4, checkpoint_every=every)
+    params = make_params(epochs=4, checkpoint_every=every, embedding_optimizer=optimizer)
     architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.3})
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
