@@ -1,13 +1,14 @@
 """Raw tables -> numbers: indices, genre codes, normalised ratings, labels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import LabelEncoder
 
 from recsys.catalogue import Release
+from recsys.errors import InputError
 from recsys.parquet import ROWS_AT_ONCE
 from recsys.tables import Tables
 from recsys.vocabulary import Vocabulary, index_ids
@@ -34,6 +35,22 @@ def encode_tables(tables: Tables, release: Release) -> Encoded:
         release.rating_scale,
     )  # fmt: skip
     return Encoded(users, movies, vocabulary)
+
+
+def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
+    """Without the ratings of these stars; their users and movies stay.
+
+    Raises:
+        InputError: a value is not among the ratings, or none would be left.
+    """
+    ratings = tables.ratings
+    for value in stars:
+        if not (ratings["rating"] == value).any():
+            raise InputError(f"encode.drop_ratings: no rating is {value:g} stars")
+    kept = ratings if not stars else ratings[~ratings["rating"].isin(stars)]
+    if kept.empty:
+        raise InputError(f"encode.drop_ratings = {list(stars)}: no rating would be left")
+    return replace(tables, ratings=kept)
 
 
 def encode_ratings(

@@ -27,6 +27,9 @@ Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le
 Widths = Annotated[
     tuple[Width, ...], Field(strict=False, description="a list of integers from 1 to 65536")
 ]
+Stars = Annotated[
+    tuple[float, ...], Field(strict=False, description="a list of numbers of stars, or []")
+]
 
 
 class Section(BaseModel):
@@ -57,11 +60,13 @@ class FetchParams(Section):
 class EncodeParams(Section):
     name = "encode"
     label_threshold: Annotated[float, Field(description="a number of stars")]
+    drop_ratings: Stars
 
 
 class SplitParams(Section):
     name = "split"
-    method: Literal["random", "chronological"]
+    method: Literal["random", "chronological", "leave_last"]
+    min_history: Annotated[int, Field(description="an integer from 0 to 1e6", ge=0, le=10**6)]
     train: Share
     validation: Share
     test: Share

@@ -11,13 +11,14 @@ from recsys import schemas
 from recsys.errors import InputError
 from recsys.outputs import replacing
 from recsys.params import SplitParams
-from recsys.parquet import TableWriter, count_rows, read_batches, read_column
+from recsys.parquet import TableWriter, read_batches, read_column
 from recsys.vocabulary import UNKNOWN
 
 PARTS = ("train", "validation", "test")
 Rows = npt.NDArray[np.intp]
-# For each row the position of its part in `PARTS`.
+# For each row the position of its part in `PARTS`, or `NO_PART`.
 Assignment = npt.NDArray[np.int8]
+NO_PART = -1
 
 
 def split_file(ratings: Path, params: SplitParams, folder: Path) -> dict[str, int]:
@@ -44,25 +45,60 @@ def split_file(ratings: Path, params: SplitParams, folder: Path) -> dict[str, in
             for part, writer in enumerate(writers):
                 writer.write(frame[parts == part])
             start += len(frame)
-    return dict(zip(PARTS, np.bincount(assignment).tolist(), strict=True))
+    return {name: int((assignment == part).sum()) for part, name in enumerate(PARTS)}
 
 
 def assign_parts(ratings: Path, params: SplitParams) -> Assignment:
-    """Each row's part. Raises: InputError: a part would be empty."""
-    if params.method == "random":
-        order = random_order(count_rows(ratings, schemas.RATINGS), params.seed)
+    """Each row's part.
+
+    Args:
+        ratings: a file in the order of time, as `schemas.RATINGS` says.
+
+    Raises:
+        InputError: a part would be empty.
+    """
+    userids = read_column(ratings, schemas.RATINGS, "userid")
+    assignment = np.full(len(userids), NO_PART, np.int8)
+    rows = eligible_rows(userids, params.min_history)
+    if params.method == "leave_last":
+        assignment[rows] = leave_last(userids[rows])
     else:
-        keys = ("movieid", "userid", "timestamp")
-        order = np.lexsort([read_column(ratings, schemas.RATINGS, key) for key in keys])
-    assignment = np.empty(len(order), np.int8)
-    shares = (params.train, params.validation, params.test)
-    for part, rows in enumerate(cut(order, shares)):
-        if not len(rows):
+        if params.method == "random":
+            rows = rows[random_order(len(rows), params.seed)]
+        shares = (params.train, params.validation, params.test)
+        for part, members in enumerate(cut(rows, shares)):
+            assignment[members] = part
+    for part, name in enumerate(PARTS):
+        if not (assignment == part).any():
             raise InputError(
-                f"split.{PARTS[part]}: this share of {len(order)} ratings is no row; raise it"
+                f"split.{name}: this share of {len(rows)} ratings is no row; raise it, or lower "
+                f"split.min_history (now {params.min_history})"
             )
-        assignment[rows] = part
     return assignment
+
+
+def eligible_rows(userids: npt.NDArray[np.generic], min_history: int) -> Rows:
+    """Those whose user has at least so many rows before."""
+    if not min_history:
+        return np.arange(len(userids))
+    before, _ = count_neighbours(userids)
+    return np.flatnonzero(before >= min_history)
+
+
+def leave_last(userids: npt.NDArray[np.generic]) -> Assignment:
+    """Test: each user's last row; validation: the one before; nothing of users with two rows."""
+    before, after = count_neighbours(userids)
+    return np.where(before + after < 2, 0, np.maximum(2 - after, 0)).astype(np.int8)
+
+
+def count_neighbours(userids: npt.NDArray[np.generic]) -> tuple[Rows, Rows]:
+    """For each row of ratings in the order of time, its user's rows before and after it, [N]."""
+    order = np.argsort(userids, kind="stable")
+    counts = np.bincount(userids)
+    starts = np.cumsum(counts) - counts
+    before = np.empty(len(userids), np.intp)
+    before[order] = np.arange(len(userids)) - starts[userids[order]]
+    return before, counts[userids] - before - 1
 
 
 def known_ids(ratings: Path, assignment: Assignment, key: str) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import click
 from recsys import schemas
 from recsys.catalogue import RELEASES
 from recsys.contracts import check_tables
-from recsys.encoding import UNPUBLISHED_GENDER, encode_ratings, encode_tables
+from recsys.encoding import UNPUBLISHED_GENDER, drop_ratings, encode_ratings, encode_tables
 from recsys.outputs import replacing
 from recsys.params import EncodeParams, FetchParams, load_params
 from recsys.parquet import write_parquet
@@ -21,10 +21,12 @@ from stages.command import PATH, stage
 def main(params: Path, raw: Path, encoded: Path) -> None:
     """Check the files in RAW and write users, movies, ratings and vocabulary to ENCODED."""
     release = RELEASES[load_params(params, FetchParams).dataset]
-    threshold = load_params(params, EncodeParams).label_threshold
+    section = load_params(params, EncodeParams)
+    threshold = section.label_threshold
 
     tables = read_tables(raw, release)
     check_tables(tables, release)
+    tables = drop_ratings(tables, section.drop_ratings)
     result = encode_tables(tables, release)
     if tables.users["gender"].isna().all():
         click.echo(

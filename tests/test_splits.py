@@ -11,18 +11,20 @@ from recsys.parquet import read_parquet, write_parquet
 from recsys.splits import PARTS, split_file
 
 
-def make_params(method: str = "random", seed: int = 42) -> SplitParams:
-    return SplitParams(method=method, train=0.8, validation=0.1, test=0.1, seed=seed)
+def make_params(method: str = "random", seed: int = 42, min_history: int = 0) -> SplitParams:
+    return SplitParams(
+        method=method, min_history=min_history, train=0.8, validation=0.1, test=0.1, seed=seed
+    )
 
 
 def make_ratings(rows: int = 1000) -> pd.DataFrame:
-    """The rating is the row's number, to know it again."""
+    """In the order of time; the rating is the row's number, to know it again."""
     rng = np.random.default_rng(1)
     return pd.DataFrame(
         {
             "userid": rng.integers(1, 300, rows),
             "movieid": rng.integers(1, 300, rows),
-            "timestamp": rng.integers(0, 50, rows),
+            "timestamp": np.sort(rng.integers(0, 50, rows)),
             "rating": np.arange(rows, dtype=np.float32),
             "rating_norm": np.float32(0),
             "label": np.int8(0),
@@ -70,12 +72,9 @@ def test_the_seed_decides(tmp_path: Path) -> None:
 
 def test_chronological_parts_follow_each_other(tmp_path: Path) -> None:
     parts = split(tmp_path, make_ratings(), make_params("chronological"))
-    keys = [
-        list(zip(part["timestamp"], part["user_row"], part["movie_row"], strict=True))
-        for part in parts.values()
-    ]
-    assert max(keys[0]) <= min(keys[1])
-    assert max(keys[1]) <= min(keys[2])
+    # The rows are in the order of time, and the rating is the row's number.
+    assert parts["train"]["rating"].max() < parts["validation"]["rating"].min()
+    assert parts["validation"]["rating"].max() < parts["test"]["rating"].min()
 
 
 @pytest.mark.parametrize("method", ["random", "chronological"])
@@ -95,7 +94,28 @@ def test_who_is_not_in_training_is_unknown_elsewhere(tmp_path: Path, method: str
     assert unknown > 0
 
 
+@pytest.mark.parametrize("min_history", [0, 1, 2])
+def test_leave_last_tests_on_each_users_last(tmp_path: Path, min_history: int) -> None:
+    ratings = make_ratings()
+    parts = split(tmp_path, ratings, make_params("leave_last", min_history=min_history))
+    for _, group in ratings.groupby("userid"):
+        rows = group["rating"].tolist()[min_history:]
+        expected = [rows[:-2], rows[-2:-1], rows[-1:]] if len(rows) > 2 else [rows, [], []]
+        for part, mine in zip(parts.values(), expected, strict=True):
+            assert part["rating"][part["rating"].isin(group["rating"])].tolist() == mine
+
+
+@pytest.mark.parametrize("method", ["random", "chronological"])
+def test_first_ratings_of_each_user_are_in_no_part(tmp_path: Path, method: str) -> None:
+    ratings = make_ratings()
+    parts = split(tmp_path, ratings, make_params(method, min_history=2))
+    left = sorted(np.concatenate([part["rating"] for part in parts.values()]))
+    assert left == sorted(ratings[ratings.groupby("userid").cumcount() >= 2]["rating"])
+
+
 def test_an_empty_part_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is no row"):
         split(tmp_path, make_ratings(4), make_params())
     assert not (tmp_path / "train.parquet").exists()
+    with pytest.raises(InputError, match=r"split\.train: this share of 0.*\(now 99\)"):
+        split(tmp_path, make_ratings(4), make_params(min_history=99))
