@@ -34,7 +34,8 @@ STAGES = {
     "encode": "raw encoded",
     "split": "encoded/ratings.parquet split",
     "train": "encoded split/train.parquet split/validation.parquet dlrm history.csv --state state",
-    "evaluate": "encoded split/test.parquet dlrm predictions.parquet test.json plots",
+    "evaluate": "encoded split/test.parquet split/train.parquet dlrm predictions.parquet test.json "
+    "plots",
 }
 
 

@@ -58,6 +58,15 @@ def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFram
     )
 
 
+def calibration_error(reliability: pd.DataFrame) -> float:
+    """Mean distance of prediction and truth over the groups of `reliability_curve`, by rows.
+
+    "Expected calibration error" (Naeini et al. 2015), in the unit of the predictions.
+    """
+    distance = (reliability["predicted"] - reliability["actual"]).abs()
+    return float(np.average(distance, weights=reliability["rows"]))
+
+
 def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
     """Rows for each pair of actual and predicted class; all four pairs are there."""
     counts = sk.confusion_matrix(labels, liked, labels=[0, 1])

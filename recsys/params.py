@@ -115,6 +115,8 @@ class EvaluateParams(Section):
     batch_size: Count
     calibration_bins: Points
     curve_points: Points
+    bootstrap: Annotated[int, Field(description="an integer from 0 to 100000", ge=0, le=10**5)]
+    seed: Seed
     threads: Threads
 
 

@@ -14,6 +14,7 @@ from stages.command import PATH, stage
 @stage
 @click.argument("encoded", type=PATH)
 @click.argument("part", type=PATH)
+@click.argument("train_part", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("predictions", type=PATH)
 @click.argument("metrics", type=PATH)
@@ -22,6 +23,7 @@ def main(
     params: Path,
     encoded: Path,
     part: Path,
+    train_part: Path,
     checkpoint: Path,
     predictions: Path,
     metrics: Path,
@@ -29,8 +31,9 @@ def main(
 ) -> None:
     """Score the ratings PART with the model in CHECKPOINT and judge the scores.
 
-    Users and movies are in the folder ENCODED. Scores go to the Parquet file PREDICTIONS, metrics
-    to the JSON file METRICS and the points of the curves to CSV files in the folder PLOTS.
+    Users and movies are in the folder ENCODED. How many ratings TRAIN_PART has of each makes the
+    slices. Scores go to the Parquet file PREDICTIONS, metrics to the JSON file METRICS and the
+    points of the curves to CSV files in the folder PLOTS.
     """
     label_threshold = load_params(params, EncodeParams).label_threshold
     section = load_params(params, EvaluateParams)
@@ -41,6 +44,7 @@ def main(
     from recsys.checkpoint import load_checkpoint
     from recsys.dataset import MovieLensDataset
     from recsys.evaluation import evaluate, tabulate_predictions
+    from recsys.slices import find_slices
     from recsys.synthetic import plant
     from recsys.tasks import make_task
     from recsys.training import predict
@@ -58,7 +62,8 @@ def main(
     if fetch.dataset == "synthetic":
         ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))
         ideal = plant(fetch).probability(*ids)
-    result = evaluate(description.task, table, label_threshold, section, ideal)
+    slices = find_slices(part, train_part, users)
+    result = evaluate(description.task, table, label_threshold, section, slices, ideal)
     result.save(metrics, plots)
     for name, value in result.metrics.items():
         click.echo(f"{name:20} {value}")

@@ -10,13 +10,20 @@ from recsys.params import EvaluateParams
 from tests.test_dataset import write_tables
 
 PARAMS = EvaluateParams(
-    threshold=0.6, batch_size=1, calibration_bins=2, curve_points=100, threads=1
+    threshold=0.6,
+    batch_size=1,
+    calibration_bins=2,
+    curve_points=100,
+    bootstrap=10,
+    seed=1,
+    threads=1,
 )
 
 
 def make_predictions(scores: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
+            "raw_userid": np.array([1, 1, 2, 2]),
             "rating": np.array([5, 2, 4, 3], np.float32),
             "label": np.array([1, 0, 1, 0], np.int8),
             "score": np.array(scores, np.float32),
@@ -37,6 +44,10 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
     result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
     assert result.metrics["accuracy"] == 0.5
     assert result.metrics["auc"] == 0.75
+    # The first user's pair is in order, the second's is not.
+    assert result.metrics["grouped_auc"] == 0.5
+    assert result.metrics["calibration_error"] == pytest.approx((0.175 + 0.3) / 2)
+    assert [record["slice"] for record in result.slices] == ["all"]
     assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
     calibration = result.plots["calibration"]
     assert calibration["actual"].tolist() == [0.5, 0.5]
@@ -46,7 +57,12 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
 def test_a_regression_is_judged_in_stars() -> None:
     result = evaluate("regression", make_predictions([4.5, 2.5, 2.9, 3.2]), 3, PARAMS)
     # Errors of 0.5, 0.5, 1.1 and 0.2 stars.
-    assert result.metrics == {"rmse": 0.66144, "mae": 0.575, "rows": 4}
+    assert result.metrics == {
+        "rmse": 0.66144,
+        "mae": 0.575,
+        "rows": 4,
+        "calibration_error": pytest.approx((0.3 + 0.15) / 2),
+    }
     # Predicted above three stars: the first and the last.
     assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
     assert result.plots["calibration"]["actual"].tolist() == [3, 4]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from recsys.curves import (
+    calibration_error,
     confusion_counts,
     precision_recall_curve,
     reliability_curve,
     roc_curve,
 )
-from recsys.metrics import classification_metrics, regression_metrics, rounded
+from recsys.metrics import auc, classification_metrics, grouped_auc, regression_metrics, rounded
 
 LABELS = np.array([1, 0, 1, 0, 1], np.int8)
 SCORES = np.array([0.9, 0.6, 0.7, 0.2, 0.4], np.float32)
@@ -52,6 +53,28 @@ def test_certain_scores_have_a_finite_loss() -> None:
     metrics = classification_metrics(LABELS, np.array([1, 0, 1, 1, 0], np.float32), 0.5)
     assert math.isfinite(metrics["log_loss"])
     assert metrics["accuracy"] == 0.6
+
+
+def test_grouped_auc_by_hand() -> None:
+    """One user ranks 2 of 2 pairs right, one half of a pair (a tie), one has likes only."""
+    labels = np.array([1, 0, 1, 0, 1, 1], np.int8)
+    scores = np.array([0.9, 0.1, 0.8, 0.5, 0.5, 0.7], np.float32)
+    users = np.array([1, 1, 1, 2, 2, 3])
+    assert grouped_auc(labels, scores, users) == pytest.approx((3 * 1 + 2 * 0.5) / 5)
+    assert grouped_auc(labels[5:], scores[5:], users[5:]) is None
+
+
+def test_grouped_auc_of_one_user_is_auc() -> None:
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 500).astype(np.int8), random.integers(0, 50, 500) / 50
+    assert grouped_auc(labels, scores, np.zeros(500)) == pytest.approx(auc(labels, scores))
+
+
+def test_calibration_error_by_hand() -> None:
+    """Two groups: predicted 0.2, came true 0.5; predicted 0.75, came true 1."""
+    labels = np.array([0, 1, 1, 1], np.int8)
+    curve = reliability_curve(labels, np.array([0.1, 0.3, 0.7, 0.8]), 2)
+    assert calibration_error(curve) == pytest.approx((0.3 + 0.25) / 2)
 
 
 def test_regression_by_hand() -> None:

@@ -25,8 +25,8 @@ STAGES = {
     "split": "data/encoded/ratings.parquet data/split",
     "train": "data/encoded data/split/train.parquet data/split/validation.parquet models/dlrm "
     "models/history.csv --state models/train.state",
-    "evaluate": "data/encoded data/split/test.parquet models/dlrm data/predictions.parquet "
-    "metrics/test.json metrics/plots",
+    "evaluate": "data/encoded data/split/test.parquet data/split/train.parquet models/dlrm "
+    "data/predictions.parquet metrics/test.json metrics/plots",
 }
 QUICK = {
     "train.epochs": 2,
@@ -81,8 +81,12 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
         "normalized_entropy",
         "positive_rate",
         "rows",
+        "grouped_auc",
+        "calibration_error",
+        "slices",
     ]
     assert metrics["rows"] == 150
+    assert metrics["slices"][0] | {"auc": metrics["auc"]} == metrics["slices"][0]
     assert 0.5 < metrics["auc"] <= 1
     predictions = pd.read_parquet("data/predictions.parquet")
     raw = {(user, movie): rating for user, movie, rating, _ in toy.ratings}
@@ -119,7 +123,7 @@ def test_regression_reports_stars() -> None:
     set_params(**{"train.task": "regression"})
     run_all()
     metrics = json.loads(Path("metrics/test.json").read_text())
-    assert list(metrics) == ["rmse", "mae", "rows"]
+    assert list(metrics) == ["rmse", "mae", "rows", "calibration_error", "slices"]
     assert 0 < metrics["mae"] <= metrics["rmse"] < 2
     assert pd.read_parquet("data/predictions.parquet")["score"].between(1, 5).all()
     assert Path("metrics/plots/roc.csv").exists()
