@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import LabelEncoder
 
@@ -15,6 +16,9 @@ from recsys.vocabulary import Vocabulary, index_ids
 
 GENDERS = {"F": 0.0, "M": 1.0}
 UNPUBLISHED_GENDER = 0.5
+# A zip code's first characters are a region; all of it is nearly a user.
+ZIP_PREFIX = 3
+PERIOD_YEARS = 5
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,16 @@ def encode_tables(tables: Tables, release: Release) -> Encoded:
     movies, genres = encode_movies(tables.movies)
     users = encode_users(tables.users)
     vocabulary = Vocabulary(
-        users["raw_userid"].to_numpy(), movies["raw_movieid"].to_numpy(), genres,
-        release.rating_scale,
-    )  # fmt: skip
+        userids=users["raw_userid"].to_numpy(),
+        movieids=movies["raw_movieid"].to_numpy(),
+        genres=genres,
+        categories={
+            name: int(table[f"{name}_code"].max()) + 1
+            for table, names in ((users, ("age", "occupation", "zip")), (movies, ("period",)))
+            for name in names
+        },
+        rating_scale=release.rating_scale,
+    )
     return Encoded(users, movies, vocabulary)
 
 
@@ -81,6 +92,9 @@ def encode_users(users: pd.DataFrame) -> pd.DataFrame:
     return users.assign(
         userid=np.arange(1, len(users) + 1, dtype=np.int32),
         gender=users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER),
+        age_code=encode_categories(users["age"]),
+        occupation_code=encode_categories(users["occupation"]),
+        zip_code=encode_categories(users["zip"].astype(str).str[:ZIP_PREFIX]),
     )
 
 
@@ -95,6 +109,13 @@ def encode_movies(movies: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     movies = movies.assign(
         movieid=np.arange(1, len(movies) + 1, dtype=np.int32),
         year=year.astype("Int16"),
+        period_code=encode_categories(year.astype(float) // PERIOD_YEARS),
         genres=pd.Series(np.split(codes, ends[:-1]), index=movies.index),
     )
     return movies, tuple(encoder.classes_.tolist())
+
+
+def encode_categories(values: pd.Series) -> npt.NDArray[np.int32]:
+    """Codes from 0; what is not published is a category of its own."""
+    codes: npt.NDArray[np.int32] = LabelEncoder().fit_transform(values.astype(str)).astype(np.int32)
+    return codes

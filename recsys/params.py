@@ -30,6 +30,10 @@ Widths = Annotated[
 Stars = Annotated[
     tuple[float, ...], Field(strict=False, description="a list of numbers of stars, or []")
 ]
+SparseFeature = Literal[
+    "userid", "movieid", "liked", "disliked", "genres", "age", "occupation", "zip", "period"
+]
+DenseFeature = Literal["gender", "user", "movie", "affinity", "recent", "time", "taste", "liking"]
 
 
 class Section(BaseModel):
@@ -80,6 +84,45 @@ class SplitParams(Section):
         return self
 
 
+class FeatureParams(Section):
+    name = "features"
+    sparse: Annotated[
+        tuple[SparseFeature, ...],
+        Field(
+            strict=False,
+            min_length=1,
+            description=f"a list of at least one of {', '.join(get_args(SparseFeature))}",
+        ),
+    ]
+    dense: Annotated[
+        tuple[DenseFeature, ...],
+        Field(
+            strict=False,
+            min_length=1,
+            description=f"a list of at least one of {', '.join(get_args(DenseFeature))}",
+        ),
+    ]
+    history_length: Count
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The dense features that are computed from other ratings."""
+        return tuple(name for name in self.dense if name != "gender")
+
+    @property
+    def histories(self) -> tuple[str, ...]:
+        """The sparse features that are lists of other ratings' movies."""
+        return tuple(name for name in self.sparse if name in ("liked", "disliked"))
+
+    @model_validator(mode="after")
+    def _none_is_twice(self) -> "FeatureParams":
+        for names in (self.sparse, self.dense):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{name} is listed twice; name it once")
+        return self
+
+
 class ModelParams(Section):
     name = "model"
     embedding_dimension: Width
@@ -124,6 +167,7 @@ SECTIONS: tuple[type[Section], ...] = (
     FetchParams,
     EncodeParams,
     SplitParams,
+    FeatureParams,
     ModelParams,
     TrainParams,
     EvaluateParams,

@@ -22,12 +22,14 @@ class Vocabulary:
         userids, movieids: raw ids, ascending; the id at position i has index i + 1, and index 0
             is "unknown".
         genres: names, ascending; the one at position i has code i.
+        categories: of age, occupation, zip and period, how many there are.
         rating_scale: the ratings that users could give.
     """
 
     userids: npt.NDArray[np.int32]
     movieids: npt.NDArray[np.int32]
     genres: tuple[str, ...]
+    categories: dict[str, int]
     rating_scale: RatingScale
 
     @property
@@ -38,6 +40,7 @@ class Vocabulary:
             "movieid": len(self.movieids) + 1,
             # A data set without any genre still has the (always empty) feature.
             "genres": max(len(self.genres), 1),
+            **self.categories,
         }
 
     def save(self, path: Path) -> None:
@@ -45,6 +48,7 @@ class Vocabulary:
             "userid": self.userids.tolist(),
             "movieid": self.movieids.tolist(),
             "genres": self.genres,
+            "categories": self.categories,
             "rating_scale": asdict(self.rating_scale),
         }
         with replacing(path) as partial:
@@ -59,6 +63,7 @@ class Vocabulary:
                 np.array(content["userid"], np.int32),
                 np.array(content["movieid"], np.int32),
                 tuple(content["genres"]),
+                content["categories"],
                 RatingScale(**content["rating_scale"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,0 +1,33 @@
+"""Stage features: statistics and histories of each rating, where params.yaml asks for them."""
+
+from pathlib import Path
+
+import click
+
+from recsys.params import FeatureParams, SplitParams, load_params
+from stages.command import PATH, stage
+
+
+@stage
+@click.argument("encoded", type=PATH)
+@click.argument("features", type=PATH)
+def main(params: Path, encoded: Path, features: Path) -> None:
+    """Describe the ratings in the folder ENCODED by what they may know of each other.
+
+    The folder FEATURES gets a file a part of the split, with the parts' rows in their order, and
+    the logs that the histories refer to; nothing where neither is asked for.
+    """
+    section = load_params(params, FeatureParams)
+    split = load_params(params, SplitParams)
+    # Slow to import: wrong params are told before.
+    from recsys.features import describe_parts
+    from recsys.outputs import replacing
+
+    with replacing(features) as folder:
+        folder.mkdir()
+        columns = describe_parts(encoded, split, section, folder)
+    click.echo(f"features: {', '.join(columns) if columns else 'none but the tables'}")
+
+
+if __name__ == "__main__":
+    main()
