@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from recsys.dataset import DENSE_FEATURES
 from recsys.errors import InputError
@@ -42,10 +43,11 @@ class Description(BaseModel):
         return DLRMRecommender(self.vocabulary_sizes, len(self.dense_features), self.architecture)
 
 
-def save_checkpoint(model: DLRMRecommender, description: Description, folder: Path) -> None:
+def save_checkpoint(weights: dict[str, Tensor], description: Description, folder: Path) -> None:
+    """Write the weights of a whole model by their names, with its description."""
     with replacing(folder) as partial:
         partial.mkdir()
-        (partial / WEIGHTS).write_bytes(save(model.state_dict()))
+        (partial / WEIGHTS).write_bytes(save(weights))
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
 
 

@@ -11,7 +11,7 @@ from torchrec import KeyedJaggedTensor
 from torchrec.datasets.utils import Batch
 
 from recsys import schemas
-from recsys.parquet import read_column, read_parquet
+from recsys.parquet import count_rows, read_column, read_parquet
 
 SPARSE_FEATURES = ("userid", "movieid", "genres")
 DENSE_FEATURES = ("gender",)
@@ -41,15 +41,27 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         part: a Parquet file with the columns of `schemas.PART`.
         users, movies: with those of `schemas.USERS` and `schemas.MOVIES`.
         target: the column of the part that is the label.
+        share: (rank, size); only the part's rows with row % size == rank are here.
+
+    Attributes:
+        rows: how many the part has.
 
     Raises:
         InputError: a file is missing or has other columns.
     """
 
-    def __init__(self, part: Path, users: Path, movies: Path, target: str) -> None:
+    def __init__(
+        self,
+        part: Path,
+        users: Path,
+        movies: Path,
+        target: str,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.share, self.rows = share, count_rows(part, schemas.PART)
         # int32 as in the files: a batch is made long, never the whole.
         self.userid, self.movieid, self.user_row, self.movie_row, label = (
-            torch.from_numpy(read_column(part, schemas.PART, name))
+            torch.from_numpy(read_column(part, schemas.PART, name, share))
             for name in ("userid", "movieid", "user_row", "movie_row", target)
         )
         self.label = label.float()
@@ -61,6 +73,11 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def places(self, rows: Tensor) -> Tensor:
+        """Where those of the part's rows that are here are, in their order."""
+        rank, size = self.share
+        return rows if size == 1 else rows[rows % size == rank] // size
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         movie = self.movie_row[row]
@@ -120,14 +137,15 @@ def batches(
     shuffle: torch.Generator | None = None,
     skip: int = 0,
 ) -> Iterator[Batch]:
-    """One pass over the rows, in order or shuffled, without the first `skip` batches.
+    """One pass over the part's rows, in order or shuffled, without the first `skip` batches.
 
-    The last batch may be smaller.
+    The last batch may be smaller. Of each batch come the rows that are in the dataset's share, so
+    that all shares together make the batches of the whole; there may be none.
     """
-    count = len(dataset)
+    count = dataset.rows
     order = torch.arange(count) if shuffle is None else torch.randperm(count, generator=shuffle)
     for rows in order.split(batch_size)[skip:]:
-        yield collate_fn(dataset.__getitems__(rows))
+        yield collate_fn(dataset.__getitems__(dataset.places(rows)))
 
 
 def _columns_of(items: Sequence[dict[str, Tensor]]) -> Columns:

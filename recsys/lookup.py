@@ -1,4 +1,4 @@
-"""All embedding lookups of a batch in one call, on a CPU.
+"""All embedding lookups of a batch in one call, by FBGEMM's table-batched kernels.
 
 Shapes: B batch, F features, D embedding dimension, N values in all bags.
 """
@@ -7,7 +7,10 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from torch import Tensor
+from fbgemm_gpu.split_table_batched_embeddings_ops_training import (
+    SplitTableBatchedEmbeddingBagsCodegen,
+)
+from torch import Tensor, nn
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import PoolingType
@@ -101,3 +104,9 @@ class _Lookup(torch.autograd.Function):
         pieces = flat.split([shape.numel() for shape in ctx.shapes])
         gradients = [piece.view(shape) for piece, shape in zip(pieces, ctx.shapes, strict=True)]
         return None, None, None, *gradients
+
+
+def momenta(model: nn.Module) -> list[Tensor]:
+    """What the fused optimizer of the local tables keeps; changing them counts."""
+    kernels = [m for m in model.modules() if isinstance(m, SplitTableBatchedEmbeddingBagsCodegen)]
+    return [state for k in kernels for table in k.split_optimizer_states() for state in table]

@@ -22,6 +22,7 @@ Seed = Annotated[int, Field(description="an integer from 0 to 2**63 - 1", ge=0, 
 Count = Annotated[int, Field(description="an integer from 1 to 1e9", ge=1, le=10**9)]
 Width = Annotated[int, Field(description="an integer from 1 to 65536", ge=1, le=2**16)]
 Threads = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
+Processes = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
 Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
 Widths = Annotated[
@@ -92,6 +93,8 @@ class TrainParams(Section):
     task: Literal["classification", "regression"]
     learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
     weight_decay: NotNegative
+    embedding_optimizer: Literal["adam", "rowwise_adagrad"]
+    embedding_learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
     average_epochs: NotNegative
     batch_size: Count
     epochs: Count
@@ -99,6 +102,7 @@ class TrainParams(Section):
     checkpoint_every: Annotated[int, Field(description="an integer from 0 to 1e9", ge=0, le=10**9)]
     seed: Seed
     threads: Threads
+    processes: Processes
     device: Literal["cpu", "cuda"]
 
 

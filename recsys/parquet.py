@@ -58,14 +58,26 @@ def read_batches(path: Path, schema: pa.Schema, columns: list[str]) -> Iterator[
     yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
-def read_column(path: Path, schema: pa.Schema, name: str) -> npt.NDArray[np.generic]:
-    """One column as a NumPy array of its own, filled batch by batch. Raises: as `read_parquet`."""
+def read_column(
+    path: Path, schema: pa.Schema, name: str, share: tuple[int, int] = (0, 1)
+) -> npt.NDArray[np.generic]:
+    """One column as a NumPy array of its own, filled batch by batch.
+
+    Args:
+        share: (rank, size); only the rows with row % size == rank are kept.
+
+    Raises: as `read_parquet`.
+    """
+    rank, size = share
     file = _open(path, schema)
-    column = np.empty(file.metadata.num_rows, schema.field(name).type.to_pandas_dtype())
-    start = 0
+    kept = len(range(rank, file.metadata.num_rows, size))
+    column = np.empty(kept, schema.field(name).type.to_pandas_dtype())
+    read = filled = 0
     for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
-        column[start : start + len(batch)] = batch[name]
-        start += len(batch)
+        values = np.asarray(batch[name])[(rank - read) % size :: size]
+        column[filled : filled + len(values)] = values
+        read += len(batch)
+        filled += len(values)
     return column
 
 
