@@ -1,8 +1,10 @@
 """Several processes on this machine, started anew when one is lost."""
 
+import logging
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing import set_forkserver_preload
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,6 +33,13 @@ def launch(processes: int, device: str, work: Callable[..., None], *arguments: o
             than it is started again.
     """
     _check(processes, device)
+    # Of a process that is lost they say so as an error; the rest is chatter.
+    for name in ("agent.server.api", "multiprocessing.api"):
+        logging.getLogger(f"torch.distributed.elastic.{name}").setLevel(logging.ERROR)
+    # The first process imports what takes seconds, and the others are copies of it.
+    set_forkserver_preload(["recsys.sharding", "recsys.training"])
+    # torch warns in each that none of the parameters is unused.
+    os.environ["TORCH_CPP_LOG_LEVEL"] = "ERROR"
     # torch 2.13 would have processes that are started again meet in the store of those before, find
     # their addresses and wait for them.
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
@@ -46,10 +55,11 @@ def launch(processes: int, device: str, work: Callable[..., None], *arguments: o
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
             max_restarts=RESTARTS,
+            start_method="forkserver",
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
         try:
-            elastic_launch(config, _work)(refusal, work, arguments)
+            elastic_launch(config, _work)(os.getpid(), refusal, work, arguments)
         except SignalException as error:
             if refusal.exists():
                 raise InputError(refusal.read_text()) from error
@@ -73,11 +83,13 @@ def _check(processes: int, device: str) -> None:
         )
 
 
-def _work(refusal: Path, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+def _work(
+    launcher: int, refusal: Path, work: Callable[..., None], arguments: tuple[object, ...]
+) -> None:
     """What a user got wrong does not get right by another start: it is told, and all end."""
     try:
         work(*arguments)
     except (InputError, OSError) as error:
         refusal.write_text(str(error))
-        # The launcher, which ends the others: they may wait for this process for long.
-        os.kill(os.getppid(), signal.SIGTERM)
+        # It ends the others, which may wait for this process for long.
+        os.kill(launcher, signal.SIGTERM)

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
+from threading import RLock
 
 import numpy as np
 import torch
@@ -26,14 +27,8 @@ log = logging.getLogger(__name__)
 # Without gradients a batch can be larger; its size has no effect on the scores.
 SCORING_BATCH = 16_384
 
-
-def check_device(name: str) -> None:
-    """Raises: InputError: torch cannot use the device `train.device`."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see README.md on "
-            "what a GPU needs"
-        )
+# Else it makes one between processes, which a process that is killed leaves behind.
+tqdm.set_lock(RLock())
 
 
 def train(

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from recsys.errors import InputError
 from recsys.scale import Floats
 
 Item = TypeVar("Item")
@@ -75,6 +76,15 @@ class Group(World):
 
     def wait(self) -> None:
         dist.barrier()
+
+
+def check_device(name: str) -> None:
+    """Raises: InputError: torch cannot use the device `train.device`."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see README.md on "
+            "what a GPU needs"
+        )
 
 
 def is_member() -> bool:

@@ -43,8 +43,7 @@ def main(
     )
     # Slow to import: wrong params are told before.
     from recsys.launch import launch
-    from recsys.training import check_device
-    from recsys.world import is_member
+    from recsys.world import check_device, is_member
 
     check_device(section.device)
     if section.processes == 1 or is_member():
