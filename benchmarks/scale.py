@@ -33,9 +33,11 @@ STAGES = {
     "fetch": "raw",
     "encode": "raw encoded",
     "split": "encoded/ratings.parquet split",
-    "train": "encoded split/train.parquet split/validation.parquet dlrm history.csv --state state",
-    "evaluate": "encoded split/test.parquet split/train.parquet dlrm predictions.parquet test.json "
-    "plots",
+    "features": "encoded features",
+    "train": "encoded features split/train.parquet split/validation.parquet dlrm history.csv "
+    "--state state",
+    "evaluate": "encoded features split/test.parquet split/train.parquet dlrm predictions.parquet "
+    "test.json plots",
 }
 
 
@@ -99,7 +101,7 @@ def measure(millions: float, startup: float = 0) -> list[dict[str, Any]]:
 @click.option("--millions", multiple=True, type=int, default=tuple(WORLDS)[1:], help="Of ratings.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/scale.json")
 def main(millions: tuple[int, ...], output: Path) -> None:
-    startup = measure(0.01)[3]["seconds"]
+    startup = measure(0.01)[4]["seconds"]
     rows: list[dict[str, Any]] = []
     for size in millions:
         rows += measure(size, startup)

@@ -6,12 +6,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
-from recsys.dataset import DENSE_FEATURES
 from recsys.errors import InputError
 from recsys.model import DLRMRecommender
 from recsys.outputs import replacing
-from recsys.params import ModelParams
+from recsys.params import FeatureParams, ModelParams
 from recsys.scale import RatingScale
 
 WEIGHTS = "model.safetensors"
@@ -24,6 +24,7 @@ class Description(BaseModel):
     Attributes:
         task: what the logit means.
         architecture: the model section of params.yaml.
+        features: the features section of params.yaml.
         vocabulary_sizes: rows of each sparse feature's embedding table, in the order of the keys.
         dense_features: names, in the order of the columns.
         rating_scale: the ratings that users could give.
@@ -33,8 +34,9 @@ class Description(BaseModel):
 
     task: Literal["classification", "regression"]
     architecture: ModelParams
+    features: FeatureParams
     vocabulary_sizes: dict[str, int]
-    dense_features: tuple[str, ...] = DENSE_FEATURES
+    dense_features: tuple[str, ...]
     rating_scale: RatingScale
 
     def build(self) -> DLRMRecommender:
@@ -42,10 +44,11 @@ class Description(BaseModel):
         return DLRMRecommender(self.vocabulary_sizes, len(self.dense_features), self.architecture)
 
 
-def save_checkpoint(model: DLRMRecommender, description: Description, folder: Path) -> None:
+def save_checkpoint(weights: dict[str, Tensor], description: Description, folder: Path) -> None:
+    """Write the weights of a whole model by their names, with its description."""
     with replacing(folder) as partial:
         partial.mkdir()
-        (partial / WEIGHTS).write_bytes(save(model.state_dict()))
+        (partial / WEIGHTS).write_bytes(save(weights))
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
 
 

@@ -13,7 +13,7 @@ from fbgemm_gpu.split_table_batched_embeddings_ops_training import (
     ComputeDevice,
     SplitTableBatchedEmbeddingBagsCodegen,
 )
-from torch import Tensor
+from torch import Tensor, nn
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import PoolingType
@@ -48,6 +48,7 @@ class FusedSparseArch(SparseArch):
         self.kernel = (
             SplitTableBatchedEmbeddingBagsCodegen(
                 [(t.num_embeddings, t.embedding_dim, *place) for t in tables],
+                feature_table_map=tables_of_features(collection),
                 pooling_mode=POOLING[tables[0].pooling],
                 optimizer=EmbOptimType.EXACT_ROWWISE_ADAGRAD,
                 learning_rate=learning_rate,
@@ -56,15 +57,13 @@ class FusedSparseArch(SparseArch):
         )
         for bag, weight in zip(bags, self.kernel[0].split_embedding_weights(), strict=True):
             bag.weight.data = weight.copy_(bag.weight.data)
-
-    def momenta(self) -> list[Tensor]:
-        """Row-wise Adagrad's sums of squares, [rows] for each table; changing them counts."""
-        return [states[0] for states in self.kernel[0].split_optimizer_states()]
+            # TorchRec's mark of weights that are none of the optimizer's.
+            bag.weight._in_backward_optimizers = []
 
     def forward(self, features: KeyedJaggedTensor) -> Tensor:
         """
         Args:
-            features: F features of B bags each, in the order of the tables
+            features: F features of B bags each, in the order of their tables
 
         Returns:
             [B, F, D]
@@ -87,10 +86,11 @@ class TableBatchedSparseArch(SparseArch):
         # Where each table begins among all weights end to end, in rows and in numbers, and where
         # each feature begins in the output, in columns.
         rows = torch.tensor(list(accumulate((t.num_embeddings for t in tables), initial=0)))
+        starts = rows[tables_of_features(collection)]
         self.layout: dict[str, Any] = {
-            "hash_size_cumsum": rows,
+            "hash_size_cumsum": torch.cat([starts, rows[-1:]]),
             "total_hash_size_bits": int(rows[-1]).bit_length(),
-            "weights_offsets": rows[:-1] * self.D,
+            "weights_offsets": starts * self.D,
             "D_offsets": torch.arange(self.F + 1, dtype=torch.int32) * self.D,
             "max_D": self.D,
             "pooling_mode": POOLING[tables[0].pooling].value,
@@ -143,7 +143,7 @@ class _Lookup(torch.autograd.Function):
             dev_weights=weights,
             indices=values,
             offsets=offsets,
-            total_D=len(tables) * layout["max_D"],
+            total_D=len(layout["weights_offsets"]) * layout["max_D"],
             feature_requires_grad=None,
             **layout,
         )
@@ -162,3 +162,16 @@ class _Lookup(torch.autograd.Function):
         pieces = flat.split([shape.numel() for shape in ctx.shapes])
         gradients = [piece.view(shape) for piece, shape in zip(pieces, ctx.shapes, strict=True)]
         return None, None, None, *gradients
+
+
+def tables_of_features(collection: EmbeddingBagCollection) -> list[int]:
+    """The position of each feature's table."""
+    tables = collection.embedding_bag_configs()
+    return [place for place, table in enumerate(tables) for _ in table.feature_names]
+
+
+def momenta(model: nn.Module) -> list[Tensor]:
+    """What the fused optimizer of the local tables keeps; changing them counts."""
+    kernels = [m for m in model.modules() if isinstance(m, SplitTableBatchedEmbeddingBagsCodegen)]
+    kernels += [m.kernel[0] for m in model.modules() if isinstance(m, FusedSparseArch)]
+    return [state for k in kernels for table in k.split_optimizer_states() for state in table]

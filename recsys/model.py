@@ -5,7 +5,6 @@ Shapes: B batch, F sparse features, D embedding dimension.
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +12,23 @@ from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import DLRM, DenseArch
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
+from recsys.interactions import make_interaction
 from recsys.lookup import FusedSparseArch, TableBatchedSparseArch
 from recsys.params import ModelParams
+
+# The table of a feature that has none of its own.
+SHARED_TABLES = {"liked": "movieid", "disliked": "movieid"}
 
 
 class DLRMRecommender(nn.Module):
     """TorchRec's DLRM with dropout in the top MLP, and made fast on a CPU.
 
     Its parts are TorchRec's or compute the same; benchmarks/speed.py measures what each is worth.
+    `params.kind` puts another interaction in the place of DLRM's.
 
     Args:
-        vocabulary_sizes: rows of each sparse feature's embedding table, by feature.
+        vocabulary_sizes: for each sparse feature the rows of its embedding table, the features of
+            one table side by side.
         dense_features: how many numbers describe a row besides.
         params: sizes, pooling, dropout and initialisation.
     """
@@ -33,39 +38,31 @@ class DLRMRecommender(nn.Module):
     ) -> None:
         super().__init__()
         dimension = params.embedding_dimension
-        collection = EmbeddingBagCollection(
-            [
-                EmbeddingBagConfig(
-                    name=feature,
-                    feature_names=[feature],
-                    num_embeddings=size,
-                    embedding_dim=dimension,
-                    pooling=PoolingType[params.pooling.upper()],
-                    init_fn=partial(nn.init.normal_, std=params.embedding_std),
-                )
-                for feature, size in vocabulary_sizes.items()
-            ]
-        )
+        collection = make_tables(vocabulary_sizes, params)
+        interaction, interactions = make_interaction(len(vocabulary_sizes), params)
+        # Straight lines for the models that know no others.
+        linear = params.kind in ("fm", "lr")
+        bottom = [*(() if linear else params.bottom_layers), dimension]
         self.dlrm = DLRM(
             collection,
             dense_in_features=dense_features,
-            dense_arch_layer_sizes=[*params.bottom_layers, dimension],
+            dense_arch_layer_sizes=bottom,
             over_arch_layer_sizes=[*params.top_layers, 1],
         )
         self.dlrm.sparse_arch = TableBatchedSparseArch(collection)
-        if dense_features == 1:
-            self.dlrm.dense_arch = DistinctDenseArch(1, [*params.bottom_layers, dimension])
-        features = len(vocabulary_sizes)
-        self.dlrm.inter_arch = Interaction()
-        interactions = dimension + features * (features + 1) // 2
-        self.dlrm.over_arch = top_mlp(interactions, params.top_layers, params.dropout)
+        if linear:
+            self.dlrm.dense_arch = nn.Linear(dense_features, dimension)
+        elif dense_features == 1:
+            self.dlrm.dense_arch = DistinctDenseArch(1, bottom)
+        self.dlrm.inter_arch = interaction
+        self.dlrm.over_arch = top_mlp(
+            interactions, () if linear else params.top_layers, params.dropout
+        )
 
-    def fuse_embeddings(self, learning_rate: float) -> FusedSparseArch:
+    def fuse_embeddings(self, learning_rate: float) -> None:
         """From now on, the tables learn by row-wise Adagrad as gradients reach them."""
         collection = self.dlrm.sparse_arch.embedding_bag_collection
-        fused = FusedSparseArch(collection, learning_rate)
-        self.dlrm.sparse_arch = fused
-        return fused
+        self.dlrm.sparse_arch = FusedSparseArch(collection, learning_rate)
 
     def forward(self, dense: Tensor, sparse: KeyedJaggedTensor) -> Tensor:
         """
@@ -99,28 +96,24 @@ class DistinctDenseArch(DenseArch):
         return embedded.index_select(0, rows.squeeze(-1))
 
 
-class Interaction(nn.Module):
-    """Dot products of all pairs of the F + 1 vectors, behind the dense one.
-
-    The same numbers in the same order as TorchRec's `InteractionArch`, whose `bmm` of B tiny
-    matrices takes half of a training step on a CPU.
-    """
-
-    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
-        """
-        Args:
-            dense_features: [B, D]
-            sparse_features: [B, F, D]
-
-        Returns:
-            [B, D + F + F choose 2]
-        """
-        # Slices would each fill a whole gradient with zeros on the way back; unbind does not.
-        vectors = [dense_features, *sparse_features.unbind(1)]
-        products = [
-            (left * right).sum(-1, keepdim=True) for left, right in combinations(vectors, 2)
+def make_tables(vocabulary_sizes: Mapping[str, int], params: ModelParams) -> EmbeddingBagCollection:
+    """An embedding table for each feature, or for several that look up the same things."""
+    features: dict[str, list[str]] = {}
+    for feature in vocabulary_sizes:
+        features.setdefault(SHARED_TABLES.get(feature, feature), []).append(feature)
+    return EmbeddingBagCollection(
+        [
+            EmbeddingBagConfig(
+                name=table,
+                feature_names=names,
+                num_embeddings=vocabulary_sizes[names[0]],
+                embedding_dim=params.embedding_dimension,
+                pooling=PoolingType[params.pooling.upper()],
+                init_fn=partial(nn.init.normal_, std=params.embedding_std),
+            )
+            for table, names in features.items()
         ]
-        return torch.cat([dense_features, *products], dim=1)
+    )
 
 
 def top_mlp(inputs: int, widths: tuple[int, ...], dropout: float) -> nn.Sequential:

@@ -22,6 +22,7 @@ Seed = Annotated[int, Field(description="an integer from 0 to 2**63 - 1", ge=0, 
 Count = Annotated[int, Field(description="an integer from 1 to 1e9", ge=1, le=10**9)]
 Width = Annotated[int, Field(description="an integer from 1 to 65536", ge=1, le=2**16)]
 Threads = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
+Processes = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
 Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
 Widths = Annotated[
@@ -105,6 +106,11 @@ class FeatureParams(Section):
     history_length: Count
 
     @property
+    def ordered(self) -> tuple[str, ...]:
+        """The sparse features, those of one table side by side, whatever the order they are in."""
+        return tuple(name for name in get_args(SparseFeature) if name in self.sparse)
+
+    @property
     def statistics(self) -> tuple[str, ...]:
         """The dense features that are computed from other ratings."""
         return tuple(name for name in self.dense if name != "gender")
@@ -125,6 +131,7 @@ class FeatureParams(Section):
 
 class ModelParams(Section):
     name = "model"
+    kind: Literal["dlrm", "dcn", "deepfm", "fm", "lr"]
     embedding_dimension: Width
     pooling: Literal["sum", "mean"]
     embedding_std: Positive
@@ -133,6 +140,8 @@ class ModelParams(Section):
         Widths, Field(min_length=1, description="a list of at least one integer from 1 to 65536")
     ]
     dropout: Dropout
+    cross_layers: Width
+    cross_rank: Width
 
 
 class TrainParams(Section):
@@ -149,6 +158,7 @@ class TrainParams(Section):
     checkpoint_every: Annotated[int, Field(description="an integer from 0 to 1e9", ge=0, le=10**9)]
     seed: Seed
     threads: Threads
+    processes: Processes
     device: Literal["cpu", "cuda"]
 
 

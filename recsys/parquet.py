@@ -58,15 +58,33 @@ def read_batches(path: Path, schema: pa.Schema, columns: list[str]) -> Iterator[
     yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
-def read_column(path: Path, schema: pa.Schema, name: str) -> npt.NDArray[np.generic]:
-    """One column as a NumPy array of its own, filled batch by batch. Raises: as `read_parquet`."""
+def read_column(
+    path: Path, schema: pa.Schema | None, name: str, share: tuple[int, int] = (0, 1)
+) -> npt.NDArray[np.generic]:
+    """One column as a NumPy array of its own, filled batch by batch.
+
+    Args:
+        schema: that the file must have; None for any with the column.
+        share: (rank, size); only the rows with row % size == rank are kept.
+
+    Raises: as `read_parquet`.
+    """
+    rank, size = share
     file = _open(path, schema)
-    column = np.empty(file.metadata.num_rows, schema.field(name).type.to_pandas_dtype())
-    start = 0
+    kept = len(range(rank, file.metadata.num_rows, size))
+    column = np.empty(kept, file.schema_arrow.field(name).type.to_pandas_dtype())
+    read = filled = 0
     for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
-        column[start : start + len(batch)] = batch[name]
-        start += len(batch)
+        values = np.asarray(batch[name])[(rank - read) % size :: size]
+        column[filled : filled + len(values)] = values
+        read += len(batch)
+        filled += len(values)
     return column
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """The columns of a file. Raises: InputError: it is missing or damaged."""
+    return tuple(_open(path, None).schema_arrow.names)
 
 
 def count_rows(path: Path, schema: pa.Schema) -> int:
@@ -75,12 +93,12 @@ def count_rows(path: Path, schema: pa.Schema) -> int:
     return rows
 
 
-def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path} cannot be read ({error}); run `dvc repro`") from error
-    if not file.schema_arrow.equals(schema):
+    if schema is not None and not file.schema_arrow.equals(schema):
         raise InputError(
             f"{path} has the columns {', '.join(file.schema_arrow.names)}, expected "
             f"{', '.join(schema.names)}; run `dvc repro`"

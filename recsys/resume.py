@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
+from recsys.average import Average
 from recsys.metrics import Metrics
 from recsys.outputs import replacing
 from recsys.params import Section
+from recsys.world import World
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +26,19 @@ class Run:
     """All that changes while a model trains.
 
     Attributes:
-        averaged: the moving average of the model's weights.
+        model: its parameters may be this process's share of the weights.
+        average: the moving average of what the optimizer trains.
         momenta: what the embeddings' own optimizer keeps, if they have one; changed in place.
         epoch, step: the epoch that is under way, from 1, and the steps done of it.
         loss: sum over the rows of this epoch.
         shuffle: the generator's state from which this epoch's order is drawn.
         history: a record for each finished epoch.
-        best_weights, best_quality, best_epoch: of the best epoch so far.
+        best_weights, best_quality, best_epoch: of the best epoch so far; the weights are in the
+            order of the model's parameters.
     """
 
     model: nn.Module
-    averaged: AveragedModel
+    average: Average
     optimizer: torch.optim.Optimizer
     momenta: list[Tensor]
     shuffle: Tensor
@@ -43,37 +46,59 @@ class Run:
     step: int = 0
     loss: float = 0.0
     history: list[Metrics] = field(default_factory=list)
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    best_weights: list[Tensor] = field(default_factory=list)
     best_quality: float = -math.inf
     best_epoch: int = 0
 
     def state(self) -> dict[str, Any]:
         """Tensors, numbers and containers of them."""
         values = {name: getattr(self, name) for name in _VALUES}
-        modules = {name: getattr(self, name).state_dict() for name in _MODULES}
-        others = {"momenta": self.momenta, "random": torch.get_rng_state()}
-        return values | modules | others
+        return values | {
+            "weights": _copies(self.model),
+            "averages": self.average.values,
+            "averaged": self.average.steps,
+            "optimizer": self.optimizer.state_dict(),
+            "momenta": self.momenta,
+            "random": torch.get_rng_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         for name in _VALUES:
             setattr(self, name, state[name])
-        for momentum, value in zip(self.momenta, state["momenta"], strict=True):
-            momentum.copy_(value)
-        for name in _MODULES:
-            getattr(self, name).load_state_dict(state[name])
+        _assign(self.model.parameters(), state["weights"])
+        _assign(self.average.values, state["averages"])
+        self.average.steps = state["averaged"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        _assign(self.momenta, state["momenta"])
         torch.set_rng_state(state["random"])
 
     def finish_epoch(self, record: Metrics, quality: float, shuffle: Tensor) -> None:
         """Remember the epoch, and its weights if none were better; begin the next."""
         if quality > self.best_quality:
             self.best_quality, self.best_epoch = quality, self.epoch
-            self.best_weights = copy.deepcopy(self.averaged.module.state_dict())
+            with self.average.in_place():
+                self.best_weights = _copies(self.model)
         self.history.append(record)
         self.epoch, self.step, self.loss, self.shuffle = self.epoch + 1, 0, 0.0, shuffle
 
+    def take_best(self) -> None:
+        """The model becomes that of the best epoch."""
+        _assign(self.model.parameters(), self.best_weights)
 
-_MODULES = ("model", "averaged", "optimizer")
-_VALUES = tuple(f.name for f in fields(Run) if f.name not in (*_MODULES, "momenta"))
+
+_VALUES = tuple(
+    f.name for f in fields(Run) if f.name not in ("model", "average", "optimizer", "momenta")
+)
+
+
+def _copies(model: nn.Module) -> list[Tensor]:
+    return [weight.detach().clone() for weight in model.parameters()]
+
+
+@torch.no_grad()
+def _assign(targets: Iterable[Tensor], values: Iterable[Tensor]) -> None:
+    for target, value in zip(targets, values, strict=True):
+        target.copy_(value)
 
 
 class ResumeFile:
@@ -115,3 +140,44 @@ class ResumeFile:
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+
+    def beside(self, suffix: str) -> "ResumeFile":
+        """Another file of the same run."""
+        other = copy.copy(self)
+        other.path = self.path.with_name(f"{self.path.name}.{suffix}")
+        return other
+
+
+class SharedResume:
+    """The states of several processes, each its own part, written after the same steps.
+
+    No process ends a step that another has not begun. So while one writes the state of a step, all
+    have that of the one before, if they keep it: the last two are kept, by turns in two files. Kill
+    them at any time, and there is a state that all have.
+    """
+
+    def __init__(self, file: ResumeFile, world: World) -> None:
+        self.world = world
+        self.files = [file.beside(f"{world.rank}-of-{world.size}.{turn}") for turn in (0, 1)]
+        self.newest = 1
+
+    def save(self, state: dict[str, Any]) -> None:
+        """As `ResumeFile.save`, onto the older file."""
+        older = 1 - self.newest
+        self.files[older].save(state)
+        self.newest = older
+
+    def load(self) -> dict[str, Any] | None:
+        """This process's part of the newest state that all have. Called by all of them."""
+        states = [file.load() for file in self.files]
+        files = {(s["epoch"], s["step"]): turn for turn, s in enumerate(states) if s}
+        common = self.world.common(set(files))
+        if not common:
+            return None
+        # What is newer than that of another process is written again.
+        self.newest = files[max(common)]
+        return states[self.newest]
+
+    def remove(self) -> None:
+        for file in self.files:
+            file.remove()

@@ -2,48 +2,44 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from threading import RLock
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from torchrec.datasets.utils import Batch
 from tqdm import tqdm
 
+from recsys.average import Average
 from recsys.dataset import MovieLensDataset, batches
 from recsys.errors import InputError
+from recsys.lookup import momenta
 from recsys.metrics import Metrics
 from recsys.model import DLRMRecommender
 from recsys.params import TrainParams
-from recsys.resume import ResumeFile, Run
+from recsys.resume import ResumeFile, Run, SharedResume
 from recsys.scale import Floats
 from recsys.tasks import Task
+from recsys.world import ALONE, World
 
 log = logging.getLogger(__name__)
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 # Without gradients a batch can be larger; its size has no effect on the scores.
 SCORING_BATCH = 16_384
 
-
-def check_device(name: str) -> None:
-    """Raises: InputError: torch cannot use the device `train.device`."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see README.md on "
-            "what a GPU needs"
-        )
+# Else it makes one between processes, which a process that is killed leaves behind.
+tqdm.set_lock(RLock())
 
 
 def train(
-    model: DLRMRecommender,
+    model: nn.Module,
     training: MovieLensDataset,
     validation: MovieLensDataset,
     task: Task,
     params: TrainParams,
-    resume: ResumeFile | None = None,
+    resume: ResumeFile | SharedResume | None = None,
+    world: World = ALONE,
 ) -> Iterator[Metrics]:
     """Train, yielding a record an epoch; afterwards the model is that of the best epoch.
 
@@ -53,8 +49,11 @@ def train(
     dropout and the first weights draw from torch's global generator, which the caller seeds.
 
     Args:
+        model: a `DLRMRecommender`, or what `sharding.shard` made of one for the world.
+        training, validation: this process's share of the rows; records are of all rows.
         resume: where the state goes after every `params.checkpoint_every` steps. If it has one,
             training goes on from there and ends with the same bits.
+        world: the processes that train together, each calling this.
 
     Yields:
         epoch (from 1), train_loss (mean over the rows, dropout on) and the task's validation
@@ -65,9 +64,10 @@ def train(
     """
     device = torch.device(params.device)
     model.to(device)
-    steps = math.ceil(len(training) / params.batch_size)
+    steps = math.ceil(training.rows / params.batch_size)
     shuffle = torch.Generator().manual_seed(params.seed)
-    run = _begin(model, params, steps, shuffle)
+    run = _begin(model, params, steps, shuffle.get_state())
+    targets = world.interleave(validation.label.numpy(), validation.rows)
     if resume and (state := resume.load()):
         run.restore(state)
         log.info("going on after step %d of epoch %d", run.step, run.epoch)
@@ -77,52 +77,56 @@ def train(
         model.train()
         shuffle.set_state(run.shuffle)
         rows = batches(training, params.batch_size, shuffle, skip=run.step)
-        for batch in _progress(rows, run, steps):
-            run.loss += _step(run, batch.to(device), task, params) * len(batch.labels)
+        for batch in _progress(rows, run, steps, world):
+            # Ranks have different shares of a batch, and their gradients are averaged.
+            size = min(params.batch_size, training.rows - run.step * params.batch_size)
+            weight = len(batch.labels) * world.size / size
+            run.loss += _step(run, batch.to(device), weight, task, params) * len(batch.labels)
             run.step += 1
             done = (run.epoch - 1) * steps + run.step
             if resume and params.checkpoint_every and done % params.checkpoint_every == 0:
                 resume.save(run.state())
-        predictions = predict(run.averaged.module, validation, task)
+        with run.average.in_place():
+            predictions = world.interleave(predict(model, validation, task), validation.rows)
         # The last step of the epoch may be the one too far.
         _require_finite(torch.from_numpy(predictions), "validation score", run.epoch, params)
-        metrics = task.validate(validation.label.numpy(), predictions)
+        metrics = task.validate(targets, predictions)
         record: Metrics = {
             "epoch": run.epoch,
-            "train_loss": run.loss / len(training),
+            "train_loss": world.total(run.loss) / training.rows,
             **{f"validation_{name}": value for name, value in metrics.items()},
         }
         yield record
         run.finish_epoch(record, task.quality(metrics), shuffle.get_state())
-    model.load_state_dict(run.best_weights)
+    run.take_best()
 
 
-def _begin(
-    model: DLRMRecommender, params: TrainParams, steps: int, shuffle: torch.Generator
-) -> Run:
-    averaged = AveragedModel(model, multi_avg_fn=_moving_average(params.average_epochs * steps))
-    weights = list(model.parameters())
-    momenta: list[Tensor] = []
-    if params.embedding_optimizer == "rowwise_adagrad":
-        embeddings = model.fuse_embeddings(params.embedding_learning_rate)
-        fused = {id(weight) for weight in embeddings.parameters()}
-        weights, momenta = [w for w in weights if id(w) not in fused], embeddings.momenta()
-        # Averaging would touch every row in each step, which row-wise Adagrad is there to avoid.
-        averaged.module.get_submodule("dlrm").sparse_arch = embeddings
+def _begin(model: nn.Module, params: TrainParams, steps: int, shuffle: Tensor) -> Run:
+    if params.embedding_optimizer == "rowwise_adagrad" and isinstance(model, DLRMRecommender):
+        model.fuse_embeddings(params.embedding_learning_rate)
+    # Those of fused tables are none of Adam's, and an average would touch every row in each step.
+    weights = [w for w in model.parameters() if not hasattr(w, "_in_backward_optimizers")]
     adam = torch.optim.Adam(
         weights, params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    return Run(model, averaged, adam, momenta, shuffle.get_state())
+    average = Average(weights, params.average_epochs * steps)
+    return Run(model, average, adam, momenta(model), shuffle)
 
 
-def _step(run: Run, batch: Batch, task: Task, params: TrainParams) -> float:
-    """One step of the optimizer and of the average; returns the batch's mean loss."""
-    loss = task.loss(run.model(batch.dense_features, batch.sparse_features), batch.labels)
+def _step(run: Run, batch: Batch, weight: float, task: Task, params: TrainParams) -> float:
+    """One step of the optimizer and of the average; returns the batch's mean loss.
+
+    Args:
+        weight: of the loss, for the gradient.
+    """
+    logits = run.model(batch.dense_features, batch.sparse_features)
+    # No rows have no mean; their nothing still has to meet the other ranks' gradients.
+    loss = task.loss(logits, batch.labels) if len(batch.labels) else logits.sum()
     _require_finite(loss, "training loss", run.epoch, params)
     run.optimizer.zero_grad()
-    loss.backward()
+    (loss * weight).backward()
     run.optimizer.step()
-    run.averaged.update_parameters(run.model)
+    run.average.update()
     return loss.item()
 
 
@@ -130,7 +134,11 @@ def _step(run: Run, batch: Batch, task: Task, params: TrainParams) -> float:
 def predict(
     model: nn.Module, dataset: MovieLensDataset, task: Task, batch_size: int = SCORING_BATCH
 ) -> Floats:
-    """Predictions for every row, in order and in the task's unit, [N]."""
+    """Predictions for every row that is here, in order and in the task's unit, [N].
+
+    Args:
+        batch_size: of the part's rows.
+    """
     model.eval()
     device = next(model.parameters()).device
     return np.concatenate(
@@ -149,23 +157,8 @@ def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) 
         )
 
 
-def _moving_average(window: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """Exponential, over about `window` steps; before there are so many, over all of them."""
-    decay = math.exp(-1 / window) if window else 0.0
-
-    def update(averages: Tensors, weights: Tensors, steps: Tensor | int) -> None:
-        # Adam's bias correction: the first weights, drawn at random, must not linger.
-        share = (1 - decay) / (1 - decay ** (int(steps) + 1))
-        # In place: AveragedModel's `avg_fn` would make and copy a tensor for each weight.
-        for average, weight in zip(averages, weights, strict=True):
-            # The same storage where a weight is shared rather than averaged.
-            if average.data_ptr() != weight.data_ptr():
-                average.lerp_(weight, share)
-
-    return update
-
-
-def _progress(rows: Iterator[Batch], run: Run, steps: int) -> Iterator[Batch]:
-    # `disable=None` shows the bar on a terminal only.
+def _progress(rows: Iterator[Batch], run: Run, steps: int, world: World) -> Iterator[Batch]:
+    # `None` shows the bar on a terminal only.
+    hidden = True if world.rank else None
     name = f"epoch {run.epoch}"
-    return iter(tqdm(rows, name, steps, False, initial=run.step, unit="step", disable=None))
+    return iter(tqdm(rows, name, steps, False, initial=run.step, unit="step", disable=hidden))

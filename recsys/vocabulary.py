@@ -35,9 +35,12 @@ class Vocabulary:
     @property
     def sizes(self) -> dict[str, int]:
         """Rows that the embedding table of each sparse feature needs."""
+        movies = len(self.movieids) + 1
         return {
             "userid": len(self.userids) + 1,
-            "movieid": len(self.movieids) + 1,
+            "movieid": movies,
+            "liked": movies,
+            "disliked": movies,
             # A data set without any genre still has the (always empty) feature.
             "genres": max(len(self.genres), 1),
             **self.categories,

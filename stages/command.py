@@ -21,8 +21,7 @@ def stage(function: Callable[..., None]) -> click.Command:
     @click.option("--params", type=PATH, required=True, help="The params file, params.yaml.")
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
-        with warnings.catch_warnings(), only_our_messages():
-            warnings.simplefilter("ignore")
+        with quiet():
             try:
                 function(*args, **options)
             # OSError: no permission, no such file, ...
@@ -30,6 +29,14 @@ def stage(function: Callable[..., None]) -> click.Command:
                 raise click.ClickException(str(error)) from error
 
     return run
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings, and only our messages."""
+    with warnings.catch_warnings(), only_our_messages():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from stages.command import PATH, stage
 
 @stage
 @click.argument("encoded", type=PATH)
+@click.argument("features", type=PATH)
 @click.argument("part", type=PATH)
 @click.argument("train_part", type=PATH)
 @click.argument("checkpoint", type=PATH)
@@ -22,6 +23,7 @@ from stages.command import PATH, stage
 def main(
     params: Path,
     encoded: Path,
+    features: Path,
     part: Path,
     train_part: Path,
     checkpoint: Path,
@@ -31,7 +33,8 @@ def main(
 ) -> None:
     """Score the ratings PART with the model in CHECKPOINT and judge the scores.
 
-    Users and movies are in the folder ENCODED. How many ratings TRAIN_PART has of each makes the
+    Users and movies are in the folder ENCODED, statistics and histories of the ratings in the
+    folder FEATURES. How many ratings TRAIN_PART has of each makes the
     slices. Scores go to the Parquet file PREDICTIONS, metrics to the JSON file METRICS and the
     points of the curves to CSV files in the folder PLOTS.
     """
@@ -53,7 +56,7 @@ def main(
     model, description = load_checkpoint(checkpoint)
     task = make_task(description.task, description.rating_scale)
     users, movies = encoded / "users.parquet", encoded / "movies.parquet"
-    dataset = MovieLensDataset(part, users, movies, task.target)
+    dataset = MovieLensDataset(part, users, movies, task.target, description.features, features)
     scores = predict(model, dataset, task, section.batch_size)
 
     table = tabulate_predictions(part, users, movies, scores)

@@ -2,16 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from recsys.outputs import replacing
-from recsys.params import ModelParams, TrainParams, load_params
-from stages.command import PATH, stage
+from recsys.params import FeatureParams, ModelParams, TrainParams, load_params
+from stages.command import PATH, quiet, stage
 
 
 @stage
 @click.argument("encoded", type=PATH)
+@click.argument("features", type=PATH)
 @click.argument("train_part", type=PATH)
 @click.argument("validation_part", type=PATH)
 @click.argument("checkpoint", type=PATH)
@@ -20,6 +22,7 @@ from stages.command import PATH, stage
 def main(
     params: Path,
     encoded: Path,
+    features: Path,
     train_part: Path,
     validation_part: Path,
     checkpoint: Path,
@@ -28,53 +31,113 @@ def main(
 ) -> None:
     """Train on TRAIN_PART, keep the epoch best on VALIDATION_PART.
 
-    Users, movies and vocabulary are in the folder ENCODED. The model goes to the folder
-    CHECKPOINT, the losses and validation metrics of each epoch to the CSV file HISTORY. Killed and
-    started again, it goes on from the file STATE and ends with the same model.
+    Users, movies and vocabulary are in the folder ENCODED, statistics and histories of the ratings
+    in the folder FEATURES. The model goes to the folder CHECKPOINT, the losses and validation
+    metrics of each epoch to the CSV file HISTORY. Killed and started again, it goes on from the
+    file STATE and ends with the same model.
+
+    With train.processes above 1, it starts that many of itself; started by torchrun, it is one.
     """
-    architecture = load_params(params, ModelParams)
-    section = load_params(params, TrainParams)
+    sections = Sections(
+        load_params(params, FeatureParams),
+        load_params(params, ModelParams),
+        load_params(params, TrainParams),
+    )
+    files = Files(encoded, features, train_part, validation_part, checkpoint, history, state)
     # Slow to import: wrong params are told before.
+    from recsys.launch import launch
+    from recsys.world import check_device, is_member
+
+    check_device(sections.train.device)
+    if sections.train.processes == 1 or is_member():
+        fit(sections, files)
+    else:
+        launch(sections.train.processes, sections.train.device, fit_quietly, sections, files)
+
+
+class Sections(NamedTuple):
+    """Of params.yaml."""
+
+    features: FeatureParams
+    model: ModelParams
+    train: TrainParams
+
+
+class Files(NamedTuple):
+    """The arguments of the command."""
+
+    encoded: Path
+    features: Path
+    train_part: Path
+    validation_part: Path
+    checkpoint: Path
+    history: Path
+    state: Path
+
+
+def fit_quietly(sections: Sections, files: Files) -> None:
+    """What a process that is not the stage itself calls."""
+    with quiet():
+        fit(sections, files)
+
+
+def fit(sections: Sections, files: Files) -> None:
+    """Train in this process, or its part of the work in the world that it was started in."""
     import pandas as pd
     import torch
 
     from recsys.checkpoint import Description, save_checkpoint
     from recsys.dataset import MovieLensDataset
     from recsys.metrics import rounded
-    from recsys.resume import ResumeFile
+    from recsys.resume import ResumeFile, SharedResume
+    from recsys.sharding import gather, shard
     from recsys.tasks import make_task
-    from recsys.training import check_device, train
+    from recsys.training import train
     from recsys.vocabulary import Vocabulary
+    from recsys.world import joined
 
-    check_device(section.device)
-    torch.set_num_threads(section.threads)
+    params = sections.train
+    torch.set_num_threads(params.threads)
     torch.use_deterministic_algorithms(True)
     # For which a GPU's matrix products ask.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.manual_seed(section.seed)
-    vocabulary = Vocabulary.load(encoded / "vocabulary.json")
-    task = make_task(section.task, vocabulary.rating_scale)
-    tables = (encoded / "users.parquet", encoded / "movies.parquet")
-    training = MovieLensDataset(train_part, *tables, task.target)
-    validation = MovieLensDataset(validation_part, *tables, task.target)
-    description = Description(
-        task=section.task,
-        architecture=architecture,
-        vocabulary_sizes=vocabulary.sizes,
-        rating_scale=vocabulary.rating_scale,
-    )
-    model = description.build()
-    data = (train_part, validation_part, *tables)
-    resume = ResumeFile(state, (architecture, section), data) if section.checkpoint_every else None
-    records = []
-    for record in train(model, training, validation, task, section, resume):
-        records.append(record)
-        click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
-    save_checkpoint(model, description, checkpoint)
-    with replacing(history) as partial:
-        pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
-    if resume:
-        resume.remove()
+    torch.manual_seed(params.seed)
+    vocabulary = Vocabulary.load(files.encoded / "vocabulary.json")
+    task = make_task(params.task, vocabulary.rating_scale)
+    tables = (files.encoded / "users.parquet", files.encoded / "movies.parquet")
+    data = [files.train_part, files.validation_part, *tables, *sorted(files.features.glob("*"))]
+    file = ResumeFile(files.state, sections, data) if params.checkpoint_every else None
+    with joined(params.device) as world:
+        training, validation = (
+            MovieLensDataset(
+                part, *tables, task.target, sections.features, files.features, world.share
+            )
+            for part in (files.train_part, files.validation_part)
+        )
+        description = Description(
+            task=params.task,
+            architecture=sections.model,
+            features=sections.features,
+            vocabulary_sizes={name: vocabulary.sizes[name] for name in training.fields},
+            dense_features=training.dense_names,
+            rating_scale=vocabulary.rating_scale,
+        )
+        model = shard(description.build(), params, world)
+        resume = SharedResume(file, world) if file and world.size > 1 else file
+        records = []
+        for record in train(model, training, validation, task, params, resume, world):
+            records.append(record)
+            if world.rank == 0:
+                click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
+        weights = gather(model, world)
+        if world.rank == 0:
+            save_checkpoint(weights, description, files.checkpoint)
+            with replacing(files.history) as partial:
+                pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
+        # What the others may yet have to go on from.
+        world.wait()
+        if resume:
+            resume.remove()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from recsys.checkpoint import Description, load_checkpoint, save_checkpoint
+from recsys.dataset import PLAIN
 from recsys.errors import InputError
 from recsys.params import ModelParams, load_params
 from recsys.scale import WHOLE_STARS
@@ -16,7 +17,7 @@ SIZES = {"userid": 5, "movieid": 7, "genres": 4}
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     description = make_description()
-    save_checkpoint(description.build(), description, tmp_path / "dlrm")
+    save_checkpoint(description.build().state_dict(), description, tmp_path / "dlrm")
     return tmp_path / "dlrm"
 
 
@@ -24,7 +25,9 @@ def make_description() -> Description:
     return Description(
         task="regression",
         architecture=load_params(PARAMS, ModelParams),
+        features=PLAIN,
         vocabulary_sizes=SIZES,
+        dense_features=("gender",),
         rating_scale=WHOLE_STARS,
     )
 
@@ -32,7 +35,7 @@ def make_description() -> Description:
 def test_a_model_survives_its_folder(tmp_path: Path) -> None:
     description = make_description()
     model = description.build()
-    save_checkpoint(model, description, tmp_path / "dlrm")
+    save_checkpoint(model.state_dict(), description, tmp_path / "dlrm")
     loaded, read = load_checkpoint(tmp_path / "dlrm")
     assert read == description
     assert list(read.vocabulary_sizes) == list(SIZES)

@@ -23,10 +23,11 @@ STAGES = {
     "fetch": "data/raw",
     "encode": "data/raw data/encoded",
     "split": "data/encoded/ratings.parquet data/split",
-    "train": "data/encoded data/split/train.parquet data/split/validation.parquet models/dlrm "
-    "models/history.csv --state models/train.state",
-    "evaluate": "data/encoded data/split/test.parquet data/split/train.parquet models/dlrm "
-    "data/predictions.parquet metrics/test.json metrics/plots",
+    "features": "data/encoded data/features",
+    "train": "data/encoded data/features data/split/train.parquet data/split/validation.parquet "
+    "models/dlrm models/history.csv --state models/train.state",
+    "evaluate": "data/encoded data/features data/split/test.parquet data/split/train.parquet "
+    "models/dlrm data/predictions.parquet metrics/test.json metrics/plots",
 }
 QUICK = {
     "train.epochs": 2,

@@ -10,9 +10,10 @@ from torchrec.datasets.utils import Batch
 from torchrec.models.dlrm import DLRM
 
 from recsys import schemas, training
+from recsys.average import Average
 from recsys.catalogue import RELEASES
 from recsys.checkpoint import Description
-from recsys.dataset import MovieLensDataset, batches
+from recsys.dataset import PLAIN, MovieLensDataset, batches
 from recsys.encoding import encode_ratings, encode_tables
 from recsys.errors import InputError
 from recsys.metrics import Metrics
@@ -24,7 +25,7 @@ from recsys.scale import WHOLE_STARS
 from recsys.splits import split_file
 from recsys.tables import read_tables
 from recsys.tasks import Task, make_task
-from recsys.training import _moving_average, predict, train
+from recsys.training import predict, train
 from tests.conftest import PARAMS, unpinned
 from tests.toy import make_toy, write_dat
 
@@ -65,7 +66,9 @@ def make_model(seed: int = 1) -> DLRMRecommender:
     return Description(
         task="classification",
         architecture=load_params(PARAMS, ModelParams),
+        features=PLAIN,
         vocabulary_sizes={"userid": 81, "movieid": 61, "genres": 4},
+        dense_features=("gender",),
         rating_scale=WHOLE_STARS,
     ).build()
 
@@ -161,14 +164,20 @@ def test_the_losses_are_those_of_torchrec_and_plain_adam(tables: Path) -> None:
 
 def test_the_average_is_exponential_and_starts_without_bias() -> None:
     """By hand: three steps of weights 1, 2 and 4 with decay exp(-1/2)."""
-    update, decay = _moving_average(2), math.exp(-1 / 2)
-    average = torch.tensor(1.0)
-    for steps, weight in ((1, 2.0), (2, 4.0)):
-        update([average], [torch.tensor(weight)], torch.tensor(steps))
+    weight, decay = torch.zeros(()), math.exp(-1 / 2)
+    average = Average([weight], 2)
+    for value in (1, 2, 4):
+        weight.fill_(value)
+        average.update()
     expected = (decay**2 * 1 + decay * 2 + 4) / (decay**2 + decay + 1)
-    assert average.item() == pytest.approx(expected)
-    _moving_average(0)([average], [torch.tensor(7.0)], torch.tensor(1))
-    assert average.item() == 7
+    assert average.values[0].item() == pytest.approx(expected)
+    with average.in_place():
+        assert (weight.item(), average.values[0].item()) == (pytest.approx(expected), 4)
+    assert weight.item() == 4
+    last = Average([weight], 0)
+    weight.fill_(7)
+    last.update()
+    assert last.values[0].item() == 7
 
 
 class Killed(BaseException):

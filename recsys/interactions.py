@@ -1,0 +1,98 @@
+"""How the vectors of a row meet: what makes a DLRM a DLRM, a DCN a DCN, ...
+
+Shapes: B batch, F sparse features, D embedding dimension.
+"""
+
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+from torchrec.models.dlrm import InteractionDCNArch
+from torchrec.modules.crossnet import LowRankCrossNet
+from torchrec.modules.deepfm import DeepFM, FactorizationMachine
+
+from recsys.params import ModelParams
+
+
+class Interaction(nn.Module):
+    """Dot products of all pairs of the F + 1 vectors, behind the dense one (DLRM).
+
+    The same numbers in the same order as TorchRec's `InteractionArch`, whose `bmm` of B tiny
+    matrices takes half of a training step on a CPU.
+    """
+
+    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+        """
+        Args:
+            dense_features: [B, D]
+            sparse_features: [B, F, D]
+
+        Returns:
+            [B, D + F + F choose 2]
+        """
+        # Slices would each fill a whole gradient with zeros on the way back; unbind does not.
+        vectors = [dense_features, *sparse_features.unbind(1)]
+        products = [
+            (left * right).sum(-1, keepdim=True) for left, right in combinations(vectors, 2)
+        ]
+        return torch.cat([dense_features, *products], dim=1)
+
+
+class FactorizationInteraction(nn.Module):
+    """The vectors end to end, the sum of the dot products of all pairs, and a deep part of it all.
+
+    Rendle 2010, "Factorization Machines", with TorchRec's module; with `deep`, Guo et al. 2017,
+    "DeepFM" (https://arxiv.org/abs/1703.04247).
+    """
+
+    def __init__(self, vectors: int, dimension: int, deep: int | None = None) -> None:
+        super().__init__()
+        self.products = FactorizationMachine()
+        inputs = vectors * dimension
+        self.deep = (
+            DeepFM(nn.Sequential(nn.Linear(inputs, deep), nn.ReLU())) if deep is not None else None
+        )
+
+    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+        """
+        Returns:
+            [B, (F + 1) * D + 1 + deep]
+        """
+        vectors = [dense_features, *sparse_features.unbind(1)]
+        parts = [*vectors, self.products(vectors)]
+        if self.deep is not None:
+            parts.append(self.deep(vectors))
+        return torch.cat(parts, dim=1)
+
+
+class Concatenation(nn.Module):
+    """The vectors end to end, which do not meet."""
+
+    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+        """
+        Returns:
+            [B, (F + 1) * D]
+        """
+        return torch.cat([dense_features, sparse_features.flatten(1)], dim=1)
+
+
+def make_interaction(features: int, params: ModelParams) -> tuple[nn.Module, int]:
+    """`model.kind` of params.yaml as a module, and how many numbers come out of it.
+
+    Args:
+        features: F
+    """
+    dimension = params.embedding_dimension
+    flat = (features + 1) * dimension
+    if params.kind == "dcn":
+        # DCN V2: Wang et al. 2021, https://arxiv.org/abs/2008.13535.
+        crosses = LowRankCrossNet(flat, params.cross_layers, params.cross_rank)
+        return InteractionDCNArch(features, crosses), flat
+    if params.kind == "deepfm":
+        deep = params.top_layers[0]
+        return FactorizationInteraction(features + 1, dimension, deep), flat + 1 + deep
+    if params.kind == "fm":
+        return FactorizationInteraction(features + 1, dimension), flat + 1
+    if params.kind == "lr":
+        return Concatenation(), flat
+    return Interaction(), dimension + features * (features + 1) // 2

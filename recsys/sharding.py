@@ -1,0 +1,132 @@
+"""One model over several processes, by TorchRec: planned, sharded, and gathered again."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed._shard.sharded_tensor.api import ShardedTensor
+from torchrec import EmbeddingBagCollection
+from torchrec.distributed.comm import get_local_size
+from torchrec.distributed.embedding_types import EmbeddingComputeKernel
+from torchrec.distributed.embeddingbag import EmbeddingBagCollectionSharder
+from torchrec.distributed.model_parallel import (
+    DefaultDataParallelWrapper,
+    DistributedModelParallel,
+)
+from torchrec.distributed.planner import EmbeddingShardingPlanner, Topology
+from torchrec.distributed.planner.types import ParameterConstraints
+from torchrec.distributed.types import ShardingPlan, ShardingType
+from torchrec.models.dlrm import SparseArch
+from torchrec.optim import RowWiseAdagrad
+from torchrec.optim.apply_optimizer_in_backward import apply_optimizer_in_backward
+
+from recsys.model import DLRMRecommender
+from recsys.params import TrainParams
+from recsys.world import Group, World
+
+SHARDER = EmbeddingBagCollectionSharder()
+
+
+def shard(model: DLRMRecommender, params: TrainParams, world: World) -> nn.Module:
+    """The same model with the same weights, of which this process holds its part.
+
+    Its parameters are local, a table that is elsewhere has an empty one, and their gradients are
+    means over the processes. A world of one gets the model itself.
+    """
+    if not isinstance(world, Group):
+        return model
+    weights = model.state_dict()
+    collection = model.dlrm.sparse_arch.embedding_bag_collection
+    # Which looks the collection up, whatever it has become; ours reads its tables.
+    model.dlrm.sparse_arch = SparseArch(collection)
+    if params.embedding_optimizer == "rowwise_adagrad":
+        step = {"lr": params.embedding_learning_rate}
+        apply_optimizer_in_backward(RowWiseAdagrad, collection.parameters(), step)
+    sharded: nn.Module = DistributedModelParallel(
+        model,
+        device=world.device,
+        plan=_plan(model, collection, params, world),
+        sharders=[SHARDER],
+        # With a static graph gradients are put together in another order after the first step, so
+        # that a run that goes on would end with other last digits.
+        data_parallel_wrapper=DefaultDataParallelWrapper(
+            static_graph=False, find_unused_parameters=True
+        ),
+    )
+    _fill(sharded, weights)
+    # Each drops its own; the weights had to be drawn alike.
+    torch.manual_seed((params.seed + 1 + world.rank) % 2**63)
+    return sharded
+
+
+def _plan(
+    model: nn.Module, collection: EmbeddingBagCollection, params: TrainParams, world: Group
+) -> ShardingPlan:
+    topology = Topology(
+        world_size=world.size,
+        local_world_size=get_local_size(world.size),
+        compute_device=world.device.type,
+    )
+    planner = EmbeddingShardingPlanner(
+        topology=topology,
+        batch_size=-(-params.batch_size // world.size),
+        constraints={
+            table.name: _constraints(params) for table in collection.embedding_bag_configs()
+        },
+    )
+    return planner.collective_plan(model, [SHARDER], dist.group.WORLD)
+
+
+def _constraints(params: TrainParams) -> ParameterConstraints:
+    """Where the planner may put a table."""
+    if params.embedding_optimizer == "adam":
+        # A gradient for every row, as Adam with weight decay needs, comes from the dense kernel,
+        # which TorchRec only has for tables that are whole in every process.
+        return ParameterConstraints(
+            sharding_types=[ShardingType.DATA_PARALLEL.value],
+            compute_kernels=[EmbeddingComputeKernel.DENSE.value],
+        )
+    return ParameterConstraints(compute_kernels=[EmbeddingComputeKernel.FUSED.value])
+
+
+@torch.no_grad()
+def _fill(sharded: nn.Module, weights: dict[str, Tensor]) -> None:
+    for name, weight in sharded.state_dict().items():
+        if not isinstance(weight, ShardedTensor):
+            weight.copy_(weights[name])
+            continue
+        for piece in weight.local_shards():
+            part = weights[name]
+            for axis, start in enumerate(piece.metadata.shard_offsets):
+                part = part.narrow(axis, start, piece.metadata.shard_sizes[axis])
+            piece.tensor.copy_(part)
+
+
+def gather(model: nn.Module, world: World) -> dict[str, Tensor]:
+    """The weights by their names in the unsharded model; only the first process has all of them.
+
+    Called by all processes. One table after the other comes together in the first one's memory.
+    """
+    weights = {}
+    for name, weight in model.state_dict().items():
+        if isinstance(weight, ShardedTensor):
+            whole = torch.empty(weight.size()) if world.rank == 0 else None
+            weight.gather(0, whole)
+            if whole is None:
+                continue
+            weight = whole
+        weights[name] = weight
+    return weights
+
+
+def _differentiate_lookups() -> None:
+    """FBGEMM's dense kernel for CPUs differentiates itself, below torch's autograd key, and
+    registers nothing there, so that torch warns of gradients that may be wrong. They are right
+    (tests/test_distributed.py); a fallthrough says so in the way that torch asks for."""
+    _library.impl(
+        "dense_embedding_codegen_lookup_function", torch.library.fallthrough_kernel, "AutogradCPU"
+    )
+
+
+# Its registrations last as long as it does.
+_library = torch.library.Library("fbgemm", "IMPL")
+_differentiate_lookups()
