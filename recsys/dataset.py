@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -87,7 +88,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             self.gender = torch.from_numpy(read_column(users, schemas.USERS, "gender"))
             self.dense_names += ("gender",)
         if features.statistics:
-            names, columns = self._statistics(part, features, described)
+            names, columns = self._statistics(part, described)
             self.statistics, self.dense_names = columns, self.dense_names + names
 
     def _column(self, path: Path, name: str) -> Tensor:
@@ -118,12 +119,10 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         )
         return Stretches(torch.from_numpy(log), *stretch)
 
-    def _statistics(
-        self, part: Path, features: FeatureParams, described: Path | None
-    ) -> tuple[tuple[str, ...], Tensor]:
+    def _statistics(self, part: Path, described: Path | None) -> tuple[tuple[str, ...], Tensor]:
         _, file = _described(part, described)
-        histories = [f"{name}_" for name in features.histories]
-        names = tuple(n for n in read_names(file) if not n.startswith(tuple(histories)))
+        # The stretches of histories are whole numbers.
+        names = read_names(file, pa.float32())
         columns = torch.empty(len(self), len(names))
         for place, name in enumerate(names):
             columns[:, place] = torch.from_numpy(read_column(file, None, name, self.share))

@@ -82,9 +82,9 @@ def read_column(
     return column
 
 
-def read_names(path: Path) -> tuple[str, ...]:
-    """The columns of a file. Raises: InputError: it is missing or damaged."""
-    return tuple(_open(path, None).schema_arrow.names)
+def read_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
+    """The columns of a type. Raises: InputError: the file is missing or damaged."""
+    return tuple(field.name for field in _open(path, None).schema_arrow if field.type == kind)
 
 
 def count_rows(path: Path, schema: pa.Schema) -> int:

@@ -9,6 +9,8 @@ from torchrec.datasets.utils import Batch
 
 from recsys import schemas
 from recsys.dataset import MovieLensDataset, batches, collate_fn
+from recsys.errors import InputError
+from recsys.params import FeatureParams
 
 GENRES = [[0], [], [2, 1, 3], [1, 2]]
 USERS = pa.table(
@@ -19,6 +21,9 @@ USERS = pa.table(
         "age": [1, 2, 3],
         "occupation": ["a", "b", "c"],
         "zip": ["0", "1", "2"],
+        "age_code": [0, 1, 2],
+        "occupation_code": [2, 1, 0],
+        "zip_code": [1, 1, 0],
     },
     schemas.USERS,
 )
@@ -28,6 +33,7 @@ MOVIES = pa.table(
         "raw_movieid": [5, 6, 7, 8],
         "title": ["a", "b", "c", "d"],
         "year": [None, 2000, 2001, 2002],
+        "period_code": [1, 0, 0, 0],
         "genres": GENRES,
     },
     schemas.MOVIES,
@@ -59,6 +65,74 @@ def write_tables(folder: Path) -> list[Path]:
 @pytest.fixture
 def dataset(tmp_path: Path) -> MovieLensDataset:
     return MovieLensDataset(*write_tables(tmp_path), "label")
+
+
+# All there is; the third row's own entry in the log of likes is the one at 1.
+FEATURES = FeatureParams(
+    sparse=("zip", "userid", "liked", "movieid", "genres", "age", "occupation", "period"),
+    dense=("user", "gender"),
+    history_length=3,
+)
+DESCRIBED = pa.table(
+    {
+        "user_count": [0.0, 0.1, 0.2, 0.3, 0.4],
+        "user_mean": [1.0, 1.1, 1.2, 1.3, 1.4],
+        "liked_start": [0, 3, 0, 1, 2],
+        "liked_length": [2, 0, 3, 1, 2],
+        "liked_skip": [-1, -1, 1, -1, 2],
+    },
+    schemas.features(["user_count", "user_mean"], ["liked"]),
+)
+
+
+def write_described(folder: Path) -> Path:
+    """What the stage features would write about the part."""
+    folder.mkdir()
+    pq.write_table(DESCRIBED, folder / "part.parquet")
+    pq.write_table(pa.table({"movieid": [4, 3, 2, 1]}, schemas.LOG), folder / "liked.parquet")
+    return folder
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> MovieLensDataset:
+    described = write_described(tmp_path / "features")
+    return MovieLensDataset(*write_tables(tmp_path), "label", FEATURES, described)
+
+
+def test_all_features_by_hand(full: MovieLensDataset) -> None:
+    item = {name: value.tolist() for name, value in full[2].items()}
+    assert item == {
+        "userid": 3,
+        "movieid": 1,
+        "liked": [4, 2],
+        "genres": [0],
+        "age": 2,
+        "occupation": 0,
+        "zip": 0,
+        "period": 1,
+        "gender": 0.5,
+        "user_count": pytest.approx(0.2),
+        "user_mean": pytest.approx(1.2),
+        "label": 0.0,
+    }
+    assert [full[row]["liked"].tolist() for row in range(5)] == [[4, 3], [], [4, 2], [3], [1]]
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 2, 2], [1]])
+def test_a_batch_of_all_features_equals_its_items(full: MovieLensDataset, rows: list[int]) -> None:
+    assert_equal(collate_fn(full.__getitems__(rows)), collate_fn([full[row] for row in rows]))
+
+
+def test_a_share_has_every_other_row(tmp_path: Path) -> None:
+    described = write_described(tmp_path / "features")
+    args = (*write_tables(tmp_path), "label", FEATURES, described)
+    whole, half = MovieLensDataset(*args), MovieLensDataset(*args, share=(1, 2))
+    assert_equal(collate_fn(whole.__getitems__([1, 3])), collate_fn(half.__getitems__([0, 1])))
+
+
+def test_features_that_were_not_made_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no statistics or histories.*dvc repro features"):
+        MovieLensDataset(*write_tables(tmp_path), "label", FEATURES, tmp_path / "nowhere")
 
 
 def assert_equal(left: Batch, right: Batch) -> None:

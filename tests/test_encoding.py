@@ -39,6 +39,8 @@ def test_movies_by_hand() -> None:
     assert movies["movieid"].tolist() == [1, 2, 3, 4]
     assert [codes.tolist() for codes in movies["genres"]] == [[], [1], [2, 0], [0]]
     assert movies["year"].tolist() == [1994, pd.NA, 1995, 1968]
+    # 1990 to 1994, unknown, 1995 to 1999 and 1965 to 1969, by name.
+    assert movies["period_code"].tolist() == [1, 3, 2, 0]
 
 
 def test_movies_without_any_genre() -> None:
@@ -52,6 +54,9 @@ def test_users_by_hand() -> None:
     assert users["raw_userid"].tolist() == [3, 7]
     assert users["userid"].tolist() == [1, 2]
     assert users["gender"].tolist() == [0, 1]
+    assert users["age_code"].tolist() == [1, 0]
+    assert users["occupation_code"].tolist() == [1, 0]
+    assert users["zip_code"].tolist() == [0, 0]
     assert encode_users(USERS.assign(gender=None))["gender"].tolist() == [0.5, 0.5]
 
 
@@ -119,7 +124,17 @@ def test_a_vocabulary_survives_its_file(tmp_path: Path, encoded: tuple[Tables, E
     assert loaded.userids.tolist() == vocabulary.userids.tolist()
     assert loaded.movieids.tolist() == vocabulary.movieids.tolist()
     assert (loaded.genres, loaded.rating_scale) == (vocabulary.genres, WHOLE_STARS)
-    assert loaded.sizes == {"userid": 61, "movieid": 41, "genres": 4}
+    assert loaded.sizes == {
+        "userid": 61,
+        "movieid": 41,
+        "liked": 41,
+        "disliked": 41,
+        "genres": 4,
+        "age": 50,
+        "occupation": 1,
+        "zip": 1,
+        "period": 8,
+    }
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]"])

@@ -84,7 +84,7 @@ def test_a_bad_value_is_told_in_one_line(
             "fetch: {dataset: ml-1m}\n",
             "split = None: must be a section with the keys method",
         ),
-        ("splits: {}\n", "splits: no such section; allowed: fetch, encode, split, model"),
+        ("splits: {}\n", "splits: no such section; allowed: fetch, encode, split, features, model"),
         ("- 1\n", r"expected sections, found \[1\]"),
         ("split: [\n", "is not valid YAML"),
     ],

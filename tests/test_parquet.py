@@ -10,6 +10,7 @@ from recsys.parquet import read_parquet, write_parquet
 
 MOVIES = pd.DataFrame(
     {
+        "period_code": [0, 1],
         "genres": [[1, 2], []],
         "title": ["a", "é"],
         "movieid": [1, 2],
@@ -30,6 +31,7 @@ def test_rows_survive_and_the_same_rows_are_the_same_bytes(tmp_path: Path) -> No
         "raw_movieid": [5, 9],
         "title": ["a", "é"],
         "year": [1995, None],
+        "period_code": [0, 1],
         "genres": [[1, 2], []],
     }
     column = pq.ParquetFile(tmp_path / "one").metadata.row_group(0).column(0)

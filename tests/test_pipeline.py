@@ -137,7 +137,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
 
 def test_a_second_repro_does_nothing(project: Project) -> None:
     output = project.dvc("repro")
-    assert output.count("didn't change, skipping") == 5
+    assert output.count("didn't change, skipping") == 6
     assert "Running" not in output
     assert project.run("git", "status", "--porcelain") == ""
 
@@ -146,7 +146,7 @@ def test_a_train_param_trains_again_and_back_comes_from_the_cache(project: Proje
     before = project.lock
     project.set_params(**{"train.epochs": 1})
     output = project.dvc("repro")
-    assert output.count("didn't change, skipping") == 3
+    assert output.count("didn't change, skipping") == 4
     assert "Running stage 'train'" in output
     assert "Running stage 'evaluate'" in output
     assert project.lock != before
