@@ -2,11 +2,13 @@
 
 import logging
 import os
+import select
 import signal
 from collections.abc import Callable
 from multiprocessing import set_forkserver_preload
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -87,9 +89,18 @@ def _work(
     launcher: int, refusal: Path, work: Callable[..., None], arguments: tuple[object, ...]
 ) -> None:
     """What a user got wrong does not get right by another start: it is told, and all end."""
+    Thread(target=_end_with, args=[launcher], daemon=True).start()
     try:
         work(*arguments)
     except (InputError, OSError) as error:
         refusal.write_text(str(error))
         # It ends the others, which may wait for this process for long.
         os.kill(launcher, signal.SIGTERM)
+
+
+def _end_with(launcher: int) -> None:
+    """Else a process whose launcher was killed would go on, and write beside the next run's."""
+    try:
+        select.select([os.pidfd_open(launcher)], [], [])
+    finally:
+        os._exit(1)

@@ -107,9 +107,10 @@ def gather(model: nn.Module, world: World) -> dict[str, Tensor]:
     Called by all processes. One table after the other comes together in the first one's memory.
     """
     weights = {}
+    device = next(model.parameters()).device
     for name, weight in model.state_dict().items():
         if isinstance(weight, ShardedTensor):
-            whole = torch.empty(weight.size()) if world.rank == 0 else None
+            whole = torch.empty(weight.size(), device=device) if world.rank == 0 else None
             weight.gather(0, whole)
             if whole is None:
                 continue

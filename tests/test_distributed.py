@@ -268,6 +268,15 @@ def test_what_the_user_got_wrong_is_told_once(tables: Path, tmp_path: Path) -> N
     assert re.fullmatch(r"Error: a .* of epoch 1 is not a finite number; .*\n", done.stderr)
 
 
+def test_a_process_ends_with_its_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(launching.os, "_exit", ends.append)
+    with subprocess.Popen(["sleep", "0.2"]) as launcher:
+        assert launcher.poll() is None
+        launching._end_with(launcher.pid)
+    assert ends == [1]
+
+
 def test_too_many_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launching.os, "cpu_count", lambda: 4)
     with pytest.raises(InputError, match=r"train.processes = 5: .* \(cpu\) for 4 at most"):
