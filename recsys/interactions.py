@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchrec.models.dlrm import InteractionDCNArch
 from torchrec.modules.crossnet import LowRankCrossNet
-from torchrec.modules.deepfm import DeepFM, FactorizationMachine
+from torchrec.modules.deepfm import DeepFM
 
 from recsys.params import ModelParams
 
@@ -30,24 +30,31 @@ class Interaction(nn.Module):
         Returns:
             [B, D + F + F choose 2]
         """
-        # Slices would each fill a whole gradient with zeros on the way back; unbind does not.
-        vectors = [dense_features, *sparse_features.unbind(1)]
-        products = [
-            (left * right).sum(-1, keepdim=True) for left, right in combinations(vectors, 2)
-        ]
-        return torch.cat([dense_features, *products], dim=1)
+        return torch.cat([dense_features, *dot_products(dense_features, sparse_features)], dim=1)
+
+
+def dot_products(dense_features: Tensor, sparse_features: Tensor) -> list[Tensor]:
+    """Of all pairs of a dense and F sparse vectors, in TorchRec's order, each [B, 1].
+
+    Args:
+        dense_features: [B, D]
+        sparse_features: [B, F, D]
+    """
+    # Slices would each fill a whole gradient with zeros on the way back; unbind does not.
+    vectors = [dense_features, *sparse_features.unbind(1)]
+    return [(left * right).sum(-1, keepdim=True) for left, right in combinations(vectors, 2)]
 
 
 class FactorizationInteraction(nn.Module):
     """The vectors end to end, the sum of the dot products of all pairs, and a deep part of it all.
 
-    Rendle 2010, "Factorization Machines", with TorchRec's module; with `deep`, Guo et al. 2017,
-    "DeepFM" (https://arxiv.org/abs/1703.04247).
+    Rendle 2010, "Factorization Machines"; with `deep`, Guo et al. 2017, "DeepFM"
+    (https://arxiv.org/abs/1703.04247). The deep part is TorchRec's. Its `FactorizationMachine` is
+    not: that multiplies all numbers of the vectors with each other, not the vectors.
     """
 
     def __init__(self, vectors: int, dimension: int, deep: int | None = None) -> None:
         super().__init__()
-        self.products = FactorizationMachine()
         inputs = vectors * dimension
         self.deep = (
             DeepFM(nn.Sequential(nn.Linear(inputs, deep), nn.ReLU())) if deep is not None else None
@@ -59,7 +66,8 @@ class FactorizationInteraction(nn.Module):
             [B, (F + 1) * D + 1 + deep]
         """
         vectors = [dense_features, *sparse_features.unbind(1)]
-        parts = [*vectors, self.products(vectors)]
+        products = torch.cat(dot_products(dense_features, sparse_features), dim=1)
+        parts = [*vectors, products.sum(1, keepdim=True)]
         if self.deep is not None:
             parts.append(self.deep(vectors))
         return torch.cat(parts, dim=1)

@@ -6,12 +6,12 @@ Shapes: B batch, F sparse features, D embedding dimension.
 from collections.abc import Mapping
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
-from torchrec.models.dlrm import DLRM, DenseArch
+from torchrec.models.dlrm import DLRM
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
+from recsys.distinct import DistinctDenseArch, DistinctInteraction, DistinctTop
 from recsys.interactions import make_interaction
 from recsys.lookup import FusedSparseArch, TableBatchedSparseArch
 from recsys.params import ModelParams
@@ -50,14 +50,15 @@ class DLRMRecommender(nn.Module):
             over_arch_layer_sizes=[*params.top_layers, 1],
         )
         self.dlrm.sparse_arch = TableBatchedSparseArch(collection)
+        self.dlrm.inter_arch = interaction
+        top = top_layers(interactions, () if linear else params.top_layers, params.dropout)
+        self.dlrm.over_arch = nn.Sequential(*top)
         if linear:
             self.dlrm.dense_arch = nn.Linear(dense_features, dimension)
-        elif dense_features == 1:
+        elif dense_features == 1 and params.kind == "dlrm":
             self.dlrm.dense_arch = DistinctDenseArch(1, bottom)
-        self.dlrm.inter_arch = interaction
-        self.dlrm.over_arch = top_mlp(
-            interactions, () if linear else params.top_layers, params.dropout
-        )
+            self.dlrm.inter_arch = DistinctInteraction()
+            self.dlrm.over_arch = DistinctTop(*top)
 
     def fuse_embeddings(self, learning_rate: float) -> None:
         """From now on, the tables learn by row-wise Adagrad as gradients reach them."""
@@ -75,25 +76,6 @@ class DLRMRecommender(nn.Module):
         """
         logits: Tensor = self.dlrm(dense, sparse)
         return logits.squeeze(-1)
-
-
-class DistinctDenseArch(DenseArch):
-    """TorchRec's `DenseArch` for one dense feature, computed once for each of its values.
-
-    A batch of thousands has a few genders, and the bottom MLP is a third of the matrix products.
-    """
-
-    def forward(self, features: Tensor) -> Tensor:
-        """
-        Args:
-            features: [B, 1]
-
-        Returns:
-            [B, D]
-        """
-        values, rows = torch.unique(features, return_inverse=True)
-        embedded: Tensor = self.model(values.unsqueeze(-1))
-        return embedded.index_select(0, rows.squeeze(-1))
 
 
 def make_tables(vocabulary_sizes: Mapping[str, int], params: ModelParams) -> EmbeddingBagCollection:
@@ -116,10 +98,10 @@ def make_tables(vocabulary_sizes: Mapping[str, int], params: ModelParams) -> Emb
     )
 
 
-def top_mlp(inputs: int, widths: tuple[int, ...], dropout: float) -> nn.Sequential:
+def top_layers(inputs: int, widths: tuple[int, ...], dropout: float) -> list[nn.Module]:
     """Hidden layers of these widths with ReLU and dropout, then one logit."""
     layers: list[nn.Module] = []
     for width in widths:
         layers += [nn.Linear(inputs, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
         inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, 1))
+    return [*layers, nn.Linear(inputs, 1)]

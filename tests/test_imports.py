@@ -14,6 +14,7 @@ HEAVY = {
     "average",
     "checkpoint",
     "dataset",
+    "distinct",
     "fields",
     "interactions",
     "launch",

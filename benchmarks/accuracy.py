@@ -1,0 +1,177 @@
+"""How accurate each model is on each protocol, next to what is published (the real MovieLens 1M).
+
+Each run is a recipe, perhaps with another `model.kind` and a seed of training, through the
+pipeline's own stages in the folder .accuracy. What was run before with the same params and code is
+not run again, so that an interrupted benchmark goes on; `--only` runs some recipes.
+"""
+
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from ruamel.yaml import YAML
+
+from benchmarks.baselines import BASELINES
+from benchmarks.machine import describe_machine
+from benchmarks.recipes import ROOT, Params, apply_changes, load_params_file, load_recipe
+from benchmarks.scale import STAGES
+
+WORK = ROOT / ".accuracy"
+KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
+# By recipe: the protocol, the features, and the best that is published for it.
+PROTOCOLS = {
+    "random": ("random", "own", "AUC 0.8056 (NVIDIA Merlin's DLRM, more features, 80/20)"),
+    "random_all": ("random", "all", "AUC 0.8056 (NVIDIA Merlin's DLRM, 80/20)"),
+    "chronological": (
+        "chronological",
+        "all",
+        "AUC 0.8033 (ReLLa, 13B language model), 0.7992 (SIM)",
+    ),
+    "random_without_threes": (
+        "random_without_threes",
+        "all",
+        "AUC 0.8998 (RecBole's DCN V2), 0.8890 (DLRM)",
+    ),
+    "regression": ("regression", "all", "RMSE 0.8227 (GLocal-K)"),
+}
+METRICS = ("auc", "log_loss", "accuracy", "rmse")
+
+
+def digest(params: Params, sections: tuple[str, ...]) -> str:
+    """Of what a run depends on: some sections of the params and all code."""
+    content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
+    for path in sorted([*(ROOT / "recsys").glob("*.py"), *(ROOT / "stages").glob("*.py")]):
+        content.update(path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def run_stage(stage: str, data: Path, folder: Path) -> float:
+    """Seconds of a stage that reads and writes in `folder` but for the shared `data`."""
+    shared = ("raw", "encoded", "features", "split")
+    arguments = [
+        str((data if part.split("/")[0] in shared else folder) / part)
+        if not part.startswith("--")
+        else part
+        for part in STAGES[stage].split()
+    ]
+    command = [sys.executable, "-m", f"stages.{stage}", "--params", str(folder / "params.yaml")]
+    start = time.perf_counter()
+    subprocess.run(
+        [*command, *arguments], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True
+    )
+    return time.perf_counter() - start
+
+
+def write_params(params: Params, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    YAML(typ="safe").dump(params, folder / "params.yaml")
+
+
+def prepare(params: Params) -> Path:
+    """The folder with the protocol's data, made by the first stages unless it is there."""
+    data = WORK / "data" / digest(params, ("fetch", "encode", "split", "features"))
+    if not (data / "seconds").exists():
+        write_params(params, data)
+        for stage in ("fetch", "encode", "split"):
+            run_stage(stage, data, data)
+        # The stage features takes minutes: what the README's times leave out is here.
+        (data / "seconds").write_text(f"{run_stage('features', data, data):.0f}")
+    return data
+
+
+def run(params: Params) -> dict[str, Any]:
+    """Metrics of the test part and seconds of training."""
+    folder = WORK / "runs" / digest(params, tuple(params))
+    result = folder / "result.json"
+    if not result.exists():
+        data = prepare(params)
+        write_params(params, folder)
+        seconds = run_stage("train", data, folder)
+        run_stage("evaluate", data, folder)
+        metrics = json.loads((folder / "test.json").read_text())
+        result.write_text(json.dumps(metrics | {"seconds": seconds}))
+    content: dict[str, Any] = json.loads(result.read_text())
+    return content
+
+
+def judge_baseline(name: str, params: Params) -> dict[str, Any]:
+    folder = WORK / "runs" / f"{name}-{digest(params, tuple(params))}"
+    result = folder / "result.json"
+    if not result.exists():
+        data = prepare(params)
+        folder.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        metrics = BASELINES[name](data, params)
+        result.write_text(json.dumps(metrics | {"seconds": time.perf_counter() - start}))
+    content: dict[str, Any] = json.loads(result.read_text())
+    return content
+
+
+def summarise(recipe: str, model: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the table."""
+    protocol, features, published = PROTOCOLS[recipe]
+    row = {"protocol": protocol, "model": model, "features": features, "seeds": len(runs)}
+    for name in METRICS:
+        values = [run[name] for run in runs if run.get(name) is not None]
+        row[f"{name}_mean"] = round(statistics.mean(values), 5) if values else None
+        if name in ("auc", "rmse"):
+            many = len(values) > 1
+            row[f"{name}_std"] = round(statistics.stdev(values), 5) if many else None
+    seconds = round(float(np.median([run["seconds"] for run in runs])))
+    return row | {"train_seconds": seconds, "published": published}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    def show(value: float | None, deviation: float | None = None) -> str:
+        if value is None:
+            return ""
+        return f"{value:.4f}" + (f" ± {deviation:.4f}" if deviation else "")
+
+    lines = [
+        "| protocol | model | features | AUC | log loss | accuracy | RMSE | train, s | published |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['protocol']} | {r['model']} | {r['features']} | {show(r['auc_mean'], r['auc_std'])} "
+        f"| {show(r['log_loss_mean'])} | {show(r['accuracy_mean'])} "
+        f"| {show(r['rmse_mean'], r['rmse_std'])} | {r['train_seconds']} | {r['published']} |"
+        for r in rows
+    ]
+    return "\n".join(lines)
+
+
+@click.command(help=__doc__)
+@click.option("--only", multiple=True, type=click.Choice(list(PROTOCOLS)), help="A recipe.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="A model.")
+@click.option("--seeds", default=5, show_default=True, help="Trainings of each model.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/accuracy.json"
+)
+def main(only: tuple[str, ...], kinds: tuple[str, ...], seeds: int, output: Path) -> None:
+    rows = []
+    for recipe in only or PROTOCOLS:
+        params = apply_changes(load_params_file(), load_recipe(recipe))
+        for name in BASELINES if not kinds and recipe != "random" else ():
+            rows.append(summarise(recipe, name, [judge_baseline(name, params)]))
+        for kind in kinds or KINDS:
+            runs = [
+                run(apply_changes(params, {"model": {"kind": kind}, "train": {"seed": seed}}))
+                for seed in range(1, seeds + 1)
+            ]
+            rows.append(summarise(recipe, kind, runs))
+            click.echo(json.dumps(rows[-1]))
+    click.echo(table(rows))
+    content = {"machine": describe_machine(), "rows": rows}
+    output.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
