@@ -45,11 +45,13 @@ PROTOCOLS = {
 METRICS = ("auc", "log_loss", "accuracy", "rmse")
 
 
-def digest(params: Params, sections: tuple[str, ...]) -> str:
-    """Of what a run depends on: some sections of the params and all code."""
+def digest(params: Params, sections: tuple[str, ...], stages: tuple[str, ...]) -> str:
+    """Of what a run depends on: some sections of the params and the code of some stages."""
+    pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    files = {dep for stage in stages for dep in pipeline[stage]["deps"] if dep.endswith(".py")}
     content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
-    for path in sorted([*(ROOT / "recsys").glob("*.py"), *(ROOT / "stages").glob("*.py")]):
-        content.update(path.read_bytes())
+    for path in sorted(files):
+        content.update((ROOT / path).read_bytes())
     return content.hexdigest()[:16]
 
 
@@ -77,7 +79,7 @@ def write_params(params: Params, folder: Path) -> None:
 
 def prepare(params: Params) -> Path:
     """The folder with the protocol's data, made by the first stages unless it is there."""
-    data = WORK / "data" / digest(params, ("fetch", "encode", "split", "features"))
+    data = WORK / "data" / digest(params, tuple(STAGES)[:4], tuple(STAGES)[:4])
     if not (data / "seconds").exists():
         write_params(params, data)
         for stage in ("fetch", "encode", "split"):
@@ -89,7 +91,7 @@ def prepare(params: Params) -> Path:
 
 def run(params: Params) -> dict[str, Any]:
     """Metrics of the test part and seconds of training."""
-    folder = WORK / "runs" / digest(params, tuple(params))
+    folder = WORK / "runs" / digest(params, tuple(params), tuple(STAGES))
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)
@@ -103,7 +105,7 @@ def run(params: Params) -> dict[str, Any]:
 
 
 def judge_baseline(name: str, params: Params) -> dict[str, Any]:
-    folder = WORK / "runs" / f"{name}-{digest(params, tuple(params))}"
+    folder = WORK / "runs" / f"{name}-{digest(params, tuple(params), tuple(STAGES))}"
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)

@@ -76,16 +76,17 @@ def make_params(**changes: object) -> TrainParams:
 
 def make_part(tables: Path, name: str, world: World = ALONE) -> MovieLensDataset:
     others = (tables / "users.parquet", tables / "movies.parquet")
-    return MovieLensDataset(tables / f"{name}.parquet", *others, TASK.target, world.share)
+    return MovieLensDataset(tables / f"{name}.parquet", *others, TASK.target, share=world.share)
 
 
 def make_model(tables: Path) -> DLRMRecommender:
     torch.manual_seed(1)
+    sizes = Vocabulary.load(tables / "vocabulary.json").sizes
     return Description(
         task="classification",
         architecture=load_params(PARAMS, ModelParams),
         features=PLAIN,
-        vocabulary_sizes=Vocabulary.load(tables / "vocabulary.json").sizes,
+        vocabulary_sizes={name: sizes[name] for name in PLAIN.sparse},
         dense_features=("gender",),
         rating_scale=WHOLE_STARS,
     ).build()
@@ -122,7 +123,7 @@ def in_the_world(tables: Path, output: Path) -> None:
     torch.use_deterministic_algorithms(True)
     with joined("cpu") as world:
         part = make_part(tables, "validation", world)
-        interleaved = world.interleave(part.userid.numpy(), part.rows)
+        interleaved = world.interleave(part.user_row.numpy(), part.rows)
         rank = float(world.rank)
         words = (world.total(rank + 0.5), world.common({rank, 7.0}), interleaved)
         adam = take_steps(tables, make_params(), world, 6)
@@ -143,7 +144,7 @@ def together(tables: Path) -> tuple[Any, ...]:
 def test_the_world_speaks_with_one_voice(tables: Path, together: tuple[Any, ...]) -> None:
     total, common, interleaved = together[0]
     assert (total, common) == (2.0, {7.0})
-    np.testing.assert_array_equal(interleaved, make_part(tables, "validation").userid)
+    np.testing.assert_array_equal(interleaved, make_part(tables, "validation").user_row)
 
 
 def test_each_table_trains_as_in_one_process(tables: Path, together: tuple[Any, ...]) -> None:
@@ -211,7 +212,7 @@ def command(folder: Path, tables: Path, **changes: object) -> list[str]:
     outputs = (str(folder / name) for name in ("dlrm", "history.csv", "--state", "state"))
     return [
         *(sys.executable, "-m", "stages.train", "--params", str(folder / "params.yaml")),
-        *(str(tables), *parts),
+        *(str(tables), str(tables / "no features"), *parts),
         *(output.replace(str(folder / "--"), "--") for output in outputs),
     ]
 
