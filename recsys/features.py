@@ -1,5 +1,6 @@
 """Files of what describes each rating of a part besides its tables."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,13 @@ def describe_parts(
 ) -> list[str]:
     """Write `folder`/PART.parquet and the logs `folder`/liked.parquet and disliked.parquet.
 
+    And `folder`/features.json with what was asked for; where that is nothing, no more.
+
     Returns:
-        the columns; without any, nothing is written.
+        the columns.
     """
+    asked = {"statistics": params.statistics, "histories": params.histories}
+    (folder / "features.json").write_text(json.dumps(asked) + "\n")
     if not params.statistics and not params.histories:
         return []
     facts = read_facts(encoded / "ratings.parquet", split)

@@ -15,7 +15,7 @@ def main(params: Path, encoded: Path, features: Path) -> None:
     """Describe the ratings in the folder ENCODED by what they may know of each other.
 
     The folder FEATURES gets a file a part of the split, with the parts' rows in their order, and
-    the logs that the histories refer to; nothing where neither is asked for.
+    the logs that the histories refer to; only a note where neither is asked for.
     """
     section = load_params(params, FeatureParams)
     split = load_params(params, SplitParams)

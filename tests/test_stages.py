@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import click
 import pandas as pd
@@ -16,6 +17,7 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from recsys.dataset import MovieLensDataset
+from recsys.params import DenseFeature, SparseFeature
 from tests.conftest import PARAMS
 from tests.toy import Toy, write_csv, zip_release
 
@@ -232,3 +234,37 @@ def test_help_tells_what_goes_in_and_out(stage: str) -> None:
     _, text = CliRunner().invoke(command, ["--help"]).output.split("\n\n", 1)
     for parameter in command.params:
         assert parameter.human_readable_name.upper() in text.upper()
+
+
+def test_all_features_reach_the_model() -> None:
+    """Each statistic and history, on both kinds of split; and the side fields."""
+    for method in ("random", "chronological"):
+        set_params(
+            **{
+                "split.method": method,
+                "features.sparse": list(get_args(SparseFeature)),
+                "features.dense": list(get_args(DenseFeature)),
+                "features.history_length": 3,
+            }
+        )
+        run_all()
+        described = json.loads(Path("models/dlrm/model.json").read_text())
+        assert list(described["vocabulary_sizes"]) == list(get_args(SparseFeature))
+        assert len(described["dense_features"]) > 25
+        columns = pd.read_parquet("data/features/train.parquet")
+        assert len(columns) == len(pd.read_parquet("data/split/train.parquet"))
+        assert columns.notna().all().all()
+        numbers = columns.select_dtypes("float32")
+        assert numbers.abs().max().max() <= 5
+        assert (numbers.mean().abs() < 0.1).all()
+
+
+def test_threes_can_be_left_out() -> None:
+    set_params(**{"encode.drop_ratings": [3]})
+    run_all()
+    ratings = pd.read_parquet("data/encoded/ratings.parquet")
+    assert len(ratings) > 0
+    assert not (ratings["rating"] == 3).any()
+    set_params(**{"encode.drop_ratings": [1, 2, 3, 4, 5]})
+    told = r"encode.drop_ratings = \[1.0, 2.0, 3.0, 4.0, 5.0\]: no rating would be left"
+    assert re.search(told, run("encode").output)
