@@ -1,0 +1,33 @@
+"""The pages say what is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.imports import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    code = "from scripts.reference import write; print(write(), end='')"
+    written = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    told = "run `python scripts/reference.py`"
+    assert written == (ROOT / "docs/reference.md").read_text(), told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_a_command_exists(page: Path) -> None:
+    for module in re.findall(r"python -m ((?:stages|benchmarks)\.\w+)", page.read_text()):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
