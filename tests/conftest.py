@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from recsys.catalogue import RELEASES, Member, Release
 from tests import toy as toys
+
+if TYPE_CHECKING:
+    from tests.runs import Run
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -44,3 +48,12 @@ def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Pa
     toys.zip_release("ml-latest-small", toys.write_csv(toy, tmp_path / "csv"), mirror)
     monkeypatch.setenv("MOVIELENS_MIRROR", str(mirror))
     return mirror
+
+
+@pytest.fixture
+def run(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> "Run":
+    """A run with a plain checkpoint; the working directory is its project."""
+    from tests.runs import make_run
+
+    monkeypatch.chdir(tmp_path)
+    return make_run(tmp_path, toy)
