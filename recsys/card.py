@@ -55,8 +55,9 @@ MEANINGS = {
 }
 LICENCE = """\
 GroupLens allows research use of MovieLens under its conditions: no redistribution and no
-commercial or revenue-bearing use without permission, no endorsement implied. They bind what is
-made of it, this model included. The README inside the archive has the full text. To be cited:
+commercial or revenue-bearing use without permission, no endorsement implied. The README inside
+the archive has the full text; read it before you publish or use a model that was trained on it.
+To be cited:
 
 > F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM
 > Transactions on Interactive Intelligent Systems (TiiS) 5, 4, Article 19 (December 2015), 19

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,20 @@ def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Pa
     return mirror
 
 
-@pytest.fixture
-def run(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> "Run":
-    """A run with a plain checkpoint; the working directory is its project."""
+@pytest.fixture(scope="session")
+def prepared_run(tmp_path_factory: pytest.TempPathFactory, toy: toys.Toy) -> Path:
     from tests.runs import make_run
 
-    monkeypatch.chdir(tmp_path)
-    return make_run(tmp_path, toy)
+    folder = tmp_path_factory.mktemp("run")
+    make_run(folder, toy)
+    return folder
+
+
+@pytest.fixture
+def run(prepared_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
+    """A run of its own with a plain checkpoint; the working directory is its project."""
+    from tests.runs import run_in
+
+    shutil.copytree(prepared_run, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return run_in(Path())

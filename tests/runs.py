@@ -42,7 +42,11 @@ class Run(NamedTuple):
         return MovieLensDataset(self.split / "test.parquet", *tables, "label", features)
 
 
-def make_run(folder: Path, toy: Toy) -> Run:
+def run_in(folder: Path) -> Run:
+    return Run(folder / "data/encoded", folder / "data/split", folder / "models/dlrm")
+
+
+def make_run(folder: Path, toy: Toy) -> None:
     """Encoded, and split by time; a plain checkpoint."""
     late = [(NEW_USER, movie, 4, 2 * 10**9 + movie) for movie in (NEW_MOVIE, 2, 4)]
     toy = Toy(
@@ -57,7 +61,7 @@ def make_run(folder: Path, toy: Toy) -> Run:
     release = unpinned("ml-1m")
     tables = read_tables(write_dat(toy, folder / "raw"), release)
     encoded = encode_tables(tables, release)
-    run = Run(folder / "data/encoded", folder / "data/split", folder / "models/dlrm")
+    run = run_in(folder)
     write_parquet(encoded.users, run.encoded / "users.parquet", schemas.USERS)
     write_parquet(encoded.movies, run.encoded / "movies.parquet", schemas.MOVIES)
     ratings = encode_ratings(tables.ratings, encoded.vocabulary, 3)
@@ -66,7 +70,6 @@ def make_run(folder: Path, toy: Toy) -> Run:
     split = load_params(PARAMS, SplitParams).model_copy(update={"method": "chronological"})
     split_file(run.encoded / "ratings.parquet", split, run.split)
     save_model(run)
-    return run
 
 
 def save_model(
