@@ -16,6 +16,8 @@ from recsys.errors import InputError
 SUFFIXES = (".parquet", ".csv")
 # Rows of a Parquet piece; bytes of a CSV one, which are about as many.
 PIECE_ROWS, PIECE_BYTES = 2**18, 2**22
+# Of each column that is being read.
+BUFFER_BYTES = 2**20
 
 
 class Writer(Protocol):
@@ -64,13 +66,16 @@ def open_writer(path: Path, target: Path, schema: pa.Schema) -> Writer:
     """A writer to `path` in the format of the name `target`."""
     if target.suffix == ".csv":
         writer: Writer = csv.CSVWriter(path, schema)
-    else:
-        writer = pq.ParquetWriter(path, schema, compression="zstd")
+        return writer
+    # Numbers that hardly repeat cost time and bytes in a dictionary.
+    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    writer = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
     return writer
 
 
 def _open_parquet(path: Path) -> Source:
-    file = pq.ParquetFile(path)
+    # Else it keeps what it has read of each row group.
+    file = pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES)
     return Source(file.schema_arrow, file.metadata.num_rows, file.iter_batches(PIECE_ROWS))
 
 
