@@ -64,12 +64,13 @@ def open_source(path: Path) -> Source:
 
 def open_writer(path: Path, target: Path, schema: pa.Schema) -> Writer:
     """A writer to `path` in the format of the name `target`."""
+    writer: Writer
     if target.suffix == ".csv":
-        writer: Writer = csv.CSVWriter(path, schema)
-        return writer
-    # Numbers that hardly repeat cost time and bytes in a dictionary.
-    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
-    writer = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
+        writer = csv.CSVWriter(path, schema)
+    else:
+        # Numbers that hardly repeat cost time and bytes in a dictionary.
+        repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
+        writer = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
     return writer
 
 
