@@ -25,6 +25,7 @@ lint: .venv/dev  ## Check style and types.
 bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by size (an hour).
 	python -m benchmarks.speed
 	python -m benchmarks.scale
+	python -m benchmarks.serving
 
 install: .venv/run  ## Make .venv with the locked packages.
 

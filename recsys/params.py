@@ -194,13 +194,7 @@ def load_params(path: Path, section: type[S]) -> S:
         InputError: the file cannot be read, or a key is misspelt, missing, of the wrong type or
             out of range; the line names the key, its value and what is allowed.
     """
-    try:
-        # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
-        content = YAML(typ="safe", pure=True).load(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; run from the project's folder") from error
-    except YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected sections, found {content!r}")
     names = [known.name for known in SECTIONS]
@@ -214,6 +208,17 @@ def load_params(path: Path, section: type[S]) -> S:
         problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         told = "; ".join(_describe(section, problem) for problem in problems)
         raise InputError(f"{path}: {told}") from error
+
+
+def read_yaml(path: Path) -> object:
+    """The content of a file. Raises: InputError: it cannot be read or is no YAML."""
+    try:
+        # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
+        return YAML(typ="safe", pure=True).load(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; run from the project's folder") from error
+    except YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _describe(section: type[Section], problem: "ErrorDetails") -> str:

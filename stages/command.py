@@ -12,13 +12,32 @@ import click
 from recsys.errors import InputError
 
 PATH = click.Path(path_type=Path)
+Command = Callable[..., None]
 
 
-def stage(function: Callable[..., None]) -> click.Command:
-    """A click command of a function, with `--params FILE`; its docstring is the help."""
+def folder_option(name: str, default: str, text: str) -> Callable[[Command], Command]:
+    """`--NAME FOLDER`, by default where the pipeline has it."""
+    return click.option(f"--{name}", type=PATH, default=default, show_default=True, help=text)
+
+
+# Where those who use a model find it.
+ENCODED = folder_option("encoded", "data/encoded", "Users, movies and vocabulary.")
+SPLIT = folder_option("split", "data/split", "Holds train.parquet: whom the model knows.")
+CHECKPOINT = folder_option("checkpoint", "models/dlrm", "The model.")
+
+
+def stage(function: Command) -> click.Command:
+    """A command of the pipeline: with `--params FILE`."""
+    params = click.option(
+        "--params", type=PATH, required=True, help="The params file, params.yaml."
+    )
+    return command(params(function))
+
+
+def command(function: Command) -> click.Command:
+    """A click command of a function; its docstring is the help."""
 
     @click.command(help=function.__doc__)
-    @click.option("--params", type=PATH, required=True, help="The params file, params.yaml.")
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
         with quiet():

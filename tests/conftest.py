@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +13,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from recsys.catalogue import RELEASES, Member, Release
 from tests import toy as toys
+
+if TYPE_CHECKING:
+    from tests.runs import Run
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -44,3 +49,22 @@ def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Pa
     toys.zip_release("ml-latest-small", toys.write_csv(toy, tmp_path / "csv"), mirror)
     monkeypatch.setenv("MOVIELENS_MIRROR", str(mirror))
     return mirror
+
+
+@pytest.fixture(scope="session")
+def prepared_run(tmp_path_factory: pytest.TempPathFactory, toy: toys.Toy) -> Path:
+    from tests.runs import make_run
+
+    folder = tmp_path_factory.mktemp("run")
+    make_run(folder, toy)
+    return folder
+
+
+@pytest.fixture
+def run(prepared_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
+    """A run of its own with a plain checkpoint; the working directory is its project."""
+    from tests.runs import run_in
+
+    shutil.copytree(prepared_run, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return run_in(Path())

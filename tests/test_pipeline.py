@@ -142,6 +142,17 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
     assert project.run("git", "status", "--porcelain") == ""
 
 
+def test_a_card_is_of_what_dvc_made(project: Project) -> None:
+    """So our hashes of files and folders are DVC's."""
+    project.run(sys.executable, "-m", "stages.card")
+    card = (project.folder / "models/card.md").read_text()
+    metrics = json.loads((project.folder / "metrics/test.json").read_text())
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    for told in (f"| auc | {metrics['auc']:.4f} |", f"commit `{commit}`. ", "Split: random"):
+        assert told in card
+    assert "| men |" not in card
+
+
 def test_a_train_param_trains_again_and_back_comes_from_the_cache(project: Project) -> None:
     before = project.lock
     project.set_params(**{"train.epochs": 1})

@@ -1,0 +1,158 @@
+"""Exported models next to their checkpoint: size, time to score a batch on one core, and AUC.
+
+A batch is so many pairs of the test part, by their published ids; they take turns. Then the rate
+of `stages.predict` next to that of evaluation. Needs what `dvc repro` leaves in data/ and models/.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from pyarrow import csv
+from torch import Tensor
+
+from benchmarks.machine import describe_machine
+from recsys import schemas
+from recsys.dataset import MovieLensDataset
+from recsys.exporting import PRECISIONS, export
+from recsys.metrics import auc
+from recsys.pairs import PairScorer
+from recsys.parquet import read_column
+from recsys.scoring import score_file
+from recsys.serving import Scorer
+from recsys.training import predict
+
+ROOT = Path(__file__).parents[1]
+BATCH_SIZES = (1, 512)
+# Of ids, [B] each.
+Score = Callable[[Tensor, Tensor], Tensor]
+Row = dict[str, object]
+
+
+def from_checkpoint(scorer: PairScorer) -> Score:
+    return lambda *ids: torch.from_numpy(scorer.score(*scorer.pairs.rows(*ids)))
+
+
+def read_ids(part: Path, scorer: PairScorer) -> tuple[Tensor, Tensor]:
+    """The pairs of a part, as published, [N] each."""
+    rows = [
+        torch.from_numpy(read_column(part, schemas.PART, name)).long()
+        for name in ("user_row", "movie_row")
+    ]
+    return scorer.pairs.userids[rows[0]], scorer.pairs.movieids[rows[1]]
+
+
+def milliseconds(score: Score, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[float]:
+    for ids in batches:
+        start = time.perf_counter()
+        score(*ids)
+        yield (time.perf_counter() - start) * 1000
+
+
+def measure(scores: dict[str, Score], ids: tuple[Tensor, Tensor], size: int, turns: int) -> dict:
+    """The median and the 99th percentile of each by name, in ms."""
+    times: dict[str, list[float]] = {name: [] for name in scores}
+    order = torch.randperm(len(ids[0]), generator=torch.Generator().manual_seed(1))
+    for turn in range(turns):
+        rows = order.roll(turn * 100 * size)[: 100 * size].split(size)
+        for name, score in scores.items():
+            found = list(milliseconds(score, ((ids[0][r], ids[1][r]) for r in rows)))
+            # The first turn warms up.
+            times[name] += found * (turn > 0)
+    return {name: np.percentile(found, [50, 99]) for name, found in times.items()}
+
+
+def measure_rates(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
+    """Pairs a second of the training part, by `stages.predict` and by the loop of evaluate."""
+    part = root / "data/split/train.parquet"
+    tables = (root / "data/encoded/users.parquet", root / "data/encoded/movies.parquet")
+    dataset = MovieLensDataset(part, *tables, "label", scorer.description.features)
+    ids = dict(zip(("userid", "movieid"), read_ids(part, scorer), strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = pa.table({name: values.numpy() for name, values in ids.items()})
+        source = {suffix: Path(folder, f"pairs.{suffix}") for suffix in ("parquet", "csv")}
+        pq.write_table(pairs, source["parquet"])
+        csv.write_csv(pairs, source["csv"])
+        loops: dict[str, Callable[[], object]] = {
+            "evaluation": lambda: predict(scorer.model, dataset, scorer.task),
+            "predict, Parquet": lambda: score_file(
+                scorer, source["parquet"], Path(folder, "scores.parquet")
+            ),
+            "predict, CSV": lambda: score_file(scorer, source["csv"], Path(folder, "scores.csv")),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in loops}
+        for turn in range(turns + 1):
+            for name, loop in loops.items():
+                start = time.perf_counter()
+                loop()
+                # The first turn warms up.
+                rates[name] += [len(dataset) / (time.perf_counter() - start)] * (turn > 0)
+    return [
+        {"loop": name, "pairs_per_second": round(float(np.median(found)))}
+        for name, found in rates.items()
+    ]
+
+
+def megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+
+
+def measure_artifacts(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
+    checkpoint, part = root / "models/dlrm", root / "data/split/test.parquet"
+    ids, labels = read_ids(part, scorer), read_column(part, schemas.PART, "label")
+    kinds = {("checkpoint", "fp32"): (from_checkpoint(scorer), megabytes(checkpoint))}
+    with tempfile.TemporaryDirectory() as folder:
+        for precision in PRECISIONS:
+            artifact = Path(folder) / precision
+            export(scorer, precision, artifact)
+            kinds["exported", precision] = Scorer(artifact).score, megabytes(artifact)
+    scores = {kind: score for kind, (score, _) in kinds.items()}
+    areas = {kind: auc(labels, score(*ids).numpy()) for kind, score in scores.items()}
+    rows = []
+    for size in BATCH_SIZES:
+        times = measure(scores, ids, size, turns)
+        rows += [
+            {
+                "artifact": kind[0],
+                "precision": kind[1],
+                "mb": round(kinds[kind][1], 2),
+                "batch_size": size,
+                "p50_ms": round(times[kind][0], 3),
+                "p99_ms": round(times[kind][1], 3),
+                "auc": round(areas[kind], 5),
+            }
+            for kind in kinds
+        ]
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    names = list(rows[0])
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, r.values()))} |" for r in rows)])
+
+
+@click.command(help=__doc__)
+@click.option("--turns", default=21, show_default=True, help="Of 100 batches of each.")
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/serving.json")
+def main(turns: int, output: Path) -> None:
+    torch.set_num_threads(1)
+    encoded, train_part = ROOT / "data/encoded", ROOT / "data/split/train.parquet"
+    scorer = PairScorer(ROOT / "models/dlrm", encoded, train_part)
+    rows = measure_artifacts(scorer, ROOT, turns)
+    click.echo(table(rows))
+    rates = measure_rates(scorer, ROOT, 7)
+    click.echo("\n" + table(rates))
+    content = {"machine": describe_machine(), "rows": rows, "rates": rates}
+    output.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
