@@ -15,7 +15,6 @@ from fbgemm_gpu.split_table_batched_embeddings_ops_inference import (
 from torch import Tensor, nn
 from torch.ao.quantization import PlaceholderObserver
 from torchrec import EmbeddingBagCollection
-from torchrec.models.dlrm import DenseArch
 from torchrec.modules.embedding_configs import QuantConfig
 from torchrec.quant.embedding_modules import EmbeddingBagCollection as QuantisedCollection
 from torchrec.quant.embedding_modules import (
@@ -24,6 +23,8 @@ from torchrec.quant.embedding_modules import (
 )
 
 from recsys import serving
+from recsys.distinct import DistinctDenseArch
+from recsys.interactions import Interaction
 from recsys.model import DLRMRecommender
 from recsys.outputs import replacing
 from recsys.pairs import PairScorer
@@ -62,11 +63,11 @@ class Servable(nn.Module):
         super().__init__()
         dlrm = model.dlrm
         self.lookup = QuantisedLookup(dlrm.sparse_arch.embedding_bag_collection, dtype)
-        # Without what is once a distinct value in ours: how many there are, no graph knows.
-        self.dense = (
-            dlrm.dense_arch.model if isinstance(dlrm.dense_arch, DenseArch) else (dlrm.dense_arch)
-        )
-        self.interaction, self.top = dlrm.inter_arch, dlrm.over_arch
+        self.dense, self.interaction, self.top = dlrm.dense_arch, dlrm.inter_arch, dlrm.over_arch
+        if isinstance(self.dense, DistinctDenseArch):
+            # How many distinct values there are, no graph knows: these do it all for each row.
+            self.dense, self.interaction = self.dense.model, Interaction()
+            self.top = nn.Sequential(*self.top)
         self.shape = (-1, dlrm.sparse_arch.F, dlrm.sparse_arch.D)
         self.scale = scale
 

@@ -61,7 +61,9 @@ def test_pieces_make_no_difference(
     monkeypatch.setattr(streams, "PIECE_BYTES", 80)
     assert len(list(streams.open_source(pairs).pieces)) > 2
     assert score_file(scorer, pairs, Path("pieces.csv")) == 20
-    assert Path("pieces.csv").read_bytes() == Path("whole.csv").read_bytes()
+    # The last digit of a score is the batch's: matrix products round by their shape.
+    pieces, whole = (pd.read_csv(f"{name}.csv") for name in ("pieces", "whole"))
+    pd.testing.assert_frame_equal(pieces, whole, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
