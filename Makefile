@@ -3,16 +3,22 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help demo repro test lint bench install lock clean
+.PHONY: help demo repro check-lock verify test lint bench install lock clean
 
 help:  ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checkout stays clean.
 	@scripts/demo
 
 repro: .venv/run  ## Rebuild what changed (dvc repro): MovieLens 1M with params.yaml.
 	dvc repro
+
+check-lock: .venv/run  ## Say whether dvc.lock is of this code and these params; runs nothing.
+	@python -m scripts.check_lock
+
+verify: .venv/run  ## Run HEAD's pipeline in a clean copy and compare every output with dvc.lock.
+	@python -m scripts.verify
 
 test: .venv/dev  ## Run the tests.
 	python -m pytest

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from recsys.catalogue import RELEASES, Member, Release
 from tests import toy as toys
+from tests.small import SmallProject, make_small_project
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -44,3 +46,17 @@ def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Pa
     toys.zip_release("ml-latest-small", toys.write_csv(toy, tmp_path / "csv"), mirror)
     monkeypatch.setenv("MOVIELENS_MIRROR", str(mirror))
     return mirror
+
+
+@pytest.fixture(scope="session")
+def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_small_project(tmp_path_factory.mktemp("small") / "project").folder
+
+
+@pytest.fixture
+def small(small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
+    """A reproduced and committed project of its own, which is the current folder."""
+    shutil.copytree(small_template, tmp_path / "project", symlinks=True)
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    return SmallProject(tmp_path / "project")
