@@ -21,6 +21,13 @@ stages:
     metrics:
       - metrics/test.json:
           cache: false
+plots:
+  - roc:
+      title: ROC
+      template: simple
+      x: false_positive_rate
+      y:
+        metrics/plots/roc.csv: [true_positive_rate, uninformed]
 """
 PREPARE = """
 from pathlib import Path

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from scripts import check_lock, verify
@@ -74,4 +75,18 @@ def test_what_a_clean_copy_makes_otherwise_is_named(small: SmallProject) -> None
     assert verdicts["metrics/test.json"] == "differs"
     assert float(verdicts["auc"]) == 0.01
     assert json.loads(Path("metrics/test.json").read_text())["auc"] == 0.8
-    assert CliRunner().invoke(verify.main, ["--tolerance", "0.02"]).exit_code == 0
+
+
+@pytest.mark.parametrize(("tolerance", "code"), [("0.005", 1), ("0.02", 0)])
+def test_a_tolerance_is_of_the_metrics(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch, tolerance: str, code: int
+) -> None:
+    def reproduce(copy: Path) -> None:
+        shutil.copytree(small.folder, copy)
+        (copy / "metrics/test.json").write_text('{"auc": 0.81, "rows": 10}')
+        lock = copy / "dvc.lock"
+        lock.write_text(lock.read_text().replace("md5: ", "md5: 0"))
+
+    monkeypatch.setattr(verify, "reproduce", reproduce)
+    result = CliRunner().invoke(verify.main, ["--tolerance", tolerance])
+    assert result.exit_code == code, result.output

@@ -1,0 +1,103 @@
+"""The plots of dvc.yaml as lines to draw."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from ruamel.yaml import YAML
+
+from reporting.revisions import content
+
+Points = npt.NDArray[np.float64]
+
+
+class Line(NamedTuple):
+    """Of a plot; a reference is what it is compared with, such as guessing."""
+
+    name: str
+    x: Points
+    y: Points
+    reference: bool = False
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over a common x."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: list[Line]
+
+    @property
+    def counts(self) -> bool:
+        """Whether x counts (epochs) and is not a measure."""
+        return self.x_label == "epoch"
+
+
+class Table(NamedTuple):
+    """Points that are few and better read than drawn."""
+
+    title: str
+    points: pd.DataFrame
+
+
+def load_plots(revisions: dict[str, str | None]) -> list[Plot | Table]:
+    """What dvc.yaml plots, of each revision that has it.
+
+    Args:
+        revisions: by the name that is shown, of Git, or None for the workspace; the last one is
+            that which is judged, and the references are its own.
+    """
+    definitions = YAML(typ="safe").load(Path("dvc.yaml")).get("plots", [])
+    plots: list[Plot | Table] = []
+    for (name, definition), *_ in (list(entry.items()) for entry in definitions):
+        (path, columns), *_ = definition["y"].items()
+        frames = {
+            label: pd.read_csv(io.StringIO(text))
+            for label, revision in revisions.items()
+            if (text := content(path, revision))
+        }
+        if frames:
+            columns = [columns] if isinstance(columns, str) else columns
+            plots += _plots({"title": name, **definition}, columns, frames)
+    return plots
+
+
+def _plots(
+    definition: dict[str, Any], columns: list[str], frames: dict[str, pd.DataFrame]
+) -> list[Plot | Table]:
+    x = definition["x"]
+    x_label = definition.get("x_label", x)
+    newest = list(frames.values())[-1]
+    if definition.get("template") == "confusion_counts":
+        return [Table(definition["title"], newest)]
+    if definition.get("template") == "learning_curves":
+        # One of each column, whatever the task has.
+        names = [str(column) for column in newest if column != x]
+        return [
+            Plot(spaced(name), x_label, spaced(name), _lines(frames, x, name)) for name in names
+        ]
+    first, *references = columns
+    lines = [
+        Line(spaced(column), newest[x].to_numpy(), newest[column].to_numpy(), reference=True)
+        for column in references
+    ]
+    y_label = definition.get("y_label", spaced(first))
+    return [Plot(definition["title"], x_label, y_label, lines + _lines(frames, x, first))]
+
+
+def _lines(frames: dict[str, pd.DataFrame], x: str, y: str) -> list[Line]:
+    return [
+        Line(label, frame[x].to_numpy(float), frame[y].to_numpy(float))
+        for label, frame in frames.items()
+        if y in frame
+    ]
+
+
+def spaced(name: str) -> str:
+    return name.replace("_", " ")
