@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help demo repro check-lock verify test lint bench install lock clean
+.PHONY: help demo repro check-lock verify report test lint bench install lock clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ check-lock: .venv/run  ## Say whether dvc.lock is of this code and these params;
 
 verify: .venv/run  ## Run HEAD's pipeline in a clean copy and compare every output with dvc.lock.
 	@python -m scripts.verify
+
+report: .venv/run  ## Write report.html, a page of the workspace's run, and report.md.
+	@python -m scripts.report
 
 test: .venv/dev  ## Run the tests.
 	python -m pytest

@@ -18,6 +18,11 @@ def recorded_outputs(lock: str) -> dict[str, str]:
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
 
 
+def flat_params(text: str | None) -> dict[str, Any]:
+    """The text of a params file as `{"train.epochs": 20}`."""
+    return flat(YAML(typ="safe", pure=True).load(text or "{}"))
+
+
 def lock_differences(folder: str = ".") -> dict[str, list[str]]:
     """For each stage of a project what is not as dvc.lock has it; nothing: the two match.
 
@@ -54,20 +59,20 @@ def _differences(stage: PipelineStage, made: dict[str, Output]) -> Iterator[str]
 
 
 def _changed_params(dep: ParamsDependency) -> Iterator[str]:
-    recorded = _flat(dep.hash_info.value if dep.hash_info else None)
-    current = _flat(dep.read_params())
+    recorded = flat(dep.hash_info.value if dep.hash_info else None)
+    current = flat(dep.read_params())
     for key in sorted(recorded.keys() | current.keys()):
         old, new = recorded.get(key, ABSENT), current.get(key, ABSENT)
         if old != new:
             yield f"param {key}: {old} in dvc.lock, {new} in {dep}"
 
 
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     """Nested sections as `{"train.epochs": 20}`."""
-    flat: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     for key, value in (values or {}).items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            params |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            params[f"{prefix}{key}"] = value
+    return params

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from reporting.plots import Line, Plot, Points
+from reporting.blocks import Line, Plot, Points
 
 # Grey for what it is compared with; blue, the last, for what is judged.
 GREYS = ("#8c959f", "#57606a", "#afb8c1")

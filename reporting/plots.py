@@ -1,49 +1,14 @@
-"""The plots of dvc.yaml as lines to draw."""
+"""The plots of dvc.yaml, of several revisions."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from ruamel.yaml import YAML
 
+from reporting.blocks import Line, Plot, Table
 from reporting.revisions import content
-
-Points = npt.NDArray[np.float64]
-
-
-class Line(NamedTuple):
-    """Of a plot; a reference is what it is compared with, such as guessing."""
-
-    name: str
-    x: Points
-    y: Points
-    reference: bool = False
-
-
-@dataclass(frozen=True)
-class Plot:
-    """Lines over a common x."""
-
-    title: str
-    x_label: str
-    y_label: str
-    lines: list[Line]
-
-    @property
-    def counts(self) -> bool:
-        """Whether x counts (epochs) and is not a measure."""
-        return self.x_label == "epoch"
-
-
-class Table(NamedTuple):
-    """Points that are few and better read than drawn."""
-
-    title: str
-    points: pd.DataFrame
 
 
 def load_plots(revisions: dict[str, str | None]) -> list[Plot | Table]:
@@ -75,12 +40,13 @@ def _plots(
     x_label = definition.get("x_label", x)
     newest = list(frames.values())[-1]
     if definition.get("template") == "confusion_counts":
-        return [Table(definition["title"], newest)]
+        return [Table(definition["title"], [*map(spaced, newest)], newest.to_numpy().tolist())]
     if definition.get("template") == "learning_curves":
         # One of each column, whatever the task has.
         names = [str(column) for column in newest if column != x]
         return [
-            Plot(spaced(name), x_label, spaced(name), _lines(frames, x, name)) for name in names
+            Plot(spaced(name), x_label, spaced(name), _lines(frames, x, name), counts=True)
+            for name in names
         ]
     first, *references = columns
     lines = [
@@ -99,5 +65,5 @@ def _lines(frames: dict[str, pd.DataFrame], x: str, y: str) -> list[Line]:
     ]
 
 
-def spaced(name: str) -> str:
-    return name.replace("_", " ")
+def spaced(name: object) -> str:
+    return str(name).replace("_", " ")

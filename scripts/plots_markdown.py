@@ -2,8 +2,9 @@
 
 import click
 
+from reporting.blocks import Plot
 from reporting.mermaid import mermaid
-from reporting.plots import Plot, load_plots
+from reporting.plots import load_plots
 
 
 @click.command()

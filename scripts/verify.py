@@ -11,7 +11,7 @@ import click
 from reporting.lock import recorded_outputs
 from reporting.metrics import Change, changes
 from reporting.revisions import committed, git
-from reporting.text import columns, signed
+from reporting.text import columns
 
 METRICS = "metrics/test.json"
 
@@ -42,7 +42,7 @@ def main(tolerance: float | None) -> None:
     same = all(recorded.get(path) == found.get(path) for path in paths)
     click.echo(columns([("output", "dvc.lock", "now", ""), *hashes(paths, recorded, found)]))
     click.echo()
-    rows = [(c.name, c.old, c.new, signed(c.delta)) for c in metrics]
+    rows = [(c.name, c.old, c.new, c.delta) for c in metrics]
     click.echo(columns([("metric", "committed", "now", "difference"), *rows]))
     unlike = [change.name for change in metrics if not close(change, tolerance or 0)]
     if unlike or not (same or tolerance is not None):
@@ -90,7 +90,7 @@ def hashes(
 def close(change: Change, tolerance: float) -> bool:
     if change.delta is None:
         return change.old == change.new
-    return abs(change.delta) <= tolerance
+    return abs(change.delta.value) <= tolerance
 
 
 if __name__ == "__main__":
