@@ -3,10 +3,10 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help demo repro test lint bench install lock clean
+.PHONY: help demo repro check-lock verify search report test hooks lint bench install lock clean
 
 help:  ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checkout stays clean.
 	@scripts/demo
@@ -14,8 +14,23 @@ demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checko
 repro: .venv/run  ## Rebuild what changed (dvc repro): MovieLens 1M with params.yaml.
 	dvc repro
 
+check-lock: .venv/run  ## Say whether dvc.lock is of this code and these params; runs nothing.
+	@python -m scripts.check_lock
+
+verify: .venv/run  ## Run HEAD's pipeline in a clean copy and compare every output with dvc.lock.
+	@python -m scripts.verify
+
+search: .venv/search  ## Search params for the best validation AUC; ARGS="--trials 20 --apply".
+	@python -m scripts.search $(ARGS)
+
+report: .venv/run  ## Write report.html, a page of the workspace's run, and report.md.
+	@python -m scripts.report
+
 test: .venv/dev  ## Run the tests.
 	python -m pytest
+
+hooks: .venv/dev  ## Install Git hooks that check style, types and dvc.lock at each commit.
+	pre-commit install
 
 lint: .venv/dev  ## Check style and types.
 	ruff check .
@@ -42,6 +57,10 @@ clean:  ## Remove the environment.
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install --quiet -r requirements/run.lock -c requirements/cuda.lock
 	@$(PIP) install --quiet --no-deps -r requirements/torchrec.lock
+	@touch $@
+
+.venv/search: .venv/run requirements/search.lock
+	@$(PIP) install --quiet -r requirements/search.lock -c requirements/cuda.lock
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.lock

@@ -35,7 +35,7 @@ STAGES = {
     "split": "encoded/ratings.parquet split",
     "features": "encoded features",
     "train": "encoded features split/train.parquet split/validation.parquet dlrm history.csv "
-    "--state state",
+    "--state state --live live.json",
     "evaluate": "encoded features split/test.parquet split/train.parquet dlrm predictions.parquet "
     "test.json plots",
 }

@@ -13,4 +13,5 @@ trap 'rm -f "$all"' EXIT
 resolve run.in > "$all"
 grep -E "$cuda" "$all" > cuda.lock
 grep -vE "$cuda" "$all" > run.lock
+resolve search.in --constraint "$all" | grep -vE "$cuda" > search.lock
 resolve dev.in --constraint "$all" | grep -vE "$cuda" > dev.lock

@@ -1,5 +1,6 @@
 """Stage train: a checkpoint and its history."""
 
+import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from stages.command import PATH, quiet, stage
 @click.argument("checkpoint", type=PATH)
 @click.argument("history", type=PATH)
 @click.option("--state", type=PATH, required=True, help="Where an unfinished training is.")
+@click.option("--live", type=PATH, required=True, help="Where its last epoch is told meanwhile.")
 def main(
     params: Path,
     encoded: Path,
@@ -28,13 +30,15 @@ def main(
     checkpoint: Path,
     history: Path,
     state: Path,
+    live: Path,
 ) -> None:
     """Train on TRAIN_PART, keep the epoch best on VALIDATION_PART.
 
     Users, movies and vocabulary are in the folder ENCODED, statistics and histories of the ratings
     in the folder FEATURES. The model goes to the folder CHECKPOINT, the losses and validation
     metrics of each epoch to the CSV file HISTORY. Killed and started again, it goes on from the
-    file STATE and ends with the same model.
+    file STATE and ends with the same model. While it trains, the JSON file LIVE has the record of
+    the last epoch.
 
     With train.processes above 1, it starts that many of itself; started by torchrun, it is one.
     """
@@ -43,7 +47,7 @@ def main(
         load_params(params, ModelParams),
         load_params(params, TrainParams),
     )
-    files = Files(encoded, features, train_part, validation_part, checkpoint, history, state)
+    files = Files(encoded, features, train_part, validation_part, checkpoint, history, state, live)
     # Slow to import: wrong params are told before.
     from recsys.launch import launch
     from recsys.world import check_device, is_member
@@ -73,6 +77,7 @@ class Files(NamedTuple):
     checkpoint: Path
     history: Path
     state: Path
+    live: Path
 
 
 def fit_quietly(sections: Sections, files: Files) -> None:
@@ -129,11 +134,14 @@ def fit(sections: Sections, files: Files) -> None:
             records.append(record)
             if world.rank == 0:
                 click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
+                with replacing(files.live) as partial:
+                    partial.write_text(json.dumps(rounded(record)) + "\n")
         weights = gather(model, world)
         if world.rank == 0:
             save_checkpoint(weights, description, files.checkpoint)
             with replacing(files.history) as partial:
                 pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
+            files.live.unlink(missing_ok=True)
         # What the others may yet have to go on from.
         world.wait()
         if resume:

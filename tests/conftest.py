@@ -13,6 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from recsys.catalogue import RELEASES, Member, Release
 from tests import toy as toys
+from tests.small import SmallProject, make_small_project
 
 if TYPE_CHECKING:
     from tests.runs import Run
@@ -68,3 +69,17 @@ def run(prepared_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(prepared_run, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return run_in(Path())
+
+
+@pytest.fixture(scope="session")
+def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_small_project(tmp_path_factory.mktemp("small") / "project").folder
+
+
+@pytest.fixture
+def small(small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
+    """A reproduced and committed project of its own, which is the current folder."""
+    shutil.copytree(small_template, tmp_path / "project", symlinks=True)
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    return SmallProject(tmp_path / "project")

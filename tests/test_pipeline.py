@@ -46,7 +46,7 @@ def test_a_stage_declares_the_params_that_it_reads(name: str) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stages_command_names_its_data(name: str) -> None:
     stage = STAGES[name]
-    # What follows --state is no output: it is there only while train runs.
+    # What follows --state are no outputs: they are there only while train runs.
     command = stage["cmd"].partition(" --state ")[0]
     paths = [word for word in command.split()[5:] if "/" in word]
     outs = [path for out in stage["outs"] + stage.get("metrics", []) for path in _keys(out)]
@@ -123,9 +123,17 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
     """Reproduced once and committed."""
     folder = tmp_path_factory.mktemp("work") / "project"
-    for name in ("recsys", "stages", ".dvc/plots"):
+    for name in ("recsys", "stages", ".dvc/plots", "live"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+    files = (
+        "dvc.yaml",
+        "params.yaml",
+        ".gitignore",
+        ".dvcignore",
+        ".dvc/config",
+        ".dvc/.gitignore",
+    )
+    for name in files:
         shutil.copy(ROOT / name, folder / name)
     project = Project(folder, mirror)
     project.run("git", "init", "--quiet")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pandas as pd
@@ -16,6 +16,7 @@ import torch
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
+from recsys.checkpoint import save_checkpoint
 from recsys.dataset import MovieLensDataset
 from recsys.params import DenseFeature, SparseFeature
 from tests.conftest import PARAMS
@@ -27,7 +28,7 @@ STAGES = {
     "split": "data/encoded/ratings.parquet data/split",
     "features": "data/encoded data/features",
     "train": "data/encoded data/features data/split/train.parquet data/split/validation.parquet "
-    "models/dlrm models/history.csv --state models/train.state",
+    "models/dlrm models/history.csv --state models/train.state --live live/epoch.json",
     "evaluate": "data/encoded data/features data/split/test.parquet data/split/train.parquet "
     "models/dlrm data/predictions.parquet metrics/test.json metrics/plots",
 }
@@ -120,6 +121,20 @@ def test_nothing_of_the_run_is_in_the_outputs() -> None:
         Path(path).unlink()
     run_all()
     assert content() == first
+
+
+def test_the_last_epoch_is_told_while_train_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def save(*arguments: Any) -> None:
+        told.append(json.loads(Path("live/epoch.json").read_text()))
+        save_checkpoint(*arguments)
+
+    monkeypatch.setattr("recsys.checkpoint.save_checkpoint", save)
+    run_all()
+    history = pd.read_csv("models/history.csv")
+    assert told == [pytest.approx(history.iloc[-1].to_dict(), abs=1e-5)]
+    assert not list(Path("live").iterdir())
 
 
 def test_regression_reports_stars() -> None:

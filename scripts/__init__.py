@@ -1,0 +1,1 @@
+"""What the Makefile and CI call besides the stages: `python -m scripts.NAME`."""

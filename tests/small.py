@@ -1,0 +1,97 @@
+"""A Git and DVC repository of two quick stages, for what is done with any pipeline."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PIPELINE = """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    outs: [data]
+  judge:
+    cmd: python judge.py
+    params: [model]
+    deps: [judge.py, data]
+    outs:
+      - metrics/plots:
+          cache: false
+    metrics:
+      - metrics/test.json:
+          cache: false
+plots:
+  - roc:
+      title: ROC
+      template: simple
+      x: false_positive_rate
+      y:
+        metrics/plots/roc.csv: [true_positive_rate, uninformed]
+"""
+PREPARE = """
+from pathlib import Path
+Path("data").mkdir()
+Path("data/file").write_text("one")
+"""
+JUDGE = """
+import json
+from pathlib import Path
+width = int(Path("params.yaml").read_text().split()[-1])
+Path("metrics/plots").mkdir(parents=True)
+Path("metrics/test.json").write_text(json.dumps({"auc": width / 100, "rows": 10, "slices": []}))
+points = "false_positive_rate,true_positive_rate,uninformed\\n0,0,0\\n0.5,%s,0.5\\n1,1,1\\n"
+Path("metrics/plots/roc.csv").write_text(points % (width / 100))
+"""
+
+
+class SmallProject:
+    """`prepare` makes data, `judge` the metrics out of the param model.width."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *command: str) -> str:
+        environment = os.environ | {
+            "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
+            "DVC_NO_ANALYTICS": "1",
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        }
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def commit(self) -> None:
+        self.run("git", "add", "--all")
+        name = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
+        self.run("git", *name, "commit", "--quiet", "--message", "test")
+
+    def set_width(self, width: int) -> None:
+        self.write("params.yaml", f"model:\n  width: {width}\n")
+
+    def repro(self) -> None:
+        self.run(sys.executable, "-m", "dvc", "repro", "--quiet")
+
+
+def make_small_project(folder: Path) -> SmallProject:
+    """Reproduced and committed with a width of 80."""
+    folder.mkdir(parents=True)
+    project = SmallProject(folder)
+    project.run("git", "init", "--quiet", "--initial-branch", "main")
+    project.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    project.write(".gitignore", "/data/\n")
+    project.write("dvc.yaml", PIPELINE)
+    project.write("prepare.py", PREPARE)
+    project.write("judge.py", JUDGE)
+    project.set_width(80)
+    project.repro()
+    project.commit()
+    return project
