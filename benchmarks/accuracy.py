@@ -19,7 +19,7 @@ import click
 import numpy as np
 from ruamel.yaml import YAML
 
-from benchmarks.baselines import BASELINES
+from benchmarks.baselines import BASELINES, judge_baseline
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import ROOT, Params, apply_changes, load_params_file, load_recipe
 from benchmarks.scale import STAGES
@@ -106,14 +106,15 @@ def run(params: Params) -> dict[str, Any]:
     return content
 
 
-def judge_baseline(name: str, params: Params) -> dict[str, Any]:
-    folder = WORK / "runs" / f"{name}-{digest(params, tuple(params), tuple(STAGES))}"
+def run_baseline(name: str, params: Params) -> dict[str, Any]:
+    """The same of a baseline."""
+    folder = WORK / "runs" / f"{name.replace(' ', '_')}-{digest(params, tuple(params), ())}"
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)
         folder.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        metrics = BASELINES[name](data, params)
+        metrics = judge_baseline(name, data, params)
         result.write_text(json.dumps(metrics | {"seconds": time.perf_counter() - start}))
     content: dict[str, Any] = json.loads(result.read_text())
     return content
@@ -163,8 +164,8 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
     for recipe in only or PROTOCOLS:
         params = apply_changes(load_params_file(), load_recipe(recipe))
         # The system's own features are no inputs for gradient boosting: ids and lists.
-        for name in list(BASELINES)[: 2 if recipe == "random" else None]:
-            rows.append(summarise(recipe, name, [judge_baseline(name, params)]))
+        for name in BASELINES[: 2 if recipe == "random" else None]:
+            rows.append(summarise(recipe, name, [run_baseline(name, params)]))
         for kind in KINDS if recipe in COMPARED else KINDS[:1]:
             runs = [
                 run(apply_changes(params, {"model": {"kind": kind}, "train": {"seed": seed}}))

@@ -1,81 +1,55 @@
 """What one would try before a neural network, judged as the pipeline judges."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from recsys.dataset import MovieLensDataset
 from recsys.metrics import classification_metrics, regression_metrics
 from recsys.params import FeatureParams
+from reporting.baselines import baselines
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]
-# Pseudo-ratings that draw a mean to the overall one.
-PRIOR = 5
+# Those of the report, and boosted trees.
+BASELINES = ("base rate", "user and movie means", "gradient boosting")
 
 
-def read_part(data: Path, name: str) -> pd.DataFrame:
-    return pd.read_parquet(data / f"split/{name}.parquet")
+def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
+    """Metrics of the test part.
+
+    Args:
+        name: one of `BASELINES`.
+        data: the folder with encoded, features and split.
+    """
+    if name == "gradient boosting":
+        return boost(data, params)
+    answers = baselines(data / "split", params["train"]["task"])
+    # The first one of a regression is named after what it is there.
+    return answers.get(name) or answers["mean"]
 
 
-def judge(params: Params, part: pd.DataFrame, scores: np.ndarray) -> Metrics:
-    if params["train"]["task"] == "classification":
-        scores = np.clip(scores, 1e-6, 1 - 1e-6)
-        return classification_metrics(part["label"].to_numpy(), scores, 0.5)
-    return regression_metrics(part["rating"].to_numpy(), np.clip(scores, 1, 5))
-
-
-def target_of(params: Params) -> str:
-    return "label" if params["train"]["task"] == "classification" else "rating"
-
-
-def base_rate(data: Path, params: Params) -> Metrics:
-    """The training part's mean for everyone."""
-    training, test = read_part(data, "train"), read_part(data, "test")
-    return judge(params, test, np.full(len(test), training[target_of(params)].mean()))
-
-
-def user_and_movie_means(data: Path, params: Params) -> Metrics:
-    """The movie's mean, and how much more than others' the user's are; of the training part."""
-    training, test = read_part(data, "train"), read_part(data, "test")
-    target = training[target_of(params)]
-    average = target.mean()
-    scores = np.full(len(test), average)
-    rest = target - average
-    for key in ("movie_row", "user_row"):
-        groups = rest.groupby(training[key])
-        means = groups.sum() / (groups.size() + PRIOR)
-        rest = rest - training[key].map(means)
-        scores += test[key].map(means).fillna(0).to_numpy()
-    return judge(params, test, scores)
-
-
-def gradient_boosting(data: Path, params: Params) -> Metrics:
-    """scikit-learn's on the same dense features, and the side fields as categories."""
+def boost(data: Path, params: Params) -> Metrics:
+    """scikit-learn's on the same dense features, and the side fields as numbers."""
+    classify = params["train"]["task"] == "classification"
+    target = "label" if classify else "rating"
     features = FeatureParams.model_validate(params["features"])
     tables = (data / "encoded/users.parquet", data / "encoded/movies.parquet")
-    parts = {
-        name: MovieLensDataset(
-            data / f"split/{name}.parquet",
-            *tables,
-            "rating" if target_of(params) == "rating" else "label",
-            features,
-            data / "features",
+    training, test = (
+        MovieLensDataset(
+            data / f"split/{name}.parquet", *tables, target, features, data / "features"
         )
         for name in ("train", "test")
-    }
-    inputs = {name: _inputs(part) for name, part in parts.items()}
-    classify = params["train"]["task"] == "classification"
+    )
     kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
     model = kind(max_iter=300, learning_rate=0.08, max_leaf_nodes=31, random_state=1)
-    model.fit(inputs["train"], parts["train"].label.numpy())
-    test = inputs["test"]
-    scores = model.predict_proba(test)[:, 1] if classify else model.predict(test)
-    return judge(params, read_part(data, "test"), scores)
+    model.fit(_inputs(training), training.label.numpy())
+    truth = test.label.numpy()
+    if classify:
+        return classification_metrics(truth, model.predict_proba(_inputs(test))[:, 1], 0.5)
+    return regression_metrics(truth, np.clip(model.predict(_inputs(test)), 1, 5))
 
 
 def _inputs(part: MovieLensDataset) -> np.ndarray:
@@ -83,10 +57,3 @@ def _inputs(part: MovieLensDataset) -> np.ndarray:
     # Those with a value a row; there are more zip codes and movies than it has bins.
     codes = [rows.sparse[name][0] for name in ("age", "occupation", "period")]
     return np.column_stack([rows.dense, *codes])
-
-
-BASELINES: dict[str, Callable[[Path, Params], Metrics]] = {
-    "base rate": base_rate,
-    "user and movie means": user_and_movie_means,
-    "gradient boosting": gradient_boosting,
-}

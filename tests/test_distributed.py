@@ -209,7 +209,9 @@ def command(folder: Path, tables: Path, **changes: object) -> list[str]:
     content["train"] |= QUICK | changes
     YAML(typ="safe").dump(content, folder / "params.yaml")
     parts = (str(tables / f"{name}.parquet") for name in ("train", "validation"))
-    outputs = (str(folder / name) for name in ("dlrm", "history.csv", "--state", "state"))
+    outputs = (
+        str(folder / name) for name in ("dlrm", "history.csv", "--state", "state", "--live", "live")
+    )
     return [
         *(sys.executable, "-m", "stages.train", "--params", str(folder / "params.yaml")),
         *(str(tables), str(tables / "no features"), *parts),

@@ -9,7 +9,7 @@ from recsys import schemas
 from recsys.archives import fetch_release
 from recsys.catalogue import RELEASES
 from recsys.contracts import check_tables
-from recsys.encoding import encode_ratings, encode_tables
+from recsys.encoding import drop_ratings, encode_ratings, encode_tables
 from recsys.params import SplitParams, load_params
 from recsys.parquet import read_column, write_parquet
 from recsys.splits import split_file
@@ -62,3 +62,16 @@ def test_a_chronological_test_part_has_new_users(tmp_path: Path) -> None:
     )
     assert 0 < (test == 0).mean() < 1
     assert (train > 0).all()
+
+
+def test_the_protocols_have_the_published_rows(tmp_path: Path) -> None:
+    """ReLLa's: five earlier ratings; the DCN V2 paper's: no threes."""
+    tables = read("ml-1m", tmp_path / "raw")
+    vocabulary = encode_tables(tables, RELEASES["ml-1m"]).vocabulary
+    write_parquet(encode_ratings(tables.ratings, vocabulary, 3), tmp_path / "all", schemas.RATINGS)
+    changes = {"method": "chronological", "min_history": 5}
+    params = load_params(PARAMS, SplitParams).model_copy(update=changes)
+    counts = split_file(tmp_path / "all", params, tmp_path)
+    assert sum(counts.values()) == 970_009
+    assert counts["test"] == 97_001
+    assert len(drop_ratings(tables, (3,)).ratings) == 739_012
