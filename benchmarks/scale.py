@@ -71,7 +71,7 @@ def write_params(millions: float, folder: Path, optimizer: str = "rowwise_adagra
         "synthetic_ratings": int(millions * 10**6),
     }
     params["train"] |= {"epochs": 1, "embedding_optimizer": optimizer}
-    # A redraw of the users takes as long as a metric of all rows: with 200, evaluate is nothing else.
+    # With 200 redraws of the users, each as long as a metric of all rows, that would be all.
     params["evaluate"]["bootstrap"] = 0
     if optimizer == "rowwise_adagrad":
         params["model"]["embedding_std"] = 0.1
