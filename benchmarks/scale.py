@@ -7,6 +7,7 @@ leaves out what train takes on next to no ratings.
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -78,9 +79,20 @@ def write_params(millions: float, folder: Path, optimizer: str = "rowwise_adagra
     yaml.dump(params, folder / "params.yaml")
 
 
-def measure(millions: float, startup: float = 0) -> list[dict[str, Any]]:
-    """The stages' rows; `startup` is the seconds that train takes on next to no ratings."""
+def measure_startup() -> float:
+    """Seconds that train takes on next to no ratings."""
+    with tempfile.TemporaryDirectory() as name:
+        write_params(0.01, Path(name))
+        for stage in list(STAGES)[:4]:
+            run_stage(stage, Path(name))
+        return statistics.median(run_stage("train", Path(name))["seconds"] for _ in range(3))
+
+
+def measure(millions: float) -> list[dict[str, Any]]:
+    """The stages' rows."""
     rows = []
+    # Each time anew: a machine is busier at one time than at another.
+    startup = measure_startup()
     ratings = int(millions * 10**6)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -103,10 +115,9 @@ def measure(millions: float, startup: float = 0) -> list[dict[str, Any]]:
 @click.option("--millions", multiple=True, type=int, default=tuple(WORLDS)[1:], help="Of ratings.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/scale.json")
 def main(millions: tuple[int, ...], output: Path) -> None:
-    startup = measure(0.01)[4]["seconds"]
     rows: list[dict[str, Any]] = []
     for size in millions:
-        rows += measure(size, startup)
+        rows += measure(size)
         for row in rows:
             if row["ratings"] == size * 10**6:
                 click.echo(json.dumps(row))
