@@ -47,10 +47,11 @@ PROTOCOLS = {
 METRICS = ("auc", "log_loss", "accuracy", "rmse")
 
 
-def digest(params: Params, sections: tuple[str, ...], stages: tuple[str, ...]) -> str:
-    """Of what a run depends on: some sections of the params and the code of some stages."""
+def digest(params: Params, sections: tuple[str, ...], stages: tuple[str, ...], *others: str) -> str:
+    """Of what a run depends on: sections of the params, the code of stages, other files."""
     pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     files = {dep for stage in stages for dep in pipeline[stage]["deps"] if dep.endswith(".py")}
+    files |= set(others)
     content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
     for path in sorted(files):
         content.update((ROOT / path).read_bytes())
@@ -98,6 +99,8 @@ def run(params: Params) -> dict[str, Any]:
     if not result.exists():
         data = prepare(params)
         write_params(params, folder)
+        # Else the seconds would be those since an interruption.
+        (folder / "state").unlink(missing_ok=True)
         seconds = run_stage("train", data, folder)
         run_stage("evaluate", data, folder)
         metrics = json.loads((folder / "test.json").read_text())
@@ -108,7 +111,9 @@ def run(params: Params) -> dict[str, Any]:
 
 def run_baseline(name: str, params: Params) -> dict[str, Any]:
     """The same of a baseline."""
-    folder = WORK / "runs" / f"{name.replace(' ', '_')}-{digest(params, tuple(params), ())}"
+    files = ("benchmarks/baselines.py", "reporting/baselines.py")
+    code = digest(params, tuple(params), tuple(STAGES), *files)
+    folder = WORK / "runs" / f"{name.replace(' ', '_')}-{code}"
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)
@@ -132,6 +137,10 @@ def summarise(recipe: str, model: str, runs: list[dict[str, Any]]) -> dict[str, 
             row[f"{name}_std"] = round(statistics.stdev(values), 5) if many else None
     seconds = round(float(np.median([run["seconds"] for run in runs])))
     return row | {"train_seconds": seconds, "published": published}
+
+
+def key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["protocol"], row["features"], row["model"]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -173,8 +182,11 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
             ]
             rows.append(summarise(recipe, kind, runs))
             click.echo(json.dumps(rows[-1]))
-        # After each recipe: they take long.
-        content = {"machine": describe_machine(), "rows": rows}
+        # After each recipe: they take long. Those of others stay.
+        others = json.loads(output.read_text())["rows"] if output.exists() else []
+        mine = [key(row) for row in rows]
+        kept = [row for row in others if key(row) not in mine]
+        content = {"machine": describe_machine(), "rows": kept + rows}
         output.write_text(json.dumps(content, indent=2) + "\n")
     click.echo(table(rows))
 

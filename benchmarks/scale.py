@@ -1,4 +1,4 @@
-"""The five stages on synthetic ratings of several sizes: time and peak memory of each.
+"""The stages on synthetic ratings of several sizes: time and peak memory of each.
 
 One training epoch with params.yaml's values and tables that learn by row-wise Adagrad; at 1M and
 32M also by Adam. 32M ratings are of as many users and movies as ml-32m has. The training rate

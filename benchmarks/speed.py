@@ -46,6 +46,8 @@ ARCHITECTURE = ModelParams(
 SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
 # Layers of the model, [inputs, outputs], whose products are the bound.
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
+# Of which ours does these alone for each row.
+OUR_LAYERS = [(6, 128), (128, 64), (64, 1)]
 # What a stage imports before it reads its params, and what the last two import after.
 IMPORTS = {stage: f"import stages.{stage}" for stage in STAGES} | {
     "train, all": "import stages.train, recsys.checkpoint, recsys.training",
@@ -172,11 +174,11 @@ def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int)
                 yield
 
 
-def bound(batch_size: int) -> Loop:
+def bound(batch_size: int, layers: list[tuple[int, int]] = LAYERS) -> Loop:
     """The matrix products of a step alone: forward, and back to the inputs and the weights."""
-    inputs = [torch.randn(batch_size, i) for i, _ in LAYERS]
-    weights = [torch.randn(o, i) for i, o in LAYERS]
-    gradients = [torch.randn(batch_size, o) for _, o in LAYERS]
+    inputs = [torch.randn(batch_size, i) for i, _ in layers]
+    weights = [torch.randn(o, i) for i, o in layers]
+    gradients = [torch.randn(batch_size, o) for _, o in layers]
     while True:
         for layer, (x, weight, gradient) in enumerate(zip(inputs, weights, gradients, strict=True)):
             torch.mm(x, weight.t())
@@ -212,6 +214,7 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
         DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size), fused_tables=True
     ),
     "bound": lambda _, size: bound(size),
+    "bound, a gender once": lambda _, size: bound(size, OUR_LAYERS),
     "batches alone": lambda data, size: only(shuffled(load(data), size)),
     "evaluation": lambda data, size: evaluate(
         DLRMRecommender(SIZES, 1, ARCHITECTURE), load(data), size

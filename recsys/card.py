@@ -64,8 +64,7 @@ To be cited:
 > pages. https://doi.org/10.1145/2827872"""
 DRAWN = "The ratings are drawn from a planted model; no licence binds them, and they are of nobody."
 LIMITS = """\
-- It is told of users by their id and the fields named above alone: what they do elsewhere, and
-  whatever happens after the training part ends, is not known to it.
+- It is told of users by the features named above alone; what they do elsewhere is not known to it.
 - A user or movie without a training rating has no embedding of its own; of those with few, the
   scores are less sure (see the slices).
 - Ratings are given by those who chose to watch and to rate. Scores of what a user would never
@@ -150,12 +149,15 @@ def tell_data(params: dict[str, Any], project: Path) -> str:
 
 def tell_protocol(params: dict[str, Any], history: Path) -> str:
     split = params["split"]
+    shares = f", {split['train']:g} / {split['validation']:g} / {split['test']:g}"
+    if split["method"] == "leave_last":
+        shares = ""
     epochs = pd.read_csv(history)
     watched, best = find_best(epochs, params["train"]["task"])
     return "\n".join(
         [
-            f"- Split: {split['method']}, {split['train']:g} / {split['validation']:g} / "
-            f"{split['test']:g}. {METHODS[split['method']]}",
+            f"- Split: {split['method']}{shares}. {METHODS[split['method']]}",
+            f"- Left out of all parts: each user's first {split['min_history']} ratings.",
             f"- Trained for {len(epochs)} epochs; kept is epoch {best['epoch']:g}, the best on the "
             f"validation part ({watched} {best[watched]:.5f}). The test part had no say.",
         ]

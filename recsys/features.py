@@ -1,6 +1,7 @@
 """Files of what describes each rating of a part besides its tables."""
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from recsys.parquet import read_parquet, write_parquet
 from recsys.splits import PARTS
 from recsys.statistics import Statistics
 from recsys.vocabulary import UNKNOWN
+
+log = logging.getLogger(__name__)
 
 # Standard deviations beyond which a statistic is cut off: what is rarer teaches nothing.
 FARTHEST = 5
@@ -37,14 +40,19 @@ def describe_parts(
     if not params.statistics and not params.histories:
         return []
     facts = read_facts(encoded / "ratings.parquet", split)
+    if not facts.causal and params.statistics and "userid" in params.sparse:
+        log.warning(
+            "features.sparse: a model that knows the user learns from a mean without the row which "
+            "label is missing, and is worse on other rows: leave userid out, or split by time"
+        )
     statistics = standardise(compute_statistics(encoded, facts, params), facts)
     histories = {
         name: find_history(facts, HISTORIES[name], params.history_length)
         for name in params.histories
     }
     for name, history in histories.items():
-        log = pd.DataFrame({"movieid": known_movies(facts)[history.rows]})
-        write_parquet(log, folder / f"{name}.parquet", schemas.LOG)
+        entries = pd.DataFrame({"movieid": known_movies(facts)[history.rows]})
+        write_parquet(entries, folder / f"{name}.parquet", schemas.LOG)
     schema = schemas.features(list(statistics), params.histories)
     for part, name in enumerate(PARTS):
         rows = np.flatnonzero(facts.part == part)

@@ -7,7 +7,6 @@ from itertools import combinations
 
 import torch
 from torch import Tensor, nn
-from torchrec.models.dlrm import InteractionDCNArch
 from torchrec.modules.crossnet import LowRankCrossNet
 from torchrec.modules.deepfm import DeepFM
 
@@ -73,6 +72,27 @@ class FactorizationInteraction(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+class CrossInteraction(nn.Module):
+    """The vectors end to end, crossed with themselves (DCN V2).
+
+    TorchRec's `InteractionDCNArch`, which cannot do without any row: a process may have none of a
+    small last batch.
+    """
+
+    def __init__(self, crossnet: nn.Module) -> None:
+        super().__init__()
+        self.crossnet = crossnet
+
+    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+        """
+        Returns:
+            [B, (F + 1) * D]
+        """
+        vectors = torch.cat([dense_features, sparse_features.flatten(1)], dim=1)
+        crossed: Tensor = self.crossnet(vectors)
+        return crossed
+
+
 class Concatenation(nn.Module):
     """The vectors end to end, which do not meet."""
 
@@ -95,7 +115,7 @@ def make_interaction(features: int, params: ModelParams) -> tuple[nn.Module, int
     if params.kind == "dcn":
         # DCN V2: Wang et al. 2021, https://arxiv.org/abs/2008.13535.
         crosses = LowRankCrossNet(flat, params.cross_layers, params.cross_rank)
-        return InteractionDCNArch(features, crosses), flat
+        return CrossInteraction(crosses), flat
     if params.kind == "deepfm":
         deep = params.top_layers[0]
         return FactorizationInteraction(features + 1, dimension, deep), flat + 1 + deep

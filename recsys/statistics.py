@@ -1,7 +1,8 @@
 """Numbers that describe a rating before it is given: dense features, by group.
 
-Each counts only what the rating may know (`recsys.facts`), and parameters such as overall means
-come from the training part, so no label of a later or of a test row is in any of them.
+Each counts only what the rating may know (`recsys.facts`), and what all ratings share, such as
+overall means, comes from the training part: beyond that, no label of a later rating is in any of
+them where the split follows time, and none of the validation and test parts where it does not.
 
 Shapes: N ratings, M movies, G genres.
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from recsys.facts import Facts, Known
+from recsys.facts import Facts, Known, exact
 from recsys.taste import predict_taste
 
 Floats = npt.NDArray[np.float64]
@@ -21,6 +22,8 @@ Columns = dict[str, Floats]
 USER_PRIOR = 5
 MOVIE_PRIOR = 10
 SECONDS_A_DAY = 86_400
+# Seconds before and after a rating.
+WINDOWS = (0, 60, 1800, SECONDS_A_DAY)
 DECADES = 9
 # Of the taste's factors.
 SEED = 1
@@ -160,14 +163,14 @@ class Statistics:
         facts, known = self.facts, self.facts.by_user
         seconds = facts.seconds[known.order]
         # Ascending over all users: each has a stretch of its own.
-        span = 2 * (int(seconds.max()) - int(seconds.min())) + 1
+        span = int(seconds.max()) - int(seconds.min()) + WINDOWS[-1] + 1
         key = facts.user[known.order].astype(np.int64) * span + (seconds - seconds.min())
         columns = {}
-        for window in (0, 60, 1800, SECONDS_A_DAY):
+        for window in WINDOWS:
             start = np.searchsorted(key, key - window, "left")
             end = np.searchsorted(key, key + window, "right")
             about, count = (
-                known.between(values * facts.training, start, end) - values * facts.training
+                known.between(values * facts.training, start, end) - exact(values * facts.training)
                 for values in (self.residual, self.ones)
             )
             columns[f"within_{window}_residual"] = (about - count * self.user_residual) / (

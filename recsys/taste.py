@@ -23,6 +23,7 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
+from recsys.errors import InputError
 from recsys.facts import Facts, Ints, Mask
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,10 @@ MOODS = ((0.04, 0.02), (0.04, 10.0))
 # The training part's own predictions come from factors that have not seen the row (or, where rows
 # know the past, the user): else they would look better than those of the other parts.
 FOLDS = 5
+# Ratings of a user beyond which their covariances, of all pairs, take gigabytes.
+LONGEST = 8_000
+# A target that hardly varies still has some noise.
+LEAST_NOISE = 1e-3
 SECONDS_A_DAY = 86_400
 
 
@@ -71,18 +76,27 @@ def predict_taste(
 
     Returns:
         mean and standard deviation of each, [N]
+
+    Raises:
+        InputError: a user has more than `LONGEST` ratings.
     """
+    longest = int(np.bincount(facts.user).max())
+    if longest > LONGEST:
+        raise InputError(
+            f"features.dense: taste and liking take users of up to {LONGEST:,} ratings, and one "
+            f"has {longest:,}: leave both out"
+        )
     random = np.random.default_rng(seed)
     folds = random.integers(0, FOLDS, facts.user.max() + 1 if facts.causal else len(target))
     fold = folds[facts.user] if facts.causal else folds
     mean, deviation = np.empty(len(target)), np.empty(len(target))
     for number in range(FOLDS + 1):
-        if number < FOLDS:
-            wanted = facts.training & (fold == number)
-            movies = learn_movies(facts, target, facts.training & (fold != number), content, seed)
-        else:
-            wanted = ~facts.training
-            movies = learn_movies(facts, target, facts.training, content, seed)
+        wanted = facts.training & (fold == number) if number < FOLDS else ~facts.training
+        learnt = facts.training & ~wanted
+        # Of next to no users, one fold can have all.
+        movies = learn_movies(
+            facts, target, learnt if learnt.any() else facts.training, content, seed
+        )
         residual = target - movies.mean[facts.movie]
         for rows in users_of(facts, wanted):
             take = wanted[rows]
@@ -176,7 +190,7 @@ def learn_movies(facts: Facts, target: Floats, rows: Mask, content: Floats, seed
     factors = np.random.default_rng(seed).normal(0, 0.1, (movies, FACTORS))
     # One factor on which all movies agree: how content the user is.
     factors[:, 0] = 0.4 * values.std()
-    noise = 0.6 * values.var()
+    noise = max(0.6 * values.var(), LEAST_NOISE)
     for _ in range(ITERATIONS):
         taste, second = _expect(ratings, rated, factors, noise)
         moments = (rated.T @ second).reshape(movies, FACTORS, FACTORS)
@@ -188,7 +202,7 @@ def learn_movies(facts: Facts, target: Floats, rows: Mask, content: Floats, seed
         )[:, :, 0]
         explained = 2 * (factors * products).sum()
         explained -= np.einsum("mkl,mk,ml->", moments, factors, factors)
-        noise = float(((residual**2).sum() - explained) / len(residual))
+        noise = max(float(((residual**2).sum() - explained) / len(residual)), LEAST_NOISE)
     moods = tuple((share * values.var(), duration) for share, duration in MOODS)
     return Movies(mean, factors, noise, moods)
 

@@ -20,10 +20,13 @@ def main(params: Path, encoded: Path, features: Path) -> None:
     section = load_params(params, FeatureParams)
     split = load_params(params, SplitParams)
     # Slow to import: wrong params are told before.
+    from threadpoolctl import threadpool_limits
+
     from recsys.features import describe_parts
     from recsys.outputs import replacing
 
-    with replacing(features) as folder:
+    # Thousands of small matrices: with more threads slower, and with other last digits.
+    with threadpool_limits(1), replacing(features) as folder:
         folder.mkdir()
         columns = describe_parts(encoded, split, section, folder)
     click.echo(f"features: {', '.join(columns) if columns else 'none but the tables'}")

@@ -102,3 +102,12 @@ def test_the_world_is_as_large_as_it_says() -> None:
     facts = make_facts(causal=False)
     assert (facts.user.max() + 1, facts.movie.max() + 1) == (USERS, MOVIES)
     assert np.bincount(facts.part).tolist() == [8 * RATINGS // 10, RATINGS // 10, RATINGS // 10]
+
+
+def test_what_is_near_in_time_is_the_users_own() -> None:
+    """All within minutes, so that every window holds all of a user's training ratings."""
+    facts = make_facts(causal=False)
+    columns = Statistics(facts, make_genres(), make_years()).compute(("recent",))
+    counts = np.expm1(columns["within_1800_count"])
+    expected = np.bincount(facts.user, weights=facts.training)[facts.user] - facts.training
+    np.testing.assert_allclose(counts, expected, atol=1e-9)

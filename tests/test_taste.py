@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys import taste
+from recsys.errors import InputError
 from recsys.taste import covariances, from_before, from_others, learn_movies, predict_taste
 from tests.worlds import MOVIES, make_facts
 
@@ -67,3 +70,20 @@ def test_a_planted_taste_is_found(causal: bool, monkeypatch: pytest.MonkeyPatch)
     test = facts.part == 2
     assert np.corrcoef(mean[test], target[test])[0, 1] > 0.4
     assert (deviation > 0).all()
+
+
+def test_next_to_nothing_has_numbers_too() -> None:
+    """A target that never varies; so few users that a fold has all of them."""
+    facts = make_facts(causal=True)
+    alone = replace(facts, user=np.zeros_like(facts.user))
+    for some, target in ((facts, np.ones(len(facts.user))), (alone, facts.stars)):
+        mean, deviation = predict_taste(some, target, np.ones((MOVIES, 1)), seed=0)
+        assert np.isfinite(mean).all()
+        assert (deviation > 0).all()
+
+
+def test_a_user_of_too_many_ratings_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taste, "LONGEST", 5)
+    facts = make_facts(causal=True)
+    with pytest.raises(InputError, match="take users of up to 5 ratings"):
+        predict_taste(facts, facts.stars, np.ones((MOVIES, 1)), seed=0)
