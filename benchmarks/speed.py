@@ -287,7 +287,7 @@ def main(sizes: tuple[int, ...], repeats: int, seconds: float, output: Path) -> 
     with open_data() as data:
         rows = [row for size in sizes for row in measure(data, size, repeats, seconds)]
     click.echo(table(rows))
-    imports, stages = measure_imports(5), measure_stages(5)
+    imports, stages = measure_imports(5), measure_stages(3)
     for row in [*imports, *stages]:
         click.echo(json.dumps(row))
     content = {"machine": describe_machine(), "rows": rows, "imports": imports, "stages": stages}

@@ -31,3 +31,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_file_of_a_command_exists(page: Path) -> None:
     for module in re.findall(r"python -m ((?:stages|benchmarks)\.\w+)", page.read_text()):
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_is_left_to_fill_in(page: Path) -> None:
+    assert "@@" not in page.read_text()
