@@ -1,7 +1,7 @@
 """The typed sections of params.yaml: the only module that reads YAML."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -21,8 +21,7 @@ NotNegative = Annotated[float, Field(description="a number from 0 to 1e6", ge=0,
 Seed = Annotated[int, Field(description="an integer from 0 to 2**63 - 1", ge=0, lt=2**63)]
 Count = Annotated[int, Field(description="an integer from 1 to 1e9", ge=1, le=10**9)]
 Width = Annotated[int, Field(description="an integer from 1 to 65536", ge=1, le=2**16)]
-Threads = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
-Processes = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
+Workers = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
 Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
 Widths = Annotated[
@@ -85,24 +84,16 @@ class SplitParams(Section):
         return self
 
 
+def _some_of(names: object) -> Any:
+    """A field that lists some of a Literal's names."""
+    described = f"a list of at least one of {', '.join(get_args(names))}"
+    return Field(strict=False, min_length=1, description=described)
+
+
 class FeatureParams(Section):
     name = "features"
-    sparse: Annotated[
-        tuple[SparseFeature, ...],
-        Field(
-            strict=False,
-            min_length=1,
-            description=f"a list of at least one of {', '.join(get_args(SparseFeature))}",
-        ),
-    ]
-    dense: Annotated[
-        tuple[DenseFeature, ...],
-        Field(
-            strict=False,
-            min_length=1,
-            description=f"a list of at least one of {', '.join(get_args(DenseFeature))}",
-        ),
-    ]
+    sparse: Annotated[tuple[SparseFeature, ...], _some_of(SparseFeature)]
+    dense: Annotated[tuple[DenseFeature, ...], _some_of(DenseFeature)]
     history_length: Count
 
     @property
@@ -157,8 +148,8 @@ class TrainParams(Section):
     patience: Count
     checkpoint_every: Annotated[int, Field(description="an integer from 0 to 1e9", ge=0, le=10**9)]
     seed: Seed
-    threads: Threads
-    processes: Processes
+    threads: Workers
+    processes: Workers
     device: Literal["cpu", "cuda"]
 
 
@@ -170,7 +161,7 @@ class EvaluateParams(Section):
     curve_points: Points
     bootstrap: Annotated[int, Field(description="an integer from 0 to 100000", ge=0, le=10**5)]
     seed: Seed
-    threads: Threads
+    threads: Workers
 
 
 SECTIONS: tuple[type[Section], ...] = (
