@@ -27,7 +27,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES, run_stage, write_params
 from recsys.dataset import MovieLensDataset, batches, collate_fn
 from recsys.interactions import Interaction
-from recsys.lookup import TableBatchedSparseArch
+from recsys.lookup import DenseSparseArch, UnboundSparseArch
 from recsys.model import DLRMRecommender
 from recsys.params import ModelParams
 
@@ -130,7 +130,8 @@ def make_model(*ours: str) -> DLRMRecommender:
     model = DLRMRecommender(SIZES, 1, ARCHITECTURE)
     dlrm = model.dlrm
     collection = dlrm.sparse_arch.embedding_bag_collection
-    dlrm.sparse_arch = (TableBatchedSparseArch if "sparse" in ours else SparseArch)(collection)
+    sparse_arch = UnboundSparseArch if "interaction" in ours else SparseArch
+    dlrm.sparse_arch = (DenseSparseArch if "sparse" in ours else sparse_arch)(collection)
     # Ours has the dense side of a gender done once.
     if "dense" not in ours:
         dlrm.dense_arch = DenseArch(1, [128, 64])
@@ -203,7 +204,7 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
     "+ interaction without bmm": lambda data, size: train(
         make_model("interaction"), shuffled(load(data), size)
     ),
-    "+ one call for all embeddings": lambda data, size: train(
+    "+ embeddings back by FBGEMM": lambda data, size: train(
         make_model("interaction", "sparse"), shuffled(load(data), size)
     ),
     # And what depends on the gender alone once for each.

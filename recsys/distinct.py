@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchrec.models.dlrm import DenseArch
 
-from recsys.interactions import dot_products
+from recsys.interactions import DotProducts, Vectors
 
 
 class Distinct(NamedTuple):
@@ -39,16 +39,15 @@ class DistinctDenseArch(DenseArch):
 class DistinctInteraction(nn.Module):
     """Dot products of all pairs of the F + 1 vectors, in the order of `Interaction`."""
 
-    def forward(self, dense_features: Distinct, sparse_features: Tensor) -> tuple[Distinct, Tensor]:
+    def forward(
+        self, dense_features: Distinct, sparse_features: Vectors
+    ) -> tuple[Distinct, Tensor]:
         """
-        Args:
-            sparse_features: [B, F, D]
-
         Returns:
             the dense vectors and the products, [B, P]
         """
         dense = dense_features.vectors.index_select(0, dense_features.rows)
-        return dense_features, torch.cat(dot_products(dense, sparse_features), dim=1)
+        return dense_features, DotProducts.apply(dense, *sparse_features).t()
 
 
 class DistinctTop(nn.Sequential):

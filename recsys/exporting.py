@@ -81,7 +81,7 @@ class Servable(nn.Module):
         Returns:
             probabilities, or stars; [B]
         """
-        pooled = self.lookup(values, lengths.flatten()).view(self.shape)
+        pooled = self.lookup(values, lengths.flatten()).view(self.shape).unbind(1)
         logits = self.top(self.interaction(self.dense(dense), pooled)).squeeze(-1)
         scores = torch.sigmoid(logits)
         if self.scale is None:

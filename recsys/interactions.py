@@ -3,7 +3,9 @@
 Shapes: B batch, F sparse features, D embedding dimension.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,9 @@ from torchrec.modules.crossnet import LowRankCrossNet
 from torchrec.modules.deepfm import DeepFM
 
 from recsys.params import ModelParams
+
+# Of the F sparse features, each [B, D].
+Vectors = Sequence[Tensor]
 
 
 class Interaction(nn.Module):
@@ -20,28 +25,48 @@ class Interaction(nn.Module):
     matrices takes half of a training step on a CPU.
     """
 
-    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+    def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
         Args:
             dense_features: [B, D]
-            sparse_features: [B, F, D]
 
         Returns:
             [B, D + F + F choose 2]
         """
-        return torch.cat([dense_features, *dot_products(dense_features, sparse_features)], dim=1)
+        products = DotProducts.apply(dense_features, *sparse_features)
+        return torch.cat([dense_features, products.t()], dim=1)
 
 
-def dot_products(dense_features: Tensor, sparse_features: Tensor) -> list[Tensor]:
-    """Of all pairs of a dense and F sparse vectors, in TorchRec's order, each [B, 1].
+class DotProducts(torch.autograd.Function):
+    """Of all pairs of vectors, in TorchRec's order.
 
-    Args:
-        dense_features: [B, D]
-        sparse_features: [B, F, D]
+    The gradient of a vector is the sum of the others, each times its product's. autograd would
+    write these terms down one by one and add them up after.
     """
-    # Slices would each fill a whole gradient with zeros on the way back; unbind does not.
-    vectors = [dense_features, *sparse_features.unbind(1)]
-    return [(left * right).sum(-1, keepdim=True) for left, right in combinations(vectors, 2)]
+
+    @staticmethod
+    def forward(ctx: Any, *vectors: Tensor) -> Tensor:
+        """
+        Args:
+            vectors: each [B, D]
+
+        Returns:
+            [pairs, B]
+        """
+        ctx.save_for_backward(*vectors)
+        return torch.stack([(left * right).sum(-1) for left, right in combinations(vectors, 2)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        gradients: dict[int, Tensor] = {}
+        pairs = combinations(enumerate(ctx.saved_tensors), 2)
+        for weight, pair in zip(gradient.unsqueeze(-1), pairs, strict=True):
+            for (place, _), (_, other) in (pair, pair[::-1]):
+                if place in gradients:
+                    gradients[place].addcmul_(other, weight)
+                else:
+                    gradients[place] = other * weight
+        return tuple(gradients[place] for place in range(len(gradients)))
 
 
 class FactorizationInteraction(nn.Module):
@@ -59,14 +84,13 @@ class FactorizationInteraction(nn.Module):
             DeepFM(nn.Sequential(nn.Linear(inputs, deep), nn.ReLU())) if deep is not None else None
         )
 
-    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+    def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
         Returns:
             [B, (F + 1) * D + 1 + deep]
         """
-        vectors = [dense_features, *sparse_features.unbind(1)]
-        products = torch.cat(dot_products(dense_features, sparse_features), dim=1)
-        parts = [*vectors, products.sum(1, keepdim=True)]
+        vectors = [dense_features, *sparse_features]
+        parts = [*vectors, DotProducts.apply(*vectors).sum(0).unsqueeze(-1)]
         if self.deep is not None:
             parts.append(self.deep(vectors))
         return torch.cat(parts, dim=1)
@@ -83,12 +107,12 @@ class CrossInteraction(nn.Module):
         super().__init__()
         self.crossnet = crossnet
 
-    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+    def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
         Returns:
             [B, (F + 1) * D]
         """
-        vectors = torch.cat([dense_features, sparse_features.flatten(1)], dim=1)
+        vectors = torch.cat([dense_features, *sparse_features], dim=1)
         crossed: Tensor = self.crossnet(vectors)
         return crossed
 
@@ -96,12 +120,12 @@ class CrossInteraction(nn.Module):
 class Concatenation(nn.Module):
     """The vectors end to end, which do not meet."""
 
-    def forward(self, dense_features: Tensor, sparse_features: Tensor) -> Tensor:
+    def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
         Returns:
             [B, (F + 1) * D]
         """
-        return torch.cat([dense_features, sparse_features.flatten(1)], dim=1)
+        return torch.cat([dense_features, *sparse_features], dim=1)
 
 
 def make_interaction(features: int, params: ModelParams) -> tuple[nn.Module, int]:

@@ -1,9 +1,8 @@
-"""All embedding lookups of a batch in one call, by FBGEMM's table-batched kernels.
+"""Embedding lookups of a batch, and their way back, by FBGEMM's kernels for CPUs.
 
-Shapes: B batch, F features, D embedding dimension, N values in all bags.
+Shapes: B batch, F features, D embedding dimension, N values in a feature's bags.
 """
 
-from itertools import accumulate
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from fbgemm_gpu.split_table_batched_embeddings_ops_training import (
     SplitTableBatchedEmbeddingBagsCodegen,
 )
 from torch import Tensor, nn
+from torch.nn import functional
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import PoolingType
@@ -21,8 +21,102 @@ from torchrec.modules.embedding_configs import PoolingType
 POOLING = {PoolingType.SUM: PoolingMode.SUM, PoolingType.MEAN: PoolingMode.MEAN}
 
 
-class FusedSparseArch(SparseArch):
-    """TorchRec's `SparseArch` whose way back is the optimizer's step: row-wise Adagrad, fused.
+class UnboundSparseArch(SparseArch):
+    """TorchRec's `SparseArch` with a tensor for each feature, as the interactions take them.
+
+    One for all, [B, F, D], is a copy on the way there and another one on the way back.
+    """
+
+    def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
+        """
+        Args:
+            features: F features of B bags each
+
+        Returns:
+            F times [B, D]
+        """
+        pooled: Tensor = super().forward(features)
+        return pooled.unbind(1)
+
+
+class DenseSparseArch(UnboundSparseArch):
+    """The same vectors and gradients, with the way back of TorchRec's sharded modules.
+
+    That of `nn.EmbeddingBag`, which `EmbeddingBagCollection` calls, sorts the values of each
+    feature. The gradients have all rows of their tables, so any optimizer works.
+    """
+
+    def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
+        """
+        Raises:
+            RuntimeError: an index is outside of its table.
+        """
+        if features.values().is_cuda:
+            return super().forward(features)
+        bags = features.to_dict()
+        tables = self.embedding_bag_collection.embedding_bags
+        return tuple(
+            _Lookup.apply(
+                tables[config.name].weight,
+                bags[name].values(),
+                bags[name].offsets(),
+                config.pooling,
+            )
+            for config in self.embedding_bag_collection.embedding_bag_configs()
+            for name in config.feature_names
+        )
+
+
+class _Lookup(torch.autograd.Function):
+    """A feature's vectors: forward as torch does it, back by FBGEMM.
+
+    FBGEMM's kernel takes three times as long forward when the table is not in the cache.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, table: Tensor, values: Tensor, offsets: Tensor, pooling: PoolingType
+    ) -> Tensor:
+        """
+        Args:
+            table: [rows, D]
+            values: [N]
+            offsets: where each bag begins, and N, [B + 1]
+
+        Returns:
+            [B, D]
+        """
+        offsets = offsets.to(values.dtype)
+        ctx.pooling = pooling
+        ctx.save_for_backward(table, values, offsets)
+        # Detached, it knows that no gradient will be asked of it.
+        return functional.embedding_bag(
+            values, table.detach(), offsets, mode=pooling.value.lower(), include_last_offset=True
+        )
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        table, values, offsets = ctx.saved_tensors
+        rows, dimension = table.shape
+        flat = torch.ops.fbgemm.split_embedding_backward_codegen_dense_cpu(
+            grad_output=gradient.contiguous(),
+            host_weights=table.flatten(),
+            # One table, which begins at 0.
+            weights_offsets=torch.tensor([0]),
+            D_offsets=torch.tensor([0, dimension], dtype=torch.int32),
+            max_D=dimension,
+            hash_size_cumsum=torch.tensor([0, rows]),
+            total_hash_size_bits=rows.bit_length(),
+            indices=values,
+            offsets=offsets,
+            pooling_mode=POOLING[ctx.pooling].value,
+            indice_weights=None,
+        )
+        return flat.view(rows, dimension), None, None, None
+
+
+class FusedSparseArch(UnboundSparseArch):
+    """The same vectors, whose way back is the optimizer's step: row-wise Adagrad, fused.
 
     Only the rows that the batch looked up are touched, and no gradient is written down, so a step
     does not slow down as the tables grow (Gupta et al. 2014, "Training Highly Multiclass
@@ -60,108 +154,14 @@ class FusedSparseArch(SparseArch):
             # TorchRec's mark of weights that are none of the optimizer's.
             bag.weight._in_backward_optimizers = []
 
-    def forward(self, features: KeyedJaggedTensor) -> Tensor:
+    def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
         """
         Args:
             features: F features of B bags each, in the order of their tables
-
-        Returns:
-            [B, F, D]
         """
         values = features.values()
         pooled: Tensor = self.kernel[0](values, features.offsets().to(values.dtype))
-        return pooled.view(-1, self.F, self.D)
-
-
-class TableBatchedSparseArch(SparseArch):
-    """TorchRec's `SparseArch` through the kernel of its sharded modules (FBGEMM, "dense").
-
-    `EmbeddingBagCollection` calls `nn.EmbeddingBag` for each feature, which sorts on the way back;
-    together they take four times as long. The gradients are the same, so any optimizer works.
-    """
-
-    def __init__(self, collection: EmbeddingBagCollection) -> None:
-        super().__init__(collection)
-        tables = collection.embedding_bag_configs()
-        # Where each table begins among all weights end to end, in rows and in numbers, and where
-        # each feature begins in the output, in columns.
-        rows = torch.tensor(list(accumulate((t.num_embeddings for t in tables), initial=0)))
-        starts = rows[tables_of_features(collection)]
-        self.layout: dict[str, Any] = {
-            "hash_size_cumsum": torch.cat([starts, rows[-1:]]),
-            "total_hash_size_bits": int(rows[-1]).bit_length(),
-            "weights_offsets": starts * self.D,
-            "D_offsets": torch.arange(self.F + 1, dtype=torch.int32) * self.D,
-            "max_D": self.D,
-            "pooling_mode": POOLING[tables[0].pooling].value,
-            "indice_weights": None,
-        }
-
-    def forward(self, features: KeyedJaggedTensor) -> Tensor:
-        """
-        Args:
-            features: F features of B bags each, in the order of the tables
-
-        Returns:
-            [B, F, D]
-
-        Raises:
-            RuntimeError: an index is outside of its table.
-        """
-        if features.values().is_cuda:
-            pooled: Tensor = super().forward(features)
-            return pooled
-        bags = self.embedding_bag_collection.embedding_bags.values()
-        offsets = features.offsets().to(features.values().dtype)
-        tables = [bag.weight for bag in bags]
-        output: Tensor = _Lookup.apply(self.layout, features.values(), offsets, *tables)
-        return output.view(-1, self.F, self.D)
-
-
-class _Lookup(torch.autograd.Function):
-    """FBGEMM registers no autograd for its kernel on a CPU, so that torch warns of gradients that
-    may be wrong; here the way back is called by name."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, layout: dict[str, Any], values: Tensor, offsets: Tensor, *tables: Tensor
-    ) -> Tensor:
-        """
-        Args:
-            values: [N]
-            offsets: where each bag begins, feature after feature, and N, [F * B + 1]
-            tables: [rows, D] for each feature
-
-        Returns:
-            [B, F * D]
-        """
-        # As long a copy as one of the several passes that Adam makes over the tables.
-        weights = torch.cat([table.flatten() for table in tables])
-        ctx.layout, ctx.shapes = layout, [table.shape for table in tables]
-        ctx.save_for_backward(weights, values, offsets)
-        pooled: Tensor = torch.ops.fbgemm.dense_embedding_codegen_lookup_function(
-            dev_weights=weights,
-            indices=values,
-            offsets=offsets,
-            total_D=len(layout["weights_offsets"]) * layout["max_D"],
-            feature_requires_grad=None,
-            **layout,
-        )
-        return pooled
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weights, values, offsets = ctx.saved_tensors
-        flat = torch.ops.fbgemm.split_embedding_backward_codegen_dense_cpu(
-            grad_output=gradient.contiguous(),
-            host_weights=weights,
-            indices=values,
-            offsets=offsets,
-            **ctx.layout,
-        )
-        pieces = flat.split([shape.numel() for shape in ctx.shapes])
-        gradients = [piece.view(shape) for piece, shape in zip(pieces, ctx.shapes, strict=True)]
-        return None, None, None, *gradients
+        return pooled.view(-1, self.F, self.D).unbind(1)
 
 
 def tables_of_features(collection: EmbeddingBagCollection) -> list[int]:

@@ -13,7 +13,7 @@ from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
 from recsys.distinct import DistinctDenseArch, DistinctInteraction, DistinctTop
 from recsys.interactions import make_interaction
-from recsys.lookup import FusedSparseArch, TableBatchedSparseArch
+from recsys.lookup import DenseSparseArch, FusedSparseArch
 from recsys.params import ModelParams
 
 # The table of a feature that has none of its own.
@@ -49,7 +49,7 @@ class DLRMRecommender(nn.Module):
             dense_arch_layer_sizes=bottom,
             over_arch_layer_sizes=[*params.top_layers, 1],
         )
-        self.dlrm.sparse_arch = TableBatchedSparseArch(collection)
+        self.dlrm.sparse_arch = DenseSparseArch(collection)
         self.dlrm.inter_arch = interaction
         top = top_layers(interactions, () if linear else params.top_layers, params.dropout)
         self.dlrm.over_arch = nn.Sequential(*top)

@@ -15,10 +15,10 @@ from torchrec.distributed.model_parallel import (
 from torchrec.distributed.planner import EmbeddingShardingPlanner, Topology
 from torchrec.distributed.planner.types import ParameterConstraints
 from torchrec.distributed.types import ShardingPlan, ShardingType
-from torchrec.models.dlrm import SparseArch
 from torchrec.optim import RowWiseAdagrad
 from torchrec.optim.apply_optimizer_in_backward import apply_optimizer_in_backward
 
+from recsys.lookup import UnboundSparseArch
 from recsys.model import DLRMRecommender
 from recsys.params import TrainParams
 from recsys.world import Group, World
@@ -37,7 +37,7 @@ def shard(model: DLRMRecommender, params: TrainParams, world: World) -> nn.Modul
     weights = model.state_dict()
     collection = model.dlrm.sparse_arch.embedding_bag_collection
     # Which looks the collection up, whatever it has become; ours reads its tables.
-    model.dlrm.sparse_arch = SparseArch(collection)
+    model.dlrm.sparse_arch = UnboundSparseArch(collection)
     if params.embedding_optimizer == "rowwise_adagrad":
         step = {"lr": params.embedding_learning_rate}
         apply_optimizer_in_backward(RowWiseAdagrad, collection.parameters(), step)

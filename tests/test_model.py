@@ -44,7 +44,7 @@ def test_the_interaction_is_torchrecs(features: int) -> None:
     sparse = torch.randn(5, features, 4, requires_grad=True)
     results = []
     for module in (Interaction(), InteractionArch(features)):
-        output = module(dense, sparse)
+        output = module(dense, sparse if isinstance(module, InteractionArch) else sparse.unbind(1))
         gradients = torch.autograd.grad(output.square().sum(), (dense, sparse))
         results.append((output, *gradients))
     for ours, theirs in zip(*results, strict=True):
@@ -70,7 +70,7 @@ def test_the_model_is_torchrecs_dlrm() -> None:
 def test_genres_are_pooled(pooling: str) -> None:
     model = DLRMRecommender(SIZES, 1, make_params(pooling=pooling))
     table = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags["genres"].weight
-    pooled = model.dlrm.sparse_arch(make_batch()[1])[:, 2]
+    pooled = model.dlrm.sparse_arch(make_batch()[1])[2]
     both = table[3] + table[0]
     torch.testing.assert_close(pooled[0], both / 2 if pooling == "mean" else both)
     assert torch.equal(pooled[1], torch.zeros(6))
@@ -128,9 +128,7 @@ def test_dcn_is_torchrecs() -> None:
 def vectors_of(model: DLRMRecommender) -> torch.Tensor:
     """The dense vector and the sparse ones, [B, F + 1, D]."""
     dense, sparse = make_batch()
-    return torch.cat(
-        [model.dlrm.dense_arch(dense).unsqueeze(1), model.dlrm.sparse_arch(sparse)], dim=1
-    )
+    return torch.stack([model.dlrm.dense_arch(dense), *model.dlrm.sparse_arch(sparse)], dim=1)
 
 
 def test_a_factorization_machine_is_lines_and_products() -> None:
@@ -174,7 +172,7 @@ def test_histories_look_up_the_movies_table() -> None:
         torch.tensor([1, 4, 6, 2, 5, 5, 1, 3, 0]),
         lengths=torch.tensor([1, 1, 1, 1, 2, 0, 0, 1, 1, 1]),
     )
-    pooled = model.dlrm.sparse_arch(sparse)
+    pooled = torch.stack(model.dlrm.sparse_arch(sparse), 1)
     movies = collection.embedding_bags["movieid"].weight
     torch.testing.assert_close(pooled[0, 2], movies[5])
     torch.testing.assert_close(pooled[:, 1], movies[[6, 2]])
@@ -183,12 +181,12 @@ def test_histories_look_up_the_movies_table() -> None:
     direction = torch.randn_like(pooled)
     gradients = [
         torch.autograd.grad((output * direction).sum(), list(collection.parameters()))
-        for output in (model.dlrm.sparse_arch(sparse), SparseArch(collection)(sparse))
+        for output in (pooled, SparseArch(collection)(sparse))
     ]
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs)
     model.fuse_embeddings(0.1)
-    torch.testing.assert_close(model.dlrm.sparse_arch(sparse), pooled)
+    torch.testing.assert_close(torch.stack(model.dlrm.sparse_arch(sparse), 1), pooled)
 
 
 def test_several_dense_features_meet_in_the_bottom_mlp() -> None:
