@@ -76,7 +76,7 @@ class ByRow(Dataset):
             "movieid": self.movieid[row].long(),
             "genres": self.genres.values[start : start + self.genres.lengths[movie]].long(),
             "gender": self.dataset.gender[self.dataset.user_row[row]],
-            "label": self.dataset.label[row],
+            "label": self.dataset.label[row].float(),
         }
 
 

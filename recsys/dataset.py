@@ -74,7 +74,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.share, self.rows = share, count_rows(part, schemas.PART)
-        self.label = self._column(part, target).float()
+        self.label = self._column(part, target)
         self.user_row, self.movie_row = (
             self._column(part, name) for name in ("user_row", "movie_row")
         )
@@ -92,7 +92,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             self.statistics, self.dense_names = columns, self.dense_names + names
 
     def _column(self, path: Path, name: str) -> Tensor:
-        # int32 as in the files: a batch is made long, never the whole.
+        # Of the types in the files: a batch is made long or float, never the whole.
         return torch.from_numpy(read_column(path, schemas.PART, name, self.share))
 
     def _field(
@@ -157,7 +157,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             dense.append(self.gender.index_select(0, users).unsqueeze(-1))
         if self.statistics is not None:
             dense.append(self.statistics.index_select(0, rows))
-        return Rows(sparse, torch.cat(dense, dim=1), self.label.index_select(0, rows))
+        return Rows(sparse, torch.cat(dense, dim=1), self.label.index_select(0, rows).float())
 
 
 def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
@@ -187,7 +187,13 @@ def batches(
     that all shares together make the batches of the whole; there may be none.
     """
     count = dataset.rows
-    order = torch.arange(count) if shuffle is None else torch.randperm(count, generator=shuffle)
+    # Half of the default's memory.
+    kind = torch.int32 if count < 2**31 else torch.int64
+    order = (
+        torch.arange(count, dtype=kind)
+        if shuffle is None
+        else torch.randperm(count, generator=shuffle, dtype=kind)
+    )
     for rows in order.split(batch_size)[skip:]:
         yield collate_fn(dataset.__getitems__(dataset.places(rows)))
 

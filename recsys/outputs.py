@@ -2,9 +2,11 @@
 
 import errno
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from recsys.errors import InputError
 
@@ -23,15 +25,33 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
     try:
-        yield partial
-        _remove(path)
-        partial.rename(path)
+        with _full_disk_told(path):
+            yield partial
+            _remove(path)
+            partial.rename(path)
+    finally:
+        _remove(partial)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[BinaryIO]:
+    """A file on the folder's disk that has no name, so that none is ever left behind.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    with _full_disk_told(folder), tempfile.TemporaryFile(dir=folder) as file:
+        yield file
+
+
+@contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"{path}: the disk is full; free some space and run again") from error
         raise
-    finally:
-        _remove(partial)
 
 
 def _remove(path: Path) -> None:

@@ -1,12 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from recsys import schemas
+from recsys import parquet, schemas
 from recsys.errors import InputError
-from recsys.parquet import read_parquet, write_parquet
+from recsys.parquet import read_column, read_parquet, write_parquet
 
 MOVIES = pd.DataFrame(
     {
@@ -51,3 +52,19 @@ def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
     for name in ("missing", "damaged"):
         with pytest.raises(InputError, match=f"{name} cannot be read"):
             read_parquet(tmp_path / name, schemas.USERS)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 20])
+def test_columns_are_mapped_from_files_without_a_name(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 4)
+    users = pd.DataFrame({name: np.arange(10) for name in schemas.LOG.names})
+    write_parquet(users, tmp_path / "log", schemas.LOG)
+    for rank in range(size):
+        column = read_column(tmp_path / "log", schemas.LOG, "movieid", (rank, size))
+        assert column.dtype == np.int32
+        assert column.tolist() == list(range(rank, 10, size))
+        # What a column without rows would be mapped from is empty.
+        assert isinstance(column.base, np.memmap) == (rank < 10)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
