@@ -28,6 +28,7 @@ from benchmarks.scale import STAGES, run_stage, write_params
 from recsys.dataset import MovieLensDataset, batches, collate_fn
 from recsys.interactions import Interaction
 from recsys.lookup import DenseSparseArch, UnboundSparseArch
+from recsys.memory import keep_freed
 from recsys.model import DLRMRecommender
 from recsys.params import ModelParams
 
@@ -152,8 +153,14 @@ def by_row(dataset: ByRow, batch_size: int) -> Iterator:
 
 
 def train(
-    model: DLRMRecommender, rows: Iterator, fused: bool = True, fused_tables: bool = False
+    model: DLRMRecommender,
+    rows: Iterator,
+    fused: bool = True,
+    fused_tables: bool = False,
+    keeping: bool = False,
 ) -> Loop:
+    if keeping:
+        keep_freed()
     if fused_tables:
         model.fuse_embeddings(0.1)
     weights = [w for name, w in model.named_parameters() if not (fused_tables and "bags" in name)]
@@ -167,6 +174,7 @@ def train(
 
 
 def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int) -> Loop:
+    keep_freed()
     model.eval()
     with torch.no_grad():
         while True:
@@ -177,6 +185,7 @@ def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int)
 
 def bound(batch_size: int, layers: list[tuple[int, int]] = LAYERS) -> Loop:
     """The matrix products of a step alone: forward, and back to the inputs and the weights."""
+    keep_freed()
     inputs = [torch.randn(batch_size, i) for i, _ in layers]
     weights = [torch.randn(o, i) for i, o in layers]
     gradients = [torch.randn(batch_size, o) for _, o in layers]
@@ -207,12 +216,18 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
     "+ embeddings back by FBGEMM": lambda data, size: train(
         make_model("interaction", "sparse"), shuffled(load(data), size)
     ),
+    "+ freed memory kept": lambda data, size: train(
+        make_model("interaction", "sparse"), shuffled(load(data), size), keeping=True
+    ),
     # And what depends on the gender alone once for each.
     "ours": lambda data, size: train(
-        DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size)
+        DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size), keeping=True
     ),
     "ours, row-wise Adagrad": lambda data, size: train(
-        DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size), fused_tables=True
+        DLRMRecommender(SIZES, 1, ARCHITECTURE),
+        shuffled(load(data), size),
+        fused_tables=True,
+        keeping=True,
     ),
     "bound": lambda _, size: bound(size),
     "bound, a gender once": lambda _, size: bound(size, OUR_LAYERS),

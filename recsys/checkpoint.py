@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys.errors import InputError
@@ -39,16 +39,18 @@ class Description(BaseModel):
     dense_features: tuple[str, ...]
     rating_scale: RatingScale
 
-    def build(self) -> DLRMRecommender:
-        """The model with weights drawn anew."""
-        return DLRMRecommender(self.vocabulary_sizes, len(self.dense_features), self.architecture)
+    def build(self, folder: Path | None = None) -> DLRMRecommender:
+        """The model with weights drawn anew, the tables mapped from a folder if there is one."""
+        return DLRMRecommender(
+            self.vocabulary_sizes, len(self.dense_features), self.architecture, folder
+        )
 
 
 def save_checkpoint(weights: dict[str, Tensor], description: Description, folder: Path) -> None:
     """Write the weights of a whole model by their names, with its description."""
     with replacing(folder) as partial:
         partial.mkdir()
-        (partial / WEIGHTS).write_bytes(save(weights))
+        save_file(weights, partial / WEIGHTS)
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
 
 
@@ -61,7 +63,7 @@ def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description]:
     try:
         description = Description.model_validate_json((folder / DESCRIPTION).read_bytes())
         model = description.build()
-        model.load_state_dict(load((folder / WEIGHTS).read_bytes()))
+        model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`") from error

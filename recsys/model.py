@@ -5,7 +5,10 @@ Shapes: B batch, F sparse features, D embedding dimension.
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import DLRM
@@ -14,6 +17,7 @@ from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 from recsys.distinct import DistinctDenseArch, DistinctInteraction, DistinctTop
 from recsys.interactions import make_interaction
 from recsys.lookup import DenseSparseArch, FusedSparseArch
+from recsys.mapped import mapped_array
 from recsys.params import ModelParams
 
 # The table of a feature that has none of its own.
@@ -31,14 +35,19 @@ class DLRMRecommender(nn.Module):
             one table side by side.
         dense_features: how many numbers describe a row besides.
         params: sizes, pooling, dropout and initialisation.
+        folder: where the tables are mapped from, if they may be larger than memory.
     """
 
     def __init__(
-        self, vocabulary_sizes: Mapping[str, int], dense_features: int, params: ModelParams
+        self,
+        vocabulary_sizes: Mapping[str, int],
+        dense_features: int,
+        params: ModelParams,
+        folder: Path | None = None,
     ) -> None:
         super().__init__()
         dimension = params.embedding_dimension
-        collection = make_tables(vocabulary_sizes, params)
+        collection = make_tables(vocabulary_sizes, params, folder)
         interaction, interactions = make_interaction(len(vocabulary_sizes), params)
         # Straight lines for the models that know no others.
         linear = params.kind in ("fm", "lr")
@@ -78,24 +87,38 @@ class DLRMRecommender(nn.Module):
         return logits.squeeze(-1)
 
 
-def make_tables(vocabulary_sizes: Mapping[str, int], params: ModelParams) -> EmbeddingBagCollection:
+def make_tables(
+    vocabulary_sizes: Mapping[str, int], params: ModelParams, folder: Path | None
+) -> EmbeddingBagCollection:
     """An embedding table for each feature, or for several that look up the same things."""
     features: dict[str, list[str]] = {}
     for feature in vocabulary_sizes:
         features.setdefault(SHARED_TABLES.get(feature, feature), []).append(feature)
-    return EmbeddingBagCollection(
-        [
-            EmbeddingBagConfig(
-                name=table,
-                feature_names=names,
-                num_embeddings=vocabulary_sizes[names[0]],
-                embedding_dim=params.embedding_dimension,
-                pooling=PoolingType[params.pooling.upper()],
-                init_fn=partial(nn.init.normal_, std=params.embedding_std),
-            )
-            for table, names in features.items()
-        ]
-    )
+    tables = [
+        EmbeddingBagConfig(
+            name=table,
+            feature_names=names,
+            num_embeddings=vocabulary_sizes[names[0]],
+            embedding_dim=params.embedding_dimension,
+            pooling=PoolingType[params.pooling.upper()],
+            init_fn=partial(nn.init.normal_, std=params.embedding_std),
+        )
+        for table, names in features.items()
+    ]
+    if folder is None:
+        return EmbeddingBagCollection(tables)
+    collection = EmbeddingBagCollection(tables, device=torch.device("meta"))
+    bags = collection.embedding_bags
+    for table in tables:
+        shape = table.num_embeddings, table.embedding_dim
+        weight = torch.from_numpy(mapped_array(shape, np.float32, folder))
+        bags[table.name].weight = nn.Parameter(weight)
+    # Twice, as TorchRec draws them: so these are the weights that there are without a folder.
+    for bag in bags.values():
+        bag.reset_parameters()
+    for table in tables:
+        table.init_fn(bags[table.name].weight)
+    return collection
 
 
 def top_layers(inputs: int, widths: tuple[int, ...], dropout: float) -> list[nn.Module]:

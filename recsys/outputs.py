@@ -2,11 +2,9 @@
 
 import errno
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from recsys.errors import InputError
 
@@ -25,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
     try:
-        with _full_disk_told(path):
+        with full_disk_told(path):
             yield partial
             _remove(path)
             partial.rename(path)
@@ -34,18 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch(folder: Path) -> Iterator[BinaryIO]:
-    """A file on the folder's disk that has no name, so that none is ever left behind.
-
-    Raises:
-        InputError: the disk is full.
-    """
-    with _full_disk_told(folder), tempfile.TemporaryFile(dir=folder) as file:
-        yield file
-
-
-@contextmanager
-def _full_disk_told(path: Path) -> Iterator[None]:
+def full_disk_told(path: Path) -> Iterator[None]:
+    """Raises: InputError: the block found the disk full."""
     try:
         yield
     except OSError as error:

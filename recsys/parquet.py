@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.errors import InputError
-from recsys.outputs import replacing, scratch
+from recsys.mapped import mapped_array
+from recsys.outputs import replacing
 
 # Rows that are read or written at once; those of a row group at most.
 ROWS_AT_ONCE = 2**20
@@ -61,10 +62,10 @@ def read_batches(path: Path, schema: pa.Schema, columns: list[str]) -> Iterator[
 def read_column(
     path: Path, schema: pa.Schema | None, name: str, share: tuple[int, int] = (0, 1)
 ) -> npt.NDArray[np.generic]:
-    """One column as a NumPy array that is mapped from a file: memory holds what is in use of it.
+    """One column as a NumPy array, filled batch by batch.
 
-    Parquet is compressed and cannot be mapped itself, so the column goes batch by batch to a file
-    beside it, without a name, which is gone when the array is.
+    Parquet is compressed and cannot be mapped itself, so the array is mapped from another file,
+    without a name, beside it.
 
     Args:
         schema: that the file must have; None for any with the column.
@@ -75,17 +76,16 @@ def read_column(
     """
     rank, size = share
     file = _open(path, schema)
+    kept = len(range(rank, file.metadata.num_rows, size))
     kind = file.schema_arrow.field(name).type.to_pandas_dtype()
-    read = 0
-    with scratch(path.parent) as mapped:
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
-            kept = np.asarray(batch[name])[(rank - read) % size :: size]
-            mapped.write(kept.tobytes())
-            read += len(batch)
-        if not mapped.tell():
-            return np.empty(0, kind)
-        mapped.flush()
-        return np.asarray(np.memmap(mapped, kind, "r+"))
+    column = mapped_array((kept,), kind, path.parent)
+    read = filled = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
+        values = np.asarray(batch[name])[(rank - read) % size :: size]
+        column[filled : filled + len(values)] = values
+        read += len(batch)
+        filled += len(values)
+    return column
 
 
 def read_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:

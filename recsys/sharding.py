@@ -1,5 +1,8 @@
 """One model over several processes, by TorchRec: planned, sharded, and gathered again."""
 
+from pathlib import Path
+
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -19,10 +22,13 @@ from torchrec.optim import RowWiseAdagrad
 from torchrec.optim.apply_optimizer_in_backward import apply_optimizer_in_backward
 
 from recsys.lookup import UnboundSparseArch
+from recsys.mapped import mapped_array
 from recsys.model import DLRMRecommender
 from recsys.params import TrainParams
 from recsys.world import Group, World
 
+# Of a table, when it comes together.
+ROWS_AT_ONCE = 2**16
 SHARDER = EmbeddingBagCollectionSharder()
 
 
@@ -101,22 +107,47 @@ def _fill(sharded: nn.Module, weights: dict[str, Tensor]) -> None:
             piece.tensor.copy_(part)
 
 
-def gather(model: nn.Module, world: World) -> dict[str, Tensor]:
+def gather(model: nn.Module, world: World, folder: Path) -> dict[str, Tensor]:
     """The weights by their names in the unsharded model; only the first process has all of them.
 
-    Called by all processes. One table after the other comes together in the first one's memory.
+    Called by all processes. A divided table comes piece by piece to a mapped array in the folder:
+    it may be larger than the first one's memory.
     """
     weights = {}
     device = next(model.parameters()).device
     for name, weight in model.state_dict().items():
-        if isinstance(weight, ShardedTensor):
-            whole = torch.empty(weight.size(), device=device) if world.rank == 0 else None
-            weight.gather(0, whole)
-            if whole is None:
-                continue
-            weight = whole
-        weights[name] = weight
+        if not isinstance(weight, ShardedTensor):
+            weights[name] = weight
+            continue
+        whole = None
+        if world.rank == 0:
+            whole = torch.from_numpy(mapped_array(tuple(weight.size()), np.float32, folder))
+            weights[name] = whole
+        _collect(weight, whole, world.rank, device)
     return weights
+
+
+@torch.no_grad()
+def _collect(table: ShardedTensor, whole: Tensor | None, rank: int, device: torch.device) -> None:
+    """Copy a table's shards, some rows at a time, to where the first process has `whole`."""
+    held = {tuple(shard.metadata.shard_offsets): shard.tensor for shard in table.local_shards()}
+    for shard in table.metadata().shards_metadata:
+        assert shard.placement is not None
+        owner = shard.placement.rank()
+        if rank not in (0, owner):
+            continue
+        (top, left), (rows, columns) = shard.shard_offsets, shard.shard_sizes
+        for start in range(0, rows, ROWS_AT_ONCE):
+            count = min(ROWS_AT_ONCE, rows - start)
+            if rank == owner:
+                piece = held[top, left].narrow(0, start, count).contiguous()
+            else:
+                piece = torch.empty(count, columns, device=device)
+                dist.recv(piece, owner)
+            if whole is None:
+                dist.send(piece, 0)
+            else:
+                whole[top + start :, left : left + columns][:count] = piece
 
 
 def _differentiate_lookups() -> None:

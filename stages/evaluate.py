@@ -47,12 +47,14 @@ def main(
     from recsys.checkpoint import load_checkpoint
     from recsys.dataset import MovieLensDataset
     from recsys.evaluation import evaluate, tabulate_predictions
+    from recsys.memory import keep_freed
     from recsys.slices import find_slices
     from recsys.synthetic import plant
     from recsys.tasks import make_task
     from recsys.training import predict
 
     torch.set_num_threads(section.threads)
+    keep_freed()
     model, description = load_checkpoint(checkpoint)
     task = make_task(description.task, description.rating_scale)
     users, movies = encoded / "users.parquet", encoded / "movies.parquet"

@@ -43,10 +43,12 @@ def main(
     # Slow to import: a wrong name is told before.
     import torch
 
+    from recsys.memory import keep_freed
     from recsys.pairs import PairScorer
     from recsys.scoring import score_file
 
     torch.set_num_threads(threads)
+    keep_freed()
     scorer = PairScorer(checkpoint, encoded, split / "train.parquet")
     rows = score_file(scorer, pairs, scores, unknown == "score")
     click.echo(f"{rows:,} pairs scored")

@@ -93,6 +93,7 @@ def fit(sections: Sections, files: Files) -> None:
 
     from recsys.checkpoint import Description, save_checkpoint
     from recsys.dataset import MovieLensDataset
+    from recsys.memory import keep_freed
     from recsys.metrics import rounded
     from recsys.resume import ResumeFile, SharedResume
     from recsys.sharding import gather, shard
@@ -103,6 +104,7 @@ def fit(sections: Sections, files: Files) -> None:
 
     params = sections.train
     torch.set_num_threads(params.threads)
+    keep_freed()
     torch.use_deterministic_algorithms(True)
     # For which a GPU's matrix products ask.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -127,7 +129,9 @@ def fit(sections: Sections, files: Files) -> None:
             dense_features=training.dense_names,
             rating_scale=vocabulary.rating_scale,
         )
-        model = shard(description.build(), params, world)
+        # Beside the columns: no process has to have a whole table in memory.
+        folder = files.train_part.parent
+        model = shard(description.build(folder if world.size > 1 else None), params, world)
         resume = SharedResume(file, world) if file and world.size > 1 else file
         records = []
         for record in train(model, training, validation, task, params, resume, world):
@@ -136,7 +140,7 @@ def fit(sections: Sections, files: Files) -> None:
                 click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
                 with replacing(files.live) as partial:
                     partial.write_text(json.dumps(rounded(record)) + "\n")
-        weights = gather(model, world)
+        weights = gather(model, world, folder)
         if world.rank == 0:
             save_checkpoint(weights, description, files.checkpoint)
             with replacing(files.history) as partial:

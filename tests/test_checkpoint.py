@@ -44,6 +44,16 @@ def test_a_model_survives_its_folder(tmp_path: Path) -> None:
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
+def test_tables_that_are_mapped_are_the_same(tmp_path: Path) -> None:
+    built = []
+    for folder in (None, tmp_path):
+        torch.manual_seed(1)
+        built.append(make_description().build(folder).state_dict())
+    for name, weight in built[0].items():
+        torch.testing.assert_close(built[1][name], weight, rtol=0, atol=0)
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+
+
 def test_the_folder_holds_weights_and_a_description(checkpoint: Path) -> None:
     assert {path.name for path in checkpoint.iterdir()} == {"model.json", "model.safetensors"}
     content = json.loads((checkpoint / "model.json").read_text())

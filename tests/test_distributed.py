@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from torch import Tensor
 
 from recsys import launch as launching
-from recsys import schemas, training
+from recsys import schemas, sharding, training
 from recsys.catalogue import RELEASES
 from recsys.checkpoint import Description, load_checkpoint
 from recsys.dataset import PLAIN, MovieLensDataset, batches
@@ -79,7 +79,7 @@ def make_part(tables: Path, name: str, world: World = ALONE) -> MovieLensDataset
     return MovieLensDataset(tables / f"{name}.parquet", *others, TASK.target, share=world.share)
 
 
-def make_model(tables: Path) -> DLRMRecommender:
+def make_model(tables: Path, world: World = ALONE) -> DLRMRecommender:
     torch.manual_seed(1)
     sizes = Vocabulary.load(tables / "vocabulary.json").sizes
     return Description(
@@ -89,7 +89,7 @@ def make_model(tables: Path) -> DLRMRecommender:
         vocabulary_sizes={name: sizes[name] for name in PLAIN.sparse},
         dense_features=("gender",),
         rating_scale=WHOLE_STARS,
-    ).build()
+    ).build(tables if world.size > 1 else None)
 
 
 def take_steps(
@@ -97,7 +97,7 @@ def take_steps(
 ) -> tuple[dict[str, Tensor], list[float]]:
     """The weights after some steps, and the losses of these."""
     part = make_part(tables, "train", world)
-    model = shard(make_model(tables), params, world)
+    model = shard(make_model(tables, world), params, world)
     run = training._begin(model, params, 20, torch.empty(0))
     losses = []
     # The smallest batch first.
@@ -106,19 +106,21 @@ def take_steps(
         weight = len(batch.labels) * world.size / size
         loss = training._step(run, batch, weight, TASK, params)
         losses.append(world.total(loss * len(batch.labels)) / size)
-    return gather(model, world), losses
+    return gather(model, world, tables), losses
 
 
 def fit(tables: Path, world: World, **changes: Any) -> tuple[dict[str, Tensor], list[Metrics]]:
     params = make_params(**changes)
     parts = [make_part(tables, name, world) for name in ("train", "validation")]
-    model = shard(make_model(tables), params, world)
+    model = shard(make_model(tables, world), params, world)
     history = list(train(model, *parts, TASK, params, world=world))
-    return gather(model, world), history
+    return gather(model, world, tables), history
 
 
 def in_the_world(tables: Path, output: Path) -> None:
     """What the tests below look at, by each of the processes."""
+    # Tables come together in several pieces.
+    sharding.ROWS_AT_ONCE = 7
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     with joined("cpu") as world:

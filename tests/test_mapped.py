@@ -1,0 +1,35 @@
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.errors import InputError
+from recsys.mapped import mapped_array
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 2), (0,), (4, 0)])
+def test_an_array_is_zeros_that_can_be_changed(shape: tuple[int, ...], tmp_path: Path) -> None:
+    array = mapped_array(shape, np.int16, tmp_path)
+    assert (array.shape, array.dtype, array.any()) == (shape, np.int16, False)
+    assert isinstance(array.base, np.memmap) == bool(array.size)
+    array += 7
+    assert (array == 7).all()
+
+
+def test_its_file_has_no_name(tmp_path: Path) -> None:
+    array = mapped_array((1000,), np.float32, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    del array
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+
+
+def test_a_full_disk_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        mapped_array((1,), np.int8, tmp_path)
