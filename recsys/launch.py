@@ -93,7 +93,10 @@ def _work(
     try:
         work(*arguments)
     except (InputError, OSError) as error:
-        refusal.write_text(str(error))
+        # Whole at once: several may find the same wrong, and the launcher reads after the first.
+        written = refusal.with_name(f"{refusal.name}.{os.getpid()}")
+        written.write_text(str(error))
+        written.replace(refusal)
         # It ends the others, which may wait for this process for long.
         os.kill(launcher, signal.SIGTERM)
 
