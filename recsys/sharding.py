@@ -44,6 +44,9 @@ def shard(model: DLRMRecommender, params: TrainParams, world: World) -> nn.Modul
     collection = model.dlrm.sparse_arch.embedding_bag_collection
     # Which looks the collection up, whatever it has become; ours reads its tables.
     model.dlrm.sparse_arch = UnboundSparseArch(collection)
+    # TorchRec makes copies of what it finds, and takes memory for its part only if it finds none.
+    for bag in collection.embedding_bags.values():
+        bag.weight = nn.Parameter(bag.weight.to("meta"))
     if params.embedding_optimizer == "rowwise_adagrad":
         step = {"lr": params.embedding_learning_rate}
         apply_optimizer_in_backward(RowWiseAdagrad, collection.parameters(), step)
