@@ -69,7 +69,7 @@ def run_stage(stage: str, folder: Path) -> dict[str, Any]:
     seconds, kilobytes = done.stdout.split()
     return {
         "stage": stage,
-        "seconds": round(float(seconds), 1),
+        "seconds": round(float(seconds), 2),
         "peak_mb": round(int(kilobytes) / 1024),
     }
 
