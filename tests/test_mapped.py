@@ -1,5 +1,6 @@
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -33,3 +34,15 @@ def test_a_full_disk_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(InputError, match="the disk is full"):
         mapped_array((1,), np.int8, tmp_path)
+
+
+def test_a_folder_that_takes_no_file_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    array = mapped_array((5,), np.int8, tmp_path)
+    assert array.tolist() == [0] * 5
+    assert str(elsewhere) in Path("/proc/self/maps").read_text()
