@@ -9,22 +9,22 @@ help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checkout stays clean.
-	@scripts/demo
+	@recsys/cli/demo
 
 repro: .venv/run  ## Rebuild what changed (dvc repro): MovieLens 1M with params.yaml.
 	dvc repro
 
 check-lock: .venv/run  ## Say whether dvc.lock is of this code and these params; runs nothing.
-	@python -m scripts.check_lock
+	@python -m recsys.cli.check_lock
 
 verify: .venv/run  ## Run HEAD's pipeline in a clean copy and compare every output with dvc.lock.
-	@python -m scripts.verify
+	@python -m recsys.cli.verify
 
 search: .venv/search  ## Search params for the best validation AUC; ARGS="--trials 20 --apply".
-	@python -m scripts.search $(ARGS)
+	@python -m recsys.cli.search $(ARGS)
 
 report: .venv/run  ## Write report.html, a page of the workspace's run, and report.md.
-	@python -m scripts.report
+	@python -m recsys.cli.report
 
 test: .venv/dev  ## Run the tests.
 	python -m pytest

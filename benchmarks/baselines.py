@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from recsys.dataset import MovieLensDataset
-from recsys.metrics import classification_metrics, regression_metrics
-from recsys.params import FeatureParams
-from reporting.baselines import baselines
+from recsys.dataloader.dataset import MovieLensDataset
+from recsys.reporting.baselines import baselines
+from recsys.storage.registry import FeatureParams
+from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]

@@ -1,7 +1,8 @@
 """Exported models next to their checkpoint: size, time to score a batch on one core, and AUC.
 
 A batch is so many pairs of the test part, by their published ids; they take turns. Then the rate
-of `stages.predict` next to that of evaluation. Needs what `dvc repro` leaves in data/ and models/.
+of `recsys.cli.predict` next to that of evaluation. Needs what `dvc repro` leaves in data/ and
+models/.
 """
 
 import json
@@ -19,15 +20,15 @@ from pyarrow import csv
 from torch import Tensor
 
 from benchmarks.machine import describe_machine
-from recsys import schemas
-from recsys.dataset import MovieLensDataset
-from recsys.exporting import PRECISIONS, export
-from recsys.metrics import auc
-from recsys.pairs import PairScorer
-from recsys.parquet import read_column
-from recsys.scoring import score_file
-from recsys.serving import Scorer
-from recsys.training import predict
+from recsys.dataloader.dataset import MovieLensDataset
+from recsys.serving.export import PRECISIONS, export
+from recsys.serving.pairs import PairScorer
+from recsys.serving.predict import score_file
+from recsys.serving.scorer import Scorer
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
+from recsys.tasks.metrics import auc
+from recsys.training.loop import predict
 
 ROOT = Path(__file__).parents[1]
 BATCH_SIZES = (1, 512)
@@ -70,7 +71,7 @@ def measure(scores: dict[str, Score], ids: tuple[Tensor, Tensor], size: int, tur
 
 
 def measure_rates(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
-    """Pairs a second of the training part, by `stages.predict` and by the loop of evaluate."""
+    """Pairs a second of the training part, by `recsys.cli.predict` and by the loop of evaluate."""
     part = root / "data/split/train.parquet"
     tables = (root / "data/encoded/users.parquet", root / "data/encoded/movies.parquet")
     dataset = MovieLensDataset(part, *tables, "label", scorer.description.features)

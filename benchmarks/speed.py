@@ -25,12 +25,12 @@ from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArc
 
 from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES, run_stage, write_params
-from recsys.dataset import MovieLensDataset, batches, collate_fn
-from recsys.interactions import Interaction
-from recsys.lookup import DenseSparseArch, UnboundSparseArch
-from recsys.memory import keep_freed
-from recsys.model import DLRMRecommender
-from recsys.params import ModelParams
+from recsys.common.memory import keep_freed
+from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
+from recsys.models.dlrm import DLRMRecommender
+from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch
+from recsys.models.interactions import Interaction
+from recsys.models.params import ModelParams
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = ModelParams(
@@ -51,8 +51,8 @@ LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
 OUR_LAYERS = [(6, 128), (128, 64), (64, 1)]
 # What a stage imports before it reads its params, and what the last two import after.
 IMPORTS = {stage: f"import stages.{stage}" for stage in STAGES} | {
-    "train, all": "import stages.train, recsys.checkpoint, recsys.training",
-    "evaluate, all": "import stages.evaluate, recsys.checkpoint, recsys.training",
+    "train, all": "import stages.train, recsys.models.checkpoint, recsys.training.loop",
+    "evaluate, all": "import stages.evaluate, recsys.models.checkpoint, recsys.training.loop",
 }
 # Yields after each batch, forever.
 Loop = Iterator[None]

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import click
 
-from recsys import schemas
-from recsys.catalogue import RELEASES
-from recsys.contracts import check_tables
-from recsys.encoding import UNPUBLISHED_GENDER, drop_ratings, encode_ratings, encode_tables
-from recsys.outputs import replacing
-from recsys.params import EncodeParams, FetchParams, load_params
-from recsys.parquet import write_parquet
-from recsys.tables import read_tables
-from stages.command import PATH, stage
+from recsys.common.atomic import replacing
+from recsys.common.command import PATH, stage
+from recsys.common.params import load_params
+from recsys.data.encoding import UNPUBLISHED_GENDER, drop_ratings, encode_ratings, encode_tables
+from recsys.data.params import EncodeParams
+from recsys.data.readers import read_tables
+from recsys.data.validation import check_tables
+from recsys.sources.params import FetchParams
+from recsys.sources.releases import RELEASES
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
 
 
 @stage

@@ -5,10 +5,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from recsys import schemas
-from recsys.params import EncodeParams, EvaluateParams, FetchParams, load_params
-from recsys.parquet import write_parquet
-from stages.command import PATH, stage
+from recsys.common.command import PATH, stage
+from recsys.common.params import load_params
+from recsys.data.params import EncodeParams
+from recsys.evaluation.params import EvaluateParams
+from recsys.sources.params import FetchParams
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
 
 
 @stage
@@ -44,14 +47,14 @@ def main(
     # Slow to import: wrong params are told before.
     import torch
 
-    from recsys.checkpoint import load_checkpoint
-    from recsys.dataset import MovieLensDataset
-    from recsys.evaluation import evaluate, tabulate_predictions
-    from recsys.memory import keep_freed
-    from recsys.slices import find_slices
-    from recsys.synthetic import plant
-    from recsys.tasks import make_task
-    from recsys.training import predict
+    from recsys.common.memory import keep_freed
+    from recsys.dataloader.dataset import MovieLensDataset
+    from recsys.evaluation.evaluate import evaluate, tabulate_predictions
+    from recsys.evaluation.slices import find_slices
+    from recsys.models.checkpoint import load_checkpoint
+    from recsys.sources.synthetic import plant
+    from recsys.tasks.task import make_task
+    from recsys.training.loop import predict
 
     torch.set_num_threads(section.threads)
     keep_freed()

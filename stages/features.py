@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from recsys.params import FeatureParams, SplitParams, load_params
-from stages.command import PATH, stage
+from recsys.common.command import PATH, stage
+from recsys.common.params import load_params
+from recsys.data.params import SplitParams
+from recsys.storage.registry import FeatureParams
 
 
 @stage
@@ -22,8 +24,8 @@ def main(params: Path, encoded: Path, features: Path) -> None:
     # Slow to import: wrong params are told before.
     from threadpoolctl import threadpool_limits
 
-    from recsys.features import describe_parts
-    from recsys.outputs import replacing
+    from recsys.common.atomic import replacing
+    from recsys.features.build import describe_parts
 
     # Thousands of small matrices: with more threads slower, and with other last digits.
     with threadpool_limits(1), replacing(features) as folder:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from recsys.archives import fetch_release
-from recsys.catalogue import RELEASES
-from recsys.params import FetchParams, load_params
-from recsys.synthetic import plant, write_synthetic
-from stages.command import PATH, stage
+from recsys.common.command import PATH, stage
+from recsys.common.params import load_params
+from recsys.sources.archives import fetch_release
+from recsys.sources.params import FetchParams
+from recsys.sources.releases import RELEASES
+from recsys.sources.synthetic import plant, write_synthetic
 
 
 @stage

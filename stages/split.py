@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from recsys.outputs import replacing
-from recsys.params import SplitParams, load_params
-from recsys.splits import split_file
-from stages.command import PATH, stage
+from recsys.common.atomic import replacing
+from recsys.common.command import PATH, stage
+from recsys.common.params import load_params
+from recsys.data.params import SplitParams
+from recsys.data.splitting import split_file
 
 
 @stage

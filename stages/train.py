@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import click
 
-from recsys.outputs import replacing
-from recsys.params import FeatureParams, ModelParams, TrainParams, load_params
-from stages.command import PATH, quiet, stage
+from recsys.common.atomic import replacing
+from recsys.common.command import PATH, quiet, stage
+from recsys.common.params import load_params
+from recsys.models.params import ModelParams
+from recsys.storage.registry import FeatureParams
+from recsys.training.params import TrainParams
 
 
 @stage
@@ -49,8 +52,8 @@ def main(
     )
     files = Files(encoded, features, train_part, validation_part, checkpoint, history, state, live)
     # Slow to import: wrong params are told before.
-    from recsys.launch import launch
-    from recsys.world import check_device, is_member
+    from recsys.training.launcher import launch
+    from recsys.training.process_group import check_device, is_member
 
     check_device(sections.train.device)
     if sections.train.processes == 1 or is_member():
@@ -91,16 +94,16 @@ def fit(sections: Sections, files: Files) -> None:
     import pandas as pd
     import torch
 
-    from recsys.checkpoint import Description, save_checkpoint
-    from recsys.dataset import MovieLensDataset
-    from recsys.memory import keep_freed
-    from recsys.metrics import rounded
-    from recsys.resume import ResumeFile, SharedResume
-    from recsys.sharding import gather, shard
-    from recsys.tasks import make_task
-    from recsys.training import train
-    from recsys.vocabulary import Vocabulary
-    from recsys.world import joined
+    from recsys.common.memory import keep_freed
+    from recsys.dataloader.dataset import MovieLensDataset
+    from recsys.models.checkpoint import Description, save_checkpoint
+    from recsys.storage.vocabulary import Vocabulary
+    from recsys.tasks.metrics import rounded
+    from recsys.tasks.task import make_task
+    from recsys.training.loop import train
+    from recsys.training.process_group import joined
+    from recsys.training.resume import ResumeFile, SharedResume
+    from recsys.training.sharding import gather, shard
 
     params = sections.train
     torch.set_num_threads(params.threads)

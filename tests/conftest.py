@@ -11,7 +11,7 @@ import pytest
 # Before torch is imported: small tensors on a busy machine are fastest on one thread.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from recsys.catalogue import RELEASES, Member, Release
+from recsys.sources.releases import RELEASES, Member, Release
 from tests import toy as toys
 from tests.small import SmallProject, make_small_project
 

@@ -5,15 +5,18 @@ from typing import NamedTuple
 
 import torch
 
-from recsys import schemas
-from recsys.checkpoint import Description, save_checkpoint
-from recsys.dataset import PLAIN, MovieLensDataset
-from recsys.encoding import encode_ratings, encode_tables
-from recsys.params import FeatureParams, ModelParams, SplitParams, load_params
-from recsys.parquet import write_parquet
-from recsys.splits import split_file
-from recsys.tables import read_tables
-from recsys.vocabulary import Vocabulary
+from recsys.common.params import load_params
+from recsys.data.encoding import encode_ratings, encode_tables
+from recsys.data.params import SplitParams
+from recsys.data.readers import read_tables
+from recsys.data.splitting import split_file
+from recsys.dataloader.dataset import PLAIN, MovieLensDataset
+from recsys.models.checkpoint import Description, save_checkpoint
+from recsys.models.params import ModelParams
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
+from recsys.storage.registry import FeatureParams
+from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 

@@ -13,11 +13,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 
 def test_the_reference_is_that_of_the_code() -> None:
-    code = "from scripts.reference import write; print(write(), end='')"
+    code = "from docs.reference import write; print(write(), end='')"
     written = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
-    told = "run `python scripts/reference.py`"
+    told = "run `python docs/reference.py`"
     assert written == (ROOT / "docs/reference.md").read_text(), told
 
 

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from recsys import schemas
-from recsys.archives import fetch_release
-from recsys.catalogue import RELEASES
-from recsys.contracts import check_tables
-from recsys.encoding import drop_ratings, encode_ratings, encode_tables
-from recsys.params import SplitParams, load_params
-from recsys.parquet import read_column, write_parquet
-from recsys.splits import split_file
-from recsys.tables import Tables, read_tables
+from recsys.common.params import load_params
+from recsys.data.encoding import drop_ratings, encode_ratings, encode_tables
+from recsys.data.params import SplitParams
+from recsys.data.readers import Tables, read_tables
+from recsys.data.splitting import split_file
+from recsys.data.validation import check_tables
+from recsys.sources.archives import fetch_release
+from recsys.sources.releases import RELEASES
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column, write_parquet
 from tests.conftest import PARAMS
 
 pytestmark = pytest.mark.real

@@ -16,9 +16,9 @@ import torch
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from recsys.checkpoint import save_checkpoint
-from recsys.dataset import MovieLensDataset
-from recsys.params import DenseFeature, SparseFeature
+from recsys.dataloader.dataset import MovieLensDataset
+from recsys.models.checkpoint import save_checkpoint
+from recsys.storage.registry import DenseFeature, SparseFeature
 from tests.conftest import PARAMS
 from tests.toy import Toy, write_csv, zip_release
 
@@ -130,7 +130,7 @@ def test_the_last_epoch_is_told_while_train_runs(monkeypatch: pytest.MonkeyPatch
         told.append(json.loads(Path("live/epoch.json").read_text()))
         save_checkpoint(*arguments)
 
-    monkeypatch.setattr("recsys.checkpoint.save_checkpoint", save)
+    monkeypatch.setattr("recsys.models.checkpoint.save_checkpoint", save)
     run_all()
     history = pd.read_csv("models/history.csv")
     assert told == [pytest.approx(history.iloc[-1].to_dict(), abs=1e-5)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsys.facts import Facts
+from recsys.features.visibility import Facts
 
 USERS, MOVIES, RATINGS = 12, 30, 240
 

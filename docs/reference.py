@@ -1,0 +1,86 @@
+"""Write docs/reference.md: params and metrics, from params.yaml and the code."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import get_args, get_origin
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from recsys.common.params import Section  # noqa: E402
+from recsys.evaluation import bootstrap, curves, slices  # noqa: E402
+from recsys.pipeline.params import SECTIONS  # noqa: E402
+from recsys.tasks import metrics  # noqa: E402
+
+
+def comments(section: type[Section]) -> dict[str, str]:
+    """What params.yaml says above each key of a section, or after its name in a common comment."""
+    text = (ROOT / "params.yaml").read_text().split(f"\n{section.name}:\n")[1].split("\n# ---")[0]
+    # Of several lists, and after what DVC would drop: "name: what it is."
+    named = re.compile(rf"(?:^| )({'|'.join(section.model_fields)}): ")
+    said: dict[str, str] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("  #"):
+            lines.append(line.strip(" #"))
+        elif match := re.match(r"  (\w+):", line):
+            _, *parts = named.split(" ".join(lines))
+            said |= dict(zip(parts[::2], parts[1::2], strict=True))
+            if not parts and lines:
+                said[match[1]] = " ".join(lines)
+            lines = []
+    return said
+
+
+def allowed(section: type[Section], key: str) -> str:
+    field = section.model_fields[key]
+    if get_origin(field.annotation) is not None and field.description is None:
+        return ", ".join(map(str, get_args(field.annotation)))
+    return str(field.description)
+
+
+def params_table(section: type[Section]) -> str:
+    said = comments(section)
+    rows = [
+        f"| `{section.name}.{key}` | {escape(said[key])} | {escape(allowed(section, key))} |"
+        for key in section.model_fields
+    ]
+    return "\n".join(["| key | what | allowed |", "|---|---|---|", *rows])
+
+
+def escape(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def metric_entry(function: object) -> str:
+    return f"```\n{function.__name__}\n\n{inspect.getdoc(function)}\n```"  # type: ignore[attr-defined]
+
+
+def write() -> str:
+    tables = [f"### {section.name}\n\n{params_table(section)}" for section in SECTIONS]
+    functions = [
+        metrics.classification_metrics,
+        metrics.regression_metrics,
+        metrics.grouped_auc,
+        curves.calibration_error,
+        slices.judge_slices,
+        bootstrap.interval,
+    ]
+    return "\n\n".join(
+        [
+            "# Reference",
+            "Made by `python docs/reference.py` from params.yaml and the code.",
+            "## Params",
+            *tables,
+            "## Metrics",
+            "`metrics/test.json` holds what these functions give, of the test part.",
+            *map(metric_entry, functions),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    (ROOT / "docs/reference.md").write_text(write())

@@ -1,0 +1,35 @@
+"""The sections `encode` and `split` of params.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recsys.common.params import Section, Seed, Share
+
+# YAML has lists only; strict mode would refuse one where a tuple is declared.
+Stars = Annotated[
+    tuple[float, ...], Field(strict=False, description="a list of numbers of stars, or []")
+]
+
+
+class EncodeParams(Section):
+    name = "encode"
+    label_threshold: Annotated[float, Field(description="a number of stars")]
+    drop_ratings: Stars
+
+
+class SplitParams(Section):
+    name = "split"
+    method: Literal["random", "chronological", "leave_last"]
+    min_history: Annotated[int, Field(description="an integer from 0 to 1e6", ge=0, le=10**6)]
+    train: Share
+    validation: Share
+    test: Share
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _shares_make_a_whole(self) -> "SplitParams":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train + validation + test is {total:g}; it must be 1")
+        return self

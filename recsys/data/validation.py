@@ -1,0 +1,95 @@
+"""What must hold of a release's tables, and the row that breaks it."""
+
+import numpy as np
+import pandas as pd
+
+from recsys.common.errors import InputError
+from recsys.data.readers import Tables
+from recsys.sources.releases import Release
+
+
+def check_tables(tables: Tables, release: Release) -> None:
+    """Check values, ids and, where they are published, counts.
+
+    Raises:
+        InputError: names the file, the line (the first is 1) and the value.
+    """
+    files = [member.name for member in release.members]
+    if len(files) > 2:
+        _check_users(tables.users, files[2])
+    _check_movies(tables.movies, files[1])
+    _check_ratings(tables, release, files[0])
+    if release.facts:
+        _check_facts(tables, release)
+
+
+def _check_users(users: pd.DataFrame, file: str) -> None:
+    _require(users["userid"] >= 1, users, file, "userid", "is not a positive id")
+    _require(~users["userid"].duplicated(), users, file, "userid", "is there twice")
+    _require(users["gender"].isin(["F", "M"]), users, file, "gender", "is neither F nor M")
+    plausible = users["age"].between(0, 120)
+    _require(plausible, users, file, "age", "is not between 0 and 120 years")
+
+
+def _check_movies(movies: pd.DataFrame, file: str) -> None:
+    _require(movies["movieid"] >= 1, movies, file, "movieid", "is not a positive id")
+    _require(~movies["movieid"].duplicated(), movies, file, "movieid", "is there twice")
+    _require(movies["title"] != "", movies, file, "title", "is empty")
+
+
+def _check_ratings(tables: Tables, release: Release, file: str) -> None:
+    ratings = tables.ratings
+    if ratings.empty:
+        raise InputError(f"{file} has no ratings; fetch {release.name} again")
+    scale = release.rating_scale
+    on_scale = ratings["rating"].between(scale.lowest, scale.highest)
+    on_scale &= ratings["rating"] % scale.step == 0
+    _require(on_scale, ratings, file, "rating", f"is not on the scale of {scale}")
+    _require(ratings["timestamp"] > 0, ratings, file, "timestamp", "is not a time after 1970")
+    _require(ratings["userid"] >= 1, ratings, file, "userid", "is not a positive id")
+    for key, table in (("userid", tables.users), ("movieid", tables.movies)):
+        known = ratings[key].isin(table[key])
+        _require(known, ratings, file, key, f"is not in the {key.removesuffix('id')}s table")
+    pairs = ratings["userid"].to_numpy(np.int64) << 32 | ratings["movieid"].to_numpy(np.int64)
+    pairs.sort()
+    # Only then the rows are sought: the hash table for that is larger than the ratings.
+    if (pairs[1:] == pairs[:-1]).any():
+        again = ratings.duplicated(["userid", "movieid"])
+        _require(~again, ratings, file, "movieid", "was rated by the same user before")
+
+
+def _require(holds: pd.Series, table: pd.DataFrame, file: str, column: str, problem: str) -> None:
+    if holds.all():
+        return
+    row = int(np.argmin(holds.to_numpy(bool)))
+    # CSV files begin with a header.
+    line = row + 1 + file.endswith(".csv")
+    others = int((~holds).sum()) - 1
+    raise InputError(
+        f"{file} line {line}: {column} {table[column].iloc[row]} {problem}"
+        + (f" (and {others:,} more lines)" if others else "")
+        + "; mend the file or fetch it again"
+    )
+
+
+def _check_facts(tables: Tables, release: Release) -> None:
+    facts = release.facts
+    assert facts is not None
+    stars = tables.ratings["rating"].to_numpy(int)
+    timestamps = tables.ratings["timestamp"]
+    found = {
+        "users": len(tables.users),
+        "movies": len(tables.movies),
+        "rated_movies": tables.ratings["movieid"].nunique(),
+        "genres": len({name for listed in tables.movies["genres"] for name in listed}),
+        "largest_movieid": int(tables.movies["movieid"].max()),
+        "rating_counts": tuple(np.bincount(stars, minlength=6)[1:].tolist()),
+        "timestamps": (int(timestamps.min()), int(timestamps.max())),
+    }
+    for name, value in found.items():
+        published = getattr(facts, name)
+        if value != published:
+            raise InputError(
+                f"{release.name}: {name} is {value}, published {published}; the files are not "
+                "the published ones: fetch again"
+            )

@@ -1,0 +1,86 @@
+"""Points of the evaluation plots, few enough to draw."""
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics as sk
+
+from recsys.tasks.metrics import Array
+
+
+def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
+    """Receiver operating characteristic; the diagonal where the labels are of one class.
+
+    Returns:
+        false_positive_rate, true_positive_rate and uninformed, what guessing gives.
+    """
+    if labels.min() == labels.max():
+        false, true = np.array([0.0, 1.0]), np.array([0.0, 1.0])
+    else:
+        false, true, _ = sk.roc_curve(labels, scores)
+    curve = pd.DataFrame({"false_positive_rate": false, "true_positive_rate": true})
+    return thin(curve.assign(uninformed=curve["false_positive_rate"]), points)
+
+
+def precision_recall_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
+    """Precision over recall.
+
+    Returns:
+        recall (ascending), precision and uninformed, the precision of guessing.
+    """
+    order = np.argsort(scores, kind="stable")[::-1]
+    hits = np.cumsum(labels[order] == 1)
+    # Rows of one score are recalled together: keep the last of each.
+    last = np.append(np.diff(scores[order]) != 0, True)
+    curve = pd.DataFrame(
+        {
+            "recall": hits[last] / max(hits[-1], 1),
+            "precision": hits[last] / (np.flatnonzero(last) + 1),
+        }
+    )
+    return thin(curve.assign(uninformed=float(np.mean(labels == 1))), points)
+
+
+def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFrame:
+    """What came true in groups of equal size, by ascending prediction.
+
+    Returns:
+        predicted and actual (means of a group), perfect (equal to predicted) and rows.
+    """
+    groups = np.array_split(np.argsort(predicted, kind="stable"), min(bins, len(predicted)))
+    means = [float(np.mean(predicted[group], dtype=np.float64)) for group in groups]
+    return pd.DataFrame(
+        {
+            "predicted": means,
+            "actual": [float(np.mean(actual[group], dtype=np.float64)) for group in groups],
+            "perfect": means,
+            "rows": [len(group) for group in groups],
+        }
+    )
+
+
+def calibration_error(reliability: pd.DataFrame) -> float:
+    """Mean distance of prediction and truth over the groups of `reliability_curve`, by rows.
+
+    "Expected calibration error" (Naeini et al. 2015), in the unit of the predictions.
+    """
+    distance = (reliability["predicted"] - reliability["actual"]).abs()
+    return float(np.average(distance, weights=reliability["rows"]))
+
+
+def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
+    """Rows for each pair of actual and predicted class; all four pairs are there."""
+    counts = sk.confusion_matrix(labels, liked, labels=[0, 1])
+    names = ["no like", "like"]
+    return pd.DataFrame(
+        [
+            {"actual": names[i], "predicted": names[j], "rows": int(counts[i, j])}
+            for i in (0, 1)
+            for j in (0, 1)
+        ]
+    )
+
+
+def thin(curve: pd.DataFrame, points: int) -> pd.DataFrame:
+    """Evenly spaced rows of a curve, both ends included."""
+    rows = np.unique(np.linspace(0, len(curve) - 1, points).round().astype(int))
+    return curve.iloc[rows]

@@ -1,0 +1,109 @@
+"""What the scores of a part are worth: predictions, metrics and points of the plots."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from recsys.common.atomic import replacing
+from recsys.common.rating_scale import Floats
+from recsys.evaluation import curves
+from recsys.evaluation.params import EvaluateParams
+from recsys.evaluation.slices import Mask, judge_slices
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
+from recsys.tasks.metrics import (
+    Array,
+    Metrics,
+    auc,
+    classification_metrics,
+    grouped_auc,
+    regression_metrics,
+    rounded,
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The content of `metrics/`.
+
+    Attributes:
+        metrics: of all rows.
+        plots: by name, the points of each.
+        slices: metrics of parts of the rows, as records.
+    """
+
+    metrics: Metrics
+    plots: dict[str, pd.DataFrame]
+    slices: list[dict[str, object]] = field(default_factory=list)
+
+    def save(self, metrics: Path, plots: Path) -> None:
+        """Write the JSON file `metrics` and, in the folder `plots`, a CSV file a plot."""
+        with replacing(plots) as folder:
+            folder.mkdir()
+            for name, points in self.plots.items():
+                points.to_csv(folder / f"{name}.csv", index=False, float_format="%.5f")
+        with replacing(metrics) as partial:
+            # `dvc metrics diff` shows no lists, so the slices are there and not in its way.
+            content = self.metrics | ({"slices": self.slices} if self.slices else {})
+            partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def tabulate_predictions(part: Path, users: Path, movies: Path, scores: Floats) -> pd.DataFrame:
+    """The rows of a part's file with raw ids and scores: columns of `schemas.PREDICTIONS`."""
+    raw_userids = read_column(users, schemas.USERS, "raw_userid")
+    raw_movieids = read_column(movies, schemas.MOVIES, "raw_movieid")
+    return pd.DataFrame(
+        {
+            "raw_userid": raw_userids[read_column(part, schemas.PART, "user_row")],
+            "raw_movieid": raw_movieids[read_column(part, schemas.PART, "movie_row")],
+            "rating": read_column(part, schemas.PART, "rating"),
+            "label": read_column(part, schemas.PART, "label"),
+            "score": scores,
+        }
+    )
+
+
+def evaluate(
+    task: str,
+    predictions: pd.DataFrame,
+    label_threshold: float,
+    params: EvaluateParams,
+    slices: dict[str, Mask] | None = None,
+    ideal: Array | None = None,
+) -> Evaluation:
+    """Judge predictions.
+
+    The plots of a regression take the predicted rating for a score and one above the label's
+    threshold for a like, so that both tasks show the same ones.
+
+    Args:
+        task: classification or regression.
+        predictions: columns of `schemas.PREDICTIONS`.
+        label_threshold: stars above which a rating is a like.
+        slices: by name, rows that are judged apart too, [N]
+        ideal: the best possible scores, where they are known; their AUC is reported too, [N]
+    """
+    labels = predictions["label"].to_numpy()
+    ratings = predictions["rating"].to_numpy()
+    scores = predictions["score"].to_numpy()
+    if task == "classification":
+        metrics = classification_metrics(labels, scores, params.threshold)
+        metrics["grouped_auc"] = grouped_auc(labels, scores, predictions["raw_userid"].to_numpy())
+        actual, threshold = labels, params.threshold
+    else:
+        metrics = regression_metrics(ratings, scores)
+        actual, threshold = ratings, label_threshold
+    if ideal is not None:
+        metrics["best_possible_auc"] = auc(labels, ideal)
+    calibration = curves.reliability_curve(actual, scores, params.calibration_bins)
+    metrics["calibration_error"] = curves.calibration_error(calibration)
+    plots = {
+        "roc": curves.roc_curve(labels, scores, params.curve_points),
+        "precision_recall": curves.precision_recall_curve(labels, scores, params.curve_points),
+        "calibration": calibration,
+        "confusion": curves.confusion_counts(labels, scores > threshold),
+    }
+    records = judge_slices(task, predictions, slices or {}, params.bootstrap, params.seed)
+    return Evaluation(rounded(metrics), plots, records)

@@ -1,0 +1,80 @@
+"""Metrics of parts of the test part: by gender, by how much training knew of a user or a movie."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_rmse
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
+
+Mask = npt.NDArray[np.bool_]
+# Ratings in the training part from which on a user or a movie is no longer new, is well known.
+USER_STEPS = (20, 100)
+MOVIE_STEPS = (50, 500)
+
+
+def find_slices(part: Path, training: Path, users: Path) -> dict[str, Mask]:
+    """By name, which rows of a part belong to a slice, [N]; some may be empty.
+
+    Args:
+        part, training: files with the columns of `schemas.PART`.
+        users: with those of `schemas.USERS`.
+    """
+    user_rows = read_column(part, schemas.PART, "user_row")
+    gender = read_column(users, schemas.USERS, "gender")[user_rows]
+    slices = {"women": gender == 0, "men": gender == 1}
+    for noun, steps in (("user", USER_STEPS), ("movie", MOVIE_STEPS)):
+        rows = read_column(part, schemas.PART, f"{noun}_row")
+        counts = np.bincount(
+            read_column(training, schemas.PART, f"{noun}_row"), minlength=int(rows.max()) + 1
+        )[rows]
+        few, many = steps
+        slices |= {
+            f"{noun}s with under {few} training ratings": counts < few,
+            f"{noun}s with {few} to {many - 1}": (counts >= few) & (counts < many),
+            f"{noun}s with {many} or more": counts >= many,
+        }
+    return slices
+
+
+def judge_slices(
+    task: str, predictions: pd.DataFrame, slices: dict[str, Mask], resamples: int, seed: int
+) -> list[dict[str, object]]:
+    """AUC (regression: RMSE) of each slice and of all rows, with a 95 % bootstrap interval.
+
+    Args:
+        predictions: columns of `schemas.PREDICTIONS`.
+        slices: what `find_slices` gives; empty ones, and for AUC those of one class, are left out.
+
+    Returns:
+        slice, rows, positive_rate, auc or rmse, and its low and high, as records.
+    """
+    records: list[dict[str, object]] = []
+    for name, mask in {"all": np.ones(len(predictions), bool), **slices}.items():
+        if not mask.any():
+            continue
+        rows = predictions[mask]
+        labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy()
+        if task == "classification":
+            metric, title = weighted_auc(labels, scores), "auc"
+        else:
+            metric, title = weighted_rmse(rows["rating"].to_numpy(), scores), "rmse"
+        value = metric(np.ones(len(rows)))
+        if np.isnan(value):
+            continue
+        low, high = interval(metric, rows["raw_userid"].to_numpy(), resamples, seed)
+        records.append(
+            {
+                "slice": name,
+                "rows": len(rows),
+                "positive_rate": round(float(labels.mean()), 4),
+                title: round(value, 5),
+                # JSON has no nan.
+                "low": None if np.isnan(low) else round(low, 5),
+                "high": None if np.isnan(high) else round(high, 5),
+            }
+        )
+    return records

@@ -1,0 +1,60 @@
+"""What takes no model: the simplest answers to the test part, for the metrics to beat."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
+from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics, rounded
+
+# Ratings of the mean that a user or a movie starts with: few ratings say little.
+PRIOR = 10
+# A mean of few likes may be 0 or 1, of which the log loss knows no mercy.
+CERTAINTY = 0.99
+COLUMNS = ("user_row", "movie_row", "rating", "label")
+
+
+def baselines(parts: Path, task: str) -> dict[str, Metrics]:
+    """By name, the metrics of each on the test part.
+
+    Args:
+        parts: the folder with train.parquet and test.parquet.
+        task: classification or regression.
+
+    Raises:
+        InputError: a part is missing.
+    """
+    training, test = (_read(parts / f"{name}.parquet") for name in ("train", "test"))
+    target = "label" if task == "classification" else "rating"
+    mean = float(training[target].mean())
+    answers = {
+        "base rate" if task == "classification" else "mean": np.full(len(test), mean),
+        "user and movie means": _means(training, test, target),
+    }
+    return {name: rounded(_judge(task, test, scores)) for name, scores in answers.items()}
+
+
+def _judge(task: str, test: pd.DataFrame, scores: np.ndarray) -> Metrics:
+    if task == "regression":
+        return regression_metrics(test["rating"].to_numpy(), scores)
+    certain = np.clip(scores, 1 - CERTAINTY, CERTAINTY)
+    return classification_metrics(test["label"].to_numpy(), certain, 0.5)
+
+
+def _means(training: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
+    """The mean, plus what the movie adds to it, plus what the user adds to both (Koren 2009)."""
+    mean = float(training[target].mean())
+    rest = training[target] - mean
+    scores = np.full(len(test), mean)
+    for column in ("movie_row", "user_row"):
+        groups = rest.groupby(training[column])
+        offset = groups.sum() / (groups.size() + PRIOR)
+        rest = rest - training[column].map(offset)
+        scores = scores + test[column].map(offset).fillna(0).to_numpy()
+    return scores
+
+
+def _read(part: Path) -> pd.DataFrame:
+    return pd.DataFrame({name: read_column(part, schemas.PART, name) for name in COLUMNS})

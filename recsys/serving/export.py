@@ -1,0 +1,169 @@
+"""A checkpoint as an artifact for serving: quantised embedding tables and one exported graph.
+
+Shapes: B pairs, F sparse features, D embedding dimension, N values of all their bags.
+"""
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from fbgemm_gpu.split_table_batched_embeddings_ops_inference import (
+    IntNBitTableBatchedEmbeddingBagsCodegen,
+)
+from torch import Tensor, nn
+from torch.ao.quantization import PlaceholderObserver
+from torchrec import EmbeddingBagCollection
+from torchrec.modules.embedding_configs import QuantConfig
+from torchrec.quant.embedding_modules import EmbeddingBagCollection as QuantisedCollection
+from torchrec.quant.embedding_modules import (
+    quant_prep_customize_row_alignment,
+    quant_prep_enable_register_tbes,
+)
+
+from recsys.common.atomic import replacing
+from recsys.common.rating_scale import RatingScale
+from recsys.models.distinct import DistinctDenseArch
+from recsys.models.dlrm import DLRMRecommender
+from recsys.models.interactions import Interaction
+from recsys.serving import scorer as serving
+from recsys.serving.pairs import PairScorer
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.qint8}
+
+
+def export(scorer: PairScorer, precision: str, folder: Path) -> None:
+    """Write what `serving.Scorer` needs to the folder, with a copy of `recsys/serving/scorer.py`.
+
+    Args:
+        precision: of the embedding tables, one of `PRECISIONS`; the MLPs stay fp32.
+    """
+    scale = scorer.description.rating_scale if scorer.description.task == "regression" else None
+    program = trace(Servable(scorer.model, PRECISIONS[precision], scale), scorer)
+    with replacing(folder) as partial:
+        partial.mkdir()
+        torch.export.save(program, partial / serving.MODEL)
+        torch.save(scorer.tables, partial / serving.TABLES)
+        shutil.copyfile(serving.__file__, partial / "serving.py")
+
+
+class Servable(nn.Module):
+    """From dense features and bags to predictions, as `torch.export` can trace it.
+
+    Args:
+        model: it stays as it is.
+        dtype: of the embedding tables.
+        scale: of a regression, whose predictions are stars.
+    """
+
+    def __init__(
+        self, model: DLRMRecommender, dtype: torch.dtype, scale: RatingScale | None
+    ) -> None:
+        super().__init__()
+        dlrm = model.dlrm
+        self.lookup = QuantisedLookup(dlrm.sparse_arch.embedding_bag_collection, dtype)
+        self.dense, self.interaction, self.top = dlrm.dense_arch, dlrm.inter_arch, dlrm.over_arch
+        if isinstance(self.dense, DistinctDenseArch):
+            # How many distinct values there are, no graph knows: these do it all for each row.
+            self.dense, self.interaction = self.dense.model, Interaction()
+            self.top = nn.Sequential(*self.top)
+        self.shape = (-1, dlrm.sparse_arch.F, dlrm.sparse_arch.D)
+        self.scale = scale
+
+    def forward(self, dense: Tensor, values: Tensor, lengths: Tensor) -> Tensor:
+        """
+        Args:
+            dense: [B, 1]
+            values: of the sparse features, one after the other, [N]
+            lengths: how many each pair has of each, [F, B]
+
+        Returns:
+            probabilities, or stars; [B]
+        """
+        pooled = self.lookup(values, lengths.flatten()).view(self.shape).unbind(1)
+        logits = self.top(self.interaction(self.dense(dense), pooled)).squeeze(-1)
+        scores = torch.sigmoid(logits)
+        if self.scale is None:
+            return scores
+        return self.scale.lowest + scores * (self.scale.highest - self.scale.lowest)
+
+
+class QuantisedLookup(nn.Module):
+    """TorchRec's quantised `EmbeddingBagCollection` as a call of its kernel.
+
+    The collection itself holds counters of FBGEMM's that `torch.export` cannot trace. Its weights
+    are rows of D bytes with their scale and bias (int8), of D halves, or of D floats.
+    """
+
+    def __init__(self, collection: EmbeddingBagCollection, dtype: torch.dtype) -> None:
+        super().__init__()
+        kernel = quantise(collection, dtype)
+        self.register_buffer("weights", kernel.weights_host)
+        self.register_buffer("nowhere", kernel.weights_uvm)
+        for name in ("weights_placements", "weights_offsets", "weights_tys", "D_offsets"):
+            self.register_buffer(name, getattr(kernel, name))
+        self.layout: dict[str, Any] = {
+            "total_D": kernel.total_D,
+            "max_int2_D": kernel.max_int2_D,
+            "max_int4_D": kernel.max_int4_D,
+            "max_int8_D": kernel.max_int8_D,
+            "max_float16_D": kernel.max_float16_D,
+            "max_float32_D": kernel.max_float32_D,
+            "pooling_mode": int(kernel.pooling_mode),
+            "output_dtype": kernel.output_dtype,
+            "row_alignment": kernel.row_alignment,
+            "indice_weights": None,
+        }
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """
+        Args:
+            values: [N]
+            lengths: of each bag, feature after feature, [F * B]
+
+        Returns:
+            [B, F * D]
+        """
+        pooled: Tensor = torch.ops.fbgemm.int_nbit_split_embedding_codegen_lookup_function(
+            dev_weights=self.weights,
+            uvm_weights=self.nowhere,
+            weights_placements=self.weights_placements,
+            weights_offsets=self.weights_offsets,
+            weights_tys=self.weights_tys,
+            D_offsets=self.D_offsets,
+            indices=values,
+            offsets=torch.ops.fbgemm.asynchronous_complete_cumsum(lengths).long(),
+            **self.layout,
+        )
+        return pooled
+
+
+def quantise(
+    collection: EmbeddingBagCollection, dtype: torch.dtype
+) -> IntNBitTableBatchedEmbeddingBagsCodegen:
+    """The kernel of TorchRec's quantised modules with the weights of a collection."""
+    collection = copy.deepcopy(collection)
+    quant_prep_enable_register_tbes(collection, [EmbeddingBagCollection])
+    # Rows that end at multiples of 16 bytes are for GPUs.
+    quant_prep_customize_row_alignment(collection, [EmbeddingBagCollection], 1)
+    # What `quantize_embeddings` sets, which goes through what torch has deprecated.
+    collection.qconfig = QuantConfig(
+        activation=PlaceholderObserver.with_args(dtype=torch.float32),
+        weight=PlaceholderObserver.with_args(dtype=dtype),
+    )
+    # All tables pool alike, so they are in one kernel.
+    (kernel,) = QuantisedCollection.from_float(collection).tbes
+    return kernel
+
+
+def trace(model: Servable, scorer: PairScorer) -> torch.export.ExportedProgram:
+    """The graph for any number of pairs and of values."""
+    # Some pairs, other than one: a size of one would be taken for a constant.
+    rows = torch.arange(min(len(scorer.known_users), len(scorer.known_movies), 8))
+    dynamic = torch.export.Dim.DYNAMIC
+    return torch.export.export(
+        model.eval(),
+        scorer.pairs.inputs(rows, rows),
+        dynamic_shapes=({0: dynamic}, {0: dynamic}, {1: dynamic}),
+    )

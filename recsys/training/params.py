@@ -1,0 +1,25 @@
+"""The section `train` of params.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from recsys.common.params import Count, NotNegative, Section, Seed, Workers
+
+
+class TrainParams(Section):
+    name = "train"
+    task: Literal["classification", "regression"]
+    learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
+    weight_decay: NotNegative
+    embedding_optimizer: Literal["adam", "rowwise_adagrad"]
+    embedding_learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
+    average_epochs: NotNegative
+    batch_size: Count
+    epochs: Count
+    patience: Count
+    checkpoint_every: Annotated[int, Field(description="an integer from 0 to 1e9", ge=0, le=10**9)]
+    seed: Seed
+    threads: Workers
+    processes: Workers
+    device: Literal["cpu", "cuda"]

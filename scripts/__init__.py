@@ -1,1 +1,0 @@
-"""What the Makefile and CI call besides the stages: `python -m scripts.NAME`."""

@@ -1,0 +1,50 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from recsys.common.atomic import replacing
+from recsys.common.errors import InputError
+
+
+def test_a_file_or_folder_is_put_in_place_whole(tmp_path: Path) -> None:
+    for path in (tmp_path / "new" / "file", tmp_path / "folder"):
+        with replacing(path) as partial:
+            assert partial.parent == path.parent
+            if path.name == "file":
+                partial.write_text("text")
+            else:
+                partial.mkdir()
+                (partial / "member").write_text("text")
+            assert not path.exists()
+    assert (tmp_path / "new" / "file").read_text() == "text"
+    assert (tmp_path / "folder" / "member").read_text() == "text"
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_what_was_there_survives_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(RuntimeError), replacing(path) as partial:
+        partial.mkdir()
+        (partial / "new").touch()
+        raise RuntimeError
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder", "old"]
+
+
+def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+    with replacing(tmp_path / "folder") as partial:
+        name = partial.name
+        partial.mkdir()
+    left = tmp_path / name
+    left.mkdir()
+    (left / "half").touch()
+    with replacing(tmp_path / "folder") as partial:
+        partial.mkdir()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "folder"]
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the disk is full"), replacing(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.data.params import SplitParams
+from recsys.data.splitting import PARTS, split_file
+from recsys.storage import parquet, schemas
+from recsys.storage.parquet import read_parquet, write_parquet
+
+
+def make_params(method: str = "random", seed: int = 42, min_history: int = 0) -> SplitParams:
+    return SplitParams(
+        method=method, min_history=min_history, train=0.8, validation=0.1, test=0.1, seed=seed
+    )
+
+
+def make_ratings(rows: int = 1000) -> pd.DataFrame:
+    """In the order of time; the rating is the row's number, to know it again."""
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "userid": rng.integers(1, 300, rows),
+            "movieid": rng.integers(1, 300, rows),
+            "timestamp": np.sort(rng.integers(0, 50, rows)),
+            "rating": np.arange(rows, dtype=np.float32),
+            "rating_norm": np.float32(0),
+            "label": np.int8(0),
+        }
+    )
+
+
+def split(folder: Path, ratings: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
+    write_parquet(ratings, folder / "ratings", schemas.RATINGS)
+    counts = split_file(folder / "ratings", params, folder)
+    parts = {
+        name: read_parquet(folder / f"{name}.parquet", schemas.PART).to_pandas() for name in PARTS
+    }
+    assert counts == {name: len(part) for name, part in parts.items()}
+    return parts
+
+
+@pytest.mark.parametrize("method", ["random", "chronological"])
+@pytest.mark.parametrize("rows", [10, 999, 1000, 1003])
+def test_every_row_is_in_exactly_one_part(tmp_path: Path, method: str, rows: int) -> None:
+    parts = split(tmp_path, make_ratings(rows), make_params(method))
+    assert sorted(np.concatenate([part["rating"] for part in parts.values()])) == list(range(rows))
+    for part, share in zip(parts.values(), (0.8, 0.1, 0.1), strict=True):
+        assert abs(len(part) - share * rows) <= 1
+        assert part["rating"].is_monotonic_increasing
+
+
+def test_pieces_make_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = split(tmp_path, make_ratings(), make_params())
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 300)
+    pieces = split(tmp_path, make_ratings(), make_params())
+    for name in PARTS:
+        pd.testing.assert_frame_equal(whole[name], pieces[name])
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
+    ratings = make_ratings()
+    first, again = (split(tmp_path, ratings, make_params()) for _ in range(2))
+    other = split(tmp_path, ratings, make_params(seed=43))
+    for name in PARTS:
+        pd.testing.assert_frame_equal(first[name], again[name])
+    assert not np.array_equal(first["test"]["rating"], other["test"]["rating"])
+    assert abs(first["train"]["rating"].mean() - 500) < 30
+
+
+def test_chronological_parts_follow_each_other(tmp_path: Path) -> None:
+    parts = split(tmp_path, make_ratings(), make_params("chronological"))
+    # The rows are in the order of time, and the rating is the row's number.
+    assert parts["train"]["rating"].max() < parts["validation"]["rating"].min()
+    assert parts["validation"]["rating"].max() < parts["test"]["rating"].min()
+
+
+@pytest.mark.parametrize("method", ["random", "chronological"])
+def test_who_is_not_in_training_is_unknown_elsewhere(tmp_path: Path, method: str) -> None:
+    ratings = make_ratings()
+    parts = split(tmp_path, ratings, make_params(method))
+    unknown = 0
+    for name, part in parts.items():
+        for key, row in (("userid", "user_row"), ("movieid", "movie_row")):
+            raw = ratings[key].to_numpy()[part["rating"].astype(int)]
+            train = ratings[key].to_numpy()[parts["train"]["rating"].astype(int)]
+            known = np.isin(raw, train)
+            assert part[key].tolist() == np.where(known, raw, 0).tolist()
+            assert part[row].tolist() == (raw - 1).tolist()
+            unknown += (~known).sum()
+            assert known.all() or name != "train"
+    assert unknown > 0
+
+
+@pytest.mark.parametrize("min_history", [0, 1, 2])
+def test_leave_last_tests_on_each_users_last(tmp_path: Path, min_history: int) -> None:
+    ratings = make_ratings()
+    parts = split(tmp_path, ratings, make_params("leave_last", min_history=min_history))
+    for _, group in ratings.groupby("userid"):
+        rows = group["rating"].tolist()[min_history:]
+        expected = [rows[:-2], rows[-2:-1], rows[-1:]] if len(rows) > 2 else [rows, [], []]
+        for part, mine in zip(parts.values(), expected, strict=True):
+            assert part["rating"][part["rating"].isin(group["rating"])].tolist() == mine
+
+
+@pytest.mark.parametrize("method", ["random", "chronological"])
+def test_first_ratings_of_each_user_are_in_no_part(tmp_path: Path, method: str) -> None:
+    ratings = make_ratings()
+    parts = split(tmp_path, ratings, make_params(method, min_history=2))
+    left = sorted(np.concatenate([part["rating"] for part in parts.values()]))
+    assert left == sorted(ratings[ratings.groupby("userid").cumcount() >= 2]["rating"])
+
+
+def test_an_empty_part_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is no row"):
+        split(tmp_path, make_ratings(4), make_params())
+    assert not (tmp_path / "train.parquet").exists()
+    with pytest.raises(InputError, match=r"split\.train: this share of 0.*\(now 99\)"):
+        split(tmp_path, make_ratings(4), make_params(min_history=99))

@@ -1,0 +1,75 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.evaluation.evaluate import Evaluation, evaluate, tabulate_predictions
+from recsys.evaluation.params import EvaluateParams
+from tests.dataloader.test_dataset import write_tables
+
+PARAMS = EvaluateParams(
+    threshold=0.6,
+    batch_size=1,
+    calibration_bins=2,
+    curve_points=100,
+    bootstrap=10,
+    seed=1,
+    threads=1,
+)
+
+
+def make_predictions(scores: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "raw_userid": np.array([1, 1, 2, 2]),
+            "rating": np.array([5, 2, 4, 3], np.float32),
+            "label": np.array([1, 0, 1, 0], np.int8),
+            "score": np.array(scores, np.float32),
+        }
+    )
+
+
+def test_predictions_carry_raw_ids(tmp_path: Path) -> None:
+    scores = np.arange(5, dtype=np.float32)
+    table = tabulate_predictions(*write_tables(tmp_path), scores)
+    assert table["raw_userid"].tolist() == [5, 6, 7, 5, 7]
+    assert table["raw_movieid"].tolist() == [7, 6, 5, 8, 7]
+    assert table["rating"].tolist() == [5, 4, 3, 2, 1]
+    assert table["score"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_classification_is_judged_at_its_threshold() -> None:
+    result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
+    assert result.metrics["accuracy"] == 0.5
+    assert result.metrics["auc"] == 0.75
+    # The first user's pair is in order, the second's is not.
+    assert result.metrics["grouped_auc"] == 0.5
+    assert result.metrics["calibration_error"] == pytest.approx((0.175 + 0.3) / 2)
+    assert [record["slice"] for record in result.slices] == ["all"]
+    assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
+    calibration = result.plots["calibration"]
+    assert calibration["actual"].tolist() == [0.5, 0.5]
+    assert calibration["predicted"].tolist() == pytest.approx([0.325, 0.8])
+
+
+def test_a_regression_is_judged_in_stars() -> None:
+    result = evaluate("regression", make_predictions([4.5, 2.5, 2.9, 3.2]), 3, PARAMS)
+    # Errors of 0.5, 0.5, 1.1 and 0.2 stars.
+    assert result.metrics == {
+        "rmse": 0.66144,
+        "mae": 0.575,
+        "rows": 4,
+        "calibration_error": pytest.approx((0.3 + 0.15) / 2),
+    }
+    # Predicted above three stars: the first and the last.
+    assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
+    assert result.plots["calibration"]["actual"].tolist() == [3, 4]
+
+
+def test_an_evaluation_is_a_json_and_a_csv_a_plot(tmp_path: Path) -> None:
+    points = pd.DataFrame({"x": [0.123456], "rows": [7]})
+    Evaluation({"auc": None, "rows": 7}, {"roc": points}).save(tmp_path / "m", tmp_path / "plots")
+    assert json.loads((tmp_path / "m").read_text()) == {"auc": None, "rows": 7}
+    assert (tmp_path / "plots" / "roc.csv").read_text() == "x,rows\n0.12346,7\n"

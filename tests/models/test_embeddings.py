@@ -1,0 +1,103 @@
+import copy
+
+import pytest
+import torch
+from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
+from torchrec.models.dlrm import SparseArch
+from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
+
+from recsys.models.embeddings import DenseSparseArch, FusedSparseArch, momenta
+
+ROWS = {"userid": 50, "movieid": 9, "genres": 4}
+
+
+def make_collection(pooling: PoolingType, dimension: int) -> EmbeddingBagCollection:
+    return EmbeddingBagCollection(
+        [
+            EmbeddingBagConfig(
+                name=name,
+                feature_names=[name],
+                num_embeddings=rows,
+                embedding_dim=dimension,
+                pooling=pooling,
+            )
+            for name, rows in ROWS.items()
+        ]
+    )
+
+
+def make_features(batch: int) -> KeyedJaggedTensor:
+    """Ids one a row, repeated ones among them, and none to five genres."""
+    lengths = [torch.ones(batch, dtype=torch.int32)] * 2
+    lengths.append(torch.randint(0, 6, (batch,), dtype=torch.int32))
+    values = [
+        torch.randint(0, rows, (int(length.sum()),))
+        for rows, length in zip(ROWS.values(), lengths, strict=True)
+    ]
+    return KeyedJaggedTensor(list(ROWS), torch.cat(values), lengths=torch.cat(lengths))
+
+
+def together(vectors: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """[B, F, D], as TorchRec gives them at once."""
+    return vectors if isinstance(vectors, torch.Tensor) else torch.stack(vectors, 1)
+
+
+@pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
+@pytest.mark.parametrize(("batch", "dimension"), [(1, 4), (7, 3), (300, 32)])
+def test_embeddings_and_gradients_are_torchrecs(
+    pooling: PoolingType, batch: int, dimension: int
+) -> None:
+    torch.manual_seed(batch)
+    collection = make_collection(pooling, dimension)
+    features = make_features(batch)
+    weights = list(collection.parameters())
+    direction = torch.randn(batch, len(ROWS), dimension)
+    results = []
+    for module in (DenseSparseArch(collection), SparseArch(collection)):
+        output = together(module(features))
+        gradients = torch.autograd.grad((output * direction).sum(), weights)
+        results.append((output, *gradients))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_an_index_outside_of_its_table_is_an_error() -> None:
+    module = DenseSparseArch(make_collection(PoolingType.SUM, 4))
+    values, lengths = torch.tensor([0, 9, 0]), torch.tensor([1, 1, 1])
+    with pytest.raises(RuntimeError, match="9 which is not in the valid range"):
+        module(KeyedJaggedTensor(list(ROWS), values, lengths=lengths))
+
+
+@pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
+def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
+    """Three steps against the formula, with the gradients that TorchRec's module gives."""
+    torch.manual_seed(3)
+    collection = make_collection(pooling, 8)
+    theirs = SparseArch(copy.deepcopy(collection))
+    fused = FusedSparseArch(collection, learning_rate=0.1)
+    weights = list(theirs.parameters())
+    sums = [torch.zeros(len(weight)) for weight in weights]
+    for _ in range(3):
+        features = make_features(20)
+        direction = torch.randn(20, len(ROWS), 8)
+        output = together(fused(features))
+        torch.testing.assert_close(output, theirs(features))
+        (output * direction).sum().backward()
+        gradients = torch.autograd.grad((theirs(features) * direction).sum(), weights)
+        for weight, total, gradient in zip(weights, sums, gradients, strict=True):
+            total += gradient.square().mean(1)
+            weight.data -= 0.1 * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
+    for ours, other in zip(collection.parameters(), weights, strict=True):
+        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
+    for ours, other in zip(momenta(fused), sums, strict=True):
+        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
+    # So many users and so few rows: some were never looked up, and kept their weights.
+    assert (sums[0] == 0).any()
+
+
+def test_weights_that_are_loaded_are_the_kernels() -> None:
+    fused = FusedSparseArch(make_collection(PoolingType.SUM, 4), learning_rate=0.1)
+    other = make_collection(PoolingType.SUM, 4)
+    fused.embedding_bag_collection.load_state_dict(other.state_dict())
+    features = make_features(5)
+    torch.testing.assert_close(together(fused(features)), SparseArch(other)(features))

@@ -1,0 +1,232 @@
+"""The report of a run, and the page in a browser."""
+
+import html as escaping
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from recsys.cli import report
+from recsys.reporting.baselines import PRIOR, _means, baselines
+from recsys.reporting.blocks import (
+    Bar,
+    Bars,
+    Block,
+    Interval,
+    Intervals,
+    Line,
+    Plot,
+    Report,
+    Section,
+    Table,
+)
+from recsys.reporting.census import histogram
+from recsys.reporting.charts import plot_svg, ticks
+from recsys.reporting.pages import html
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
+from tests.imports import ROOT
+from tests.small import SmallProject
+from tests.test_stages import run_all
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), ""
+)
+SYNTHETIC = {
+    "fetch": {
+        "dataset": "synthetic",
+        "synthetic_users": 60,
+        "synthetic_movies": 50,
+        "synthetic_ratings": 700,
+    },
+    "train": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01},
+    "evaluate": {"bootstrap": 20, "calibration_bins": 5},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One run committed, and another in the workspace; the current folder."""
+    folder = tmp_path_factory.mktemp("report") / "project"
+    folder.mkdir()
+    for name in ("dvc.yaml", "params.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
+    (folder / ".dvc/config").touch()
+    small = SmallProject(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        params = YAML(typ="safe").load(Path("params.yaml"))
+        for section, values in SYNTHETIC.items():
+            params[section] |= values
+        YAML(typ="safe").dump(params, Path("params.yaml"))
+        run_all()
+        small.run("git", "init", "--quiet")
+        small.commit()
+        params["train"]["seed"] = 2
+        YAML(typ="safe").dump(params, Path("params.yaml"))
+        run_all()
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def pages(project: Path) -> tuple[str, str]:
+    result = CliRunner().invoke(report.main)
+    assert result.exit_code == 0, result.output
+    return Path("report.html").read_text(), Path("report.md").read_text()
+
+
+def test_a_report_tells_the_run_next_to_the_last_and_to_baselines(pages: tuple[str, str]) -> None:
+    _, markdown = pages
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in markdown.splitlines()]
+    cells = {row[0]: row for row in rows if row}
+    head = SmallProject(Path()).run("git", "rev-parse", "--short", "HEAD").strip()
+    assert cells["metric"][1:4] == ["this", head, "difference"]
+    assert cells["metric"][4:] == ["base rate", "user and movie means"]
+    new = json.loads(Path("metrics/test.json").read_text())
+    old = json.loads(SmallProject(Path()).run("git", "show", "HEAD:metrics/test.json"))
+    assert cells["auc"][1:3] == [f"{new['auc']:.5f}", f"{old['auc']:.5f}"]
+    assert float(cells["auc"][3]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
+    assert cells["auc"][4] == "0.50000"
+    assert cells["train.seed"] == ["train.seed", "2", "1"]
+    assert cells["ratings"][1] == "700"
+    assert cells["men"][1] == f"{new['slices'][2]['rows']:,}"
+    for title in ("Plots", "Calibration", "Data", "Provenance"):
+        assert f"## {title}" in markdown
+    assert markdown.count("```mermaid") == 6
+
+
+def test_a_page_asks_for_nothing_from_elsewhere(pages: tuple[str, str]) -> None:
+    page, _ = pages
+    assert not re.findall(r"https?://|<script|@import|url\(", page)
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(source.startswith(("#", "data:")) for source in sources)
+
+
+def test_a_report_without_data_says_what_is_missing(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = CliRunner().invoke(report.main)
+    assert result.exit_code == 0, result.output
+    markdown = Path("report.md").read_text()
+    assert "run `dvc repro`" in markdown
+    assert "| auc | 0.80000 |" in markdown
+    Path("metrics/test.json").unlink()
+    result = CliRunner().invoke(report.main)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: metrics/test.json is not there; run `dvc repro` first\n"
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
+def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
+    page, _ = pages
+    frames = "".join(
+        f'<iframe srcdoc="{escaping.escape(page)}" style="width:{width}px"></iframe>'
+        for width in (360, 1280)
+    )
+    # Of each frame: its width, that of what is in it, and drawings that do not show.
+    look = """
+      addEventListener("load", () => {
+        const seen = [...document.querySelectorAll("iframe")].map(({contentDocument: page}) => [
+          page.documentElement.clientWidth,
+          page.documentElement.scrollWidth,
+          page.querySelectorAll("svg").length,
+          [...page.querySelectorAll("svg")].filter(s => !s.getBoundingClientRect().height).length,
+          [...page.images].filter(image => !image.naturalWidth).length,
+        ]);
+        document.body.innerHTML = "<output>" + JSON.stringify(seen) + "</output>";
+      });
+    """
+    wrapper = tmp_path / "wrapper.html"
+    wrapper.write_text(
+        f"<!doctype html><style>iframe{{border:0}}</style>{frames}<script>{look}</script>"
+    )
+    dom, console = browse(wrapper)
+    assert console == []
+    found = re.search(r"<output>(.*)</output>", dom)
+    assert found, dom[-1000:]
+    for width, (client, content, drawings, hidden, broken) in zip(
+        (360, 1280), json.loads(found[1]), strict=True
+    ):
+        assert width - 20 <= client <= width
+        assert content == client
+        assert drawings >= 9
+        assert hidden == broken == 0
+
+
+def browse(path: Path) -> tuple[str, list[str]]:
+    """The document that a page becomes, and what it says on the console."""
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr")
+    folder = f"--user-data-dir={path.parent / 'profile'}"
+    done = subprocess.run(
+        [CHROMIUM, *options, folder, "--dump-dom", path.as_uri()], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
+def test_the_browser_would_tell_of_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "broken.html"
+    page.write_text("<!doctype html><img src='missing.png'><script>missing()</script>")
+    _, console = browse(page)
+    assert any("missing is not defined" in line for line in console)
+
+
+def test_text_is_escaped() -> None:
+    tag = "<mark>"
+    line = Line(tag, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    blocks: list[Block] = [
+        Plot(tag, tag, tag, [line]),
+        Table(tag, [tag, tag], [[tag, 1]]),
+        Bars(tag, tag, [Bar(tag, 1)]),
+        Intervals(tag, tag, [Interval(tag, 0, 1, 2)]),
+    ]
+    assert tag not in html(Report(tag, tag, [Section(tag, tag, blocks)]))
+
+
+def test_lines_stay_inside_the_drawing() -> None:
+    plot = Plot("t", "x", "y", [Line("a", np.array([1.0, 5.0]), np.array([-3.0, 7.0]))])
+    svg = plot_svg(plot)
+    width, height = map(float, re.findall(r'viewBox="0 0 (\S+) (\S+)"', svg)[0])
+    points = [tuple(map(float, p.split(","))) for p in re.findall(r"[\d.]+,[\d.]+", svg)]
+    assert len(points) == 2
+    assert all(0 <= x <= width and 0 <= y <= height for x, y in points)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.76, 0.785), (-3, 40_000), (1, 20)])
+def test_ticks_are_few_and_inside(low: float, high: float) -> None:
+    values = ticks(low, high)
+    assert 2 <= len(values) <= 7
+    assert all(low - 1e-6 <= value <= high + 1e-6 for value in values)
+
+
+def test_every_count_is_in_the_histogram() -> None:
+    counts = np.array([1, 1, 2, 4, 5, 700])
+    bars = histogram(counts)
+    assert sum(bar.value for bar in bars) == len(counts)
+    assert bars[:3] == [("1", 2), ("2 to 4", 2), ("5 to 9", 1)]
+    assert bars[-1] == ("500 to 999", 1)
+
+
+def test_means_of_users_and_movies_by_hand() -> None:
+    training = pd.DataFrame({"user_row": [0, 0], "movie_row": [0, 1], "label": [1, 0]})
+    test = pd.DataFrame({"user_row": [0, 9], "movie_row": [0, 1]})
+    movie = 0.5 / (1 + PRIOR)
+    # The movies' offsets cancel each other in the user's.
+    assert _means(training, test, "label") == pytest.approx([0.5 + movie, 0.5 - movie])
+
+
+def test_baselines_of_stars(tmp_path: Path) -> None:
+    for name, stars in {"train": [2.0, 4.0], "test": [3.0, 5.0]}.items():
+        part = pd.DataFrame({column: [0, 0] for column in schemas.PART.names})
+        write_parquet(part.assign(rating=stars), tmp_path / f"{name}.parquet", schemas.PART)
+    assert baselines(tmp_path, "regression")["mean"] == {"rmse": 1.41421, "mae": 1.0, "rows": 2}

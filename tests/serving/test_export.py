@@ -1,0 +1,96 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recsys.serving.export import PRECISIONS, export
+from recsys.serving.pairs import PairScorer
+from recsys.serving.scorer import Scorer
+from tests.runs import SIDES, Run, save_model
+
+# Of probabilities, where embeddings are of N(0, 1): float rounding; half's 11 bits; 8 bits over
+# the range of a row. Stars have four times as much room.
+TOLERANCES = {"fp32": 1e-6, "fp16": 2e-3, "int8": 2e-2}
+# Loads the copy beside the artifact, where nothing of the project can be imported.
+FRESH = """
+import importlib.util, json, sys
+from pathlib import Path
+sys.path.insert(0, "serving")
+from serving import Scorer
+scores = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
+assert importlib.util.find_spec("recsys") is None
+assert not {"torchrec", "pandas", "pyarrow"} & sys.modules.keys()
+print(json.dumps(scores.tolist()))
+"""
+
+
+@pytest.fixture
+def everyone(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+    """All users with all movies, and those that are not known."""
+    scorer = PairScorer(run.checkpoint, run.encoded, run.train_part)
+    users = torch.cat([scorer.pairs.userids, torch.tensor([999])])
+    movies = torch.cat([scorer.pairs.movieids, torch.tensor([999])])
+    return users.repeat_interleave(len(movies)), movies.repeat(len(users))
+
+
+@pytest.mark.parametrize(
+    ("task", "precision"),
+    [*(("classification", precision) for precision in PRECISIONS), ("regression", "int8")],
+)
+def test_scores_are_those_of_the_checkpoint(
+    run: Run, everyone: tuple[torch.Tensor, torch.Tensor], task: str, precision: str
+) -> None:
+    save_model(run, task=task)
+    assert_same_scores(run, everyone, precision, 4 if task == "regression" else 1)
+
+
+@pytest.mark.parametrize("kind", ["dcn", "deepfm", "fm", "lr"])
+def test_every_kind_with_side_fields(
+    run: Run, everyone: tuple[torch.Tensor, torch.Tensor], kind: str
+) -> None:
+    save_model(run, kind, features=SIDES)
+    assert_same_scores(run, everyone, "fp32", 1)
+
+
+def assert_same_scores(
+    run: Run, ids: tuple[torch.Tensor, torch.Tensor], precision: str, span: float
+) -> None:
+    scorer = PairScorer(run.checkpoint, run.encoded, run.train_part)
+    export(scorer, precision, Path("serving"))
+    expected = scorer.score(*scorer.pairs.rows(*ids))
+    assert expected.std() > 0.01
+    served = Scorer(Path("serving"))
+    errors = np.abs(served.score(*ids).numpy() - expected)
+    assert errors.max() <= span * TOLERANCES[precision]
+    # One is no special case.
+    assert served.score([3], [2]).shape == (1,)
+    if precision != "fp32":
+        assert errors.max() > 0
+
+
+def test_the_artifact_scores_without_the_project(run: Run) -> None:
+    export(PairScorer(run.checkpoint, run.encoded, run.train_part), "int8", Path("serving"))
+    expected = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == pytest.approx(expected.tolist())
+
+
+def test_the_same_checkpoint_gives_the_same_bytes_fewer_with_less_precision(run: Run) -> None:
+    save_model(run, dimension=64)
+    scorer = PairScorer(run.checkpoint, run.encoded, run.train_part)
+    for folder, precision in (("fp32", "fp32"), ("fp16", "fp16"), ("int8", "int8"), ("x", "int8")):
+        export(scorer, precision, Path(folder))
+    for path in Path("int8").iterdir():
+        assert path.read_bytes() == (Path("x") / path.name).read_bytes()
+    sizes = [Path(name, "model.pt2").stat().st_size for name in PRECISIONS]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3

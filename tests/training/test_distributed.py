@@ -1,0 +1,326 @@
+"""Several processes against one, on the toy. Three launches: each takes seconds to import torch."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ruamel.yaml import YAML
+from torch import Tensor
+
+from recsys.common.errors import InputError
+from recsys.common.params import load_params
+from recsys.common.rating_scale import WHOLE_STARS
+from recsys.data.encoding import encode_ratings, encode_tables
+from recsys.data.params import SplitParams
+from recsys.data.readers import read_tables
+from recsys.data.splitting import split_file
+from recsys.dataloader.dataset import PLAIN, MovieLensDataset, batches
+from recsys.models.checkpoint import Description, load_checkpoint
+from recsys.models.dlrm import DLRMRecommender
+from recsys.models.params import ModelParams
+from recsys.sources.releases import RELEASES
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
+from recsys.storage.vocabulary import Vocabulary
+from recsys.tasks.metrics import Metrics
+from recsys.tasks.task import make_task
+from recsys.training import launcher as launching
+from recsys.training import loop as training
+from recsys.training import sharding
+from recsys.training.launcher import launch
+from recsys.training.loop import train
+from recsys.training.params import TrainParams
+from recsys.training.process_group import ALONE, World, joined
+from recsys.training.resume import ResumeFile, SharedResume
+from recsys.training.sharding import gather, shard
+from tests.conftest import PARAMS, unpinned
+from tests.imports import ROOT
+from tests.toy import make_toy, write_dat
+
+# 2403 training rows: the last batch of an epoch has a single one, and one process none of it.
+QUICK = {
+    "learning_rate": 1e-2,
+    "batch_size": 126,
+    "epochs": 25,
+    "patience": 25,
+    "checkpoint_every": 4,
+    "processes": 2,
+}
+TASK = make_task("classification", WHOLE_STARS)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy's files, as the stages before training leave them."""
+    folder = tmp_path_factory.mktemp("toy")
+    raw = read_tables(
+        write_dat(make_toy(users=80, movies=60, ratings=3003), folder / "raw"), unpinned("ml-1m")
+    )
+    encoded = encode_tables(raw, RELEASES["ml-1m"])
+    write_parquet(encoded.users, folder / "users.parquet", schemas.USERS)
+    write_parquet(encoded.movies, folder / "movies.parquet", schemas.MOVIES)
+    encoded.vocabulary.save(folder / "vocabulary.json")
+    ratings = encode_ratings(raw.ratings, encoded.vocabulary, 3)
+    write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS)
+    split_file(folder / "ratings.parquet", load_params(PARAMS, SplitParams), folder)
+    return folder
+
+
+def make_params(**changes: object) -> TrainParams:
+    values = load_params(PARAMS, TrainParams).model_dump()
+    return TrainParams.model_validate(values | QUICK | changes)
+
+
+def make_part(tables: Path, name: str, world: World = ALONE) -> MovieLensDataset:
+    others = (tables / "users.parquet", tables / "movies.parquet")
+    return MovieLensDataset(tables / f"{name}.parquet", *others, TASK.target, share=world.share)
+
+
+def make_model(tables: Path, world: World = ALONE) -> DLRMRecommender:
+    torch.manual_seed(1)
+    sizes = Vocabulary.load(tables / "vocabulary.json").sizes
+    return Description(
+        task="classification",
+        architecture=load_params(PARAMS, ModelParams),
+        features=PLAIN,
+        vocabulary_sizes={name: sizes[name] for name in PLAIN.sparse},
+        dense_features=("gender",),
+        rating_scale=WHOLE_STARS,
+    ).build(tables if world.size > 1 else None)
+
+
+def take_steps(
+    tables: Path, params: TrainParams, world: World, count: int
+) -> tuple[dict[str, Tensor], list[float]]:
+    """The weights after some steps, and the losses of these."""
+    part = make_part(tables, "train", world)
+    model = shard(make_model(tables, world), params, world)
+    run = training._begin(model, params, 20, torch.empty(0))
+    losses = []
+    # The smallest batch first.
+    for size in [1, *[params.batch_size] * (count - 1)]:
+        batch = next(batches(part, size, torch.Generator().manual_seed(len(losses))))
+        weight = len(batch.labels) * world.size / size
+        loss = training._step(run, batch, weight, TASK, params)
+        losses.append(world.total(loss * len(batch.labels)) / size)
+    return gather(model, world, tables), losses
+
+
+def fit(tables: Path, world: World, **changes: Any) -> tuple[dict[str, Tensor], list[Metrics]]:
+    params = make_params(**changes)
+    parts = [make_part(tables, name, world) for name in ("train", "validation")]
+    model = shard(make_model(tables, world), params, world)
+    history = list(train(model, *parts, TASK, params, world=world))
+    return gather(model, world, tables), history
+
+
+def in_the_world(tables: Path, output: Path) -> None:
+    """What the tests below look at, by each of the processes."""
+    # Tables come together in several pieces.
+    sharding.ROWS_AT_ONCE = 7
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    with joined("cpu") as world:
+        part = make_part(tables, "validation", world)
+        interleaved = world.interleave(part.user_row.numpy(), part.rows)
+        rank = float(world.rank)
+        words = (world.total(rank + 0.5), world.common({rank, 7.0}), interleaved)
+        adam = take_steps(tables, make_params(), world, 6)
+        fused = take_steps(tables, make_params(embedding_optimizer="rowwise_adagrad"), world, 6)
+        whole = fit(tables, world)
+        if world.rank == 0:
+            torch.save((words, adam, fused, whole), output)
+
+
+@pytest.fixture(scope="module")
+def together(tables: Path) -> tuple[Any, ...]:
+    """What two processes came to."""
+    launch(2, "cpu", in_the_world, tables, tables / "together.pt")
+    results: tuple[Any, ...] = torch.load(tables / "together.pt", weights_only=False)
+    return results
+
+
+def test_the_world_speaks_with_one_voice(tables: Path, together: tuple[Any, ...]) -> None:
+    total, common, interleaved = together[0]
+    assert (total, common) == (2.0, {7.0})
+    np.testing.assert_array_equal(interleaved, make_part(tables, "validation").user_row)
+
+
+def test_each_table_trains_as_in_one_process(tables: Path, together: tuple[Any, ...]) -> None:
+    """That of the genres too, for whose kernel FBGEMM registers no autograd."""
+    weights, losses = together[1]
+    expected, expected_losses = take_steps(tables, make_params(), ALONE, 6)
+    first = make_model(tables).state_dict()
+    assert losses == pytest.approx(expected_losses, rel=1e-5)
+    assert set(weights) == set(expected)
+    for name, weight in expected.items():
+        assert (weight - first[name]).abs().max() > 0.01, name
+        torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5)
+
+
+def test_fused_tables_train_by_rowwise_adagrad(tables: Path, together: tuple[Any, ...]) -> None:
+    weights, losses = together[2]
+    expected, expected_losses = rowwise_adagrad(tables, 6)
+    assert losses == pytest.approx(expected_losses, rel=1e-5)
+    for name, weight in expected.items():
+        torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5)
+
+
+def rowwise_adagrad(tables: Path, count: int) -> tuple[dict[str, Tensor], list[float]]:
+    """`take_steps` written out."""
+    params = make_params()
+    part, model = make_part(tables, "train"), make_model(tables)
+    embeddings = list(model.dlrm.sparse_arch.parameters())
+    squares = [torch.zeros(len(table)) for table in embeddings]
+    others = [w for name, w in model.named_parameters() if "sparse_arch" not in name]
+    adam = torch.optim.Adam(others, params.learning_rate, weight_decay=params.weight_decay)
+    losses = []
+    for size in [1, *[params.batch_size] * (count - 1)]:
+        batch = next(batches(part, size, torch.Generator().manual_seed(len(losses))))
+        model.zero_grad()
+        loss = TASK.loss(model(batch.dense_features, batch.sparse_features), batch.labels)
+        loss.backward()
+        adam.step()
+        with torch.no_grad():
+            for table, sums in zip(embeddings, squares, strict=True):
+                assert table.grad is not None
+                sums += table.grad.square().mean(1)
+                step = params.embedding_learning_rate / (sums.sqrt() + 1e-8)
+                table -= step.unsqueeze(1) * table.grad
+        losses.append(loss.item())
+    return model.state_dict(), losses
+
+
+def test_two_processes_learn_what_one_does(tables: Path, together: tuple[Any, ...]) -> None:
+    _, history = together[3]
+    _, expected = fit(tables, ALONE)
+    assert len(history) == len(expected) == QUICK["epochs"]
+    for name, value in expected[0].items():
+        assert history[0][name] == pytest.approx(value, rel=1e-3)
+    assert max(record["validation_auc"] for record in history) == pytest.approx(
+        max(record["validation_auc"] for record in expected), abs=0.01
+    )
+
+
+def command(folder: Path, tables: Path, **changes: object) -> list[str]:
+    """The stage as DVC calls it, with its outputs in the folder."""
+    content = YAML(typ="safe").load(PARAMS)
+    content["train"] |= QUICK | changes
+    YAML(typ="safe").dump(content, folder / "params.yaml")
+    parts = (str(tables / f"{name}.parquet") for name in ("train", "validation"))
+    outputs = (
+        str(folder / name) for name in ("dlrm", "history.csv", "--state", "state", "--live", "live")
+    )
+    return [
+        *(sys.executable, "-m", "stages.train", "--params", str(folder / "params.yaml")),
+        *(str(tables), str(tables / "no features"), *parts),
+        *(output.replace(str(folder / "--"), "--") for output in outputs),
+    ]
+
+
+def test_a_killed_process_is_started_again_and_the_end_is_the_same(
+    tables: Path, tmp_path: Path, together: tuple[Any, ...]
+) -> None:
+    weights, history = together[3]
+    running = subprocess.Popen(
+        command(tmp_path, tables),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert running.stdout is not None
+    output = ""
+    with running:
+        for line in running.stdout:
+            output += line
+            if output.count("epoch 3 ") == 1 and "killed" not in output:
+                os.kill(workers(running.pid)[-1], signal.SIGKILL)
+                output += "killed\n"
+    assert running.returncode == 0, output
+    assert "killed\n" in output
+    assert re.search(r"going on after step \d+ of epoch [2-9]", output), output
+    model, _ = load_checkpoint(tmp_path / "dlrm")
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, weights[name]), name
+    losses = pd.read_csv(tmp_path / "history.csv")["train_loss"]
+    assert list(losses) == [round(record["train_loss"], 6) for record in history]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "dlrm",
+        "history.csv",
+        "params.yaml",
+    ]
+
+
+def workers(stage: int) -> list[int]:
+    """Processes of a stage that train: children of a child, the fork server."""
+    return [grandchild for child in children(stage) for grandchild in children(child)]
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def test_what_the_user_got_wrong_is_told_once(tables: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path, tables, learning_rate=1e20), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: a .* of epoch 1 is not a finite number; .*\n", done.stderr)
+
+
+def test_a_process_ends_with_its_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(launching.os, "_exit", ends.append)
+    with subprocess.Popen(["sleep", "0.2"]) as launcher:
+        assert launcher.poll() is None
+        launching._end_with(launcher.pid)
+    assert ends == [1]
+
+
+def test_too_many_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching.os, "cpu_count", lambda: 4)
+    with pytest.raises(InputError, match=r"train.processes = 5: .* \(cpu\) for 4 at most"):
+        launch(5, "cpu", print)
+
+
+class Peer(World):
+    """Another process has the states of these steps."""
+
+    rank, size = 0, 2
+
+    def __init__(self, *steps: int) -> None:
+        self.steps = {(1, step) for step in steps}
+
+    def common(self, items: set[Any]) -> set[Any]:
+        return items & self.steps
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"), [((8, 12), 12), ((4, 8), 8), ((4,), None), ((), None)]
+)
+def test_all_go_on_from_the_newest_state_in_common(
+    tmp_path: Path, peer: tuple[int, ...], expected: int | None
+) -> None:
+    file = ResumeFile(tmp_path / "state", [make_params()], [])
+    first = SharedResume(file, Peer())
+    for step in (4, 8, 12):
+        first.save({"epoch": 1, "step": step})
+    again = SharedResume(file, Peer(*peer))
+    state = again.load()
+    assert (state and state["step"]) == expected
+    if expected == 8:
+        # What it wrote of step 12 is not what the other may yet need.
+        again.save({"epoch": 1, "step": 12})
+        assert SharedResume(file, Peer(8)).load() is not None
+    again.remove()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,273 @@
+import copy
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchrec.datasets.utils import Batch
+from torchrec.models.dlrm import DLRM
+
+from recsys.common.errors import InputError
+from recsys.common.params import load_params
+from recsys.common.rating_scale import WHOLE_STARS
+from recsys.data.encoding import encode_ratings, encode_tables
+from recsys.data.params import SplitParams
+from recsys.data.readers import read_tables
+from recsys.data.splitting import split_file
+from recsys.dataloader.dataset import PLAIN, MovieLensDataset, batches
+from recsys.models.checkpoint import Description
+from recsys.models.dlrm import DLRMRecommender
+from recsys.models.params import ModelParams
+from recsys.sources.releases import RELEASES
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
+from recsys.tasks.metrics import Metrics
+from recsys.tasks.task import Task, make_task
+from recsys.training import loop as training
+from recsys.training.ema import Average
+from recsys.training.loop import predict, train
+from recsys.training.params import TrainParams
+from recsys.training.resume import ResumeFile
+from tests.conftest import PARAMS, unpinned
+from tests.toy import make_toy, write_dat
+
+Parts = dict[str, MovieLensDataset]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy's files, as the stages before training leave them."""
+    folder = tmp_path_factory.mktemp("toy")
+    toy = make_toy(users=80, movies=60, ratings=3000)
+    raw = read_tables(write_dat(toy, folder / "raw"), unpinned("ml-1m"))
+    encoded = encode_tables(raw, RELEASES["ml-1m"])
+    write_parquet(encoded.users, folder / "users.parquet", schemas.USERS)
+    write_parquet(encoded.movies, folder / "movies.parquet", schemas.MOVIES)
+    ratings = encode_ratings(raw.ratings, encoded.vocabulary, 3)
+    write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS)
+    split_file(folder / "ratings.parquet", load_params(PARAMS, SplitParams), folder)
+    return folder
+
+
+def make_parts(tables: Path, task: Task) -> Parts:
+    others = (tables / "users.parquet", tables / "movies.parquet")
+    return {
+        name: MovieLensDataset(tables / f"{name}.parquet", *others, task.target)
+        for name in ("train", "validation", "test")
+    }
+
+
+def make_params(**changes: object) -> TrainParams:
+    values = load_params(PARAMS, TrainParams).model_dump()
+    quick = {"learning_rate": 1e-2, "batch_size": 128, "average_epochs": 0.5, "epochs": 8}
+    return TrainParams.model_validate(values | quick | changes)
+
+
+def make_model(seed: int = 1) -> DLRMRecommender:
+    torch.manual_seed(seed)
+    return Description(
+        task="classification",
+        architecture=load_params(PARAMS, ModelParams),
+        features=PLAIN,
+        vocabulary_sizes={"userid": 81, "movieid": 61, "genres": 4},
+        dense_features=("gender",),
+        rating_scale=WHOLE_STARS,
+    ).build()
+
+
+def fit(
+    tables: Path, task_name: str = "classification", **changes: object
+) -> tuple[DLRMRecommender, Parts, Task, list[Metrics]]:
+    task = make_task(task_name, WHOLE_STARS)
+    parts = make_parts(tables, task)
+    model = make_model()
+    history = list(train(model, parts["train"], parts["validation"], task, make_params(**changes)))
+    return model, parts, task, history
+
+
+def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
+    part = parts["validation"]
+    return task.validate(part.label.numpy(), predict(model, part, task))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
+def test_it_finds_the_planted_taste(tables: Path, optimizer: str) -> None:
+    model, parts, task, history = fit(tables, embedding_optimizer=optimizer)
+    test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
+    # Two random scores in the right order: the planted taste allows about 0.96.
+    assert test["auc"] > 0.85
+    assert list(history[0]) == ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
+    assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
+    assert history[0]["train_loss"] == pytest.approx(math.log(2), abs=0.1)
+    assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
+
+
+def test_it_finds_the_planted_stars(tables: Path) -> None:
+    model, parts, task, history = fit(tables, "regression")
+    predictions = predict(model, parts["test"], task)
+    assert 1 <= predictions.min() <= predictions.max() <= 5
+    stars = WHOLE_STARS.denormalise(parts["test"].label.numpy())
+    base = float(np.std(stars))
+    assert task.validate(parts["test"].label.numpy(), predictions)["rmse"] < 0.8 * base
+    assert list(history[0]) == ["epoch", "train_loss", "validation_rmse", "validation_mae"]
+
+
+def test_the_best_epoch_is_kept(tables: Path) -> None:
+    model, parts, task, history = fit(tables, epochs=30, patience=3)
+    kept = task.validate(
+        parts["validation"].label.numpy(), predict(model, parts["validation"], task)
+    )
+    scores = [record["validation_auc"] for record in history]
+    assert kept["auc"] == max(scores)
+    assert len(history) == scores.index(max(scores)) + 1 + 3
+
+
+def test_two_runs_are_equal_and_another_seed_is_not(tables: Path) -> None:
+    models, histories = [], []
+    for seed in (1, 1, 2):
+        model, *_, history = fit(tables, seed=seed, epochs=2)
+        models.append(model.state_dict())
+        histories.append(history)
+    assert histories[0] == histories[1] != histories[2]
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_the_losses_are_those_of_torchrec_and_plain_adam(tables: Path) -> None:
+    """Five epochs of our model in our loop, and of TorchRec's own DLRM in a loop written out."""
+    task = make_task("classification", WHOLE_STARS)
+    parts = make_parts(tables, task)
+    architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.0})
+    torch.manual_seed(1)
+    ours = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
+    theirs = DLRM(
+        copy.deepcopy(ours.dlrm.sparse_arch.embedding_bag_collection),
+        dense_in_features=1,
+        dense_arch_layer_sizes=[*architecture.bottom_layers, architecture.embedding_dimension],
+        over_arch_layer_sizes=[*architecture.top_layers, 1],
+    )
+    for weight, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        other.data.copy_(weight)
+    params = make_params(epochs=5, patience=5, average_epochs=0, weight_decay=1e-4)
+    history = list(train(ours, parts["train"], parts["validation"], task, params))
+
+    adam = torch.optim.Adam(theirs.parameters(), params.learning_rate, weight_decay=1e-4)
+    shuffle = torch.Generator().manual_seed(params.seed)
+    for record in history:
+        total = 0.0
+        for batch in batches(parts["train"], params.batch_size, shuffle):
+            logits = theirs(batch.dense_features, batch.sparse_features).squeeze(-1)
+            loss = torch.nn.BCEWithLogitsLoss()(logits, batch.labels)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            total += loss.item() * len(batch.labels)
+        assert record["train_loss"] == pytest.approx(total / len(parts["train"]), rel=1e-3)
+
+
+def test_the_average_is_exponential_and_starts_without_bias() -> None:
+    """By hand: three steps of weights 1, 2 and 4 with decay exp(-1/2)."""
+    weight, decay = torch.zeros(()), math.exp(-1 / 2)
+    average = Average([weight], 2)
+    for value in (1, 2, 4):
+        weight.fill_(value)
+        average.update()
+    expected = (decay**2 * 1 + decay * 2 + 4) / (decay**2 + decay + 1)
+    assert average.values[0].item() == pytest.approx(expected)
+    with average.in_place():
+        assert (weight.item(), average.values[0].item()) == (pytest.approx(expected), 4)
+    assert weight.item() == 4
+    last = Average([weight], 0)
+    weight.fill_(7)
+    last.update()
+    assert last.values[0].item() == 7
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
+@pytest.mark.parametrize(("every", "steps"), [(4, 3), (4, 10), (4, 19), (1, 20), (30, 47)])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
+    tables: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    every: int,
+    steps: int,
+    optimizer: str,
+) -> None:
+    """Killed in the middle of an epoch of 19 steps, at its end, and in a later one; twice."""
+    task = make_task("classification", WHOLE_STARS)
+    parts = make_parts(tables, task)
+    params = make_params(epochs=4, checkpoint_every=every, embedding_optimizer=optimizer)
+    architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.3})
+
+    def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
+        torch.manual_seed(1)
+        model = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
+        history = list(train(model, parts["train"], parts["validation"], task, params, resume))
+        return model.state_dict(), history
+
+    def batches_until_killed(*args: object, **options: object) -> Iterator[Batch]:
+        for batch in batches(*args, **options):
+            counter["left"] -= 1
+            if counter["left"] < 0 and args[0] is parts["train"]:
+                raise Killed
+            yield batch
+
+    expected = run(None)
+    resume = ResumeFile(tmp_path / "state", [params, architecture], [tables / "train.parquet"])
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "batches", batches_until_killed)
+        for left in (steps, 10):
+            counter = {"left": left}
+            with pytest.raises(Killed):
+                run(resume)
+            assert (resume.load() is not None) == (steps >= every or left != steps)
+    weights, history = run(resume)
+    assert history == expected[1]
+    assert all(torch.equal(weights[name], expected[0][name]) for name in weights)
+
+
+def test_the_state_of_another_run_is_not_gone_on_from(tables: Path, tmp_path: Path) -> None:
+    data = [tables / "train.parquet"]
+    first = ResumeFile(tmp_path / "state", [make_params()], data)
+    first.save({"position": {}})
+    assert first.load() is not None
+    assert ResumeFile(tmp_path / "state", [make_params(seed=9)], data).load() is None
+    assert ResumeFile(tmp_path / "state", [make_params()], [tables / "test.parquet"]).load() is None
+    (tmp_path / "state").write_bytes(b"half")
+    assert first.load() is None
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("batch_size", [128, 10_000])
+def test_divergence_ends_with_the_remedy(tables: Path, task: str, batch_size: int) -> None:
+    told = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
+    with pytest.raises(InputError, match=told):
+        fit(tables, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
+
+
+def test_one_class_is_judged_by_its_loss(tables: Path, caplog: pytest.LogCaptureFixture) -> None:
+    task = make_task("classification", WHOLE_STARS)
+    parts = make_parts(tables, task)
+    for part in parts.values():
+        part.label.fill_(1)
+    model = make_model()
+    history = list(train(model, parts["train"], parts["validation"], task, make_params(epochs=3)))
+    assert [record["validation_auc"] for record in history] == [None] * 3
+    assert validate(model, parts, task)["log_loss"] == min(
+        record["validation_log_loss"] for record in history
+    )
+    assert "AUC is not defined" in caplog.text
+
+
+def test_the_batch_size_has_no_effect_on_predictions(tables: Path) -> None:
+    task = make_task("classification", WHOLE_STARS)
+    part = make_parts(tables, task)["test"]
+    model = make_model()
+    whole = predict(model, part, task)
+    assert whole.shape == (len(part),)
+    np.testing.assert_allclose(predict(model, part, task, batch_size=7), whole, rtol=1e-5)
