@@ -21,15 +21,15 @@ from pathlib import Path
 import click
 import torch
 from torch.utils.data import DataLoader, Dataset
-from torchrec.models.dlrm import DenseArch, InteractionArch, OverArch, SparseArch
+from torchrec.models import dlrm as torchrec_dlrm
 
 from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES, run_stage, write_params
 from recsys.common.memory import keep_freed
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
-from recsys.models.dlrm import DLRMRecommender
-from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch
-from recsys.models.interactions import Interaction
+from recsys.models.dlrm import DLRM, DLRMRecommender
+from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch, make_tables
+from recsys.models.interactions import InteractionArch
 from recsys.models.params import ModelParams
 
 ROOT = Path(__file__).parents[1]
@@ -126,19 +126,23 @@ def measure_imports(repeats: int) -> list[dict[str, object]]:
     ]
 
 
-def make_model(*ours: str) -> DLRMRecommender:
-    """TorchRec's own parts but for those named."""
-    model = DLRMRecommender(SIZES, 1, ARCHITECTURE)
-    dlrm = model.dlrm
-    collection = dlrm.sparse_arch.embedding_bag_collection
-    sparse_arch = UnboundSparseArch if "interaction" in ours else SparseArch
-    dlrm.sparse_arch = (DenseSparseArch if "sparse" in ours else sparse_arch)(collection)
-    # Ours has the dense side of a gender done once.
-    if "dense" not in ours:
-        dlrm.dense_arch = DenseArch(1, [128, 64])
-        dlrm.inter_arch = Interaction() if "interaction" in ours else InteractionArch(len(SIZES))
-        dlrm.over_arch = OverArch(LAYERS[2][0], [128, 64, 1])
-    return model
+def make_ours() -> DLRMRecommender:
+    return DLRMRecommender(SIZES, 1, ARCHITECTURE)
+
+
+def make_stock() -> torchrec_dlrm.DLRM:
+    """TorchRec's DLRM of the same sizes."""
+    return torchrec_dlrm.DLRM(make_tables(SIZES, ARCHITECTURE), 1, [128, 64], [128, 64, 1])
+
+
+def make_between(sparse_arch: type[UnboundSparseArch]) -> DLRM:
+    """TorchRec's MLPs with our interaction arch and this sparse arch."""
+    return DLRM(
+        sparse_arch(make_tables(SIZES, ARCHITECTURE)),
+        torchrec_dlrm.DenseArch(1, [128, 64]),
+        InteractionArch(),
+        torchrec_dlrm.OverArch(LAYERS[2][0], [128, 64, 1]),
+    )
 
 
 def shuffled(dataset: MovieLensDataset, batch_size: int) -> Iterator:
@@ -153,7 +157,7 @@ def by_row(dataset: ByRow, batch_size: int) -> Iterator:
 
 
 def train(
-    model: DLRMRecommender,
+    model: torch.nn.Module,
     rows: Iterator,
     fused: bool = True,
     fused_tables: bool = False,
@@ -168,7 +172,9 @@ def train(
     loss_function = torch.nn.BCEWithLogitsLoss()
     for batch in rows:
         adam.zero_grad()
-        loss_function(model(batch.dense_features, batch.sparse_features), batch.labels).backward()
+        # TorchRec's logits are [B, 1].
+        logits = model(batch.dense_features, batch.sparse_features).view(-1)
+        loss_function(logits, batch.labels).backward()
         adam.step()
         yield
 
@@ -205,36 +211,29 @@ def only(rows: Iterator) -> Loop:
 
 
 LOOPS: dict[str, Callable[[Path, int], Loop]] = {
-    "literal": lambda data, size: train(make_model(), by_row(ByRow(load(data)), size), fused=False),
+    "literal": lambda data, size: train(make_stock(), by_row(ByRow(load(data)), size), fused=False),
     "stock_torchrec": lambda data, size: train(
-        make_model(), shuffled(load(data), size), fused=False
+        make_stock(), shuffled(load(data), size), fused=False
     ),
-    "+ fused Adam": lambda data, size: train(make_model(), shuffled(load(data), size)),
+    "+ fused Adam": lambda data, size: train(make_stock(), shuffled(load(data), size)),
     "+ interaction without bmm": lambda data, size: train(
-        make_model("interaction"), shuffled(load(data), size)
+        make_between(UnboundSparseArch), shuffled(load(data), size)
     ),
     "+ embeddings back by FBGEMM": lambda data, size: train(
-        make_model("interaction", "sparse"), shuffled(load(data), size)
+        make_between(DenseSparseArch), shuffled(load(data), size)
     ),
     "+ freed memory kept": lambda data, size: train(
-        make_model("interaction", "sparse"), shuffled(load(data), size), keeping=True
+        make_between(DenseSparseArch), shuffled(load(data), size), keeping=True
     ),
-    # And what depends on the gender alone once for each.
-    "ours": lambda data, size: train(
-        DLRMRecommender(SIZES, 1, ARCHITECTURE), shuffled(load(data), size), keeping=True
-    ),
+    # And the dense side once for each gender.
+    "ours": lambda data, size: train(make_ours(), shuffled(load(data), size), keeping=True),
     "ours, row-wise Adagrad": lambda data, size: train(
-        DLRMRecommender(SIZES, 1, ARCHITECTURE),
-        shuffled(load(data), size),
-        fused_tables=True,
-        keeping=True,
+        make_ours(), shuffled(load(data), size), fused_tables=True, keeping=True
     ),
     "bound": lambda _, size: bound(size),
     "bound, a gender once": lambda _, size: bound(size, OUR_LAYERS),
     "batches alone": lambda data, size: only(shuffled(load(data), size)),
-    "evaluation": lambda data, size: evaluate(
-        DLRMRecommender(SIZES, 1, ARCHITECTURE), load(data), size
-    ),
+    "evaluation": lambda data, size: evaluate(make_ours(), load(data), size),
 }
 
 

@@ -1,40 +1,123 @@
 """DLRM: Deep Learning Recommendation Model (Naumov et al. 2019, https://arxiv.org/abs/1906.00091).
 
-Shapes: B batch, F sparse features, D embedding dimension.
+The four parts have TorchRec's names. The sparse arch looks up and pools embeddings. The dense arch,
+a bottom MLP, embeds the dense features. The interaction arch combines the vectors of a row. The
+over arch, a top MLP, turns them into one logit.
+
+Shapes: B batch, F sparse features, D embedding dimension, P pairs of the F + 1 vectors, I outputs
+of the interaction arch, V unique values of the dense feature, W width of the first top layer.
 """
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
-from torchrec.models.dlrm import DLRM
-from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
+from torch.nn import functional
+from torchrec import KeyedJaggedTensor
+from torchrec.models.dlrm import DenseArch
 
-from recsys.models.distinct import DistinctDenseArch, DistinctInteraction, DistinctTop
-from recsys.models.embeddings import DenseSparseArch, FusedSparseArch
-from recsys.models.interactions import make_interaction
+from recsys.models.embeddings import (
+    DenseSparseArch,
+    FusedSparseArch,
+    UnboundSparseArch,
+    make_tables,
+)
+from recsys.models.interactions import dot_products, make_interaction
 from recsys.models.params import ModelParams
-from recsys.storage.mapped import mapped_array
 
-# The table of a feature that has none of its own.
-SHARED_TABLES = {"liked": "movieid", "disliked": "movieid"}
+
+class DLRM(nn.Module):
+    """The forward pass of TorchRec's `DLRM`, over parts that the caller chooses."""
+
+    def __init__(
+        self,
+        sparse_arch: UnboundSparseArch,
+        dense_arch: nn.Module,
+        inter_arch: nn.Module,
+        over_arch: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.sparse_arch = sparse_arch
+        self.dense_arch = dense_arch
+        self.inter_arch = inter_arch
+        self.over_arch = over_arch
+
+    def forward(self, dense_features: Tensor, sparse_features: KeyedJaggedTensor) -> Tensor:
+        """
+        Args:
+            dense_features: [B, number of dense features]
+            sparse_features: F features of B bags each
+
+        Returns:
+            logits, [B, 1]
+        """
+        embedded_dense = self.dense_arch(dense_features)  # [B, D]
+        embedded_sparse = self.sparse_arch(sparse_features)  # F times [B, D]
+        interactions = self.inter_arch(embedded_dense, embedded_sparse)  # [B, I]
+        logits: Tensor = self.over_arch(interactions)
+        return logits
+
+
+class UniqueDenseDLRM(DLRM):
+    """A DLRM that computes its dense side once for each unique value of its only dense feature.
+
+    A batch of thousands of rows has two or three genders. They alone determine the bottom MLP and
+    most of the top MLP's first layer, which is more than half of the model's matrix products.
+    `DLRM` computes the same logits from the same parts, row by row.
+    """
+
+    over_arch: "OverArch"
+
+    def forward(self, dense_features: Tensor, sparse_features: KeyedJaggedTensor) -> Tensor:
+        """
+        Args:
+            dense_features: [B, 1]
+            sparse_features: F features of B bags each
+
+        Returns:
+            logits, [B, 1]
+        """
+        values, rows = torch.unique(dense_features.squeeze(-1), return_inverse=True)  # [V], [B]
+        embedded_dense = self.dense_arch(values.unsqueeze(-1))  # [V, D]
+        embedded_sparse = self.sparse_arch(sparse_features)  # F times [B, D]
+        products = dot_products(embedded_dense.index_select(0, rows), embedded_sparse)  # [B, P]
+        # The first top layer is linear, so its dense columns multiply each unique vector once.
+        first, *others = self.over_arch
+        assert isinstance(first, nn.Linear)
+        dense_weight, product_weight = first.weight.tensor_split([embedded_dense.shape[1]], dim=1)
+        from_dense = functional.linear(embedded_dense, dense_weight, first.bias)  # [V, W]
+        hidden = torch.addmm(from_dense.index_select(0, rows), products, product_weight.t())
+        logits: Tensor = nn.Sequential(*others)(hidden)  # hidden: [B, W]
+        return logits
+
+
+class OverArch(nn.Sequential):
+    """The top MLP: hidden layers of these widths with ReLU and dropout, then one logit.
+
+    Args:
+        in_features: I
+    """
+
+    def __init__(self, in_features: int, widths: tuple[int, ...], dropout: float = 0.0) -> None:
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [nn.Linear(in_features, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+            in_features = width
+        super().__init__(*layers, nn.Linear(in_features, 1))
 
 
 class DLRMRecommender(nn.Module):
-    """TorchRec's DLRM with dropout in the top MLP, and made fast on a CPU.
+    """The model that `params` describes: a DLRM, or its parts with another interaction.
 
-    Its parts are TorchRec's or compute the same; benchmarks/speed.py measures what each is worth.
-    `params.kind` puts another interaction in the place of DLRM's.
+    The parts are fast on a CPU; benchmarks/speed.py measures what each is worth. Tests compare the
+    logits, gradients and losses with those of TorchRec's own DLRM.
 
     Args:
         vocabulary_sizes: for each sparse feature the rows of its embedding table, the features of
             one table side by side.
-        dense_features: how many numbers describe a row besides.
-        params: sizes, pooling, dropout and initialisation.
+        dense_features: how many dense features a row has.
+        params: kind of the interaction, sizes, pooling, dropout and initialisation.
         folder: where the tables are mapped from, if they may be larger than memory.
     """
 
@@ -46,31 +129,32 @@ class DLRMRecommender(nn.Module):
         folder: Path | None = None,
     ) -> None:
         super().__init__()
-        dimension = params.embedding_dimension
-        collection = make_tables(vocabulary_sizes, params, folder)
-        interaction, interactions = make_interaction(len(vocabulary_sizes), params)
-        # Straight lines for the models that know no others.
+        features, dimension = len(vocabulary_sizes), params.embedding_dimension
+        # A factorization machine and a logistic regression have no hidden layers.
         linear = params.kind in ("fm", "lr")
-        bottom = [*(() if linear else params.bottom_layers), dimension]
-        self.dlrm = DLRM(
-            collection,
-            dense_in_features=dense_features,
-            dense_arch_layer_sizes=bottom,
-            over_arch_layer_sizes=[*params.top_layers, 1],
+        unique = params.kind == "dlrm" and dense_features == 1
+        sparse_arch = DenseSparseArch(make_tables(vocabulary_sizes, params, folder))
+        inter_arch, interactions = make_interaction(features, params)
+        dense_arch = (
+            nn.Linear(dense_features, dimension)
+            if linear
+            else DenseArch(dense_features, [*params.bottom_layers, dimension])
         )
-        self.dlrm.sparse_arch = DenseSparseArch(collection)
-        self.dlrm.inter_arch = interaction
-        top = top_layers(interactions, () if linear else params.top_layers, params.dropout)
-        self.dlrm.over_arch = nn.Sequential(*top)
-        if linear:
-            self.dlrm.dense_arch = nn.Linear(dense_features, dimension)
-        elif dense_features == 1 and params.kind == "dlrm":
-            self.dlrm.dense_arch = DistinctDenseArch(1, bottom)
-            self.dlrm.inter_arch = DistinctInteraction()
-            self.dlrm.over_arch = DistinctTop(*top)
+        # A seed gives the first weights of the recorded runs. In these, TorchRec's DLRM drew its
+        # dense and over arch first. Our over arch, and some dense archs, were drawn after them.
+        OverArch(dimension + features * (features + 1) // 2, params.top_layers)
+        over_arch = OverArch(interactions, () if linear else params.top_layers, params.dropout)
+        if linear or unique:
+            draw_again(dense_arch)
+        dlrm = UniqueDenseDLRM if unique else DLRM
+        self.dlrm = dlrm(sparse_arch, dense_arch, inter_arch, over_arch)
 
     def fuse_embeddings(self, learning_rate: float) -> None:
-        """From now on, the tables learn by row-wise Adagrad as gradients reach them."""
+        """From now on the tables learn by row-wise Adagrad, during the backward pass.
+
+        Called when training begins, on the device of the training: FBGEMM's kernel takes the
+        weights over into memory of its own.
+        """
         collection = self.dlrm.sparse_arch.embedding_bag_collection
         self.dlrm.sparse_arch = FusedSparseArch(collection, learning_rate)
 
@@ -87,44 +171,8 @@ class DLRMRecommender(nn.Module):
         return logits.squeeze(-1)
 
 
-def make_tables(
-    vocabulary_sizes: Mapping[str, int], params: ModelParams, folder: Path | None
-) -> EmbeddingBagCollection:
-    """An embedding table for each feature, or for several that look up the same things."""
-    features: dict[str, list[str]] = {}
-    for feature in vocabulary_sizes:
-        features.setdefault(SHARED_TABLES.get(feature, feature), []).append(feature)
-    tables = [
-        EmbeddingBagConfig(
-            name=table,
-            feature_names=names,
-            num_embeddings=vocabulary_sizes[names[0]],
-            embedding_dim=params.embedding_dimension,
-            pooling=PoolingType[params.pooling.upper()],
-            init_fn=partial(nn.init.normal_, std=params.embedding_std),
-        )
-        for table, names in features.items()
-    ]
-    if folder is None:
-        return EmbeddingBagCollection(tables)
-    collection = EmbeddingBagCollection(tables, device=torch.device("meta"))
-    bags = collection.embedding_bags
-    for table in tables:
-        shape = table.num_embeddings, table.embedding_dim
-        weight = torch.from_numpy(mapped_array(shape, np.float32, folder))
-        bags[table.name].weight = nn.Parameter(weight)
-    # Twice, as TorchRec draws them: so these are the weights that there are without a folder.
-    for bag in bags.values():
-        bag.reset_parameters()
-    for table in tables:
-        table.init_fn(bags[table.name].weight)
-    return collection
-
-
-def top_layers(inputs: int, widths: tuple[int, ...], dropout: float) -> list[nn.Module]:
-    """Hidden layers of these widths with ReLU and dropout, then one logit."""
-    layers: list[nn.Module] = []
-    for width in widths:
-        layers += [nn.Linear(inputs, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-        inputs = width
-    return [*layers, nn.Linear(inputs, 1)]
+def draw_again(module: nn.Module) -> None:
+    """Draw the weights of all linear layers anew, in their order."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            layer.reset_parameters()

@@ -1,10 +1,14 @@
-"""Embedding lookups of a batch, and their way back, by FBGEMM's kernels for CPUs.
+"""Embedding tables, and how a batch looks them up; the backward pass uses FBGEMM's CPU kernels.
 
-Shapes: B batch, F features, D embedding dimension, N values in a feature's bags.
+Shapes: B batch, F sparse features, D embedding dimension, N values in a feature's bags.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from fbgemm_gpu.split_embedding_configs import EmbOptimType
 from fbgemm_gpu.split_table_batched_embeddings_ops_common import EmbeddingLocation, PoolingMode
@@ -16,15 +20,59 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
-from torchrec.modules.embedding_configs import PoolingType
+from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
+
+from recsys.models.params import ModelParams
+from recsys.storage.mapped import mapped_array
 
 POOLING = {PoolingType.SUM: PoolingMode.SUM, PoolingType.MEAN: PoolingMode.MEAN}
+# The table of a feature that has none of its own.
+SHARED_TABLES = {"liked": "movieid", "disliked": "movieid"}
+
+
+def make_tables(
+    vocabulary_sizes: Mapping[str, int], params: ModelParams, folder: Path | None = None
+) -> EmbeddingBagCollection:
+    """An embedding table for each feature, or for several features that look up the same ids.
+
+    Args:
+        vocabulary_sizes: for each sparse feature the rows of its table.
+        folder: where the tables are mapped from, if they may be larger than memory.
+    """
+    features: dict[str, list[str]] = {}
+    for feature in vocabulary_sizes:
+        features.setdefault(SHARED_TABLES.get(feature, feature), []).append(feature)
+    tables = [
+        EmbeddingBagConfig(
+            name=table,
+            feature_names=names,
+            num_embeddings=vocabulary_sizes[names[0]],
+            embedding_dim=params.embedding_dimension,
+            pooling=PoolingType[params.pooling.upper()],
+            init_fn=partial(nn.init.normal_, std=params.embedding_std),
+        )
+        for table, names in features.items()
+    ]
+    if folder is None:
+        return EmbeddingBagCollection(tables)
+    collection = EmbeddingBagCollection(tables, device=torch.device("meta"))
+    bags = collection.embedding_bags
+    for table in tables:
+        shape = table.num_embeddings, table.embedding_dim
+        weight = torch.from_numpy(mapped_array(shape, np.float32, folder))
+        bags[table.name].weight = nn.Parameter(weight)
+    # TorchRec draws each table twice. A seed gives the same weights with and without a folder.
+    for bag in bags.values():
+        bag.reset_parameters()
+    for table in tables:
+        table.init_fn(bags[table.name].weight)
+    return collection
 
 
 class UnboundSparseArch(SparseArch):
-    """TorchRec's `SparseArch` with a tensor for each feature, as the interactions take them.
+    """TorchRec's `SparseArch`, which returns one tensor a feature.
 
-    One for all, [B, F, D], is a copy on the way there and another one on the way back.
+    One tensor of all features, [B, F, D], would be copied in the forward and the backward pass.
     """
 
     def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
@@ -40,14 +88,21 @@ class UnboundSparseArch(SparseArch):
 
 
 class DenseSparseArch(UnboundSparseArch):
-    """The same vectors and gradients, with the way back of TorchRec's sharded modules.
+    """The same vectors and gradients, with a faster backward pass on a CPU.
 
-    That of `nn.EmbeddingBag`, which `EmbeddingBagCollection` calls, sorts the values of each
-    feature. The gradients have all rows of their tables, so any optimizer works.
+    `EmbeddingBagCollection` calls `nn.EmbeddingBag`, whose backward pass sorts the values of each
+    feature. FBGEMM's kernel, which TorchRec's sharded modules use, does not. The gradients are
+    dense: they have all rows of their tables, so any optimizer works.
     """
 
     def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
         """
+        Args:
+            features: F features of B bags each
+
+        Returns:
+            F times [B, D]
+
         Raises:
             RuntimeError: an index is outside of its table.
         """
@@ -68,9 +123,9 @@ class DenseSparseArch(UnboundSparseArch):
 
 
 class _Lookup(torch.autograd.Function):
-    """A feature's vectors: forward as torch does it, back by FBGEMM.
+    """A feature's pooled vectors: torch computes the forward pass, FBGEMM the backward pass.
 
-    FBGEMM's kernel takes three times as long forward when the table is not in the cache.
+    FBGEMM's forward kernel takes three times as long when the table is not in the cache.
     """
 
     @staticmethod
@@ -81,7 +136,7 @@ class _Lookup(torch.autograd.Function):
         Args:
             table: [rows, D]
             values: [N]
-            offsets: where each bag begins, and N, [B + 1]
+            offsets: where each bag begins, then N, [B + 1]
 
         Returns:
             [B, D]
@@ -89,13 +144,20 @@ class _Lookup(torch.autograd.Function):
         offsets = offsets.to(values.dtype)
         ctx.pooling = pooling
         ctx.save_for_backward(table, values, offsets)
-        # Detached, it knows that no gradient will be asked of it.
+        # torch prepares nothing for a backward pass through a detached table.
         return functional.embedding_bag(
             values, table.detach(), offsets, mode=pooling.value.lower(), include_last_offset=True
         )
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """
+        Args:
+            gradient: [B, D]
+
+        Returns:
+            that of the table, [rows, D], and nothing for the other arguments
+        """
         table, values, offsets = ctx.saved_tensors
         rows, dimension = table.shape
         flat = torch.ops.fbgemm.split_embedding_backward_codegen_dense_cpu(
@@ -116,15 +178,15 @@ class _Lookup(torch.autograd.Function):
 
 
 class FusedSparseArch(UnboundSparseArch):
-    """The same vectors, whose way back is the optimizer's step: row-wise Adagrad, fused.
+    """The same vectors, with the optimizer's step in the backward pass: fused row-wise Adagrad.
 
-    Only the rows that the batch looked up are touched, and no gradient is written down, so a step
-    does not slow down as the tables grow (Gupta et al. 2014, "Training Highly Multiclass
-    Classifiers"; Khudia et al. 2021, FBGEMM). The collection's weights become views of the
-    kernel's: whoever reads or loads them there sees the trained ones.
+    A step changes only the rows that the batch looked up, and stores no gradient. So it does not
+    slow down as the tables grow (Gupta et al. 2014, "Training Highly Multiclass Classifiers";
+    Khudia et al. 2021, FBGEMM). The collection's weights become views of the kernel's weights:
+    reading and loading a state dict works as before.
 
     Args:
-        collection: its weights go on from their values, on their device.
+        collection: tables with their weights, on the device of the training.
         learning_rate: of the tables.
     """
 
@@ -138,7 +200,7 @@ class FusedSparseArch(UnboundSparseArch):
             EmbeddingLocation.DEVICE if on_gpu else EmbeddingLocation.HOST,
             ComputeDevice.CUDA if on_gpu else ComputeDevice.CPU,
         )
-        # In a tuple, so that its weights are not the module's a second time.
+        # A tuple hides the kernel from torch, which would register its weights a second time.
         self.kernel = (
             SplitTableBatchedEmbeddingBagsCodegen(
                 [(t.num_embeddings, t.embedding_dim, *place) for t in tables],
@@ -151,13 +213,16 @@ class FusedSparseArch(UnboundSparseArch):
         )
         for bag, weight in zip(bags, self.kernel[0].split_embedding_weights(), strict=True):
             bag.weight.data = weight.copy_(bag.weight.data)
-            # TorchRec's mark of weights that are none of the optimizer's.
+            # TorchRec marks in this way the weights that another optimizer must leave alone.
             bag.weight._in_backward_optimizers = []
 
     def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
         """
         Args:
             features: F features of B bags each, in the order of their tables
+
+        Returns:
+            F times [B, D]
         """
         values = features.values()
         pooled: Tensor = self.kernel[0](values, features.offsets().to(values.dtype))
@@ -165,13 +230,13 @@ class FusedSparseArch(UnboundSparseArch):
 
 
 def tables_of_features(collection: EmbeddingBagCollection) -> list[int]:
-    """The position of each feature's table."""
+    """For each feature, the position of its table."""
     tables = collection.embedding_bag_configs()
     return [place for place, table in enumerate(tables) for _ in table.feature_names]
 
 
 def momenta(model: nn.Module) -> list[Tensor]:
-    """What the fused optimizer of the local tables keeps; changing them counts."""
+    """States of the fused optimizers, one tensor a table of this process; they are not copies."""
     kernels = [m for m in model.modules() if isinstance(m, SplitTableBatchedEmbeddingBagsCodegen)]
     kernels += [m.kernel[0] for m in model.modules() if isinstance(m, FusedSparseArch)]
     return [state for k in kernels for table in k.split_optimizer_states() for state in table]

@@ -1,6 +1,6 @@
-"""How the vectors of a row meet: what makes a DLRM a DLRM, a DCN a DCN, ...
+"""How the vectors of a row interact; `model.kind` of params.yaml chooses one of these modules.
 
-Shapes: B batch, F sparse features, D embedding dimension.
+Shapes: B batch, F sparse features, D embedding dimension, P pairs of the F + 1 vectors.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from torchrec.modules.deepfm import DeepFM
 
 from recsys.models.params import ModelParams
 
-# Of the F sparse features, each [B, D].
+# One tensor a sparse feature: F times [B, D].
 Vectors = Sequence[Tensor]
 
 
-class Interaction(nn.Module):
-    """Dot products of all pairs of the F + 1 vectors, behind the dense one (DLRM).
+class InteractionArch(nn.Module):
+    """DLRM: the dense vector, then the dot products of all pairs of the F + 1 vectors.
 
-    The same numbers in the same order as TorchRec's `InteractionArch`, whose `bmm` of B tiny
+    TorchRec's `InteractionArch` gives the same numbers in the same order. Its `bmm` of B tiny
     matrices takes half of a training step on a CPU.
     """
 
@@ -29,19 +29,33 @@ class Interaction(nn.Module):
         """
         Args:
             dense_features: [B, D]
+            sparse_features: F times [B, D]
 
         Returns:
-            [B, D + F + F choose 2]
+            [B, D + P]
         """
-        products = DotProducts.apply(dense_features, *sparse_features)
-        return torch.cat([dense_features, products.t()], dim=1)
+        return torch.cat([dense_features, dot_products(dense_features, sparse_features)], dim=1)
+
+
+def dot_products(dense_features: Tensor, sparse_features: Vectors) -> Tensor:
+    """The dot products of all pairs of vectors, in TorchRec's order.
+
+    Args:
+        dense_features: [B, D]
+        sparse_features: F times [B, D]
+
+    Returns:
+        [B, P]
+    """
+    products: Tensor = DotProducts.apply(dense_features, *sparse_features)
+    return products.t()
 
 
 class DotProducts(torch.autograd.Function):
-    """Of all pairs of vectors, in TorchRec's order.
+    """Dot products with a backward pass of their own.
 
-    The gradient of a vector is the sum of the others, each times its product's. autograd would
-    write these terms down one by one and add them up after.
+    The gradient of a vector is the sum of the other vectors, each times the gradient of its
+    product. This one adds the terms up in place, where autograd would store each of them first.
     """
 
     @staticmethod
@@ -51,13 +65,20 @@ class DotProducts(torch.autograd.Function):
             vectors: each [B, D]
 
         Returns:
-            [pairs, B]
+            [P, B]
         """
         ctx.save_for_backward(*vectors)
         return torch.stack([(left * right).sum(-1) for left, right in combinations(vectors, 2)])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        """
+        Args:
+            gradient: [P, B]
+
+        Returns:
+            for each vector [B, D]
+        """
         gradients: dict[int, Tensor] = {}
         pairs = combinations(enumerate(ctx.saved_tensors), 2)
         for weight, pair in zip(gradient.unsqueeze(-1), pairs, strict=True):
@@ -70,11 +91,16 @@ class DotProducts(torch.autograd.Function):
 
 
 class FactorizationInteraction(nn.Module):
-    """The vectors end to end, the sum of the dot products of all pairs, and a deep part of it all.
+    """The concatenated vectors, the sum of the dot products of all pairs, and perhaps a deep part.
 
-    Rendle 2010, "Factorization Machines"; with `deep`, Guo et al. 2017, "DeepFM"
-    (https://arxiv.org/abs/1703.04247). The deep part is TorchRec's. Its `FactorizationMachine` is
-    not: that multiplies all numbers of the vectors with each other, not the vectors.
+    Rendle 2010, "Factorization Machines"; with a deep part, Guo et al. 2017, "DeepFM"
+    (https://arxiv.org/abs/1703.04247). TorchRec's `DeepFM` is that deep part. Its
+    `FactorizationMachine` is not used: it multiplies all numbers of the vectors with each other.
+
+    Args:
+        vectors: F + 1
+        dimension: D
+        deep: width of the deep part.
     """
 
     def __init__(self, vectors: int, dimension: int, deep: int | None = None) -> None:
@@ -86,6 +112,10 @@ class FactorizationInteraction(nn.Module):
 
     def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
+        Args:
+            dense_features: [B, D]
+            sparse_features: F times [B, D]
+
         Returns:
             [B, (F + 1) * D + 1 + deep]
         """
@@ -97,10 +127,10 @@ class FactorizationInteraction(nn.Module):
 
 
 class CrossInteraction(nn.Module):
-    """The vectors end to end, crossed with themselves (DCN V2).
+    """The concatenated vectors, crossed with themselves (DCN V2).
 
-    TorchRec's `InteractionDCNArch`, which cannot do without any row: a process may have none of a
-    small last batch.
+    TorchRec's `InteractionDCNArch` fails on a batch without rows. When several processes train, one
+    of them may have no rows of a small last batch.
     """
 
     def __init__(self, crossnet: nn.Module) -> None:
@@ -109,6 +139,10 @@ class CrossInteraction(nn.Module):
 
     def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
+        Args:
+            dense_features: [B, D]
+            sparse_features: F times [B, D]
+
         Returns:
             [B, (F + 1) * D]
         """
@@ -118,10 +152,14 @@ class CrossInteraction(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """The vectors end to end, which do not meet."""
+    """The concatenated vectors, without any interaction."""
 
     def forward(self, dense_features: Tensor, sparse_features: Vectors) -> Tensor:
         """
+        Args:
+            dense_features: [B, D]
+            sparse_features: F times [B, D]
+
         Returns:
             [B, (F + 1) * D]
         """
@@ -129,7 +167,7 @@ class Concatenation(nn.Module):
 
 
 def make_interaction(features: int, params: ModelParams) -> tuple[nn.Module, int]:
-    """`model.kind` of params.yaml as a module, and how many numbers come out of it.
+    """The module of `params.kind`, and how many numbers a row it returns.
 
     Args:
         features: F
@@ -147,4 +185,4 @@ def make_interaction(features: int, params: ModelParams) -> tuple[nn.Module, int
         return FactorizationInteraction(features + 1, dimension), flat + 1
     if params.kind == "lr":
         return Concatenation(), flat
-    return Interaction(), dimension + features * (features + 1) // 2
+    return InteractionArch(), dimension + features * (features + 1) // 2

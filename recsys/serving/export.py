@@ -24,9 +24,7 @@ from torchrec.quant.embedding_modules import (
 
 from recsys.common.atomic import replacing
 from recsys.common.rating_scale import RatingScale
-from recsys.models.distinct import DistinctDenseArch
 from recsys.models.dlrm import DLRMRecommender
-from recsys.models.interactions import Interaction
 from recsys.serving import scorer as serving
 from recsys.serving.pairs import PairScorer
 
@@ -49,10 +47,13 @@ def export(scorer: PairScorer, precision: str, folder: Path) -> None:
 
 
 class Servable(nn.Module):
-    """From dense features and bags to predictions, as `torch.export` can trace it.
+    """The parts of a model, with quantised embeddings, from features to predictions.
+
+    The parts compute row by row, as `DLRM` does: a graph cannot depend on how many unique values a
+    dense feature has in a batch.
 
     Args:
-        model: it stays as it is.
+        model: it is not changed.
         dtype: of the embedding tables.
         scale: of a regression, whose predictions are stars.
     """
@@ -63,11 +64,8 @@ class Servable(nn.Module):
         super().__init__()
         dlrm = model.dlrm
         self.lookup = QuantisedLookup(dlrm.sparse_arch.embedding_bag_collection, dtype)
-        self.dense, self.interaction, self.top = dlrm.dense_arch, dlrm.inter_arch, dlrm.over_arch
-        if isinstance(self.dense, DistinctDenseArch):
-            # How many distinct values there are, no graph knows: these do it all for each row.
-            self.dense, self.interaction = self.dense.model, Interaction()
-            self.top = nn.Sequential(*self.top)
+        self.dense_arch, self.inter_arch = dlrm.dense_arch, dlrm.inter_arch
+        self.over_arch = dlrm.over_arch
         self.shape = (-1, dlrm.sparse_arch.F, dlrm.sparse_arch.D)
         self.scale = scale
 
@@ -82,7 +80,7 @@ class Servable(nn.Module):
             probabilities, or stars; [B]
         """
         pooled = self.lookup(values, lengths.flatten()).view(self.shape).unbind(1)
-        logits = self.top(self.interaction(self.dense(dense), pooled)).squeeze(-1)
+        logits = self.over_arch(self.inter_arch(self.dense_arch(dense), pooled)).squeeze(-1)
         scores = torch.sigmoid(logits)
         if self.scale is None:
             return scores

@@ -1,5 +1,6 @@
 """One model over several processes, by TorchRec: planned, sharded, and gathered again."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def shard(model: DLRMRecommender, params: TrainParams, world: World) -> nn.Modul
     """
     if not isinstance(world, Group):
         return model
+    register_dense_lookup()
     weights = model.state_dict()
     collection = model.dlrm.sparse_arch.embedding_bag_collection
     # Which looks the collection up, whatever it has become; ours reads its tables.
@@ -153,15 +155,19 @@ def _collect(table: ShardedTensor, whole: Tensor | None, rank: int, device: torc
                 whole[top + start :, left : left + columns][:count] = piece
 
 
-def _differentiate_lookups() -> None:
-    """FBGEMM's dense kernel for CPUs differentiates itself, below torch's autograd key, and
-    registers nothing there, so that torch warns of gradients that may be wrong. They are right
-    (tests/training/test_distributed.py); a fallthrough says so in the way that torch asks for."""
-    _library.impl(
+@cache
+def register_dense_lookup() -> torch.library.Library:
+    """Tell torch, once a process, that FBGEMM's dense CPU kernel has a backward pass.
+
+    The kernel has one, but registers nothing under torch's autograd key. torch then warns that the
+    gradients may be wrong. They are right (tests/training/test_distributed.py), and a fallthrough
+    kernel is how torch asks to be told so.
+
+    Returns:
+        the registration, which lasts as long as this object; the cache keeps it.
+    """
+    library = torch.library.Library("fbgemm", "IMPL")
+    library.impl(
         "dense_embedding_codegen_lookup_function", torch.library.fallthrough_kernel, "AutogradCPU"
     )
-
-
-# Its registrations last as long as it does.
-_library = torch.library.Library("fbgemm", "IMPL")
-_differentiate_lookups()
+    return library

@@ -2,11 +2,13 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 from torchrec import KeyedJaggedTensor
-from torchrec.models.dlrm import DLRM, DLRM_DCN, InteractionArch, SparseArch
+from torchrec.models import dlrm as torchrec_dlrm
 
-from recsys.models.dlrm import DLRMRecommender
-from recsys.models.interactions import Interaction
+from recsys.models.dlrm import DLRM, DLRMRecommender, OverArch, UniqueDenseDLRM
+from recsys.models.embeddings import make_tables
+from recsys.models.interactions import InteractionArch, make_interaction
 from recsys.models.params import ModelParams
 
 SIZES = {"userid": 5, "movieid": 7, "genres": 4}
@@ -43,8 +45,11 @@ def test_the_interaction_is_torchrecs(features: int) -> None:
     dense = torch.randn(5, 4, requires_grad=True)
     sparse = torch.randn(5, features, 4, requires_grad=True)
     results = []
-    for module in (Interaction(), InteractionArch(features)):
-        output = module(dense, sparse if isinstance(module, InteractionArch) else sparse.unbind(1))
+    for module, vectors in (
+        (InteractionArch(), sparse.unbind(1)),
+        (torchrec_dlrm.InteractionArch(features), sparse),
+    ):
+        output = module(dense, vectors)
         gradients = torch.autograd.grad(output.square().sum(), (dense, sparse))
         results.append((output, *gradients))
     for ours, theirs in zip(*results, strict=True):
@@ -55,7 +60,7 @@ def test_the_model_is_torchrecs_dlrm() -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params())
     collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
-    theirs = DLRM(collection, 1, [8, 6], [16, 8, 1])
+    theirs = torchrec_dlrm.DLRM(collection, 1, [8, 6], [16, 8, 1])
     for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
         other.data.copy_(weight)
     logits, expected = model(*make_batch()), theirs(*make_batch()).squeeze(-1)
@@ -64,6 +69,50 @@ def test_the_model_is_torchrecs_dlrm() -> None:
     expected.square().sum().backward()
     for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, other.grad)
+
+
+def test_unique_dense_values_give_what_single_rows_give() -> None:
+    """Two of three rows share their gender."""
+    torch.manual_seed(0)
+    unique = DLRMRecommender(SIZES, 1, make_params(dropout=0.5)).dlrm
+    assert isinstance(unique, UniqueDenseDLRM)
+    plain = DLRM(unique.sparse_arch, unique.dense_arch, unique.inter_arch, unique.over_arch)
+    genders, sparse = torch.tensor([[0.0], [1.0], [0.0]]), make_batch()[1]
+    results = []
+    for model in (unique, plain):
+        torch.manual_seed(1)
+        logits = model(genders, sparse)
+        gradients = torch.autograd.grad(logits.square().sum(), list(model.parameters()))
+        results.append((logits, *gradients))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("dense_features", [1, 3])
+@pytest.mark.parametrize("kind", ["dlrm", "dcn", "deepfm", "fm", "lr"])
+def test_a_seed_gives_the_weights_of_the_recorded_runs(kind: str, dense_features: int) -> None:
+    """TorchRec's DLRM drew first in them; parts of ours were drawn after it."""
+    params, linear = make_params(kind=kind), kind in ("fm", "lr")
+    torch.manual_seed(1)
+    model = DLRMRecommender(SIZES, dense_features, params)
+    state = torch.get_rng_state()
+
+    torch.manual_seed(1)
+    tables = make_tables(SIZES, params)
+    inter_arch, interactions = make_interaction(len(SIZES), params)
+    bottom = [6] if linear else [8, 6]
+    first = torchrec_dlrm.DLRM(tables, dense_features, bottom, [16, 8, 1])
+    over_arch = OverArch(interactions, () if linear else (16, 8))
+    dense_arch = first.dense_arch
+    if linear:
+        dense_arch = nn.Linear(dense_features, 6)
+    elif kind == "dlrm" and dense_features == 1:
+        dense_arch = torchrec_dlrm.DenseArch(1, bottom)
+    parts = nn.ModuleList([tables, dense_arch, inter_arch, over_arch])
+    for weight, expected in zip(model.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(weight, expected)
+    # Dropout draws from where the first weights end.
+    assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
@@ -119,7 +168,9 @@ def test_dcn_is_torchrecs() -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params(kind="dcn"))
     collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
-    theirs = DLRM_DCN(collection, 1, [8, 6], [16, 8, 1], dcn_num_layers=2, dcn_low_rank_dim=3)
+    theirs = torchrec_dlrm.DLRM_DCN(
+        collection, 1, [8, 6], [16, 8, 1], dcn_num_layers=2, dcn_low_rank_dim=3
+    )
     for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
         other.data.copy_(weight)
     torch.testing.assert_close(model(*make_batch()), theirs(*make_batch()).squeeze(-1))
@@ -177,11 +228,11 @@ def test_histories_look_up_the_movies_table() -> None:
     torch.testing.assert_close(pooled[0, 2], movies[5])
     torch.testing.assert_close(pooled[:, 1], movies[[6, 2]])
     torch.testing.assert_close(pooled[1, 3], movies[1])
-    torch.testing.assert_close(pooled, SparseArch(collection)(sparse))
+    torch.testing.assert_close(pooled, torchrec_dlrm.SparseArch(collection)(sparse))
     direction = torch.randn_like(pooled)
     gradients = [
         torch.autograd.grad((output * direction).sum(), list(collection.parameters()))
-        for output in (pooled, SparseArch(collection)(sparse))
+        for output in (pooled, torchrec_dlrm.SparseArch(collection)(sparse))
     ]
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs)
