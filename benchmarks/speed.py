@@ -1,8 +1,9 @@
-"""Training, evaluation and stages: how fast, next to what else one could use and to the bound.
+"""Speed of training, of evaluation and of the stages, compared with stock TorchRec and a bound.
 
-Each loop runs in a process of its own, on one thread, and they take turns; figures are medians.
-The model of all: D 64, bottom MLP 128-64, top MLP 128-64-1, no dropout, Adam. Data: the training
-part of MovieLens 1M that `dvc repro` leaves in data/, else of synthetic ratings of its size.
+Each loop runs in a process of its own, on one thread. The loops take turns, and figures are
+medians. All loops have the same model: D 64, bottom MLP 128-64, top MLP 128-64-1, no dropout, Adam.
+The data is the training part of MovieLens 1M that `dvc repro` leaves in data/. Without it, the
+benchmark makes synthetic ratings of that size.
 """
 
 import json
@@ -45,21 +46,21 @@ ARCHITECTURE = ModelParams(
     dropout=0.0,
 )
 SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
-# Layers of the model, [inputs, outputs], whose products are the bound.
+# The model's layers, [inputs, outputs]. Their matrix products alone are the bound.
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
-# Of which ours does these alone for each row.
+# The layers that ours computes for each row; the others it computes once for each gender.
 OUR_LAYERS = [(6, 128), (128, 64), (64, 1)]
-# What a stage imports before it reads its params, and what the last two import after.
+# What each stage imports before it reads its params; train and evaluate import more afterwards.
 IMPORTS = {stage: f"import stages.{stage}" for stage in STAGES} | {
     "train, all": "import stages.train, recsys.models.checkpoint, recsys.training.loop",
     "evaluate, all": "import stages.evaluate, recsys.models.checkpoint, recsys.training.loop",
 }
-# Yields after each batch, forever.
+# Yields after each batch and never ends.
 Loop = Iterator[None]
 
 
 class ByRow(Dataset):
-    """An item at a time, as the description reads, from columns in memory."""
+    """One item a row, from columns in memory: the literal reading of the description."""
 
     def __init__(self, dataset: MovieLensDataset) -> None:
         self.dataset, fields = dataset, dataset.fields
@@ -89,7 +90,7 @@ def load(data: Path) -> MovieLensDataset:
 
 @contextmanager
 def open_data() -> Iterator[Path]:
-    """The folder with `encoded` and `split`."""
+    """A folder with `encoded` and `split`."""
     real = ROOT / "data"
     if (real / "split/train.parquet").exists():
         yield real
@@ -102,7 +103,7 @@ def open_data() -> Iterator[Path]:
 
 
 def measure_stages(repeats: int) -> list[dict[str, object]]:
-    """Each stage on a million synthetic ratings, one epoch of training; the median run."""
+    """The median run of each stage on a million synthetic ratings, with one epoch of training."""
     runs: dict[str, list[dict[str, object]]] = {stage: [] for stage in STAGES}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +114,7 @@ def measure_stages(repeats: int) -> list[dict[str, object]]:
 
 
 def measure_imports(repeats: int) -> list[dict[str, object]]:
-    """Seconds of a Python that imports and ends."""
+    """Seconds of a Python process that imports the modules and exits."""
     seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(repeats):
         for name, code in IMPORTS.items():
@@ -190,7 +191,7 @@ def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int)
 
 
 def bound(batch_size: int, layers: list[tuple[int, int]] = LAYERS) -> Loop:
-    """The matrix products of a step alone: forward, and back to the inputs and the weights."""
+    """Only the matrix products of a step, in the forward and in the backward pass."""
     keep_freed()
     inputs = [torch.randn(batch_size, i) for i, _ in layers]
     weights = [torch.randn(o, i) for i, o in layers]
@@ -199,7 +200,7 @@ def bound(batch_size: int, layers: list[tuple[int, int]] = LAYERS) -> Loop:
         for layer, (x, weight, gradient) in enumerate(zip(inputs, weights, gradients, strict=True)):
             torch.mm(x, weight.t())
             torch.mm(gradient.t(), x)
-            # Nothing learns from the gradient of the dense feature itself.
+            # The dense feature itself needs no gradient.
             if layer:
                 torch.mm(gradient, weight)
         yield
@@ -238,7 +239,10 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
 
 
 def serve(name: str, data: Path, batch_size: int, pipe: Connection) -> None:
-    """In a process of its own: for each number of seconds asked for, the samples a second."""
+    """Run a loop in this process: receive seconds, run for so long, send samples a second.
+
+    It also sends the peak memory in MB.
+    """
     torch.set_num_threads(1)
     loop = LOOPS[name](data, batch_size)
     while (seconds := pipe.recv()) is not None:
@@ -252,7 +256,7 @@ def serve(name: str, data: Path, batch_size: int, pipe: Connection) -> None:
 
 
 def measure(data: Path, batch_size: int, repeats: int, seconds: float) -> list[dict[str, object]]:
-    """All loops at one batch size, taking turns."""
+    """Measure all loops in turns, at one batch size."""
     context = multiprocessing.get_context("spawn")
     pipes, rates, peaks = {}, {name: [] for name in LOOPS}, {}
     for name in LOOPS:
@@ -262,7 +266,7 @@ def measure(data: Path, batch_size: int, repeats: int, seconds: float) -> list[d
         for name, pipe in pipes.items():
             pipe.send(seconds)
             rate, peaks[name] = pipe.recv()
-            # The first turn warms up.
+            # The first turn is a warm-up.
             rates[name] += [rate] * (turn > 0)
     for pipe in pipes.values():
         pipe.send(None)

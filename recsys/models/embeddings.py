@@ -26,7 +26,7 @@ from recsys.models.params import ModelParams
 from recsys.storage.mapped import mapped_array
 
 POOLING = {PoolingType.SUM: PoolingMode.SUM, PoolingType.MEAN: PoolingMode.MEAN}
-# The table of a feature that has none of its own.
+# Features that look up the table of another feature: histories are lists of movies.
 SHARED_TABLES = {"liked": "movieid", "disliked": "movieid"}
 
 
@@ -36,7 +36,8 @@ def make_tables(
     """An embedding table for each feature, or for several features that look up the same ids.
 
     Args:
-        vocabulary_sizes: for each sparse feature the rows of its table.
+        vocabulary_sizes: for each sparse feature the rows of its table, the features of one table
+            side by side.
         folder: where the tables are mapped from, if they may be larger than memory.
     """
     features: dict[str, list[str]] = {}
@@ -70,10 +71,7 @@ def make_tables(
 
 
 class UnboundSparseArch(SparseArch):
-    """TorchRec's `SparseArch`, which returns one tensor a feature.
-
-    One tensor of all features, [B, F, D], would be copied in the forward and the backward pass.
-    """
+    """TorchRec's `SparseArch` with one tensor a feature, as the interactions take them."""
 
     def forward(self, features: KeyedJaggedTensor) -> tuple[Tensor, ...]:
         """

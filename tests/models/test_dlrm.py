@@ -91,7 +91,7 @@ def test_unique_dense_values_give_what_single_rows_give() -> None:
 @pytest.mark.parametrize("dense_features", [1, 3])
 @pytest.mark.parametrize("kind", ["dlrm", "dcn", "deepfm", "fm", "lr"])
 def test_a_seed_gives_the_weights_of_the_recorded_runs(kind: str, dense_features: int) -> None:
-    """TorchRec's DLRM drew first in them; parts of ours were drawn after it."""
+    """In these runs TorchRec's DLRM drew its weights first, then parts of ours were drawn."""
     params, linear = make_params(kind=kind), kind in ("fm", "lr")
     torch.manual_seed(1)
     model = DLRMRecommender(SIZES, dense_features, params)
@@ -197,7 +197,7 @@ def test_a_factorization_machine_is_lines_and_products() -> None:
 
 
 def test_logistic_regression_adds_up_what_each_feature_says() -> None:
-    """Swap one row's user for another's: the logit changes by the same in every row."""
+    """Another user changes the logit by a product of the two users' difference, and no more."""
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params(kind="lr"))
     dense, sparse = make_batch()

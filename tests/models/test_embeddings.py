@@ -27,7 +27,7 @@ def make_collection(pooling: PoolingType, dimension: int) -> EmbeddingBagCollect
 
 
 def make_features(batch: int) -> KeyedJaggedTensor:
-    """Ids one a row, repeated ones among them, and none to five genres."""
+    """One user and one movie a row, some of them repeated, and zero to five genres."""
     lengths = [torch.ones(batch, dtype=torch.int32)] * 2
     lengths.append(torch.randint(0, 6, (batch,), dtype=torch.int32))
     values = [
@@ -38,7 +38,7 @@ def make_features(batch: int) -> KeyedJaggedTensor:
 
 
 def together(vectors: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """[B, F, D], as TorchRec gives them at once."""
+    """One tensor, [B, F, D], as TorchRec returns it."""
     return vectors if isinstance(vectors, torch.Tensor) else torch.stack(vectors, 1)
 
 
@@ -70,7 +70,7 @@ def test_an_index_outside_of_its_table_is_an_error() -> None:
 
 @pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
 def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
-    """Three steps against the formula, with the gradients that TorchRec's module gives."""
+    """Three steps equal the formula, applied to the gradients of TorchRec's module."""
     torch.manual_seed(3)
     collection = make_collection(pooling, 8)
     theirs = SparseArch(copy.deepcopy(collection))
@@ -91,7 +91,7 @@ def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
     for ours, other in zip(momenta(fused), sums, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
-    # So many users and so few rows: some were never looked up, and kept their weights.
+    # Some users are in no batch. Their rows kept their weights.
     assert (sums[0] == 0).any()
 
 
