@@ -47,14 +47,16 @@ PROTOCOLS = {
 METRICS = ("auc", "log_loss", "accuracy", "rmse")
 
 
-def digest(params: Params, sections: tuple[str, ...], stages: tuple[str, ...], *others: str) -> str:
-    """Of what a run depends on: sections of the params, the code of stages, other files."""
+def digest(params: Params, stages: tuple[str, ...], *others: str) -> str:
+    """Of what a run depends on: the params and the code of its stages, and other files."""
     pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    files = {dep for stage in stages for dep in pipeline[stage]["deps"] if dep.endswith(".py")}
-    files |= set(others)
+    code = {dep for stage in stages for dep in pipeline[stage]["deps"]} | set(others)
+    sections = sorted({name for stage in stages for name in pipeline[stage]["params"]})
     content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
-    for path in sorted(files):
-        content.update((ROOT / path).read_bytes())
+    # A stage depends on its script and on whole rooms; its data are those of the stages before.
+    for path in sorted(ROOT / dep for dep in code if not dep.startswith(("data", "models"))):
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            content.update(file.read_bytes())
     return content.hexdigest()[:16]
 
 
@@ -82,7 +84,7 @@ def write_params(params: Params, folder: Path) -> None:
 
 def prepare(params: Params) -> Path:
     """The folder with the protocol's data, made by the first stages unless it is there."""
-    data = WORK / "data" / digest(params, tuple(STAGES)[:4], tuple(STAGES)[:4])
+    data = WORK / "data" / digest(params, tuple(STAGES)[:4])
     if not (data / "seconds").exists():
         write_params(params, data)
         for stage in ("fetch", "encode", "split"):
@@ -94,7 +96,7 @@ def prepare(params: Params) -> Path:
 
 def run(params: Params) -> dict[str, Any]:
     """Metrics of the test part and seconds of training."""
-    folder = WORK / "runs" / digest(params, tuple(params), tuple(STAGES))
+    folder = WORK / "runs" / digest(params, tuple(STAGES))
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)
@@ -111,8 +113,8 @@ def run(params: Params) -> dict[str, Any]:
 
 def run_baseline(name: str, params: Params) -> dict[str, Any]:
     """The same of a baseline."""
-    files = ("benchmarks/baselines.py", "reporting/baselines.py")
-    code = digest(params, tuple(params), tuple(STAGES), *files)
+    files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
+    code = digest(params, tuple(STAGES), *files)
     folder = WORK / "runs" / f"{name.replace(' ', '_')}-{code}"
     result = folder / "result.json"
     if not result.exists():

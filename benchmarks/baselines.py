@@ -8,6 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.reporting.baselines import baselines
+from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams
 from recsys.tasks.metrics import classification_metrics, regression_metrics
 
@@ -35,11 +36,11 @@ def boost(data: Path, params: Params) -> Metrics:
     """scikit-learn's on the same dense features, and the side fields as numbers."""
     classify = params["train"]["task"] == "classification"
     target = "label" if classify else "rating"
-    features = FeatureParams.model_validate(params["features"])
-    tables = (data / "encoded/users.parquet", data / "encoded/movies.parquet")
+    features = FeatureParams.model_validate(params["features"]).selected
+    dimensions = Dimensions.load(data / "encoded", data / "split/counts")
     training, test = (
         MovieLensDataset(
-            data / f"split/{name}.parquet", *tables, target, features, data / "features"
+            data / f"split/{name}.parquet", dimensions, target, features, data / "features"
         )
         for name in ("train", "test")
     )
@@ -55,5 +56,5 @@ def boost(data: Path, params: Params) -> Metrics:
 def _inputs(part: MovieLensDataset) -> np.ndarray:
     rows = part.__getitems__(range(len(part)))
     # Those with a value a row; there are more zip codes and movies than it has bins.
-    codes = [rows.sparse[name][0] for name in ("age", "occupation", "period")]
+    codes = [rows.sparse[name].values for name in ("age", "occupation", "period")]
     return np.column_stack([rows.dense, *codes])

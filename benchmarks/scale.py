@@ -32,12 +32,10 @@ WORLDS = {
 STAGES = {
     "fetch": "raw",
     "encode": "raw encoded",
-    "split": "encoded/ratings.parquet split",
-    "features": "encoded features",
-    "train": "encoded features split/train.parquet split/validation.parquet dlrm history.csv "
-    "--state state --live live.json",
-    "evaluate": "encoded features split/test.parquet split/train.parquet dlrm predictions.parquet "
-    "test.json plots",
+    "split": "encoded split",
+    "features": "encoded split features",
+    "train": "encoded split features dlrm history.csv --state state --live live.json",
+    "evaluate": "split/test.parquet features dlrm predictions.parquet test.json plots",
 }
 
 

@@ -21,14 +21,15 @@ from torch import Tensor
 
 from benchmarks.machine import describe_machine
 from recsys.dataloader.dataset import MovieLensDataset
+from recsys.dataloader.pairs import find_rows
 from recsys.serving.export import PRECISIONS, export
-from recsys.serving.pairs import PairScorer
+from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.predict import score_file
 from recsys.serving.scorer import Scorer
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
 from recsys.tasks.metrics import auc
-from recsys.training.loop import predict
+from recsys.tasks.predict import predict
 
 ROOT = Path(__file__).parents[1]
 BATCH_SIZES = (1, 512)
@@ -38,16 +39,19 @@ Row = dict[str, object]
 
 
 def from_checkpoint(scorer: PairScorer) -> Score:
-    return lambda *ids: torch.from_numpy(scorer.score(*scorer.pairs.rows(*ids)))
+    def score(userids: Tensor, movieids: Tensor) -> Tensor:
+        users, movies = find_rows(userids, scorer.userids), find_rows(movieids, scorer.movieids)
+        return torch.from_numpy(scorer.score(users, movies))
+
+    return score
 
 
 def read_ids(part: Path, scorer: PairScorer) -> tuple[Tensor, Tensor]:
     """The pairs of a part, as published, [N] each."""
     rows = [
-        torch.from_numpy(read_column(part, schemas.PART, name)).long()
-        for name in ("user_row", "movie_row")
+        torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
     ]
-    return scorer.pairs.userids[rows[0]], scorer.pairs.movieids[rows[1]]
+    return scorer.userids[rows[0]], scorer.movieids[rows[1]]
 
 
 def milliseconds(score: Score, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[float]:
@@ -73,8 +77,7 @@ def measure(scores: dict[str, Score], ids: tuple[Tensor, Tensor], size: int, tur
 def measure_rates(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
     """Pairs a second of the training part, by `recsys.cli.predict` and by the loop of evaluate."""
     part = root / "data/split/train.parquet"
-    tables = (root / "data/encoded/users.parquet", root / "data/encoded/movies.parquet")
-    dataset = MovieLensDataset(part, *tables, "label", scorer.description.features)
+    dataset = MovieLensDataset(part, scorer.dimensions, "label", scorer.description.features)
     ids = dict(zip(("userid", "movieid"), read_ids(part, scorer), strict=True))
     with tempfile.TemporaryDirectory() as folder:
         pairs = pa.table({name: values.numpy() for name, values in ids.items()})
@@ -102,7 +105,7 @@ def measure_rates(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
 
 
 def megabytes(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def measure_artifacts(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
@@ -145,8 +148,7 @@ def table(rows: list[Row]) -> str:
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/serving.json")
 def main(turns: int, output: Path) -> None:
     torch.set_num_threads(1)
-    encoded, train_part = ROOT / "data/encoded", ROOT / "data/split/train.parquet"
-    scorer = PairScorer(ROOT / "models/dlrm", encoded, train_part)
+    scorer = PairScorer(ROOT / "models/dlrm")
     rows = measure_artifacts(scorer, ROOT, turns)
     click.echo(table(rows))
     rates = measure_rates(scorer, ROOT, 7)

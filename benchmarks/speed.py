@@ -32,6 +32,7 @@ from recsys.models.dlrm import DLRM, DLRMRecommender
 from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch, make_tables
 from recsys.models.interactions import InteractionArch
 from recsys.models.params import ModelParams
+from recsys.storage.dimensions import Dimensions
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = ModelParams(
@@ -83,9 +84,8 @@ class ByRow(Dataset):
 
 
 def load(data: Path) -> MovieLensDataset:
-    encoded = data / "encoded"
-    users, movies = encoded / "users.parquet", encoded / "movies.parquet"
-    return MovieLensDataset(data / "split/train.parquet", users, movies, "label")
+    dimensions = Dimensions.load(data / "encoded", data / "split/counts")
+    return MovieLensDataset(data / "split/train.parquet", dimensions, "label")
 
 
 @contextmanager

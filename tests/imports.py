@@ -28,12 +28,16 @@ def project_files(name: str) -> set[Path]:
     return files
 
 
-def closure(path: Path) -> set[Path]:
-    """The file, and all of ours that it imports, directly or not."""
+def closure(path: Path, without: Path | None = None) -> set[Path]:
+    """The file, and all of ours that it imports, directly or not.
+
+    Args:
+        without: a folder whose files count as importing nothing, and are left out.
+    """
     found, todo = set(), [path, *project_files(path.relative_to(ROOT).parts[0])]
     while todo:
         file = todo.pop()
-        if file not in found:
+        if file not in found and (without is None or without not in file.parents):
             found.add(file)
             todo += [f for name in direct_imports(file) for f in project_files(name)]
     return found

@@ -5,28 +5,19 @@ from typing import NamedTuple
 
 import torch
 
-from recsys.common.params import load_params
-from recsys.data.encoding import encode_ratings, encode_tables
-from recsys.data.params import SplitParams
-from recsys.data.readers import read_tables
-from recsys.data.splitting import split_file
 from recsys.dataloader.dataset import PLAIN, MovieLensDataset
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
-from recsys.storage import schemas
-from recsys.storage.parquet import write_parquet
-from recsys.storage.registry import FeatureParams
-from recsys.storage.vocabulary import Vocabulary
-from tests.conftest import PARAMS, unpinned
-from tests.toy import Toy, write_dat
+from recsys.pipeline.params import load_params
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.registry import Feature, select
+from tests.conftest import PARAMS
+from tests.prepared import prepare
+from tests.toy import Toy
 
-# Who and what only the last ratings are of, and a movie that nobody rated.
+# The user and the movie of the last ratings alone, and a movie that nobody rated.
 NEW_USER, NEW_MOVIE, UNRATED_MOVIE = 200, 100, 102
-SIDES = FeatureParams(
-    sparse=("userid", "movieid", "genres", "age", "occupation", "zip", "period"),
-    dense=("gender",),
-    history_length=1,
-)
+SIDES = select(("userid", "movieid", "genres", "age", "occupation", "zip", "period", "gender"))
 
 
 class Run(NamedTuple):
@@ -37,12 +28,14 @@ class Run(NamedTuple):
     checkpoint: Path
 
     @property
-    def train_part(self) -> Path:
-        return self.split / "train.parquet"
+    def ratings(self) -> Path:
+        return self.encoded / "ratings.parquet"
 
-    def test_part(self, features: FeatureParams = PLAIN) -> MovieLensDataset:
-        tables = (self.encoded / "users.parquet", self.encoded / "movies.parquet")
-        return MovieLensDataset(self.split / "test.parquet", *tables, "label", features)
+    def dimensions(self) -> Dimensions:
+        return Dimensions.load(self.encoded, self.split / "counts")
+
+    def test_part(self, features: tuple[Feature, ...] = PLAIN) -> MovieLensDataset:
+        return MovieLensDataset(self.split / "test.parquet", self.dimensions(), "label", features)
 
 
 def run_in(folder: Path) -> Run:
@@ -61,37 +54,28 @@ def make_run(folder: Path, toy: Toy) -> None:
         ],
         [*toy.ratings, *late],
     )
-    release = unpinned("ml-1m")
-    tables = read_tables(write_dat(toy, folder / "raw"), release)
-    encoded = encode_tables(tables, release)
-    run = run_in(folder)
-    write_parquet(encoded.users, run.encoded / "users.parquet", schemas.USERS)
-    write_parquet(encoded.movies, run.encoded / "movies.parquet", schemas.MOVIES)
-    ratings = encode_ratings(tables.ratings, encoded.vocabulary, 3)
-    write_parquet(ratings, run.encoded / "ratings.parquet", schemas.RATINGS)
-    encoded.vocabulary.save(run.encoded / "vocabulary.json")
-    split = load_params(PARAMS, SplitParams).model_copy(update={"method": "chronological"})
-    split_file(run.encoded / "ratings.parquet", split, run.split)
-    save_model(run)
+    prepare(toy, folder / "data", method="chronological")
+    save_model(run_in(folder))
 
 
 def save_model(
     run: Run,
     kind: str = "dlrm",
     task: str = "classification",
-    features: FeatureParams = PLAIN,
+    features: tuple[Feature, ...] = PLAIN,
     dimension: int = 8,
 ) -> None:
     """A checkpoint of weights as drawn, whose scores differ widely."""
-    vocabulary = Vocabulary.load(run.encoded / "vocabulary.json")
+    dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
+    sparse = [feature for feature in features if feature.kind != "dense"]
     description = Description(
         task=task,
-        architecture=load_params(PARAMS, ModelParams).model_copy(update=changes),
+        architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes),
         features=features,
-        vocabulary_sizes={name: vocabulary.sizes[name] for name in features.ordered},
-        dense_features=features.dense,
-        rating_scale=vocabulary.rating_scale,
+        embedding_rows={f.name: dimensions.rows_needed(f.lookup) for f in sparse},
+        dense_features=tuple(f.name for f in features if f.kind == "dense"),
+        origin=dimensions.origin,
     )
     torch.manual_seed(1)
-    save_checkpoint(description.build().state_dict(), description, run.checkpoint)
+    save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from recsys.pipeline import params
+from recsys.training.resume import ROOMS
 from tests.imports import ROOT, closure
 from tests.toy import make_toy, write_csv, zip_release
 
@@ -23,25 +25,49 @@ QUICK = {
     "train.epochs": 3,
     "train.batch_size": 64,
     "train.learning_rate": 0.01,
-    "train.checkpoint_every": 5,
 }
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_declares_the_code_that_it_runs(name: str) -> None:
+def test_a_stage_declares_the_rooms_that_it_imports(name: str) -> None:
     declared = {dep for dep in STAGES[name]["deps"] if dep.startswith(("recsys", "stages"))}
-    script = ROOT / "stages" / f"{name}.py"
-    imported = {file.relative_to(ROOT).parts for file in closure(script)}
-    rooms = {f"recsys/{parts[1]}" for parts in imported if parts[0] == "recsys" and len(parts) > 2}
-    assert declared == rooms | {f"stages/{name}.py"}
+    assert declared == rooms_of(name) | {f"stages/{name}.py"}
+
+
+def rooms_of(stage: str) -> set[str]:
+    """The rooms that a stage's script imports, directly or not, but through recsys/pipeline.
+
+    That room only checks params.yaml, and refuses it.
+    """
+    files = closure(ROOT / "stages" / f"{stage}.py", without=ROOT / "recsys/pipeline")
+    parts = [file.relative_to(ROOT).parts for file in files]
+    return {f"recsys/{room}" for package, room, *_ in parts if package == "recsys"} - {
+        "recsys/__init__.py"
+    }
+
+
+def test_an_unfinished_training_is_known_by_the_code_that_training_depends_on() -> None:
+    assert {f"recsys/{room}" for room in ROOMS} == rooms_of("train")
+
+
+def test_packages_hold_no_code() -> None:
+    """No stage depends on recsys/__init__.py or stages/__init__.py."""
+    for path in (ROOT / "recsys/__init__.py", ROOT / "stages/__init__.py"):
+        assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
+    here = {path.name for path in (ROOT / "recsys").glob("*.py")}
+    assert here <= {"__init__.py", "__main__.py"}
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert scripts == set(STAGES)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_the_params_that_it_reads(name: str) -> None:
-    tree = ast.parse((ROOT / "stages" / f"{name}.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    loads = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "load_params"]
-    read = {getattr(params, ast.unparse(call.args[1])).name for call in loads}
+    """As `params[TrainParams]`, in its script and in the rooms that no other stage has."""
+    read = set()
+    for file in closure(ROOT / "stages" / f"{name}.py", without=ROOT / "recsys/pipeline"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "params":
+                read.add(getattr(params, ast.unparse(node.slice)).name)
     assert set(STAGES[name]["params"]) == read
 
 
@@ -50,12 +76,19 @@ def test_a_stages_command_names_its_data(name: str) -> None:
     stage = STAGES[name]
     # What follows --state are no outputs: they are there only while train runs.
     command = stage["cmd"].partition(" --state ")[0]
-    paths = [word for word in command.split()[5:] if "/" in word]
-    outs = [path for out in stage["outs"] + stage.get("metrics", []) for path in _keys(out)]
+    paths = {word for word in command.split()[5:] if "/" in word}
+    outs = {path for out in stage["outs"] + stage.get("metrics", []) for path in _keys(out)}
     assert stage["cmd"].startswith(f"python -m stages.{name} --params params.yaml ")
-    data = [dep for dep in stage["deps"] if not dep.startswith(("recsys", "stages"))]
-    assert set(data) | set(outs) == set(paths)
+    data = {dep for dep in stage["deps"] if not dep.startswith(("recsys", "stages"))}
+    # Of a folder in the command, the files in it that are read.
+    folders = {path for path in paths for dep in data if dep == path or dep.startswith(f"{path}/")}
+    assert folders | outs == paths
+    assert all(any(dep == p or dep.startswith(f"{p}/") for p in paths) for dep in data)
     assert stage["desc"]
+
+
+def test_training_does_not_read_the_test_part() -> None:
+    assert not {"data/split", "data/split/test.parquet"} & set(STAGES["train"]["deps"])
 
 
 def test_only_metrics_are_in_git() -> None:
@@ -161,6 +194,70 @@ def test_a_card_is_of_what_dvc_made(project: Project) -> None:
     for told in (f"| auc | {metrics['auc']:.4f} |", f"commit `{commit}`. ", "Split: random"):
         assert told in card
     assert "| men |" not in card
+
+
+# By room: the stages that an edit reruns, and those whose inputs these may change.
+RERUN = {
+    "common": list(STAGES),
+    "sources": list(STAGES),
+    "storage": ["encode", "split", "features", "train", "evaluate"],
+    "data": ["encode", "split", "features", "train", "evaluate"],
+    "features": ["features", "train", "evaluate"],
+    "dataloader": ["train", "evaluate"],
+    "models": ["train", "evaluate"],
+    "tasks": ["train", "evaluate"],
+    "training": ["train", "evaluate"],
+    "evaluation": ["evaluate"],
+    "serving": [],
+    "reporting": [],
+    "pipeline": [],
+    "cli": [],
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) -> None:
+    """By `dvc status`, in a copy of the project in which everything was run."""
+    rooms = project.folder / "recsys"
+    assert {path.name for path in rooms.iterdir() if path.is_dir()} - {"__pycache__"} == set(RERUN)
+    assert reruns(project) == []
+    for room, stages in RERUN.items():
+        file = sorted((rooms / room).glob("*.py"))[-1]
+        text = file.read_text()
+        file.write_text(text + "# an edit\n")
+        found = reruns(project)
+        file.write_text(text)
+        assert found == stages, file
+    left = ("__pycache__/x.pyc", ".loop.py.swp", "loop.py~", ".ipynb_checkpoints/x.py", "x.ipynb")
+    for name in left:
+        path = rooms / "training" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("left behind by Python or an editor")
+    assert reruns(project) == []
+    for name in left:
+        (rooms / "training" / name).unlink()
+    params = (project.folder / "params.yaml").read_text()
+    project.set_params(**{"train.epochs": 1, "train.a_new_one": 3})
+    assert reruns(project) == ["train", "evaluate"]
+    (project.folder / "params.yaml").write_text(params)
+
+
+def reruns(project: Project) -> list[str]:
+    """The stages that `dvc status` names, and those that read what they write."""
+    with Repo(project.folder) as repo:
+        # Away from the project's folder, DVC says PATH/dvc.yaml:STAGE.
+        changed = {name.split(":")[-1] for name in repo.status()}
+    for name, stage in STAGES.items():
+        outs = [
+            out
+            for other in STAGES
+            if other in changed
+            for entry in STAGES[other]["outs"]
+            for out in _keys(entry)
+        ]
+        if any(dep.startswith(out) for dep in stage["deps"] for out in outs):
+            changed.add(name)
+    return [name for name in STAGES if name in changed]
 
 
 def test_a_train_param_trains_again_and_back_comes_from_the_cache(project: Project) -> None:

@@ -3,21 +3,22 @@
 import os
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from recsys.common.params import load_params
-from recsys.data.encoding import drop_ratings, encode_ratings, encode_tables
-from recsys.data.params import SplitParams
+from recsys.data.encoding import drop_ratings, encode_dimensions, encode_ratings
+from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.readers import Tables, read_tables
-from recsys.data.splitting import split_file
+from recsys.data.splitting import assign_parts, count_training
 from recsys.data.validation import check_tables
+from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
-from recsys.storage import schemas
-from recsys.storage.parquet import read_column, write_parquet
 from tests.conftest import PARAMS
 
 pytestmark = pytest.mark.real
+ENCODE = load_params(PARAMS)[EncodeParams]
 
 
 def read(name: str, folder: Path) -> Tables:
@@ -30,16 +31,16 @@ def read(name: str, folder: Path) -> Tables:
 @pytest.mark.parametrize(("name", "positive"), [("ml-100k", 0.55375), ("ml-1m", 0.575)])
 def test_the_published_files_keep_the_contracts(tmp_path: Path, name: str, positive: float) -> None:
     tables = read(name, tmp_path / "raw")
-    encoded = encode_tables(tables, RELEASES[name])
-    (ratings,) = encode_ratings(tables.ratings, encoded.vocabulary, label_threshold=3)
+    dimensions, vocabulary = encode_dimensions(tables, RELEASES[name], ENCODE)
+    (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
     facts = RELEASES[name].facts
     assert facts is not None
     assert len(ratings) == facts.ratings
     assert ratings["label"].mean() == pytest.approx(positive, abs=5e-4)
-    assert ratings["userid"].max() == facts.users
-    assert encoded.movies["raw_movieid"].iloc[-1] == facts.largest_movieid
-    assert len(encoded.vocabulary.genres) == 18
-    assert encoded.movies["year"].min() >= 1900
+    assert ratings["user"].max() + 1 == facts.users
+    assert dimensions["movies"]["raw_movieid"][-1].as_py() == facts.largest_movieid
+    assert len(vocabulary.names["genres"]) == 18
+    assert dimensions["movies"]["year"].to_pandas().min() >= 1900
 
 
 def test_a_title_with_colons_and_accents(tmp_path: Path) -> None:
@@ -49,30 +50,28 @@ def test_a_title_with_colons_and_accents(tmp_path: Path) -> None:
     assert movies.loc[73, "title"].startswith("Mis\u00e9rables, Les")
 
 
+def encode(tables: Tables, release: str) -> pd.DataFrame:
+    dimensions, vocabulary = encode_dimensions(tables, RELEASES[release], ENCODE)
+    (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
+    return ratings
+
+
 def test_a_chronological_test_part_has_new_users(tmp_path: Path) -> None:
-    tables = read("ml-1m", tmp_path / "raw")
-    encoded = encode_tables(tables, RELEASES["ml-1m"])
-    ratings = encode_ratings(tables.ratings, encoded.vocabulary, label_threshold=3)
-    write_parquet(ratings, tmp_path / "ratings", schemas.RATINGS)
-    params = load_params(PARAMS, SplitParams).model_copy(update={"method": "chronological"})
-    counts = split_file(tmp_path / "ratings", params, tmp_path)
-    assert counts == {"train": 800_167, "validation": 100_021, "test": 100_021}
-    test, train = (
-        read_column(tmp_path / f"{part}.parquet", schemas.PART, "userid")
-        for part in ("test", "train")
-    )
-    assert 0 < (test == 0).mean() < 1
-    assert (train > 0).all()
+    users = encode(read("ml-1m", tmp_path / "raw"), "ml-1m")["user"].to_numpy()
+    params = load_params(PARAMS)[SplitParams].model_copy(update={"method": "chronological"})
+    assignment = assign_parts(users, params)
+    assert np.bincount(assignment).tolist() == [800_167, 100_021, 100_021]
+    known = count_training(users, assignment, users.max() + 1) > 0
+    assert 0 < (~known[users[assignment == 2]]).mean() < 1
 
 
 def test_the_protocols_have_the_published_rows(tmp_path: Path) -> None:
     """ReLLa's: five earlier ratings; the DCN V2 paper's: no threes."""
     tables = read("ml-1m", tmp_path / "raw")
-    vocabulary = encode_tables(tables, RELEASES["ml-1m"]).vocabulary
-    write_parquet(encode_ratings(tables.ratings, vocabulary, 3), tmp_path / "all", schemas.RATINGS)
+    users = encode(tables, "ml-1m")["user"].to_numpy()
     changes = {"method": "chronological", "min_history": 5}
-    params = load_params(PARAMS, SplitParams).model_copy(update=changes)
-    counts = split_file(tmp_path / "all", params, tmp_path)
-    assert sum(counts.values()) == 970_009
-    assert counts["test"] == 97_001
+    params = load_params(PARAMS)[SplitParams].model_copy(update=changes)
+    assignment = assign_parts(users, params)
+    assert (assignment >= 0).sum() == 970_009
+    assert (assignment == 2).sum() == 97_001
     assert len(drop_ratings(tables, (3,)).ratings) == 739_012

@@ -7,30 +7,31 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import save_checkpoint
-from recsys.storage.registry import DenseFeature, SparseFeature
+from recsys.storage.registry import REGISTRY
 from tests.conftest import PARAMS
 from tests.toy import Toy, write_csv, zip_release
 
 STAGES = {
     "fetch": "data/raw",
     "encode": "data/raw data/encoded",
-    "split": "data/encoded/ratings.parquet data/split",
-    "features": "data/encoded data/features",
-    "train": "data/encoded data/features data/split/train.parquet data/split/validation.parquet "
-    "models/dlrm models/history.csv --state models/train.state --live live/epoch.json",
-    "evaluate": "data/encoded data/features data/split/test.parquet data/split/train.parquet "
-    "models/dlrm data/predictions.parquet metrics/test.json metrics/plots",
+    "split": "data/encoded data/split",
+    "features": "data/encoded data/split data/features",
+    "train": "data/encoded data/split data/features models/dlrm models/history.csv "
+    "--state models/train.state --live live/epoch.json",
+    "evaluate": "data/split/test.parquet data/features models/dlrm data/predictions.parquet "
+    "metrics/test.json metrics/plots",
 }
 QUICK = {
     "train.epochs": 2,
@@ -102,6 +103,7 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
         "precision_recall.csv",
         "calibration.csv",
         "confusion.csv",
+        "slices.csv",
     }
     history = pd.read_csv("models/history.csv")
     columns = ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
@@ -130,7 +132,7 @@ def test_the_last_epoch_is_told_while_train_runs(monkeypatch: pytest.MonkeyPatch
         told.append(json.loads(Path("live/epoch.json").read_text()))
         save_checkpoint(*arguments)
 
-    monkeypatch.setattr("recsys.models.checkpoint.save_checkpoint", save)
+    monkeypatch.setattr("recsys.training.fit.save_checkpoint", save)
     run_all()
     history = pd.read_csv("models/history.csv")
     assert told == [pytest.approx(history.iloc[-1].to_dict(), abs=1e-5)]
@@ -152,9 +154,8 @@ def test_a_release_without_users_trains_with_a_constant_gender() -> None:
     output = run_all()
     told = "ml-latest-small publishes no genders: the dense feature is 0.5 for everyone"
     assert output.count(told) == 1
-    tables = [Path(f"data/encoded/{name}.parquet") for name in ("users", "movies")]
-    dataset = MovieLensDataset(Path("data/split/test.parquet"), *tables, "label")
-    assert set(dataset.gender.tolist()) == {0.5}
+    users = pd.read_parquet("data/encoded/users.parquet")
+    assert set(users["gender"]) == {0.5}
     assert json.loads(Path("metrics/test.json").read_text())["rows"] == 150
 
 
@@ -188,6 +189,10 @@ def test_one_class_only_is_a_null_and_a_warning() -> None:
         ("train", "train.batch_size", 0),
         ("train", "model.poolin", "sum"),
         ("evaluate", "evaluate.threshold", 2),
+        # The first stage that runs refuses what a later one would read.
+        ("fetch", "train.learning_rate", -1),
+        ("fetch", "gaussian_process.lasting", 1.5),
+        ("split", "evaluate.user_steps", [9]),
     ],
 )
 def test_bad_params_end_a_stage_before_any_work(stage: str, key: str, value: object) -> None:
@@ -253,18 +258,20 @@ def test_help_tells_what_goes_in_and_out(stage: str) -> None:
 
 def test_all_features_reach_the_model() -> None:
     """Each statistic and history, on both kinds of split; and the side fields."""
+    sparse = [name for name, feature in REGISTRY.items() if feature.kind != "dense"]
+    dense = [name for name, feature in REGISTRY.items() if feature.kind == "dense"]
     for method in ("random", "chronological"):
         set_params(
             **{
                 "split.method": method,
-                "features.sparse": list(get_args(SparseFeature)),
-                "features.dense": list(get_args(DenseFeature)),
+                "features.sparse": sparse[::-1],
+                "features.dense": dense,
                 "features.history_length": 3,
             }
         )
         run_all()
         described = json.loads(Path("models/dlrm/model.json").read_text())
-        assert list(described["vocabulary_sizes"]) == list(get_args(SparseFeature))
+        assert list(described["embedding_rows"]) == sparse
         assert len(described["dense_features"]) > 25
         columns = pd.read_parquet("data/features/train.parquet")
         assert len(columns) == len(pd.read_parquet("data/split/train.parquet"))
@@ -283,3 +290,45 @@ def test_threes_can_be_left_out() -> None:
     set_params(**{"encode.drop_ratings": [1, 2, 3, 4, 5]})
     told = r"encode.drop_ratings = \[1.0, 2.0, 3.0, 4.0, 5.0\]: no rating would be left"
     assert re.search(told, run("encode").output)
+
+
+def test_a_model_is_not_judged_on_another_split() -> None:
+    run_all()
+    set_params(**{"split.seed": 7})
+    assert run("split").exit_code == 0
+    result = run("evaluate")
+    assert result.exit_code == 1
+    told = r"Error: data/split/test.parquet and models/dlrm/tables are of different runs: .* split;"
+    assert re.match(told, result.output)
+
+
+def test_a_model_is_not_judged_on_other_features() -> None:
+    set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
+    run_all()
+    set_params(**{"statistics.user_damping": 50.0})
+    assert run("features").exit_code == 0
+    result = run("evaluate")
+    assert result.exit_code == 1
+    told = r"Error: models/dlrm and data/features are of different runs: .* fitted features;"
+    assert re.match(told, result.output)
+
+
+def test_shuffled_ratings_are_refused() -> None:
+    set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
+    run_all()
+    path = Path("data/encoded/ratings.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.take(np.random.default_rng(1).permutation(len(table))), path)
+    result = run("features")
+    assert result.exit_code == 1
+    assert "ratings.parquet is not sorted by time, user and movie" in result.output
+
+
+def test_how_often_the_state_is_saved_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_all()
+    weights = Path("models/dlrm/model.safetensors").read_bytes()
+    for steps in ("0", "3"):
+        monkeypatch.setenv("RECSYS_SAVE_EVERY", steps)
+        assert run("train").exit_code == 0
+        assert Path("models/dlrm/model.safetensors").read_bytes() == weights
+    assert "save_every" not in PARAMS.read_text()

@@ -3,6 +3,7 @@
 Each room declares its own section in its `params.py`; `recsys.pipeline.params` lists them all.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args, get_origin
 
@@ -36,28 +37,30 @@ class Section(BaseModel):
 S = TypeVar("S", bound=Section)
 
 
-def load_params(path: Path, section: type[S]) -> S:
-    """Read one section of a params file.
+class Params:
+    """Checked sections of a params file, by their class: `params[TrainParams]`."""
+
+    def __init__(self, sections: Iterable[Section]) -> None:
+        self._sections = {type(section): section for section in sections}
+
+    def __getitem__(self, section: type[S]) -> S:
+        found = self._sections[section]
+        assert isinstance(found, section)
+        return found
+
+
+def parse_section(content: object, section: type[S], path: Path) -> S:
+    """Check the content of one section.
+
+    Args:
+        path: of the params file, which the error names.
 
     Raises:
-        InputError: the file cannot be read, or a key of the section is misspelt, missing, of the
-            wrong type or out of range; the line names the key, its value and what is allowed.
+        InputError: a key is misspelt, missing, of the wrong type or out of range; the line names
+            the key, its value and what is allowed.
     """
-    return parse_section(read_sections(path), section, path)
-
-
-def read_sections(path: Path) -> dict[str, object]:
-    """A params file as its sections. Raises: InputError: it cannot be read, or has no sections."""
-    content = read_yaml(path)
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected sections, found {content!r}")
-    return content
-
-
-def parse_section(sections: dict[str, object], section: type[S], path: Path) -> S:
-    """Check one section of the content of a params file. Raises: as `load_params`."""
     try:
-        return section.model_validate(sections.get(section.name))
+        return section.model_validate(content)
     except ValidationError as error:
         # Unknown keys first: the key that they were meant to be is among the missing.
         problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")

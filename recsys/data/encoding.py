@@ -1,51 +1,53 @@
-"""Raw tables -> numbers: indices, genre codes, normalised ratings, labels."""
+"""Raw tables -> numbers: rows for ids, codes for names, normalised ratings, labels."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from sklearn.preprocessing import LabelEncoder
 
 from recsys.common.errors import InputError
+from recsys.data.params import EncodeParams
 from recsys.data.readers import Tables
 from recsys.sources.releases import Release
+from recsys.storage import schemas
+from recsys.storage.dimensions import digest_ids
 from recsys.storage.parquet import ROWS_AT_ONCE
-from recsys.storage.vocabulary import Vocabulary, index_ids
+from recsys.storage.registry import REGISTRY, coded
+from recsys.storage.vocabulary import Vocabulary, rows_of
 
 GENDERS = {"F": 0.0, "M": 1.0}
-UNPUBLISHED_GENDER = 0.5
-# A zip code's first characters are a region; all of it is nearly a user.
-ZIP_PREFIX = 3
-PERIOD_YEARS = 5
+UNPUBLISHED_GENDER = REGISTRY["gender"].missing
+Names = dict[str, tuple[str, ...]]
+Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """The small tables with the columns of `recsys.storage.schemas`, and the vocabulary of all."""
+def encode_dimensions(
+    tables: Tables, release: Release, params: EncodeParams
+) -> tuple[dict[str, pa.Table], Vocabulary]:
+    """The users and the movies, with the columns of `schemas`, and what their codes stand for.
 
-    users: pd.DataFrame
-    movies: pd.DataFrame
-    vocabulary: Vocabulary
-
-
-def encode_tables(tables: Tables, release: Release) -> Encoded:
-    """Encode checked tables but for the ratings."""
-    movies, genres = encode_movies(tables.movies)
-    users = encode_users(tables.users)
+    Args:
+        tables: checked.
+    """
+    users, names = encode_codes(prepare_users(tables.users, params), "users")
+    movies, names_of_movies = encode_codes(prepare_movies(tables.movies, params), "movies")
+    names |= names_of_movies
+    encoded = {
+        "users": pa.Table.from_pandas(users, schemas.users(), preserve_index=False),
+        "movies": pa.Table.from_pandas(movies, schemas.movies(), preserve_index=False),
+    }
     vocabulary = Vocabulary(
-        userids=users["raw_userid"].to_numpy(),
-        movieids=movies["raw_movieid"].to_numpy(),
-        genres=genres,
-        categories={
-            name: int(table[f"{name}_code"].max()) + 1
-            for table, names in ((users, ("age", "occupation", "zip")), (movies, ("period",)))
-            for name in names
-        },
+        ids=digest_ids(encoded, names),
+        names=names,
         rating_scale=release.rating_scale,
+        label_threshold=params.label_threshold,
     )
-    return Encoded(users, movies, vocabulary)
+    return encoded, vocabulary
 
 
 def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
@@ -65,57 +67,71 @@ def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
 
 
 def encode_ratings(
-    ratings: pd.DataFrame, vocabulary: Vocabulary, label_threshold: float
+    ratings: pd.DataFrame, dimensions: dict[str, pa.Table], vocabulary: Vocabulary
 ) -> Iterator[pd.DataFrame]:
-    """The ratings with the columns of `schemas.RATINGS`, sorted by (timestamp, userid, movieid).
+    """The ratings with the columns of `schemas.RATINGS`, sorted by (timestamp, user, movie).
 
     Yields:
         frames of `ROWS_AT_ONCE` rows, so that only the raw columns and their order are in memory
         as a whole.
     """
-    # Raw ids sort as their indices do.
+    users = dimensions["users"]["raw_userid"].to_numpy()
+    movies = dimensions["movies"]["raw_movieid"].to_numpy()
+    # Raw ids sort as their rows do.
     order = np.lexsort([ratings[key] for key in ("movieid", "userid", "timestamp")])
     for start in range(0, len(order), ROWS_AT_ONCE):
         rows = ratings.iloc[order[start : start + ROWS_AT_ONCE]]
         stars = rows["rating"].to_numpy()
         yield rows.assign(
-            userid=index_ids(rows["userid"].to_numpy(), vocabulary.userids),
-            movieid=index_ids(rows["movieid"].to_numpy(), vocabulary.movieids),
+            user=rows_of(rows["userid"].to_numpy(), users),
+            movie=rows_of(rows["movieid"].to_numpy(), movies),
             rating_norm=vocabulary.rating_scale.normalise(stars),
-            label=(stars > label_threshold).astype(np.int8),
+            label=(stars > vocabulary.label_threshold).astype(np.int8),
         )
 
 
-def encode_users(users: pd.DataFrame) -> pd.DataFrame:
-    """The users with indices, and gender as the number that the model takes."""
+def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
+    """The users by ascending id, with gender as a number and the region of the zip code."""
     users = users.rename(columns={"userid": "raw_userid"}).sort_values("raw_userid")
     return users.assign(
-        userid=np.arange(1, len(users) + 1, dtype=np.int32),
         gender=users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER),
-        age_code=encode_categories(users["age"]),
-        occupation_code=encode_categories(users["occupation"]),
-        zip_code=encode_categories(users["zip"].astype(str).str[:ZIP_PREFIX]),
+        zip_prefix=users["zip"].astype(str).str[: params.zip_prefix],
     )
 
 
-def encode_movies(movies: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The movies and the genre names, by code."""
+def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
+    """The movies by ascending id, with the year in their title and the period that it is in."""
     movies = movies.rename(columns={"movieid": "raw_movieid"}).sort_values("raw_movieid")
-    encoder = LabelEncoder()
-    codes = encoder.fit_transform([genre for listed in movies["genres"] for genre in listed])
-    ends = np.cumsum(movies["genres"].str.len())
     # "Toy Story (1995)", "Land Before Time III (1995) (V)"; not every title has a year.
     year = movies["title"].str.extract(r"\((\d{4})\)(?: \(\w+\))?\s*$", expand=False)
-    movies = movies.assign(
-        movieid=np.arange(1, len(movies) + 1, dtype=np.int32),
-        year=year.astype("Int16"),
-        period_code=encode_categories(year.astype(float) // PERIOD_YEARS),
-        genres=pd.Series(np.split(codes, ends[:-1]), index=movies.index),
+    return movies.assign(
+        year=year.astype("Int16"), period=year.astype(float) // params.period_years
     )
-    return movies, tuple(encoder.classes_.tolist())
 
 
-def encode_categories(values: pd.Series) -> npt.NDArray[np.int32]:
-    """Codes from 0; what is not published is a category of its own."""
-    codes: npt.NDArray[np.int32] = LabelEncoder().fit_transform(values.astype(str)).astype(np.int32)
-    return codes
+def encode_codes(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, Names]:
+    """Add the column of codes of each feature that the registry has for a table."""
+    names: Names = {}
+    columns: dict[str, Any] = {}
+    for feature in coded(table):
+        encode: Encoder = encode_lists if feature.kind == "list" else encode_categories
+        assert feature.column
+        assert feature.source
+        columns[feature.column], names[feature.name] = encode(frame[feature.source])
+    return frame.assign(**columns), names
+
+
+def encode_categories(values: pd.Series) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    """Codes from 0 and their names; a value that is not published is a category of its own."""
+    encoder = LabelEncoder()
+    codes = encoder.fit_transform(values.astype(str)).astype(np.int32)
+    return codes, tuple(encoder.classes_.tolist())
+
+
+def encode_lists(values: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """A list of codes from 0 for each list of names, and the names by code."""
+    encoder = LabelEncoder()
+    codes = encoder.fit_transform([name for listed in values for name in listed])
+    ends = np.cumsum(values.str.len())
+    lists = pd.Series(np.split(codes, ends[:-1]), index=values.index)
+    return lists, tuple(encoder.classes_.tolist())

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Section, Seed, Share
+from recsys.common.params import Count, Section, Seed, Share
 
 # YAML has lists only; strict mode would refuse one where a tuple is declared.
 Stars = Annotated[
@@ -15,6 +15,8 @@ Stars = Annotated[
 class EncodeParams(Section):
     name = "encode"
     label_threshold: Annotated[float, Field(description="a number of stars")]
+    zip_prefix: Count
+    period_years: Count
     drop_ratings: Stars
 
 
@@ -26,6 +28,11 @@ class SplitParams(Section):
     validation: Share
     test: Share
     seed: Seed
+
+    @property
+    def follows_time(self) -> bool:
+        """Whether a user's test ratings come after their training ratings."""
+        return self.method != "random"
 
     @model_validator(mode="after")
     def _shares_make_a_whole(self) -> "SplitParams":

@@ -5,63 +5,63 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from recsys.common.atomic import replacing
 from recsys.common.errors import InputError
 from recsys.data.params import SplitParams
 from recsys.storage import schemas
-from recsys.storage.parquet import TableWriter, read_batches, read_column
-from recsys.storage.vocabulary import UNKNOWN
+from recsys.storage.origin import Origin, digest
+from recsys.storage.parquet import TableWriter, read_batches
+from recsys.storage.schemas import PARTS
 
-PARTS = ("train", "validation", "test")
 Rows = npt.NDArray[np.intp]
+Ints = npt.NDArray[np.integer]
 # For each row the position of its part in `PARTS`, or `NO_PART`.
 Assignment = npt.NDArray[np.int8]
 NO_PART = -1
 
 
-def split_file(ratings: Path, params: SplitParams, folder: Path) -> dict[str, int]:
+def write_parts(ratings: Path, assignment: Assignment, folder: Path, origin: Origin) -> None:
     """Write a part's rows to `folder`/PART.parquet, in the order and columns of `schemas.PART`.
 
-    The rows pass through in pieces; in memory as a whole are their order and single columns. A
-    user or movie without a row in the training part has index 0, "unknown", in the others.
-
-    Returns:
-        the rows of each part.
-
-    Raises:
-        InputError: a part would be empty.
+    The ratings pass through in pieces.
     """
-    assignment = assign_parts(ratings, params)
-    known = {key: known_ids(ratings, assignment, key) for key in ("userid", "movieid")}
     with ExitStack() as stack:
         paths = [stack.enter_context(replacing(folder / f"{name}.parquet")) for name in PARTS]
-        writers = [stack.enter_context(TableWriter(path, schemas.PART)) for path in paths]
+        writers = [stack.enter_context(TableWriter(path, schemas.PART, origin)) for path in paths]
         start = 0
         for batch in read_batches(ratings, schemas.RATINGS, schemas.RATINGS.names):
-            frame = refer(batch.to_pandas(), known)
+            frame = batch.to_pandas()
+            frame.insert(0, "row", np.arange(start, start + len(frame), dtype=np.int32))
             parts = assignment[start : start + len(frame)]
             for part, writer in enumerate(writers):
                 writer.write(frame[parts == part])
             start += len(frame)
-    return {name: int((assignment == part).sum()) for part, name in enumerate(PARTS)}
 
 
-def assign_parts(ratings: Path, params: SplitParams) -> Assignment:
+def describe_split(assignment: Assignment, params: SplitParams, ids: str) -> Origin:
+    """The metadata of the split's files: which run they are of, and what a rating may use.
+
+    `visible` says which other ratings the features of a rating may use: those of an `earlier`
+    second, or the others of the `training` part.
+    """
+    visible = "earlier" if params.follows_time else "training"
+    return {"ids": ids, "split": digest(assignment), "visible": visible}
+
+
+def assign_parts(users: Ints, params: SplitParams) -> Assignment:
     """Each row's part.
 
     Args:
-        ratings: a file in the order of time, as `schemas.RATINGS` says.
+        users: by rating, in the order of time, [N]
 
     Raises:
         InputError: a part would be empty.
     """
-    userids = read_column(ratings, schemas.RATINGS, "userid")
-    assignment = np.full(len(userids), NO_PART, np.int8)
-    rows = eligible_rows(userids, params.min_history)
+    assignment = np.full(len(users), NO_PART, np.int8)
+    rows = eligible_rows(users, params.min_history)
     if params.method == "leave_last":
-        assignment[rows] = leave_last(userids[rows])
+        assignment[rows] = leave_last(users[rows])
     else:
         if params.method == "random":
             rows = rows[random_order(len(rows), params.seed)]
@@ -77,43 +77,37 @@ def assign_parts(ratings: Path, params: SplitParams) -> Assignment:
     return assignment
 
 
-def eligible_rows(userids: npt.NDArray[np.generic], min_history: int) -> Rows:
+def eligible_rows(users: Ints, min_history: int) -> Rows:
     """Those whose user has at least so many rows before."""
     if not min_history:
-        return np.arange(len(userids))
-    before, _ = count_neighbours(userids)
+        return np.arange(len(users))
+    before, _ = count_neighbours(users)
     return np.flatnonzero(before >= min_history)
 
 
-def leave_last(userids: npt.NDArray[np.generic]) -> Assignment:
+def leave_last(users: Ints) -> Assignment:
     """Test: each user's last row; validation: the one before; nothing of users with two rows."""
-    before, after = count_neighbours(userids)
+    before, after = count_neighbours(users)
     return np.where(before + after < 2, 0, np.maximum(2 - after, 0)).astype(np.int8)
 
 
-def count_neighbours(userids: npt.NDArray[np.generic]) -> tuple[Rows, Rows]:
+def count_neighbours(users: Ints) -> tuple[Rows, Rows]:
     """For each row of ratings in the order of time, its user's rows before and after it, [N]."""
-    order = np.argsort(userids, kind="stable")
-    counts = np.bincount(userids)
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users)
     starts = np.cumsum(counts) - counts
-    before = np.empty(len(userids), np.intp)
-    before[order] = np.arange(len(userids)) - starts[userids[order]]
-    return before, counts[userids] - before - 1
+    before = np.empty(len(users), np.intp)
+    before[order] = np.arange(len(users)) - starts[users[order]]
+    return before, counts[users] - before - 1
 
 
-def known_ids(ratings: Path, assignment: Assignment, key: str) -> npt.NDArray[np.bool_]:
-    """By index, whether it occurs in the training part."""
-    ids = read_column(ratings, schemas.RATINGS, key)
-    known = np.zeros(int(ids.max()) + 1, bool)
-    known[ids[assignment == 0]] = True
-    return known
+def count_training(rows: Ints, assignment: Assignment, size: int) -> npt.NDArray[np.int32]:
+    """How many ratings of the training part each of `size` users or movies has.
 
-
-def refer(ratings: pd.DataFrame, known: dict[str, npt.NDArray[np.bool_]]) -> pd.DataFrame:
-    """Add the rows of the users and the movies, and make indices that are not known 0."""
-    rows = {"user_row": ratings["userid"] - 1, "movie_row": ratings["movieid"] - 1}
-    ids = {key: ratings[key].where(known[key][ratings[key]], UNKNOWN) for key in known}
-    return ratings.assign(**rows, **ids)
+    Args:
+        rows: the user or the movie of each rating, [N]
+    """
+    return np.bincount(rows[assignment == 0], minlength=size).astype(np.int32)
 
 
 def random_order(count: int, seed: int) -> Rows:

@@ -1,4 +1,4 @@
-"""Ratings as model input: one row, or a whole batch cut at once from the columns.
+"""Ratings as model input: one row, or a whole batch gathered at once from the columns.
 
 Shapes: R rows of a part, B of a batch, d dense features.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -15,118 +16,117 @@ from torchrec import KeyedJaggedTensor
 from torchrec.datasets.utils import Batch
 
 from recsys.common.errors import InputError
-from recsys.dataloader.jagged import Column, Field, Joined, JoinedLists, Stretches
+from recsys.dataloader.jagged import Bags, Stretches
+from recsys.dataloader.tables import make_index, make_pairs
 from recsys.storage import schemas
-from recsys.storage.parquet import count_rows, read_column, read_names, read_parquet
-from recsys.storage.registry import FeatureParams
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.origin import require_same_run
+from recsys.storage.parquet import (
+    count_rows,
+    read_batches,
+    read_column,
+    read_metadata,
+    read_names,
+)
+from recsys.storage.registry import Feature, select
 
 # The system's own features.
-PLAIN = FeatureParams(sparse=("userid", "movieid", "genres"), dense=("gender",), history_length=1)
+PLAIN = select(("userid", "movieid", "genres", "gender"))
 
 
 class Rows(NamedTuple):
     """B rows side by side.
 
     Attributes:
-        sparse: by feature, the rows' values end to end, and how many each row has, [B]
+        sparse: the bags of each sparse feature.
         dense: [B, d]
         label: [B]
     """
 
-    sparse: dict[str, tuple[Tensor, Tensor]]
+    sparse: dict[str, Bags]
     dense: Tensor
     label: Tensor
 
 
 class MovieLensDataset(Dataset[dict[str, Tensor]]):
-    """A part of the ratings, which looks its users and movies up by row (a star schema).
+    """A part of the ratings, joined to its users and movies by row (a star schema).
 
-    An item is a dict of the features that are asked for, by default `userid` and `movieid` (long,
-    []), `genres` (long, [number of genres]), `gender` (float, []), and `label` (float, []).
+    An item is a dict of the features, by default `userid` and `movieid` (long, []), `genres`
+    (long, [number of genres]), `gender` (float, []), and `label` (float, []).
 
     `torch.utils.data.DataLoader(dataset, batch_size, collate_fn=collate_fn)` works and is fast,
-    since `__getitems__` cuts its batches; `batches` does without its list of row numbers.
+    since `__getitems__` gathers whole batches; `batches` does without its list of row numbers.
 
     Args:
         part: a Parquet file with the columns of `schemas.PART`.
-        users, movies: with those of `schemas.USERS` and `schemas.MOVIES`.
+        dimensions: the users and movies that its rows refer to.
         target: the column of the part that is the label.
-        features: which ones; sparse ones are in the order of `FeatureParams.ordered`.
-        described: the folder that the stage features wrote, where its files are needed.
+        features: which ones, in the order of the registry.
+        computed: the folder that the stage features wrote, where its files are needed.
         share: (rank, size); only the part's rows with row % size == rank are here.
 
     Attributes:
         rows: how many the part has.
         dense_names: of the dense features, [d]
+        origin: digests of the ids, the split and the fitted features.
 
     Raises:
-        InputError: a file is missing or has other columns.
+        InputError: a file is missing, of another run, or has other rows or columns.
     """
 
     def __init__(
         self,
         part: Path,
-        users: Path,
-        movies: Path,
+        dimensions: Dimensions,
         target: str,
-        features: FeatureParams = PLAIN,
-        described: Path | None = None,
+        features: tuple[Feature, ...] = PLAIN,
+        computed: Path | None = None,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.share, self.rows = share, count_rows(part, schemas.PART)
-        self.label = self._column(part, target)
-        self.user_row, self.movie_row = (
-            self._column(part, name) for name in ("user_row", "movie_row")
+        self.origin = read_metadata(part)
+        require_same_run(part, self.origin, dimensions.folder, dimensions.origin)
+        self.label, self.user, self.movie = (
+            # Of the types in the file: a batch is made long or float, never the whole.
+            torch.from_numpy(read_column(part, schemas.PART, name, share))
+            for name in (target, "user", "movie")
         )
-        self.fields = {
-            name: self._field(name, part, users, movies, described) for name in features.ordered
-        }
-        # By user or by row: a batch takes both together.
-        self.gender, self.statistics = None, None
-        self.dense_names: tuple[str, ...] = ()
-        if "gender" in features.dense:
-            self.gender = torch.from_numpy(read_column(users, schemas.USERS, "gender"))
-            self.dense_names += ("gender",)
-        if features.statistics:
-            names, columns = self._statistics(part, described)
-            self.statistics, self.dense_names = columns, self.dense_names + names
+        self.pairs = make_pairs(dimensions, features)
+        self.dense_names = self.pairs.dense_names
+        self.histories: dict[str, Stretches] = {}
+        self.statistics: Tensor | None = None
+        self.sparse_features = tuple(f for f in features if f.kind != "dense")
+        if any(feature.table == "ratings" for feature in features):
+            file = _find_computed(part, computed)
+            self._read_computed(file, dimensions, features)
+        else:
+            check_rows(part)
 
-    def _column(self, path: Path, name: str) -> Tensor:
-        # Of the types in the files: a batch is made long or float, never the whole.
-        return torch.from_numpy(read_column(path, schemas.PART, name, self.share))
-
-    def _field(
-        self, name: str, part: Path, users: Path, movies: Path, described: Path | None
-    ) -> Field:
-        if name in ("userid", "movieid"):
-            return Column(self._column(part, name))
-        if name in ("age", "occupation", "zip"):
-            codes = read_column(users, schemas.USERS, f"{name}_code")
-            return Joined(torch.from_numpy(codes), self.user_row)
-        if name == "period":
-            codes = read_column(movies, schemas.MOVIES, "period_code")
-            return Joined(torch.from_numpy(codes), self.movie_row)
-        if name == "genres":
-            genres = read_parquet(movies, schemas.MOVIES)["genres"].combine_chunks()
-            lengths = torch.tensor(genres.value_lengths().to_numpy())
-            values = torch.tensor(genres.flatten().to_numpy())
-            return JoinedLists(values, lengths.cumsum(0) - lengths, lengths, self.movie_row)
-        folder, file = _described(part, described)
-        log = read_column(folder / f"{name}.parquet", schemas.LOG, "movieid")
-        stretch = (
-            torch.from_numpy(read_column(file, None, f"{name}_{column}", self.share))
-            for column in ("start", "length", "skip")
-        )
-        return Stretches(torch.from_numpy(log), *stretch)
-
-    def _statistics(self, part: Path, described: Path | None) -> tuple[tuple[str, ...], Tensor]:
-        _, file = _described(part, described)
-        # The stretches of histories are whole numbers.
+    def _read_computed(
+        self, file: Path, dimensions: Dimensions, features: tuple[Feature, ...]
+    ) -> None:
+        """The features that the stage features computed for each row."""
+        part = file.parent
+        self.origin |= read_metadata(file)
+        index = make_index(dimensions, "movies")
+        for feature in features:
+            if feature.table == "ratings" and feature.kind == "list":
+                log = read_column(part / f"{feature.name}.parquet", schemas.LOG, "movie")
+                stretch = (
+                    torch.from_numpy(read_column(file, None, f"{feature.name}_{end}", self.share))
+                    for end in ("start", "length", "skip")
+                )
+                entries = index.index_select(0, torch.from_numpy(log))
+                self.histories[feature.name] = Stretches(entries, *stretch)
+        # Row numbers and the stretches of histories are whole numbers.
         names = read_names(file, pa.float32())
-        columns = torch.empty(len(self), len(names))
-        for place, name in enumerate(names):
-            columns[:, place] = torch.from_numpy(read_column(file, None, name, self.share))
-        return names, columns
+        if names:
+            self.statistics = torch.empty(len(self), len(names))
+            for place, name in enumerate(names):
+                self.statistics[:, place] = torch.from_numpy(
+                    read_column(file, None, name, self.share)
+                )
+            self.dense_names += names
 
     def __len__(self) -> int:
         return len(self.label)
@@ -141,8 +141,10 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             raise IndexError(row)
         rows = self.__getitems__([row])
         item = {
-            name: values if isinstance(self.fields[name], JoinedLists | Stretches) else values[0]
-            for name, (values, _) in rows.sparse.items()
+            f.name: rows.sparse[f.name].values
+            if f.kind == "list"
+            else rows.sparse[f.name].values[0]
+            for f in self.sparse_features
         }
         dense = dict(zip(self.dense_names, rows.dense[0], strict=True))
         return item | dense | {"label": rows.label[0]}
@@ -150,14 +152,17 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     def __getitems__(self, rows: Sequence[int] | Tensor) -> Rows:
         """The rows at once, as `collate_fn` takes them."""
         rows = torch.as_tensor(rows)
-        sparse = {name: field.cut(rows) for name, field in self.fields.items()}
-        dense = []
-        if self.gender is not None:
-            users = self.user_row.index_select(0, rows)
-            dense.append(self.gender.index_select(0, users).unsqueeze(-1))
+        users, movies = self.user.index_select(0, rows), self.movie.index_select(0, rows)
+        bags = self.pairs.bags(users, movies)
+        bags |= {name: history.take(rows) for name, history in self.histories.items()}
+        dense = self.pairs.numbers(users, movies)
         if self.statistics is not None:
             dense.append(self.statistics.index_select(0, rows))
-        return Rows(sparse, torch.cat(dense, dim=1), self.label.index_select(0, rows).float())
+        return Rows(
+            {feature.name: bags[feature.name] for feature in self.sparse_features},
+            torch.cat(dense, dim=1),
+            self.label.index_select(0, rows).float(),
+        )
 
 
 def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
@@ -198,13 +203,31 @@ def batches(
         yield collate_fn(dataset.__getitems__(dataset.places(rows)))
 
 
+def check_rows(part: Path, computed: Path | None = None) -> None:
+    """Check that a part's rows ascend by their key, and that computed features have the same rows.
+
+    Raises:
+        InputError: they do not.
+    """
+    last = -1
+    for batch in read_batches(part, schemas.PART, ["row"]):
+        rows = np.append(last, batch["row"])
+        if (np.diff(rows) <= 0).any():
+            raise InputError(f"{part} is not in the order of its rows; run `dvc repro split`")
+        last = rows[-1]
+    if computed is not None:
+        rows, others = read_column(part, schemas.PART, "row"), read_column(computed, None, "row")
+        if not np.array_equal(rows, others):
+            raise InputError(f"{computed} has other rows than {part}; run `dvc repro features`")
+
+
 def _columns_of(items: Sequence[dict[str, Tensor]]) -> Rows:
     # Indices are sparse features, numbers are dense ones.
     sparse = [name for name, value in items[0].items() if not value.is_floating_point()]
     dense = [name for name in items[0] if name not in sparse and name != "label"]
     return Rows(
         {
-            name: (
+            name: Bags(
                 torch.cat([item[name].reshape(-1) for item in items]),
                 torch.tensor([item[name].numel() for item in items], dtype=torch.int32),
             )
@@ -215,10 +238,13 @@ def _columns_of(items: Sequence[dict[str, Tensor]]) -> Rows:
     )
 
 
-def _described(part: Path, described: Path | None) -> tuple[Path, Path]:
-    """The folder and its file about the rows of a part."""
-    if described is None or not (described / part.name).exists():
+def _find_computed(part: Path, computed: Path | None) -> Path:
+    """The file of the computed features of a part, checked to have its rows."""
+    if computed is None or not (computed / part.name).exists():
         raise InputError(
-            f"{part} has no statistics or histories in {described}; run `dvc repro features`"
+            f"{part} has no statistics or histories in {computed}; run `dvc repro features`"
         )
-    return described, described / part.name
+    file = computed / part.name
+    require_same_run(part, read_metadata(part), file, read_metadata(file))
+    check_rows(part, file)
+    return file

@@ -80,6 +80,16 @@ def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
     )
 
 
+def slice_intervals(records: list[dict[str, object]]) -> pd.DataFrame:
+    """What `judge_slices` gives as points: slice, value, low, high and rows.
+
+    `low` and `high` are empty where there were no redraws.
+    """
+    metric = "auc" if "auc" in records[0] else "rmse"
+    points = pd.DataFrame(records).rename(columns={metric: "value"})
+    return points[["slice", "value", "low", "high", "rows"]].astype({"low": float, "high": float})
+
+
 def thin(curve: pd.DataFrame, points: int) -> pd.DataFrame:
     """Evenly spaced rows of a curve, both ends included."""
     rows = np.unique(np.linspace(0, len(curve) - 1, points).round().astype(int))

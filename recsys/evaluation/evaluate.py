@@ -12,6 +12,7 @@ from recsys.evaluation import curves
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask, judge_slices
 from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_column
 from recsys.tasks.metrics import (
     Array,
@@ -50,16 +51,17 @@ class Evaluation:
             partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def tabulate_predictions(part: Path, users: Path, movies: Path, scores: Floats) -> pd.DataFrame:
+def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Floats) -> pd.DataFrame:
     """The rows of a part's file with raw ids and scores: columns of `schemas.PREDICTIONS`."""
-    raw_userids = read_column(users, schemas.USERS, "raw_userid")
-    raw_movieids = read_column(movies, schemas.MOVIES, "raw_movieid")
+    user, movie, rating, label = (
+        read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")
+    )
     return pd.DataFrame(
         {
-            "raw_userid": raw_userids[read_column(part, schemas.PART, "user_row")],
-            "raw_movieid": raw_movieids[read_column(part, schemas.PART, "movie_row")],
-            "rating": read_column(part, schemas.PART, "rating"),
-            "label": read_column(part, schemas.PART, "label"),
+            "raw_userid": dimensions.raw_ids("users")[user],
+            "raw_movieid": dimensions.raw_ids("movies")[movie],
+            "rating": rating,
+            "label": label,
             "score": scores,
         }
     )
@@ -106,4 +108,6 @@ def evaluate(
         "confusion": curves.confusion_counts(labels, scores > threshold),
     }
     records = judge_slices(task, predictions, slices or {}, params.bootstrap, params.seed)
+    if records:
+        plots["slices"] = curves.slice_intervals(records)
     return Evaluation(rounded(metrics), plots, records)

@@ -2,19 +2,31 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys.common.params import Count, Section, Seed, Share, Workers
 
 Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
+# YAML has lists only; strict mode would refuse one where a tuple is declared.
+Steps = Annotated[
+    tuple[Count, Count], Field(strict=False, description="a list of two integers from 1, ascending")
+]
 
 
 class EvaluateParams(Section):
     name = "evaluate"
     threshold: Share
-    batch_size: Count
     calibration_bins: Points
     curve_points: Points
     bootstrap: Annotated[int, Field(description="an integer from 0 to 100000", ge=0, le=10**5)]
     seed: Seed
     threads: Workers
+    user_steps: Steps
+    movie_steps: Steps
+
+    @model_validator(mode="after")
+    def _steps_ascend(self) -> "EvaluateParams":
+        for name, (few, many) in (("user", self.user_steps), ("movie", self.movie_steps)):
+            if few >= many:
+                raise ValueError(f"{name}_steps = [{few}, {many}]: the second must be the larger")
+        return self

@@ -1,36 +1,32 @@
 """Metrics of parts of the test part: by gender, by how much training knew of a user or a movie."""
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_rmse
-from recsys.storage import schemas
-from recsys.storage.parquet import read_column
+from recsys.evaluation.params import EvaluateParams
+from recsys.storage.dimensions import Dimensions
 
 Mask = npt.NDArray[np.bool_]
-# Ratings in the training part from which on a user or a movie is no longer new, is well known.
-USER_STEPS = (20, 100)
-MOVIE_STEPS = (50, 500)
+Ints = npt.NDArray[np.integer]
 
 
-def find_slices(part: Path, training: Path, users: Path) -> dict[str, Mask]:
+def find_slices(
+    users: Ints, movies: Ints, dimensions: Dimensions, params: EvaluateParams
+) -> dict[str, Mask]:
     """By name, which rows of a part belong to a slice, [N]; some may be empty.
 
     Args:
-        part, training: files with the columns of `schemas.PART`.
-        users: with those of `schemas.USERS`.
+        users, movies: of each row of the part, rows of the tables, [N]
     """
-    user_rows = read_column(part, schemas.PART, "user_row")
-    gender = read_column(users, schemas.USERS, "gender")[user_rows]
+    gender = dimensions.tables["users"]["gender"].to_numpy()[users]
     slices = {"women": gender == 0, "men": gender == 1}
-    for noun, steps in (("user", USER_STEPS), ("movie", MOVIE_STEPS)):
-        rows = read_column(part, schemas.PART, f"{noun}_row")
-        counts = np.bincount(
-            read_column(training, schemas.PART, f"{noun}_row"), minlength=int(rows.max()) + 1
-        )[rows]
+    for noun, rows, steps in (
+        ("user", users, params.user_steps),
+        ("movie", movies, params.movie_steps),
+    ):
+        counts = dimensions.training_ratings[f"{noun}s"][rows]
         few, many = steps
         slices |= {
             f"{noun}s with under {few} training ratings": counts < few,

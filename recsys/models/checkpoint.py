@@ -1,4 +1,4 @@
-"""A trained model as a folder: weights and all that is needed to rebuild and feed it."""
+"""A trained model as a folder: weights, and all that is needed to rebuild it and to score."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,13 +10,16 @@ from torch import Tensor
 
 from recsys.common.atomic import replacing
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import RatingScale
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
-from recsys.storage.registry import FeatureParams
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.origin import Origin, require_same_run
+from recsys.storage.registry import Feature
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
+# The users and movies of the model, and how many of their ratings it learnt from.
+TABLES, COUNTS = "tables", "counts"
 
 
 class Description(BaseModel):
@@ -25,47 +28,66 @@ class Description(BaseModel):
     Attributes:
         task: what the logit means.
         architecture: the model section of params.yaml.
-        features: the features section of params.yaml.
-        vocabulary_sizes: rows of each sparse feature's embedding table, in the order of the keys.
+        features: in the order of the registry.
+        embedding_rows: rows of the embedding table of each sparse feature, in their order.
         dense_features: names, in the order of the columns.
-        rating_scale: the ratings that users could give.
+        origin: digests of the users and movies, the split and the fitted features.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["classification", "regression"]
     architecture: ModelParams
-    features: FeatureParams
-    vocabulary_sizes: dict[str, int]
+    features: tuple[Feature, ...]
+    embedding_rows: dict[str, int]
     dense_features: tuple[str, ...]
-    rating_scale: RatingScale
+    origin: Origin
 
     def build(self, folder: Path | None = None) -> DLRMRecommender:
         """The model with weights drawn anew, the tables mapped from a folder if there is one."""
+        shared = {f.name: f.embedding_table for f in self.features if f.embedding_table}
         return DLRMRecommender(
-            self.vocabulary_sizes, len(self.dense_features), self.architecture, folder
+            self.embedding_rows, len(self.dense_features), self.architecture, folder, shared
         )
 
 
-def save_checkpoint(weights: dict[str, Tensor], description: Description, folder: Path) -> None:
-    """Write the weights of a whole model by their names, with its description."""
+def save_checkpoint(
+    weights: dict[str, Tensor], description: Description, dimensions: Dimensions, folder: Path
+) -> None:
+    """Write the weights of a whole model by their names, its description and its tables."""
     with replacing(folder) as partial:
         partial.mkdir()
         save_file(weights, partial / WEIGHTS)
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
+        dimensions.save(partial / TABLES, partial / COUNTS)
 
 
-def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description]:
+def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensions]:
     """Rebuild a model from its folder alone; nothing is unpickled.
 
     Raises:
-        InputError: a file is missing or damaged, or the weights are of another architecture.
+        InputError: a file is missing or damaged, the weights are of another architecture, or the
+            tables of another run.
     """
+    description = load_description(folder)
+    dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
+    require_same_run(folder / DESCRIPTION, description.origin, folder / TABLES, dimensions.origin)
     try:
-        description = Description.model_validate_json((folder / DESCRIPTION).read_bytes())
         model = description.build()
         model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`") from error
-    return model, description
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise _no_checkpoint(folder, error) from error
+    return model, description, dimensions
+
+
+def load_description(folder: Path) -> Description:
+    """What model.json says. Raises: InputError: it is missing or damaged."""
+    try:
+        return Description.model_validate_json((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _no_checkpoint(folder, error) from error
+
+
+def _no_checkpoint(folder: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`")

@@ -10,6 +10,7 @@ of the interaction arch, V unique values of the dense feature, W width of the fi
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from torchrec.models.dlrm import DenseArch
 from recsys.models.embeddings import (
     DenseSparseArch,
     FusedSparseArch,
+    SharedTables,
     UnboundSparseArch,
     make_tables,
 )
@@ -119,6 +121,7 @@ class DLRMRecommender(nn.Module):
         dense_features: how many dense features a row has.
         params: kind of the interaction, sizes, pooling, dropout and initialisation.
         folder: where the tables are mapped from, if they may be larger than memory.
+        shared: features that look up the table of another feature.
     """
 
     def __init__(
@@ -127,13 +130,14 @@ class DLRMRecommender(nn.Module):
         dense_features: int,
         params: ModelParams,
         folder: Path | None = None,
+        shared: SharedTables = MappingProxyType({}),
     ) -> None:
         super().__init__()
         features, dimension = len(vocabulary_sizes), params.embedding_dimension
         # A factorization machine and a logistic regression have no hidden layers.
         linear = params.kind in ("fm", "lr")
         unique = params.kind == "dlrm" and dense_features == 1
-        sparse_arch = DenseSparseArch(make_tables(vocabulary_sizes, params, folder))
+        sparse_arch = DenseSparseArch(make_tables(vocabulary_sizes, params, folder, shared))
         inter_arch, interactions = make_interaction(features, params)
         dense_arch = (
             nn.Linear(dense_features, dimension)

@@ -6,6 +6,7 @@ Shapes: B batch, F sparse features, D embedding dimension, N values in a feature
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,15 @@ from recsys.models.params import ModelParams
 from recsys.storage.mapped import mapped_array
 
 POOLING = {PoolingType.SUM: PoolingMode.SUM, PoolingType.MEAN: PoolingMode.MEAN}
-# Features that look up the table of another feature: histories are lists of movies.
-SHARED_TABLES = {"liked": "movieid", "disliked": "movieid"}
+# By feature, the table of another feature that it looks up.
+SharedTables = Mapping[str, str]
 
 
 def make_tables(
-    vocabulary_sizes: Mapping[str, int], params: ModelParams, folder: Path | None = None
+    vocabulary_sizes: Mapping[str, int],
+    params: ModelParams,
+    folder: Path | None = None,
+    shared: SharedTables = MappingProxyType({}),
 ) -> EmbeddingBagCollection:
     """An embedding table for each feature, or for several features that look up the same ids.
 
@@ -39,10 +43,11 @@ def make_tables(
         vocabulary_sizes: for each sparse feature the rows of its table, the features of one table
             side by side.
         folder: where the tables are mapped from, if they may be larger than memory.
+        shared: features that have no table of their own.
     """
     features: dict[str, list[str]] = {}
     for feature in vocabulary_sizes:
-        features.setdefault(SHARED_TABLES.get(feature, feature), []).append(feature)
+        features.setdefault(shared.get(feature, feature), []).append(feature)
     tables = [
         EmbeddingBagConfig(
             name=table,

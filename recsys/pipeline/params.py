@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from recsys.common.errors import InputError
-from recsys.common.params import Section, parse_section, read_sections
+from recsys.common.params import Params, Section, parse_section, read_yaml
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.evaluation.params import EvaluateParams
+from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.params import ModelParams
 from recsys.sources.params import FetchParams
 from recsys.storage.registry import FeatureParams
@@ -16,22 +17,25 @@ SECTIONS: tuple[type[Section], ...] = (
     EncodeParams,
     SplitParams,
     FeatureParams,
+    StatisticsParams,
+    GaussianProcessParams,
     ModelParams,
     TrainParams,
     EvaluateParams,
 )
 
 
-def check_params(path: Path) -> None:
-    """Check every section of a params file, whatever stage reads it.
+def load_params(path: Path) -> Params:
+    """Read a params file and check every section of it.
 
     Raises:
-        InputError: a section is not known, or a value of one is wrong.
+        InputError: the file cannot be read, a section is not known, or a value of one is wrong.
     """
-    sections = read_sections(path)
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected sections, found {content!r}")
     names = [section.name for section in SECTIONS]
-    for key in sections:
+    for key in content:
         if key not in names:
             raise InputError(f"{path}: {key}: no such section; allowed: {', '.join(names)}")
-    for section in SECTIONS:
-        parse_section(sections, section, path)
+    return Params(parse_section(content.get(s.name), s, path) for s in SECTIONS)

@@ -25,25 +25,40 @@ from torchrec.quant.embedding_modules import (
 from recsys.common.atomic import replacing
 from recsys.common.rating_scale import RatingScale
 from recsys.models.dlrm import DLRMRecommender
-from recsys.serving import scorer as serving
-from recsys.serving.pairs import PairScorer
+from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.scorer import MODEL, TABLES
 
+PACKAGE = Path(__file__).parents[1]
+# The standalone scorer and what it imports, which every artifact carries.
+MODULES = ("recsys.serving.scorer", "recsys.dataloader.pairs", "recsys.dataloader.jagged")
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.qint8}
 
 
 def export(scorer: PairScorer, precision: str, folder: Path) -> None:
-    """Write what `serving.Scorer` needs to the folder, with a copy of `recsys/serving/scorer.py`.
+    """Write what `recsys.serving.scorer.Scorer` needs to the folder, with the modules of it.
 
     Args:
         precision: of the embedding tables, one of `PRECISIONS`; the MLPs stay fp32.
     """
-    scale = scorer.description.rating_scale if scorer.description.task == "regression" else None
+    rating_scale = scorer.dimensions.vocabulary.rating_scale
+    scale = rating_scale if scorer.description.task == "regression" else None
     program = trace(Servable(scorer.model, PRECISIONS[precision], scale), scorer)
+    ids = {"userids": scorer.userids, "movieids": scorer.movieids}
     with replacing(folder) as partial:
         partial.mkdir()
-        torch.export.save(program, partial / serving.MODEL)
-        torch.save(scorer.tables, partial / serving.TABLES)
-        shutil.copyfile(serving.__file__, partial / "serving.py")
+        torch.export.save(program, partial / MODEL)
+        torch.save(ids | scorer.pairs.tensors(), partial / TABLES)
+        for module in MODULES:
+            copy_module(module, partial)
+
+
+def copy_module(name: str, folder: Path) -> None:
+    """Copy a module of this project to its place below a folder, with an empty file a package."""
+    target = folder / Path(*name.split(".")).with_suffix(".py")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PACKAGE.parent / target.relative_to(folder), target)
+    for package in target.relative_to(folder).parents[:-1]:
+        (folder / package / "__init__.py").touch()
 
 
 class Servable(nn.Module):

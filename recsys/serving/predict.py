@@ -12,8 +12,8 @@ from tqdm import tqdm
 from recsys.common.atomic import replacing
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import Floats
-from recsys.serving.pairs import PairScorer
-from recsys.serving.scorer import Pairs
+from recsys.dataloader.pairs import find_rows
+from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.streams import Source, Writer, check_suffix, open_source, open_writer
 
 IDS = ("userid", "movieid")
@@ -41,9 +41,10 @@ def score_file(scorer: PairScorer, source: Path, target: Path, unknown_too: bool
     with replacing(target) as partial, open_writer(partial, target, schema) as writer:
         for piece in _progress(table):
             ids = [_take_ids(piece, name, source, rows) for name in IDS]
-            places = scorer.pairs.rows(*ids)
+            known = scorer.userids, scorer.movieids
+            places = [find_rows(*pair) for pair in zip(ids, known, strict=True)]
             if not unknown_too:
-                _require_known(scorer.pairs, ids, places, source, rows)
+                _require_known(known, ids, places, source, rows)
             _write(writer, schema, piece, ids, scorer.score(*places))
             rows += len(piece)
     return rows
@@ -95,11 +96,13 @@ def _are_integers(values: pa.Array | pa.Scalar) -> bool:
 
 
 def _require_known(
-    pairs: Pairs, ids: list[Tensor], places: tuple[Tensor, Tensor], source: Path, before: int
+    known_ids: tuple[Tensor, Tensor],
+    ids: list[Tensor],
+    places: list[Tensor],
+    source: Path,
+    before: int,
 ) -> None:
-    for name, values, rows, known in zip(
-        IDS, ids, places, (pairs.userids, pairs.movieids), strict=True
-    ):
+    for name, values, rows, known in zip(IDS, ids, places, known_ids, strict=True):
         unknown = (rows == len(known)).nonzero()
         if len(unknown):
             row = int(unknown[0])

@@ -11,24 +11,25 @@ from torch import Tensor
 
 from recsys.common.errors import InputError
 from recsys.models.checkpoint import load_checkpoint
-from recsys.serving.pairs import PairScorer, check_vocabulary, read_known
+from recsys.serving.pair_scorer import PairScorer
 from recsys.storage import schemas
-from recsys.storage.parquet import read_batches, read_parquet
-from recsys.storage.vocabulary import Vocabulary
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.origin import require_same_run
+from recsys.storage.parquet import read_batches, read_metadata
 
 # Of those that a user rated, how many are shown.
 LIKED = 5
 Record = dict[str, object]
 
 
-def recommend(scorer: PairScorer, encoded: Path, userid: int, top: int) -> Record:
+def recommend(scorer: PairScorer, ratings: Path, userid: int, top: int) -> Record:
     """The movies with the highest scores among those that a user did not rate.
 
     Ratings of all parts count as rated. Movies without a rating in the training part are left
     out: of them the model knows little more than genres.
 
     Args:
-        encoded: the folder of encode.
+        ratings: the file of `schemas.RATINGS`.
         userid: as published.
 
     Returns:
@@ -37,34 +38,33 @@ def recommend(scorer: PairScorer, encoded: Path, userid: int, top: int) -> Recor
         recommended (movies with scores)
 
     Raises:
-        InputError: there is no such user.
+        InputError: there is no such user, or the ratings are of another run.
     """
-    catalogue = read_catalogue(encoded)
-    user = find_row(scorer.pairs.userids.numpy(), userid, "user")
-    ratings = read_ratings_of(user + 1, encoded)
-    rated = ratings["movieid"].to_numpy() - 1
+    dimensions = scorer.dimensions
+    user = find_row(dimensions.raw_ids("users"), userid, "user")
+    require_same_run(ratings, read_metadata(ratings), dimensions.folder, dimensions.origin)
+    rated = read_ratings_of(user, ratings)
     candidates = scorer.known_movies.clone()
-    candidates[rated] = False
+    candidates[rated["movie"].to_numpy()] = False
     movies = candidates.nonzero().squeeze(-1)
     scores = scorer.score(torch.full_like(movies, user), movies) if len(movies) else np.empty(0)
     best = np.argsort(-scores, kind="stable")[:top]
-    liked = ratings.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]
+    liked = rated.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]
+    catalogue = list_movies(dimensions)
     return {
         "user": userid,
-        "rated": len(ratings),
+        "rated": len(rated),
         "in_training": bool(scorer.known_users[user]),
-        "liked": _records(catalogue, liked["movieid"] - 1, "rating", liked["rating"]),
+        "liked": _records(catalogue, liked["movie"], "rating", liked["rating"]),
         "recommended": _records(catalogue, movies.numpy()[best], "score", scores[best]),
     }
 
 
-def find_similar(
-    checkpoint: Path, encoded: Path, train_part: Path, movieid: int, top: int
-) -> Record:
-    """The movies whose embeddings point most nearly where a movie's does (cosine).
+def find_similar(checkpoint: Path, movieid: int, top: int) -> Record:
+    """The movies whose embeddings have the highest cosine with a movie's.
 
     Args:
-        checkpoint, encoded, train_part: as of `PairScorer`; any features.
+        checkpoint: of a model with any features.
         movieid: as published.
 
     Returns:
@@ -74,16 +74,14 @@ def find_similar(
         InputError: there is no such movie, the training part has no rating of it, or the model
             has no embeddings of movies.
     """
-    model, description = load_checkpoint(checkpoint)
-    check_vocabulary(description, checkpoint, encoded)
-    if "movieid" not in description.features.sparse:
+    model, description, dimensions = load_checkpoint(checkpoint)
+    if "movieid" not in description.embedding_rows:
         raise InputError(f"{checkpoint} has no embeddings of movies: movieid is no feature of it")
-    catalogue = read_catalogue(encoded)
-    movie = find_row(catalogue["movie"].to_numpy(), movieid, "movie")
-    known = read_known(train_part, "movie_row", len(catalogue))
+    movie = find_row(dimensions.raw_ids("movies"), movieid, "movie")
+    known = torch.from_numpy(dimensions.training_ratings["movies"] > 0)
     if not known[movie]:
         raise InputError(
-            f"movie {movieid} has no rating in {train_part}: the model has learnt nothing of it"
+            f"movie {movieid} has no rating in the training part: the model learnt nothing of it"
         )
     # Behind the row of "unknown".
     table = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags["movieid"].weight[1:]
@@ -91,6 +89,7 @@ def find_similar(
     known[movie] = False
     others = known.nonzero().squeeze(-1)
     best = others[torch.argsort(cosines[others], descending=True, stable=True)[:top]]
+    catalogue = list_movies(dimensions)
     (itself,) = _records(catalogue, [movie], "cosine", [1])
     return {
         "movie": itself,
@@ -99,14 +98,14 @@ def find_similar(
 
 
 def cosines_to(vectors: Tensor, row: int) -> Tensor:
-    """Cosine of the angle between one of N vectors and each, [N]; 0 for a vector of nothing."""
+    """Cosine of the angle between one of N vectors and each, [N]; 0 for a vector of zeros."""
     return torch.cosine_similarity(vectors, vectors[row : row + 1])
 
 
-def read_catalogue(encoded: Path) -> pd.DataFrame:
+def list_movies(dimensions: Dimensions) -> pd.DataFrame:
     """The movies by row: movie (its id as published), title and genres (a list of names)."""
-    names = np.array(Vocabulary.load(encoded / "vocabulary.json").genres)
-    table = read_parquet(encoded / "movies.parquet", schemas.MOVIES).to_pandas()
+    names = np.array(dimensions.vocabulary.names["genres"])
+    table = dimensions.tables["movies"].to_pandas()
     return pd.DataFrame(
         {
             "movie": table["raw_movieid"],
@@ -116,19 +115,19 @@ def read_catalogue(encoded: Path) -> pd.DataFrame:
     )
 
 
-def read_ratings_of(userid: int, encoded: Path) -> pd.DataFrame:
-    """A user's ratings of all parts: movieid (index), rating and timestamp.
+def read_ratings_of(user: int, ratings: Path) -> pd.DataFrame:
+    """A user's ratings of all parts: movie (row), rating and timestamp.
 
     Args:
-        userid: index.
+        user: row.
     """
-    columns = ["userid", "movieid", "rating", "timestamp"]
-    pieces = read_batches(encoded / "ratings.parquet", schemas.RATINGS, columns)
-    ratings: pd.DataFrame = pd.concat(
-        [piece.filter(pc.equal(piece["userid"], userid)).to_pandas() for piece in pieces],
+    columns = ["user", "movie", "rating", "timestamp"]
+    pieces = read_batches(ratings, schemas.RATINGS, columns)
+    found: pd.DataFrame = pd.concat(
+        [piece.filter(pc.equal(piece["user"], user)).to_pandas() for piece in pieces],
         ignore_index=True,
     )
-    return ratings
+    return found
 
 
 def find_row(known: npt.NDArray[np.integer], wanted: int, noun: str) -> int:

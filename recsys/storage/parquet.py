@@ -1,7 +1,8 @@
 """Parquet files: the same rows give the same bytes, and no more of them in memory than needed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +16,27 @@ from recsys.storage.mapped import mapped_array
 
 # Rows that are read or written at once; those of a row group at most.
 ROWS_AT_ONCE = 2**20
+NO_METADATA: Mapping[str, str] = {}
 
 
 class TableWriter:
-    """Appends frames to a Parquet file, the schema's columns in its order."""
+    """Appends rows to a Parquet file, the schema's columns in its order.
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self.schema = schema
-        self.file = pq.ParquetWriter(path, schema, compression="zstd", version="2.6")
+    Args:
+        metadata: texts that `read_metadata` gives back.
+    """
 
-    def write(self, frame: pd.DataFrame) -> None:
-        table = pa.Table.from_pandas(frame, self.schema, preserve_index=False)
-        # Without pandas' metadata, which names its version.
-        self.file.write_table(table.replace_schema_metadata(None))
+    def __init__(
+        self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] = NO_METADATA
+    ) -> None:
+        # In place of pandas' metadata, which names its version.
+        self.schema = schema.with_metadata(metadata) if metadata else schema
+        self.file = pq.ParquetWriter(path, self.schema, compression="zstd", version="2.6")
+
+    def write(self, rows: pd.DataFrame | pa.Table) -> None:
+        if isinstance(rows, pd.DataFrame):
+            rows = pa.Table.from_pandas(rows, self.schema, preserve_index=False)
+        self.file.write_table(rows.replace_schema_metadata(self.schema.metadata))
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -37,12 +46,15 @@ class TableWriter:
 
 
 def write_parquet(
-    frames: pd.DataFrame | Iterable[pd.DataFrame], path: Path, schema: pa.Schema
+    rows: pd.DataFrame | pa.Table | Iterable[pd.DataFrame],
+    path: Path,
+    schema: pa.Schema,
+    metadata: Mapping[str, str] = NO_METADATA,
 ) -> None:
-    """Write a frame, or frames one after the other, to a file that appears whole."""
-    with replacing(path) as partial, TableWriter(partial, schema) as writer:
-        for frame in [frames] if isinstance(frames, pd.DataFrame) else frames:
-            writer.write(frame)
+    """Write a table, or frames one after the other, to a file that appears whole."""
+    with replacing(path) as partial, TableWriter(partial, schema, metadata) as writer:
+        for piece in [rows] if isinstance(rows, pd.DataFrame | pa.Table) else rows:
+            writer.write(piece)
 
 
 def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
@@ -54,14 +66,22 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     return _open(path, schema).read()
 
 
-def read_batches(path: Path, schema: pa.Schema, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def read_metadata(path: Path) -> dict[str, str]:
+    """The texts that `write_parquet` wrote beside the rows. Raises: InputError: no such file."""
+    metadata = _open(path, None).schema_arrow.metadata or {}
+    return {key.decode(): value.decode() for key, value in metadata.items()}
+
+
+def read_batches(
+    path: Path, schema: pa.Schema | None, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
     """Some columns of a file, `ROWS_AT_ONCE` rows at a time. Raises: as `read_parquet`."""
     yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
 def read_column(
     path: Path, schema: pa.Schema | None, name: str, share: tuple[int, int] = (0, 1)
-) -> npt.NDArray[np.generic]:
+) -> npt.NDArray[Any]:
     """One column as a NumPy array, filled batch by batch.
 
     Parquet is compressed and cannot be mapped itself, so the array is mapped from another file,

@@ -5,18 +5,17 @@ import math
 from collections.abc import Iterator
 from threading import RLock
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torchrec.datasets.utils import Batch
 from tqdm import tqdm
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import Floats
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.embeddings import momenta
 from recsys.tasks.metrics import Metrics
+from recsys.tasks.predict import predict
 from recsys.tasks.task import Task
 from recsys.training.ema import Average
 from recsys.training.params import TrainParams
@@ -25,12 +24,6 @@ from recsys.training.resume import ResumeFile, Run, SharedResume
 
 log = logging.getLogger(__name__)
 
-# Without gradients a batch can be larger; its size has no effect on the scores.
-SCORING_BATCH = 16_384
-
-# Else it makes one between processes, which a process that is killed leaves behind.
-tqdm.set_lock(RLock())
-
 
 def train(
     model: nn.Module,
@@ -38,6 +31,7 @@ def train(
     validation: MovieLensDataset,
     task: Task,
     params: TrainParams,
+    save_every: int = 0,
     resume: ResumeFile | SharedResume | None = None,
     world: World = ALONE,
 ) -> Iterator[Metrics]:
@@ -51,8 +45,9 @@ def train(
     Args:
         model: a `DLRMRecommender`, or what `sharding.shard` made of one for the world.
         training, validation: this process's share of the rows; records are of all rows.
-        resume: where the state goes after every `params.checkpoint_every` steps. If it has one,
-            training goes on from there and ends with the same bits.
+        save_every: steps after which the state is saved; 0 for never.
+        resume: where the state is saved. If it has one, training goes on from there and ends with
+            the same bits.
         world: the processes that train together, each calling this.
 
     Yields:
@@ -62,6 +57,8 @@ def train(
     Raises:
         InputError: the loss or a validation score is not finite.
     """
+    # Else tqdm makes a lock between processes, which a process that is killed leaves behind.
+    tqdm.set_lock(RLock())
     device = torch.device(params.device)
     model.to(device)
     steps = math.ceil(training.rows / params.batch_size)
@@ -84,7 +81,7 @@ def train(
             run.loss += _step(run, batch.to(device), weight, task, params) * len(batch.labels)
             run.step += 1
             done = (run.epoch - 1) * steps + run.step
-            if resume and params.checkpoint_every and done % params.checkpoint_every == 0:
+            if resume and save_every and done % save_every == 0:
                 resume.save(run.state())
         with run.average.in_place():
             predictions = world.interleave(predict(model, validation, task), validation.rows)
@@ -128,25 +125,6 @@ def _step(run: Run, batch: Batch, weight: float, task: Task, params: TrainParams
     run.optimizer.step()
     run.average.update()
     return loss.item()
-
-
-@torch.no_grad()
-def predict(
-    model: nn.Module, dataset: MovieLensDataset, task: Task, batch_size: int = SCORING_BATCH
-) -> Floats:
-    """Predictions for every row that is here, in order and in the task's unit, [N].
-
-    Args:
-        batch_size: of the part's rows.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    return np.concatenate(
-        [
-            task.predictions(model(batch.dense_features, batch.sparse_features))
-            for batch in (rows.to(device) for rows in batches(dataset, batch_size))
-        ]
-    )
 
 
 def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) -> None:

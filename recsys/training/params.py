@@ -18,7 +18,6 @@ class TrainParams(Section):
     batch_size: Count
     epochs: Count
     patience: Count
-    checkpoint_every: Annotated[int, Field(description="an integer from 0 to 1e9", ge=0, le=10**9)]
     seed: Seed
     threads: Workers
     processes: Workers

@@ -20,6 +20,10 @@ from recsys.training.process_group import World
 
 log = logging.getLogger(__name__)
 
+PACKAGE = Path(__file__).parents[1]
+# The rooms that training depends on, as in dvc.yaml; a test compares them with the imports.
+ROOMS = ("common", "storage", "dataloader", "models", "tasks", "training")
+
 
 @dataclass
 class Run:
@@ -102,11 +106,11 @@ def _assign(targets: Iterable[Tensor], values: Iterable[Tensor]) -> None:
 
 
 class ResumeFile:
-    """The state of one run, known by its params, its data, this package's code and torch.
+    """The state of one run, which is known by its params, its data, its code and torch's version.
 
     Args:
         path: the file, which appears whole or not at all.
-        params, data: what the run depends on; the state of another run is not gone on from.
+        params, data: what the run depends on. The state of another run is not used.
     """
 
     def __init__(self, path: Path, params: Iterable[Section], data: Iterable[Path]) -> None:
@@ -115,7 +119,8 @@ class ResumeFile:
         for section in params:
             digest.update(section.model_dump_json().encode())
         # A run that went on with other code would be neither the old one nor the new.
-        for part in (*data, *sorted(Path(__file__).parent.glob("*.py"))):
+        code = (file for room in ROOMS for file in sorted((PACKAGE / room).glob("*.py")))
+        for part in (*data, *code):
             with part.open("rb") as file:
                 while chunk := file.read(2**20):
                     digest.update(chunk)

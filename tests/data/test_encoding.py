@@ -1,17 +1,27 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import HALF_STARS, WHOLE_STARS
 from recsys.data import encoding
-from recsys.data.encoding import Encoded, encode_movies, encode_ratings, encode_tables, encode_users
+from recsys.data.encoding import (
+    encode_codes,
+    encode_dimensions,
+    encode_ratings,
+    prepare_movies,
+    prepare_users,
+)
+from recsys.data.params import EncodeParams
 from recsys.data.readers import Tables, read_tables
+from recsys.pipeline.params import load_params
 from recsys.sources.releases import RELEASES
-from recsys.storage.vocabulary import Vocabulary, index_ids
-from tests.conftest import unpinned
+from recsys.storage.vocabulary import Vocabulary, rows_of
+from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
 MOVIES = pd.DataFrame(
@@ -22,52 +32,74 @@ MOVIES = pd.DataFrame(
     }
 )
 USERS = pd.DataFrame(
-    {"userid": [7, 3], "gender": ["M", "F"], "age": [1, 2], "occupation": ["a", "b"], "zip": "0"}
+    {
+        "userid": [7, 3],
+        "gender": ["M", "F"],
+        "age": [1, 2],
+        "occupation": ["a", "b"],
+        "zip": ["12455", "12345"],
+    }
 )
+
+
+ENCODE = load_params(PARAMS)[EncodeParams]
+Encoded = tuple[dict[str, pa.Table], Vocabulary]
 
 
 @pytest.fixture
 def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
     tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
-    return tables, encode_tables(tables, RELEASES["ml-1m"])
+    return tables, encode_dimensions(tables, RELEASES["ml-1m"], ENCODE)
 
 
 def test_movies_by_hand() -> None:
-    movies, genres = encode_movies(MOVIES)
-    assert genres == ("Action", "Comedy", "Drama")
+    movies, names = encode_codes(prepare_movies(MOVIES, ENCODE), "movies")
+    assert names["genres"] == ("Action", "Comedy", "Drama")
     assert movies["raw_movieid"].tolist() == [10, 20, 30, 40]
-    assert movies["movieid"].tolist() == [1, 2, 3, 4]
     assert [codes.tolist() for codes in movies["genres"]] == [[], [1], [2, 0], [0]]
     assert movies["year"].tolist() == [1994, pd.NA, 1995, 1968]
     # 1990 to 1994, unknown, 1995 to 1999 and 1965 to 1969, by name.
     assert movies["period_code"].tolist() == [1, 3, 2, 0]
+    assert names["period"] == ("393.0", "398.0", "399.0", "nan")
+
+
+def test_periods_have_the_years_of_the_params() -> None:
+    params = ENCODE.model_copy(update={"period_years": 10})
+    movies, _ = encode_codes(prepare_movies(MOVIES, params), "movies")
+    assert movies["period_code"].tolist() == [1, 2, 1, 0]
 
 
 def test_movies_without_any_genre() -> None:
-    movies, genres = encode_movies(MOVIES.assign(genres=[[]] * 4))
-    assert genres == ()
+    movies, names = encode_codes(prepare_movies(MOVIES.assign(genres=[[]] * 4), ENCODE), "movies")
+    assert names["genres"] == ()
     assert [len(codes) for codes in movies["genres"]] == [0] * 4
 
 
 def test_users_by_hand() -> None:
-    users = encode_users(USERS)
+    users, names = encode_codes(prepare_users(USERS, ENCODE), "users")
     assert users["raw_userid"].tolist() == [3, 7]
-    assert users["userid"].tolist() == [1, 2]
     assert users["gender"].tolist() == [0, 1]
     assert users["age_code"].tolist() == [1, 0]
     assert users["occupation_code"].tolist() == [1, 0]
-    assert users["zip_code"].tolist() == [0, 0]
-    assert encode_users(USERS.assign(gender=None))["gender"].tolist() == [0.5, 0.5]
+    assert users["zip_code"].tolist() == [0, 1]
+    assert names == {"age": ("1", "2"), "occupation": ("a", "b"), "zip": ("123", "124")}
+    assert prepare_users(USERS.assign(gender=None), ENCODE)["gender"].tolist() == [0.5, 0.5]
+
+
+def test_the_prefix_of_a_zip_code_has_the_length_of_the_params() -> None:
+    params = ENCODE.model_copy(update={"zip_prefix": 2})
+    _, names = encode_codes(prepare_users(USERS, params), "users")
+    assert names["zip"] == ("12",)
 
 
 def test_ratings_keep_their_meaning(encoded: tuple[Tables, Encoded]) -> None:
-    tables, result = encoded
-    (ratings,) = encode_ratings(tables.ratings, result.vocabulary, label_threshold=3)
+    tables, (dimensions, vocabulary) = encoded
+    (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
     assert len(ratings) == len(tables.ratings)
     back = pd.DataFrame(
         {
-            "userid": result.vocabulary.userids[ratings["userid"] - 1],
-            "movieid": result.vocabulary.movieids[ratings["movieid"] - 1],
+            "userid": dimensions["users"]["raw_userid"].to_numpy()[ratings["user"]],
+            "movieid": dimensions["movies"]["raw_movieid"].to_numpy()[ratings["movie"]],
             "rating": ratings["rating"].to_numpy(),
             "timestamp": ratings["timestamp"].to_numpy(),
         }
@@ -88,8 +120,9 @@ def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None
             "timestamp": [1, 2, 3],
         }
     )
-    result = encode_tables(Tables(USERS, MOVIES, ratings), RELEASES["ml-1m"])
-    (frame,) = encode_ratings(ratings, result.vocabulary, threshold)
+    params = ENCODE.model_copy(update={"label_threshold": threshold})
+    result = encode_dimensions(Tables(USERS, MOVIES, ratings), RELEASES["ml-1m"], params)
+    (frame,) = encode_ratings(ratings, *result)
     assert frame["label"].tolist() == labels
 
 
@@ -97,9 +130,9 @@ def test_ratings_come_in_pieces(
     encoded: tuple[Tables, Encoded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, result = encoded
-    (whole,) = encode_ratings(tables.ratings, result.vocabulary, 3)
+    (whole,) = encode_ratings(tables.ratings, *result)
     monkeypatch.setattr(encoding, "ROWS_AT_ONCE", 400)
-    pieces = list(encode_ratings(tables.ratings, result.vocabulary, 3))
+    pieces = list(encode_ratings(tables.ratings, *result))
     assert [len(piece) for piece in pieces] == [400, 400, 400, 300]
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
 
@@ -111,30 +144,36 @@ def test_scales() -> None:
     np.testing.assert_allclose(HALF_STARS.denormalise(HALF_STARS.normalise(stars)), stars)
 
 
-def test_indices_start_at_one_and_zero_is_unknown() -> None:
-    vocabulary = np.array([10, 20, 40], np.int32)
+def test_rows_of_ids_and_none_for_an_id_that_is_not_there() -> None:
+    known = np.array([10, 20, 40], np.int32)
     raw = np.array([40, 10, 20, 30, 5, 50], np.int32)
-    assert index_ids(raw, vocabulary).tolist() == [3, 1, 2, 0, 0, 0]
+    assert rows_of(raw, known).tolist() == [2, 0, 1, -1, -1, -1]
 
 
 def test_a_vocabulary_survives_its_file(tmp_path: Path, encoded: tuple[Tables, Encoded]) -> None:
-    vocabulary = encoded[1].vocabulary
+    _, vocabulary = encoded[1]
     vocabulary.save(tmp_path / "vocabulary.json")
     loaded = Vocabulary.load(tmp_path / "vocabulary.json")
-    assert loaded.userids.tolist() == vocabulary.userids.tolist()
-    assert loaded.movieids.tolist() == vocabulary.movieids.tolist()
-    assert (loaded.genres, loaded.rating_scale) == (vocabulary.genres, WHOLE_STARS)
-    assert loaded.sizes == {
-        "userid": 61,
-        "movieid": 41,
-        "liked": 41,
-        "disliked": 41,
-        "genres": 4,
-        "age": 50,
-        "occupation": 1,
-        "zip": 1,
-        "period": 8,
-    }
+    assert loaded == vocabulary
+    assert (loaded.rating_scale, loaded.label_threshold) == (WHOLE_STARS, 3)
+    sizes = {name: len(names) for name, names in loaded.names.items()}
+    assert sizes == {"age": 50, "occupation": 1, "zip": 1, "genres": 4, "period": 8}
+
+
+def test_other_ids_are_another_digest(encoded: tuple[Tables, Encoded]) -> None:
+    tables, (_, vocabulary) = encoded
+    users = tables.users.assign(userid=tables.users["userid"] + 1)
+    for changed in (
+        replace(tables, users=users),
+        replace(tables, movies=tables.movies.assign(genres=[["Drama"]] * len(tables.movies))),
+    ):
+        _, other = encode_dimensions(changed, RELEASES["ml-1m"], ENCODE)
+        assert other.ids != vocabulary.ids
+    # Their order in the file does not count.
+    _, same = encode_dimensions(
+        replace(tables, users=tables.users.iloc[::-1]), RELEASES["ml-1m"], ENCODE
+    )
+    assert same.ids == vocabulary.ids
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]"])

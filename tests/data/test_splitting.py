@@ -6,9 +6,10 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.params import SplitParams
-from recsys.data.splitting import PARTS, split_file
+from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
 from recsys.storage import parquet, schemas
-from recsys.storage.parquet import read_parquet, write_parquet
+from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
+from recsys.storage.schemas import PARTS
 
 
 def make_params(method: str = "random", seed: int = 42, min_history: int = 0) -> SplitParams:
@@ -22,8 +23,8 @@ def make_ratings(rows: int = 1000) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     return pd.DataFrame(
         {
-            "userid": rng.integers(1, 300, rows),
-            "movieid": rng.integers(1, 300, rows),
+            "user": rng.integers(0, 300, rows),
+            "movie": rng.integers(0, 300, rows),
             "timestamp": np.sort(rng.integers(0, 50, rows)),
             "rating": np.arange(rows, dtype=np.float32),
             "rating_norm": np.float32(0),
@@ -34,12 +35,11 @@ def make_ratings(rows: int = 1000) -> pd.DataFrame:
 
 def split(folder: Path, ratings: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
     write_parquet(ratings, folder / "ratings", schemas.RATINGS)
-    counts = split_file(folder / "ratings", params, folder)
-    parts = {
+    assignment = assign_parts(ratings["user"].to_numpy(), params)
+    write_parts(folder / "ratings", assignment, folder, describe_split(assignment, params, "ids"))
+    return {
         name: read_parquet(folder / f"{name}.parquet", schemas.PART).to_pandas() for name in PARTS
     }
-    assert counts == {name: len(part) for name, part in parts.items()}
-    return parts
 
 
 @pytest.mark.parametrize("method", ["random", "chronological"])
@@ -77,28 +77,35 @@ def test_chronological_parts_follow_each_other(tmp_path: Path) -> None:
     assert parts["validation"]["rating"].max() < parts["test"]["rating"].min()
 
 
-@pytest.mark.parametrize("method", ["random", "chronological"])
-def test_who_is_not_in_training_is_unknown_elsewhere(tmp_path: Path, method: str) -> None:
-    ratings = make_ratings()
-    parts = split(tmp_path, ratings, make_params(method))
-    unknown = 0
-    for name, part in parts.items():
-        for key, row in (("userid", "user_row"), ("movieid", "movie_row")):
-            raw = ratings[key].to_numpy()[part["rating"].astype(int)]
-            train = ratings[key].to_numpy()[parts["train"]["rating"].astype(int)]
-            known = np.isin(raw, train)
-            assert part[key].tolist() == np.where(known, raw, 0).tolist()
-            assert part[row].tolist() == (raw - 1).tolist()
-            unknown += (~known).sum()
-            assert known.all() or name != "train"
-    assert unknown > 0
+def test_the_row_is_the_key(tmp_path: Path) -> None:
+    for part in split(tmp_path, make_ratings(), make_params()).values():
+        assert part["row"].tolist() == part["rating"].astype(int).tolist()
+
+
+def test_training_ratings_are_counted() -> None:
+    assignment = np.array([0, 0, 1, 0, 2, -1], np.int8)
+    rows = np.array([1, 1, 0, 3, 3, 1])
+    assert count_training(rows, assignment, 5).tolist() == [0, 2, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "visible"),
+    [("random", "training"), ("chronological", "earlier"), ("leave_last", "earlier")],
+)
+def test_a_split_says_what_it_is(tmp_path: Path, method: str, visible: str) -> None:
+    split(tmp_path, make_ratings(), make_params(method))
+    described = [read_metadata(tmp_path / f"{name}.parquet") for name in PARTS]
+    assert described[0] == described[1] == described[2]
+    assert (described[0]["ids"], described[0]["visible"]) == ("ids", visible)
+    split(tmp_path, make_ratings(), make_params(method, min_history=1))
+    assert read_metadata(tmp_path / "test.parquet")["split"] != described[0]["split"]
 
 
 @pytest.mark.parametrize("min_history", [0, 1, 2])
 def test_leave_last_tests_on_each_users_last(tmp_path: Path, min_history: int) -> None:
     ratings = make_ratings()
     parts = split(tmp_path, ratings, make_params("leave_last", min_history=min_history))
-    for _, group in ratings.groupby("userid"):
+    for _, group in ratings.groupby("user"):
         rows = group["rating"].tolist()[min_history:]
         expected = [rows[:-2], rows[-2:-1], rows[-1:]] if len(rows) > 2 else [rows, [], []]
         for part, mine in zip(parts.values(), expected, strict=True):
@@ -110,12 +117,11 @@ def test_first_ratings_of_each_user_are_in_no_part(tmp_path: Path, method: str) 
     ratings = make_ratings()
     parts = split(tmp_path, ratings, make_params(method, min_history=2))
     left = sorted(np.concatenate([part["rating"] for part in parts.values()]))
-    assert left == sorted(ratings[ratings.groupby("userid").cumcount() >= 2]["rating"])
+    assert left == sorted(ratings[ratings.groupby("user").cumcount() >= 2]["rating"])
 
 
 def test_an_empty_part_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is no row"):
         split(tmp_path, make_ratings(4), make_params())
-    assert not (tmp_path / "train.parquet").exists()
     with pytest.raises(InputError, match=r"split\.train: this share of 0.*\(now 99\)"):
         split(tmp_path, make_ratings(4), make_params(min_history=99))

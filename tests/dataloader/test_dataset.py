@@ -1,7 +1,7 @@
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -10,71 +10,23 @@ from torchrec.datasets.utils import Batch
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
 from recsys.storage import schemas
-from recsys.storage.registry import FeatureParams
-
-GENRES = [[0], [], [2, 1, 3], [1, 2]]
-USERS = pa.table(
-    {
-        "userid": [1, 2, 3],
-        "raw_userid": [5, 6, 7],
-        "gender": [0.0, 1.0, 0.5],
-        "age": [1, 2, 3],
-        "occupation": ["a", "b", "c"],
-        "zip": ["0", "1", "2"],
-        "age_code": [0, 1, 2],
-        "occupation_code": [2, 1, 0],
-        "zip_code": [1, 1, 0],
-    },
-    schemas.USERS,
-)
-MOVIES = pa.table(
-    {
-        "movieid": [1, 2, 3, 4],
-        "raw_movieid": [5, 6, 7, 8],
-        "title": ["a", "b", "c", "d"],
-        "year": [None, 2000, 2001, 2002],
-        "period_code": [1, 0, 0, 0],
-        "genres": GENRES,
-    },
-    schemas.MOVIES,
-)
-# The second row's user and the last row's movie are not in the training part.
-PART = pa.table(
-    {
-        "user_row": [0, 1, 2, 0, 2],
-        "movie_row": [2, 1, 0, 3, 2],
-        "userid": [1, 0, 3, 1, 3],
-        "movieid": [3, 2, 1, 4, 0],
-        "rating": [5.0, 4.0, 3.0, 2.0, 1.0],
-        "rating_norm": [1.0, 0.75, 0.5, 0.25, 0.0],
-        "label": [1, 1, 0, 0, 0],
-        "timestamp": [1, 2, 3, 4, 5],
-    },
-    schemas.PART,
-)
-
-
-def write_tables(folder: Path) -> list[Path]:
-    """The part, the users and the movies as files."""
-    paths = [folder / "part.parquet", folder / "users.parquet", folder / "movies.parquet"]
-    for table, path in zip((PART, USERS, MOVIES), paths, strict=True):
-        pq.write_table(table, path)
-    return paths
+from recsys.storage.parquet import write_parquet
+from recsys.storage.registry import select
+from tests.tables import PART, make_dimensions, write_part
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> MovieLensDataset:
-    return MovieLensDataset(*write_tables(tmp_path), "label")
+    return MovieLensDataset(write_part(tmp_path), make_dimensions(), "label")
 
 
-# All there is; the third row's own entry in the log of likes is the one at 1.
-FEATURES = FeatureParams(
-    sparse=("zip", "userid", "liked", "movieid", "genres", "age", "occupation", "period"),
-    dense=("user", "gender"),
-    history_length=3,
+# All kinds; the third row's own entry in the log of likes is the one at 1.
+FEATURES = select(
+    ("userid", "movieid", "liked", "genres", "age", "occupation", "zip", "period", "gender", "user")
 )
-DESCRIBED = pa.table(
+COMPUTED = pa.table(
     {
+        "row": [0, 2, 3, 5, 9],
         "user_count": [0.0, 0.1, 0.2, 0.3, 0.4],
         "user_mean": [1.0, 1.1, 1.2, 1.3, 1.4],
         "liked_start": [0, 3, 0, 1, 2],
@@ -85,18 +37,24 @@ DESCRIBED = pa.table(
 )
 
 
-def write_described(folder: Path) -> Path:
-    """What the stage features would write about the part."""
-    folder.mkdir()
-    pq.write_table(DESCRIBED, folder / "part.parquet")
-    pq.write_table(pa.table({"movieid": [4, 3, 2, 1]}, schemas.LOG), folder / "liked.parquet")
+def write_computed(folder: Path, computed: pa.Table = COMPUTED, **origin: str) -> Path:
+    """What the stage features would write for the part."""
+    origin = {"ids": "ids", "split": "split", "fitted": "fitted"} | origin
+    write_parquet(computed, folder / "part.parquet", computed.schema, origin)
+    log = pa.table({"movie": [3, 2, 1, 0]}, schemas.LOG)
+    write_parquet(log, folder / "liked.parquet", schemas.LOG, origin)
     return folder
+
+
+def make_full(folder: Path, **options: Any) -> MovieLensDataset:
+    computed = write_computed(folder / "features")
+    part = write_part(folder)
+    return MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed, **options)
 
 
 @pytest.fixture
 def full(tmp_path: Path) -> MovieLensDataset:
-    described = write_described(tmp_path / "features")
-    return MovieLensDataset(*write_tables(tmp_path), "label", FEATURES, described)
+    return make_full(tmp_path)
 
 
 def test_all_features_by_hand(full: MovieLensDataset) -> None:
@@ -115,7 +73,7 @@ def test_all_features_by_hand(full: MovieLensDataset) -> None:
         "user_mean": pytest.approx(1.2),
         "label": 0.0,
     }
-    assert [full[row]["liked"].tolist() for row in range(5)] == [[4, 3], [], [4, 2], [3], [1]]
+    assert [full[row]["liked"].tolist() for row in range(5)] == [[4, 0], [], [4, 2], [0], [1]]
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 2, 2], [1]])
@@ -124,15 +82,42 @@ def test_a_batch_of_all_features_equals_its_items(full: MovieLensDataset, rows: 
 
 
 def test_a_share_has_every_other_row(tmp_path: Path) -> None:
-    described = write_described(tmp_path / "features")
-    args = (*write_tables(tmp_path), "label", FEATURES, described)
-    whole, half = MovieLensDataset(*args), MovieLensDataset(*args, share=(1, 2))
+    whole, half = make_full(tmp_path), make_full(tmp_path, share=(1, 2))
     assert_equal(collate_fn(whole.__getitems__([1, 3])), collate_fn(half.__getitems__([0, 1])))
 
 
 def test_features_that_were_not_made_are_told(tmp_path: Path) -> None:
+    arguments = (write_part(tmp_path), make_dimensions(), "label", FEATURES)
     with pytest.raises(InputError, match=r"no statistics or histories.*dvc repro features"):
-        MovieLensDataset(*write_tables(tmp_path), "label", FEATURES, tmp_path / "nowhere")
+        MovieLensDataset(*arguments, tmp_path / "nowhere")
+
+
+def test_a_shuffled_part_is_refused(tmp_path: Path) -> None:
+    part = write_part(tmp_path, PART.take([0, 2, 1, 3, 4]))
+    with pytest.raises(InputError, match=r"part.parquet is not in the order of its rows"):
+        MovieLensDataset(part, make_dimensions(), "label")
+
+
+@pytest.mark.parametrize("rows", [[1, 0, 2, 3, 4], [0, 1, 2, 3], [0, 1, 2, 3, 3]])
+def test_features_of_other_rows_are_refused(tmp_path: Path, rows: list[int]) -> None:
+    part = write_part(tmp_path)
+    computed = write_computed(tmp_path / "features", COMPUTED.take(rows))
+    with pytest.raises(InputError, match=r"part.parquet has other rows than \S+part.parquet"):
+        MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
+
+
+def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
+    part = write_part(tmp_path, ids="other")
+    with pytest.raises(InputError, match=r"part.parquet and tables are of different runs: .*users"):
+        MovieLensDataset(part, make_dimensions(), "label")
+    part = write_part(tmp_path)
+    computed = write_computed(tmp_path / "features", split="other")
+    with pytest.raises(InputError, match="of different runs: they have other split"):
+        MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
+
+
+def test_the_origin_is_that_of_all_files(full: MovieLensDataset) -> None:
+    assert full.origin == {"ids": "ids", "split": "split", "fitted": "fitted"}
 
 
 def assert_equal(left: Batch, right: Batch) -> None:
@@ -148,7 +133,7 @@ def test_an_item_is_the_dict_of_the_description(dataset: MovieLensDataset) -> No
     assert list(item) == ["userid", "movieid", "genres", "gender", "label"]
     assert {name: value.tolist() for name, value in item.items()} == {
         "userid": 1,
-        "movieid": 3,
+        "movieid": 0,
         "genres": [2, 1, 3],
         "gender": 0.0,
         "label": 1.0,
@@ -172,7 +157,7 @@ def test_a_batch_by_hand(dataset: MovieLensDataset) -> None:
     features = batch.sparse_features.to_dict()
     assert list(features) == ["userid", "movieid", "genres"]
     assert [v.tolist() for v in features["userid"].to_dense()] == [[1], [0], [3]]
-    assert [v.tolist() for v in features["movieid"].to_dense()] == [[3], [2], [0]]
+    assert [v.tolist() for v in features["movieid"].to_dense()] == [[0], [2], [0]]
     assert [v.tolist() for v in features["genres"].to_dense()] == [[2, 1, 3], [], [2, 1, 3]]
     assert batch.sparse_features.values().dtype == torch.long
 
@@ -196,7 +181,7 @@ def test_a_shuffle_sees_every_row_once_and_follows_its_seed(tmp_path: Path) -> N
         shuffle = torch.Generator().manual_seed(seed)
         return [x for batch in batches(targets, 2, shuffle) for x in batch.labels.tolist()]
 
-    targets = MovieLensDataset(*write_tables(tmp_path), "rating_norm")
+    targets = MovieLensDataset(write_part(tmp_path), make_dimensions(), "rating_norm")
     assert epoch(1) == epoch(1)
     assert sorted(epoch(1)) == [0, 0.25, 0.5, 0.75, 1]
     assert len({tuple(epoch(seed)) for seed in range(10)}) > 1

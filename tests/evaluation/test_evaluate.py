@@ -7,16 +7,17 @@ import pytest
 
 from recsys.evaluation.evaluate import Evaluation, evaluate, tabulate_predictions
 from recsys.evaluation.params import EvaluateParams
-from tests.dataloader.test_dataset import write_tables
+from tests.tables import make_dimensions, write_part
 
 PARAMS = EvaluateParams(
     threshold=0.6,
-    batch_size=1,
     calibration_bins=2,
     curve_points=100,
     bootstrap=10,
     seed=1,
     threads=1,
+    user_steps=(20, 100),
+    movie_steps=(50, 500),
 )
 
 
@@ -33,7 +34,7 @@ def make_predictions(scores: list[float]) -> pd.DataFrame:
 
 def test_predictions_carry_raw_ids(tmp_path: Path) -> None:
     scores = np.arange(5, dtype=np.float32)
-    table = tabulate_predictions(*write_tables(tmp_path), scores)
+    table = tabulate_predictions(write_part(tmp_path), make_dimensions(), scores)
     assert table["raw_userid"].tolist() == [5, 6, 7, 5, 7]
     assert table["raw_movieid"].tolist() == [7, 6, 5, 8, 7]
     assert table["rating"].tolist() == [5, 4, 3, 2, 1]
@@ -52,6 +53,19 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
     calibration = result.plots["calibration"]
     assert calibration["actual"].tolist() == [0.5, 0.5]
     assert calibration["predicted"].tolist() == pytest.approx([0.325, 0.8])
+
+
+def test_slices_are_a_plot_too() -> None:
+    result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
+    (record,) = result.slices
+    (point,) = result.plots["slices"].to_dict("records")
+    assert point == {
+        "slice": "all",
+        "value": record["auc"],
+        "low": record["low"],
+        "high": record["high"],
+        "rows": 4,
+    }
 
 
 def test_a_regression_is_judged_in_stars() -> None:

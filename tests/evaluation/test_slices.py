@@ -1,33 +1,33 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 
-from recsys.evaluation import slices
+from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import find_slices, judge_slices
-from recsys.storage import schemas
-from recsys.storage.parquet import read_parquet
-from tests.dataloader.test_dataset import write_tables
+from recsys.pipeline.params import load_params
+from tests.conftest import PARAMS
+from tests.tables import PART, make_dimensions
 
 
-def test_slices_by_gender_and_by_what_training_knew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Users 0, 1 and 2 have two, one and two ratings; the movies 2, 1, 0, 3, 2 as many as here."""
-    monkeypatch.setattr(slices, "USER_STEPS", (2, 3))
-    monkeypatch.setattr(slices, "MOVIE_STEPS", (2, 3))
-    part, users, _ = write_tables(tmp_path)
-    found = find_slices(part, part, users)
-    table = read_parquet(part, schemas.PART).to_pandas()
-    gender = read_parquet(users, schemas.USERS)["gender"].to_numpy()
-    assert found["women"].tolist() == (gender[table["user_row"]] == 0).tolist()
-    assert found["men"].tolist() == (gender[table["user_row"]] == 1).tolist()
-    for noun in ("user", "movie"):
-        counts = table[f"{noun}_row"].map(table[f"{noun}_row"].value_counts())
-        assert found[f"{noun}s with under 2 training ratings"].tolist() == (counts < 2).tolist()
-        assert found[f"{noun}s with 2 to 2"].tolist() == (counts == 2).tolist()
-        assert found[f"{noun}s with 3 or more"].tolist() == (counts >= 3).tolist()
+def test_slices_by_gender_and_by_training_ratings() -> None:
+    steps = {"user_steps": (1, 4), "movie_steps": (2, 3)}
+    params = load_params(PARAMS)[EvaluateParams].model_copy(update=steps)
+    users, movies = (PART[name].to_numpy() for name in ("user", "movie"))
+    found = {
+        name: mask.tolist()
+        for name, mask in find_slices(users, movies, make_dimensions(), params).items()
+    }
+    # The users 0, 1, 2, 0, 2 have 4, 0, 1, 4 and 1 training ratings; of genders 0, 1 and 0.5.
+    assert found == {
+        "women": [True, False, False, True, False],
+        "men": [False, True, False, False, False],
+        "users with under 1 training ratings": [False, True, False, False, False],
+        "users with 1 to 3": [False, False, True, False, True],
+        "users with 4 or more": [True, False, False, True, False],
+        # The movies 2, 1, 0, 3, 2 have 0, 2, 1, 3 and 0.
+        "movies with under 2 training ratings": [True, False, True, False, True],
+        "movies with 2 to 2": [False, True, False, False, False],
+        "movies with 3 or more": [False, False, False, True, False],
+    }
 
 
 def make_predictions() -> pd.DataFrame:

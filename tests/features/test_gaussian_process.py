@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.features import gaussian_process as taste
+from recsys.features import gaussian_process
 from recsys.features.gaussian_process import (
     covariances,
     from_before,
     from_others,
-    learn_movies,
-    predict_taste,
+    learn_factors,
+    predict_opinions,
 )
-from tests.worlds import MOVIES, make_facts
+from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
 
 def gaussian(
@@ -55,41 +55,42 @@ def test_from_others_is_the_conditional_mean(opinions: tuple[np.ndarray, np.ndar
 
 
 def test_opinions_apart_in_time_covary_less() -> None:
-    facts = make_facts(causal=False)
-    movies = learn_movies(facts, facts.stars, facts.training, np.ones((MOVIES, 1)), seed=0)
+    log = make_log(past_only=False)
+    movies = learn_factors(log, log.stars, log.training, np.ones((MOVIES, 1)), GAUSSIAN_PROCESS)
     same, apart = (
-        covariances(movies, np.array([3, 3]), np.array([0.0, days]))[0, 1] for days in (0, 100)
+        covariances(movies, np.array([3, 3]), np.array([0.0, days]), GAUSSIAN_PROCESS)[0, 1]
+        for days in (0, 100)
     )
     assert 0 < apart < same
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_a_planted_taste_is_found(causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("past_only", [False, True])
+def test_a_planted_taste_is_found(past_only: bool) -> None:
     """Half of the users like even movies and half odd ones, give or take a star."""
     # Each movie has eight ratings only.
-    monkeypatch.setattr(taste, "FACTOR_PRIOR", 2)
-    facts = make_facts(causal)
+    params = GAUSSIAN_PROCESS.model_copy(update={"factor_damping": 2.0})
+    log = make_log(past_only)
     random = np.random.default_rng(0)
-    agrees = (facts.user % 2) == (facts.movie % 2)
+    agrees = (log.user % 2) == (log.movie % 2)
     target = np.where(agrees, 4.0, 2.0) + random.normal(0, 0.5, len(agrees))
-    mean, deviation = predict_taste(facts, target, np.ones((MOVIES, 1)), seed=0)
-    test = facts.part == 2
+    mean, deviation = predict_opinions(log, target, np.ones((MOVIES, 1)), params)
+    test = log.part == 2
     assert np.corrcoef(mean[test], target[test])[0, 1] > 0.4
     assert (deviation > 0).all()
 
 
 def test_next_to_nothing_has_numbers_too() -> None:
     """A target that never varies; so few users that a fold has all of them."""
-    facts = make_facts(causal=True)
-    alone = replace(facts, user=np.zeros_like(facts.user))
-    for some, target in ((facts, np.ones(len(facts.user))), (alone, facts.stars)):
-        mean, deviation = predict_taste(some, target, np.ones((MOVIES, 1)), seed=0)
+    log = make_log(past_only=True)
+    alone = replace(log, user=np.zeros_like(log.user))
+    for some, target in ((log, np.ones(len(log.user))), (alone, log.stars)):
+        mean, deviation = predict_opinions(some, target, np.ones((MOVIES, 1)), GAUSSIAN_PROCESS)
         assert np.isfinite(mean).all()
         assert (deviation > 0).all()
 
 
 def test_a_user_of_too_many_ratings_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taste, "LONGEST", 5)
-    facts = make_facts(causal=True)
+    monkeypatch.setattr(gaussian_process, "LONGEST", 5)
+    log = make_log(past_only=True)
     with pytest.raises(InputError, match="take users of up to 5 ratings"):
-        predict_taste(facts, facts.stars, np.ones((MOVIES, 1)), seed=0)
+        predict_opinions(log, log.stars, np.ones((MOVIES, 1)), GAUSSIAN_PROCESS)

@@ -6,84 +6,99 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from recsys.features.statistics import GROUPS, Statistics
-from recsys.features.visibility import Facts, Known
-from tests.worlds import MOVIES, RATINGS, USERS, make_facts, make_genres, make_years, with_stars
+from recsys.features.visibility import RatingLog, Visible
+from tests.logs import (
+    GAUSSIAN_PROCESS,
+    MOVIES,
+    RATINGS,
+    STATISTICS,
+    USERS,
+    make_genres,
+    make_log,
+    make_years,
+    with_stars,
+)
 
 
-def compute(facts: Facts) -> np.ndarray:
+def make_statistics(log: RatingLog) -> Statistics:
+    return Statistics(log, make_genres(), make_years(), STATISTICS, GAUSSIAN_PROCESS)
+
+
+def compute(log: RatingLog) -> np.ndarray:
     """All statistics, [N, columns]."""
-    columns = Statistics(facts, make_genres(), make_years()).compute(tuple(GROUPS))
+    columns = make_statistics(log).compute(tuple(GROUPS))
     return np.column_stack(list(columns.values()))
 
 
 def test_labels_of_the_test_part_change_no_statistic_of_any_row() -> None:
-    facts = make_facts(causal=False)
-    hidden = np.flatnonzero(facts.part > 0)
-    changed = with_stars(facts, hidden, np.random.default_rng(1).permutation(facts.stars[hidden]))
-    assert (changed.label != facts.label).any()
-    np.testing.assert_array_equal(compute(changed), compute(facts))
+    log = make_log(past_only=False)
+    hidden = np.flatnonzero(log.part > 0)
+    changed = with_stars(log, hidden, np.random.default_rng(1).permutation(log.stars[hidden]))
+    assert (changed.label != log.label).any()
+    np.testing.assert_array_equal(compute(changed), compute(log))
 
 
 def test_later_labels_change_no_statistic_of_an_earlier_row() -> None:
-    facts = make_facts(causal=True)
-    second = facts.seconds[facts.part == 2][5]
-    later = np.flatnonzero(facts.seconds >= second)
-    changed = with_stars(facts, later, 6 - facts.stars[later])
-    before, after = compute(facts), compute(changed)
-    early = facts.seconds <= second
+    log = make_log(past_only=True)
+    second = log.seconds[log.part == 2][5]
+    later = np.flatnonzero(log.seconds >= second)
+    changed = with_stars(log, later, 6 - log.stars[later])
+    before, after = compute(log), compute(changed)
+    early = log.seconds <= second
     np.testing.assert_array_equal(after[early], before[early])
     assert (after[~early] != before[~early]).any()
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_a_training_rows_own_label_hardly_changes_its_statistics(causal: bool) -> None:
+@pytest.mark.parametrize("past_only", [False, True])
+def test_a_training_rows_own_label_hardly_changes_its_statistics(past_only: bool) -> None:
     """Only through means over the whole training part."""
-    facts = make_facts(causal)
-    before = compute(facts)
+    log = make_log(past_only)
+    before = compute(log)
     others = 0.0
-    for row in np.flatnonzero(facts.training)[::20]:
-        changed = compute(with_stars(facts, np.array([row]), 6 - facts.stars[[row]]))
+    for row in np.flatnonzero(log.training)[::20]:
+        changed = compute(with_stars(log, np.array([row]), 6 - log.stars[[row]]))
         difference = np.abs(changed - before)
         assert difference[row].max() < 0.05
         others = max(others, difference.max())
     assert others > 0.3
 
 
-def guess(facts: Facts) -> float:
+def guess(log: RatingLog) -> float:
     """AUC on held-out rows of a model of the statistics, when the labels are coins."""
-    values = compute(facts)
+    values = compute(log)
     values = (values - values.mean(0)) / (values.std(0) + 1e-9)
-    model = LogisticRegression(C=0.1).fit(values[facts.training], facts.label[facts.training])
-    rest = ~facts.training
-    return float(roc_auc_score(facts.label[rest], model.decision_function(values[rest])))
+    model = LogisticRegression(C=0.1).fit(values[log.training], log.label[log.training])
+    rest = ~log.training
+    return float(roc_auc_score(log.label[rest], model.decision_function(values[rest])))
 
 
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("past_only", [False, True])
 def test_coins_are_not_foreseen_but_with_a_planted_leak(
-    causal: bool, monkeypatch: pytest.MonkeyPatch
+    past_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = np.mean([guess(make_facts(causal, seed)) for seed in range(4)])
+    honest = np.mean([guess(make_log(past_only, seed)) for seed in range(4)])
     assert abs(honest - 0.5) < 0.1
 
-    def sum_with_itself(self: Known, values: np.ndarray) -> np.ndarray:
+    def sum_with_itself(self: Visible, values: np.ndarray) -> np.ndarray:
         return np.bincount(self.groups, weights=values)[self.groups]
 
-    monkeypatch.setattr(Known, "sum", sum_with_itself)
-    assert np.mean([guess(make_facts(causal, seed)) for seed in range(4)]) > 0.65
+    monkeypatch.setattr(Visible, "sum", sum_with_itself)
+    assert np.mean([guess(make_log(past_only, seed)) for seed in range(4)]) > 0.65
 
 
 def test_statistics_by_hand() -> None:
     """A user's third rating, after a 5 for a movie that others gave 3 and a 1 for a new one."""
-    facts = Facts(
+    log = RatingLog(
         user=np.array([1, 0, 0, 0]),
         movie=np.array([0, 0, 1, 2]),
         stars=np.array([3.0, 5.0, 1.0, 4.0]),
         label=np.array([0, 1, 0, 1], np.int8),
         seconds=np.array([10, 20, 30, 40]),
         part=np.array([0, 0, 0, 2]),
-        causal=True,
+        past_only=True,
     )
-    statistics = Statistics(facts, np.array([[1, 0], [0, 1], [1, 0]], bool), np.full(3, 1990))
+    genres = np.array([[1, 0], [0, 1], [1, 0]], bool)
+    statistics = Statistics(log, genres, np.full(3, 1990), STATISTICS, GAUSSIAN_PROCESS)
     columns = statistics.compute(("user", "movie", "affinity", "recent", "time"))
     last = {name: values[3] for name, values in columns.items()}
     assert last["user_count"] == pytest.approx(np.log(3))
@@ -99,15 +114,15 @@ def test_statistics_by_hand() -> None:
 
 
 def test_the_world_is_as_large_as_it_says() -> None:
-    facts = make_facts(causal=False)
-    assert (facts.user.max() + 1, facts.movie.max() + 1) == (USERS, MOVIES)
-    assert np.bincount(facts.part).tolist() == [8 * RATINGS // 10, RATINGS // 10, RATINGS // 10]
+    log = make_log(past_only=False)
+    assert (log.user.max() + 1, log.movie.max() + 1) == (USERS, MOVIES)
+    assert np.bincount(log.part).tolist() == [8 * RATINGS // 10, RATINGS // 10, RATINGS // 10]
 
 
 def test_what_is_near_in_time_is_the_users_own() -> None:
     """All within minutes, so that every window holds all of a user's training ratings."""
-    facts = make_facts(causal=False)
-    columns = Statistics(facts, make_genres(), make_years()).compute(("recent",))
+    log = make_log(past_only=False)
+    columns = make_statistics(log).compute(("recent",))
     counts = np.expm1(columns["within_1800_count"])
-    expected = np.bincount(facts.user, weights=facts.training)[facts.user] - facts.training
+    expected = np.bincount(log.user, weights=log.training)[log.user] - log.training
     np.testing.assert_allclose(counts, expected, atol=1e-9)

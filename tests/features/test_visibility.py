@@ -1,32 +1,32 @@
 import numpy as np
 import pytest
 
-from recsys.features.visibility import Facts, Known
-from tests.worlds import make_facts
+from recsys.features.visibility import RatingLog, Visible
+from tests.logs import make_log
 
 
-def known_rows(facts: Facts, groups: np.ndarray, row: int) -> np.ndarray:
+def visible_rows(log: RatingLog, groups: np.ndarray, row: int) -> np.ndarray:
     """By the words of the docstring."""
     same = groups == groups[row]
-    if facts.causal:
-        return np.flatnonzero(same & (facts.seconds < facts.seconds[row]))
+    if log.past_only:
+        return np.flatnonzero(same & (log.seconds < log.seconds[row]))
     others = np.arange(len(groups)) != row
-    return np.flatnonzero(same & others & facts.training)
+    return np.flatnonzero(same & others & log.training)
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_sums_are_over_what_a_row_may_know(causal: bool) -> None:
-    facts = make_facts(causal)
-    for groups in (facts.user, facts.movie):
-        sums = Known(groups, facts).sum(facts.stars)
-        expected = [facts.stars[known_rows(facts, groups, row)].sum() for row in range(len(groups))]
+@pytest.mark.parametrize("past_only", [False, True])
+def test_sums_are_over_what_a_row_may_know(past_only: bool) -> None:
+    log = make_log(past_only)
+    for groups in (log.user, log.movie):
+        sums = Visible(groups, log).sum(log.stars)
+        expected = [log.stars[visible_rows(log, groups, row)].sum() for row in range(len(groups))]
         np.testing.assert_allclose(sums, expected)
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])
 def test_the_last_known_ones(count: int) -> None:
-    facts = make_facts(causal=True)
-    sums = facts.by_user.sum_of_last(facts.stars, count)
+    log = make_log(past_only=True)
+    sums = log.by_user.sum_of_last(log.stars, count)
     for row, total in enumerate(sums):
-        known = known_rows(facts, facts.user, row)
-        assert total == pytest.approx(facts.stars[known[-count:]].sum())
+        known = visible_rows(log, log.user, row)
+        assert total == pytest.approx(log.stars[known[-count:]].sum())

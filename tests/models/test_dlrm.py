@@ -215,7 +215,8 @@ def test_logistic_regression_adds_up_what_each_feature_says() -> None:
 def test_histories_look_up_the_movies_table() -> None:
     torch.manual_seed(0)
     sizes = {"userid": 5, "movieid": 7, "liked": 7, "disliked": 7, "genres": 4}
-    model = DLRMRecommender(sizes, 1, make_params(embedding_dimension=8))
+    shared = {"liked": "movieid", "disliked": "movieid"}
+    model = DLRMRecommender(sizes, 1, make_params(embedding_dimension=8), shared=shared)
     collection = model.dlrm.sparse_arch.embedding_bag_collection
     assert list(collection.embedding_bags) == ["userid", "movieid", "genres"]
     sparse = KeyedJaggedTensor(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.dataloader.pairs import find_rows
 from recsys.serving.export import PRECISIONS, export
-from recsys.serving.pairs import PairScorer
+from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import Scorer
 from tests.runs import SIDES, Run, save_model
 
@@ -18,12 +19,13 @@ from tests.runs import SIDES, Run, save_model
 TOLERANCES = {"fp32": 1e-6, "fp16": 2e-3, "int8": 2e-2}
 # Loads the copy beside the artifact, where nothing of the project can be imported.
 FRESH = """
-import importlib.util, json, sys
+import json, sys
 from pathlib import Path
 sys.path.insert(0, "serving")
-from serving import Scorer
+from recsys.serving.scorer import Scorer
 scores = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
-assert importlib.util.find_spec("recsys") is None
+ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("recsys")]
+assert all(Path(file).is_relative_to(Path("serving").absolute()) for file in ours), ours
 assert not {"torchrec", "pandas", "pyarrow"} & sys.modules.keys()
 print(json.dumps(scores.tolist()))
 """
@@ -32,9 +34,9 @@ print(json.dumps(scores.tolist()))
 @pytest.fixture
 def everyone(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
     """All users with all movies, and those that are not known."""
-    scorer = PairScorer(run.checkpoint, run.encoded, run.train_part)
-    users = torch.cat([scorer.pairs.userids, torch.tensor([999])])
-    movies = torch.cat([scorer.pairs.movieids, torch.tensor([999])])
+    scorer = PairScorer(run.checkpoint)
+    users = torch.cat([scorer.userids, torch.tensor([999])])
+    movies = torch.cat([scorer.movieids, torch.tensor([999])])
     return users.repeat_interleave(len(movies)), movies.repeat(len(users))
 
 
@@ -60,9 +62,10 @@ def test_every_kind_with_side_fields(
 def assert_same_scores(
     run: Run, ids: tuple[torch.Tensor, torch.Tensor], precision: str, span: float
 ) -> None:
-    scorer = PairScorer(run.checkpoint, run.encoded, run.train_part)
+    scorer = PairScorer(run.checkpoint)
     export(scorer, precision, Path("serving"))
-    expected = scorer.score(*scorer.pairs.rows(*ids))
+    users, movies = find_rows(ids[0], scorer.userids), find_rows(ids[1], scorer.movieids)
+    expected = scorer.score(users, movies)
     assert expected.std() > 0.01
     served = Scorer(Path("serving"))
     errors = np.abs(served.score(*ids).numpy() - expected)
@@ -74,7 +77,7 @@ def assert_same_scores(
 
 
 def test_the_artifact_scores_without_the_project(run: Run) -> None:
-    export(PairScorer(run.checkpoint, run.encoded, run.train_part), "int8", Path("serving"))
+    export(PairScorer(run.checkpoint), "int8", Path("serving"))
     expected = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
@@ -86,11 +89,11 @@ def test_the_artifact_scores_without_the_project(run: Run) -> None:
 
 def test_the_same_checkpoint_gives_the_same_bytes_fewer_with_less_precision(run: Run) -> None:
     save_model(run, dimension=64)
-    scorer = PairScorer(run.checkpoint, run.encoded, run.train_part)
+    scorer = PairScorer(run.checkpoint)
     for folder, precision in (("fp32", "fp32"), ("fp16", "fp16"), ("int8", "int8"), ("x", "int8")):
         export(scorer, precision, Path(folder))
-    for path in Path("int8").iterdir():
-        assert path.read_bytes() == (Path("x") / path.name).read_bytes()
+    for path in filter(Path.is_file, Path("int8").rglob("*")):
+        assert path.read_bytes() == (Path("x") / path.relative_to("int8")).read_bytes()
     sizes = [Path(name, "model.pt2").stat().st_size for name in PRECISIONS]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == 3

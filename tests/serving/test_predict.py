@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from recsys.common.errors import InputError
+from recsys.dataloader.pairs import find_rows
 from recsys.serving import streams
-from recsys.serving.pairs import PairScorer
+from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.predict import score_file
 from tests.runs import NEW_USER, Run
 
@@ -30,7 +31,7 @@ READ = {".parquet": pd.read_parquet, ".csv": lambda path: pd.read_csv(path, keep
 
 @pytest.fixture
 def scorer(run: Run) -> PairScorer:
-    return PairScorer(run.checkpoint, run.encoded, run.train_part)
+    return PairScorer(run.checkpoint)
 
 
 @pytest.mark.parametrize("source", [".parquet", ".csv"])
@@ -45,8 +46,9 @@ def test_a_score_behind_the_columns_of_each_row(
     assert table.columns.tolist() == ["note", "userid", "weight", "movieid", "score"]
     kept = table.drop(columns="score").astype({"weight": float})
     pd.testing.assert_frame_equal(kept, PAIRS)
-    ids = (torch.tensor(PAIRS[name]) for name in ("userid", "movieid"))
-    expected = scorer.score(*scorer.pairs.rows(*ids))
+    users = find_rows(torch.tensor(PAIRS["userid"]), scorer.userids)
+    movies = find_rows(torch.tensor(PAIRS["movieid"]), scorer.movieids)
+    expected = scorer.score(users, movies)
     assert table["score"].to_numpy("float32").tolist() == expected.tolist()
 
 

@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from recsys.common.errors import InputError
-from recsys.dataloader.dataset import PLAIN
+from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint, save_checkpoint
-from recsys.serving.pairs import PairScorer
+from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.recommend import find_row, find_similar, recommend
+from recsys.storage.registry import select
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run, save_model
 from tests.toy import Toy
 
@@ -15,21 +16,21 @@ USER = 3
 
 @pytest.fixture
 def scorer(run: Run) -> PairScorer:
-    return PairScorer(run.checkpoint, run.encoded, run.train_part)
+    return PairScorer(run.checkpoint)
 
 
 def test_the_best_of_what_a_user_did_not_rate(run: Run, scorer: PairScorer, toy: Toy) -> None:
     rated = {movie for user, movie, *_ in toy.ratings if user == USER}
     left = {movie for movie, *_ in toy.movies} - rated
-    found = recommend(scorer, run.encoded, USER, 1000)
+    found = recommend(scorer, run.ratings, USER, 1000)
     assert (found["user"], found["rated"], found["in_training"]) == (USER, len(rated), True)
     movies = [movie["movie"] for movie in found["recommended"]]
     assert sorted(movies) == sorted(left)
-    ids = torch.full((len(movies),), USER), torch.tensor(movies)
-    expected = scorer.score(*scorer.pairs.rows(*ids))
+    users = find_rows([USER] * len(movies), scorer.userids)
+    expected = scorer.score(users, find_rows(movies, scorer.movieids))
     assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
     assert (np.diff(expected) <= 0).all()
-    assert recommend(scorer, run.encoded, USER, 3)["recommended"] == found["recommended"][:3]
+    assert recommend(scorer, run.ratings, USER, 3)["recommended"] == found["recommended"][:3]
 
 
 def test_what_the_user_liked_is_the_highest_then_the_last(
@@ -37,14 +38,14 @@ def test_what_the_user_liked_is_the_highest_then_the_last(
 ) -> None:
     rows = [(stars, time, movie) for user, movie, stars, time in toy.ratings if user == USER]
     best = sorted(rows, reverse=True)[:5]
-    liked = recommend(scorer, run.encoded, USER, 1)["liked"]
+    liked = recommend(scorer, run.ratings, USER, 1)["liked"]
     assert [(movie["rating"], movie["movie"]) for movie in liked] == [(s, m) for s, _, m in best]
     titles = {movie: (title, genres) for movie, title, genres in toy.movies}
     assert [(m["title"], m["genres"]) for m in liked] == [titles[m["movie"]] for m in liked]
 
 
 def test_a_newcomer_is_told_and_gets_movies(run: Run, scorer: PairScorer) -> None:
-    found = recommend(scorer, run.encoded, NEW_USER, 1000)
+    found = recommend(scorer, run.ratings, NEW_USER, 1000)
     assert found["in_training"] is False
     assert {movie["movie"] for movie in found["liked"]} == {NEW_MOVIE, 2, 4}
     # All of the training part's but two.
@@ -53,7 +54,7 @@ def test_a_newcomer_is_told_and_gets_movies(run: Run, scorer: PairScorer) -> Non
 
 def test_like_a_movie_are_those_whose_embeddings_point_there(run: Run) -> None:
     save_model(run, dimension=2)
-    model, description = load_checkpoint(run.checkpoint)
+    model, description, dimensions = load_checkpoint(run.checkpoint)
     weights = model.state_dict()
     name = "dlrm.sparse_arch.embedding_bag_collection.embedding_bags.movieid.weight"
     table = weights[name]
@@ -62,8 +63,8 @@ def test_like_a_movie_are_those_whose_embeddings_point_there(run: Run) -> None:
     table[1:5] = torch.tensor([[1.0, 0.0], [0.0, 5.0], [3.0, 4.0], [0.1, 0.0]])
     # Not in the training part.
     table[-2:] = torch.tensor([1.0, 0.0])
-    save_checkpoint(weights, description, run.checkpoint)
-    found = find_similar(run.checkpoint, run.encoded, run.train_part, 2, 4)
+    save_checkpoint(weights, description, dimensions, run.checkpoint)
+    found = find_similar(run.checkpoint, 2, 4)
     similar = [(movie["movie"], movie["cosine"]) for movie in found["similar"]]
     assert similar[:3] == [(8, 1.0), (6, 0.6), (4, 0.0)]
     assert similar[3][1] == -1
@@ -71,11 +72,11 @@ def test_like_a_movie_are_those_whose_embeddings_point_there(run: Run) -> None:
 
 
 def test_movies_of_which_nothing_is_learnt_are_told(run: Run) -> None:
-    with pytest.raises(InputError, match=r"movie 102 has no rating in \S+train.parquet"):
-        find_similar(run.checkpoint, run.encoded, run.train_part, UNRATED_MOVIE, 1)
-    save_model(run, features=PLAIN.model_copy(update={"sparse": ("userid", "genres")}))
+    with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
+        find_similar(run.checkpoint, UNRATED_MOVIE, 1)
+    save_model(run, features=select(("userid", "genres", "gender")))
     with pytest.raises(InputError, match="has no embeddings of movies"):
-        find_similar(run.checkpoint, run.encoded, run.train_part, 2, 1)
+        find_similar(run.checkpoint, 2, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from recsys.common.errors import InputError
-from recsys.common.params import load_params
 from recsys.data.readers import read_tables
 from recsys.data.validation import check_tables
+from recsys.pipeline.params import load_params
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
 from recsys.sources.synthetic import draw_ratings, plant, write_synthetic
@@ -16,7 +16,7 @@ from tests.conftest import PARAMS
 
 def make_params(users: int = 300, movies: int = 200, ratings: int = 9000) -> FetchParams:
     size = {"synthetic_users": users, "synthetic_movies": movies, "synthetic_ratings": ratings}
-    return load_params(PARAMS, FetchParams).model_copy(update={"dataset": "synthetic", **size})
+    return load_params(PARAMS)[FetchParams].model_copy(update={"dataset": "synthetic", **size})
 
 
 @pytest.mark.parametrize(

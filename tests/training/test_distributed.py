@@ -16,20 +16,12 @@ from ruamel.yaml import YAML
 from torch import Tensor
 
 from recsys.common.errors import InputError
-from recsys.common.params import load_params
 from recsys.common.rating_scale import WHOLE_STARS
-from recsys.data.encoding import encode_ratings, encode_tables
-from recsys.data.params import SplitParams
-from recsys.data.readers import read_tables
-from recsys.data.splitting import split_file
-from recsys.dataloader.dataset import PLAIN, MovieLensDataset, batches
-from recsys.models.checkpoint import Description, load_checkpoint
+from recsys.dataloader.dataset import MovieLensDataset, batches
+from recsys.models.checkpoint import load_checkpoint
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
-from recsys.sources.releases import RELEASES
-from recsys.storage import schemas
-from recsys.storage.parquet import write_parquet
-from recsys.storage.vocabulary import Vocabulary
+from recsys.pipeline.params import load_params
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.task import make_task
 from recsys.training import launcher as launching
@@ -41,9 +33,10 @@ from recsys.training.params import TrainParams
 from recsys.training.process_group import ALONE, World, joined
 from recsys.training.resume import ResumeFile, SharedResume
 from recsys.training.sharding import gather, shard
-from tests.conftest import PARAMS, unpinned
+from tests.conftest import PARAMS
 from tests.imports import ROOT
-from tests.toy import make_toy, write_dat
+from tests.prepared import load_dimensions, prepare
+from tests.toy import make_toy
 
 # 2403 training rows: the last batch of an epoch has a single one, and one process none of it.
 QUICK = {
@@ -51,7 +44,6 @@ QUICK = {
     "batch_size": 126,
     "epochs": 25,
     "patience": 25,
-    "checkpoint_every": 4,
     "processes": 2,
 }
 TASK = make_task("classification", WHOLE_STARS)
@@ -61,40 +53,26 @@ TASK = make_task("classification", WHOLE_STARS)
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy's files, as the stages before training leave them."""
     folder = tmp_path_factory.mktemp("toy")
-    raw = read_tables(
-        write_dat(make_toy(users=80, movies=60, ratings=3003), folder / "raw"), unpinned("ml-1m")
-    )
-    encoded = encode_tables(raw, RELEASES["ml-1m"])
-    write_parquet(encoded.users, folder / "users.parquet", schemas.USERS)
-    write_parquet(encoded.movies, folder / "movies.parquet", schemas.MOVIES)
-    encoded.vocabulary.save(folder / "vocabulary.json")
-    ratings = encode_ratings(raw.ratings, encoded.vocabulary, 3)
-    write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS)
-    split_file(folder / "ratings.parquet", load_params(PARAMS, SplitParams), folder)
+    prepare(make_toy(users=80, movies=60, ratings=3003), folder)
     return folder
 
 
 def make_params(**changes: object) -> TrainParams:
-    values = load_params(PARAMS, TrainParams).model_dump()
+    values = load_params(PARAMS)[TrainParams].model_dump()
     return TrainParams.model_validate(values | QUICK | changes)
 
 
 def make_part(tables: Path, name: str, world: World = ALONE) -> MovieLensDataset:
-    others = (tables / "users.parquet", tables / "movies.parquet")
-    return MovieLensDataset(tables / f"{name}.parquet", *others, TASK.target, share=world.share)
+    part = tables / f"split/{name}.parquet"
+    return MovieLensDataset(part, load_dimensions(tables), TASK.target, share=world.share)
 
 
 def make_model(tables: Path, world: World = ALONE) -> DLRMRecommender:
     torch.manual_seed(1)
-    sizes = Vocabulary.load(tables / "vocabulary.json").sizes
-    return Description(
-        task="classification",
-        architecture=load_params(PARAMS, ModelParams),
-        features=PLAIN,
-        vocabulary_sizes={name: sizes[name] for name in PLAIN.sparse},
-        dense_features=("gender",),
-        rating_scale=WHOLE_STARS,
-    ).build(tables if world.size > 1 else None)
+    dimensions = load_dimensions(tables)
+    rows = {name: dimensions.rows_needed(name) for name in ("userid", "movieid", "genres")}
+    folder = tables if world.size > 1 else None
+    return DLRMRecommender(rows, 1, load_params(PARAMS)[ModelParams], folder)
 
 
 def take_steps(
@@ -130,7 +108,7 @@ def in_the_world(tables: Path, output: Path) -> None:
     torch.use_deterministic_algorithms(True)
     with joined("cpu") as world:
         part = make_part(tables, "validation", world)
-        interleaved = world.interleave(part.user_row.numpy(), part.rows)
+        interleaved = world.interleave(part.user.numpy(), part.rows)
         rank = float(world.rank)
         words = (world.total(rank + 0.5), world.common({rank, 7.0}), interleaved)
         adam = take_steps(tables, make_params(), world, 6)
@@ -151,7 +129,7 @@ def together(tables: Path) -> tuple[Any, ...]:
 def test_the_world_speaks_with_one_voice(tables: Path, together: tuple[Any, ...]) -> None:
     total, common, interleaved = together[0]
     assert (total, common) == (2.0, {7.0})
-    np.testing.assert_array_equal(interleaved, make_part(tables, "validation").user_row)
+    np.testing.assert_array_equal(interleaved, make_part(tables, "validation").user)
 
 
 def test_each_table_trains_as_in_one_process(tables: Path, together: tuple[Any, ...]) -> None:
@@ -215,14 +193,14 @@ def command(folder: Path, tables: Path, **changes: object) -> list[str]:
     content = YAML(typ="safe").load(PARAMS)
     content["train"] |= QUICK | changes
     YAML(typ="safe").dump(content, folder / "params.yaml")
-    parts = (str(tables / f"{name}.parquet") for name in ("train", "validation"))
     outputs = (
         str(folder / name) for name in ("dlrm", "history.csv", "--state", "state", "--live", "live")
     )
     return [
         *(sys.executable, "-m", "stages.train", "--params", str(folder / "params.yaml")),
-        *(str(tables), str(tables / "no features"), *parts),
+        *(str(tables / name) for name in ("encoded", "split", "no features")),
         *(output.replace(str(folder / "--"), "--") for output in outputs),
+        *("--save-every", "4"),
     ]
 
 
@@ -248,7 +226,7 @@ def test_a_killed_process_is_started_again_and_the_end_is_the_same(
     assert running.returncode == 0, output
     assert "killed\n" in output
     assert re.search(r"going on after step \d+ of epoch [2-9]", output), output
-    model, _ = load_checkpoint(tmp_path / "dlrm")
+    model, *_ = load_checkpoint(tmp_path / "dlrm")
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, weights[name]), name
     losses = pd.read_csv(tmp_path / "history.csv")["train_loss"]

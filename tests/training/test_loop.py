@@ -10,78 +10,59 @@ from torchrec.datasets.utils import Batch
 from torchrec.models.dlrm import DLRM
 
 from recsys.common.errors import InputError
-from recsys.common.params import load_params
 from recsys.common.rating_scale import WHOLE_STARS
-from recsys.data.encoding import encode_ratings, encode_tables
-from recsys.data.params import SplitParams
-from recsys.data.readers import read_tables
-from recsys.data.splitting import split_file
-from recsys.dataloader.dataset import PLAIN, MovieLensDataset, batches
-from recsys.models.checkpoint import Description
+from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
-from recsys.sources.releases import RELEASES
-from recsys.storage import schemas
-from recsys.storage.parquet import write_parquet
+from recsys.pipeline.params import load_params
 from recsys.tasks.metrics import Metrics
+from recsys.tasks.predict import predict
 from recsys.tasks.task import Task, make_task
 from recsys.training import loop as training
 from recsys.training.ema import Average
-from recsys.training.loop import predict, train
+from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.resume import ResumeFile
-from tests.conftest import PARAMS, unpinned
-from tests.toy import make_toy, write_dat
+from tests.conftest import PARAMS
+from tests.prepared import load_dimensions, prepare
+from tests.toy import make_toy
 
 Parts = dict[str, MovieLensDataset]
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy's files, as the stages before training leave them."""
     folder = tmp_path_factory.mktemp("toy")
-    toy = make_toy(users=80, movies=60, ratings=3000)
-    raw = read_tables(write_dat(toy, folder / "raw"), unpinned("ml-1m"))
-    encoded = encode_tables(raw, RELEASES["ml-1m"])
-    write_parquet(encoded.users, folder / "users.parquet", schemas.USERS)
-    write_parquet(encoded.movies, folder / "movies.parquet", schemas.MOVIES)
-    ratings = encode_ratings(raw.ratings, encoded.vocabulary, 3)
-    write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS)
-    split_file(folder / "ratings.parquet", load_params(PARAMS, SplitParams), folder)
+    prepare(make_toy(users=80, movies=60, ratings=3000), folder)
     return folder
 
 
-def make_parts(tables: Path, task: Task) -> Parts:
-    others = (tables / "users.parquet", tables / "movies.parquet")
+def make_parts(folder: Path, task: Task) -> Parts:
+    dimensions = load_dimensions(folder)
     return {
-        name: MovieLensDataset(tables / f"{name}.parquet", *others, task.target)
+        name: MovieLensDataset(folder / f"split/{name}.parquet", dimensions, task.target)
         for name in ("train", "validation", "test")
     }
 
 
 def make_params(**changes: object) -> TrainParams:
-    values = load_params(PARAMS, TrainParams).model_dump()
+    values = load_params(PARAMS)[TrainParams].model_dump()
     quick = {"learning_rate": 1e-2, "batch_size": 128, "average_epochs": 0.5, "epochs": 8}
     return TrainParams.model_validate(values | quick | changes)
 
 
 def make_model(seed: int = 1) -> DLRMRecommender:
     torch.manual_seed(seed)
-    return Description(
-        task="classification",
-        architecture=load_params(PARAMS, ModelParams),
-        features=PLAIN,
-        vocabulary_sizes={"userid": 81, "movieid": 61, "genres": 4},
-        dense_features=("gender",),
-        rating_scale=WHOLE_STARS,
-    ).build()
+    architecture = load_params(PARAMS)[ModelParams]
+    return DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
 
 
 def fit(
-    tables: Path, task_name: str = "classification", **changes: object
+    folder: Path, task_name: str = "classification", **changes: object
 ) -> tuple[DLRMRecommender, Parts, Task, list[Metrics]]:
     task = make_task(task_name, WHOLE_STARS)
-    parts = make_parts(tables, task)
+    parts = make_parts(folder, task)
     model = make_model()
     history = list(train(model, parts["train"], parts["validation"], task, make_params(**changes)))
     return model, parts, task, history
@@ -93,8 +74,8 @@ def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
-def test_it_finds_the_planted_taste(tables: Path, optimizer: str) -> None:
-    model, parts, task, history = fit(tables, embedding_optimizer=optimizer)
+def test_it_finds_the_planted_taste(folder: Path, optimizer: str) -> None:
+    model, parts, task, history = fit(folder, embedding_optimizer=optimizer)
     test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
     # Two random scores in the right order: the planted taste allows about 0.96.
     assert test["auc"] > 0.85
@@ -104,8 +85,8 @@ def test_it_finds_the_planted_taste(tables: Path, optimizer: str) -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
-def test_it_finds_the_planted_stars(tables: Path) -> None:
-    model, parts, task, history = fit(tables, "regression")
+def test_it_finds_the_planted_stars(folder: Path) -> None:
+    model, parts, task, history = fit(folder, "regression")
     predictions = predict(model, parts["test"], task)
     assert 1 <= predictions.min() <= predictions.max() <= 5
     stars = WHOLE_STARS.denormalise(parts["test"].label.numpy())
@@ -114,8 +95,8 @@ def test_it_finds_the_planted_stars(tables: Path) -> None:
     assert list(history[0]) == ["epoch", "train_loss", "validation_rmse", "validation_mae"]
 
 
-def test_the_best_epoch_is_kept(tables: Path) -> None:
-    model, parts, task, history = fit(tables, epochs=30, patience=3)
+def test_the_best_epoch_is_kept(folder: Path) -> None:
+    model, parts, task, history = fit(folder, epochs=30, patience=3)
     kept = task.validate(
         parts["validation"].label.numpy(), predict(model, parts["validation"], task)
     )
@@ -124,21 +105,21 @@ def test_the_best_epoch_is_kept(tables: Path) -> None:
     assert len(history) == scores.index(max(scores)) + 1 + 3
 
 
-def test_two_runs_are_equal_and_another_seed_is_not(tables: Path) -> None:
+def test_two_runs_are_equal_and_another_seed_is_not(folder: Path) -> None:
     models, histories = [], []
     for seed in (1, 1, 2):
-        model, *_, history = fit(tables, seed=seed, epochs=2)
+        model, *_, history = fit(folder, seed=seed, epochs=2)
         models.append(model.state_dict())
         histories.append(history)
     assert histories[0] == histories[1] != histories[2]
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 
 
-def test_the_losses_are_those_of_torchrec_and_plain_adam(tables: Path) -> None:
+def test_the_losses_are_those_of_torchrec_and_plain_adam(folder: Path) -> None:
     """Five epochs of our model in our loop, and of TorchRec's own DLRM in a loop written out."""
     task = make_task("classification", WHOLE_STARS)
-    parts = make_parts(tables, task)
-    architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.0})
+    parts = make_parts(folder, task)
+    architecture = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.0})
     torch.manual_seed(1)
     ours = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
     theirs = DLRM(
@@ -191,7 +172,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
 @pytest.mark.parametrize(("every", "steps"), [(4, 3), (4, 10), (4, 19), (1, 20), (30, 47)])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
-    tables: Path,
+    folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     every: int,
@@ -200,14 +181,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
 ) -> None:
     """Killed in the middle of an epoch of 19 steps, at its end, and in a later one; twice."""
     task = make_task("classification", WHOLE_STARS)
-    parts = make_parts(tables, task)
-    params = make_params(epochs=4, checkpoint_every=every, embedding_optimizer=optimizer)
-    architecture = load_params(PARAMS, ModelParams).model_copy(update={"dropout": 0.3})
+    parts = make_parts(folder, task)
+    params = make_params(epochs=4, embedding_optimizer=optimizer)
+    architecture = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.3})
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
         torch.manual_seed(1)
         model = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
-        history = list(train(model, parts["train"], parts["validation"], task, params, resume))
+        steps = train(model, parts["train"], parts["validation"], task, params, every, resume)
+        history = list(steps)
         return model.state_dict(), history
 
     def batches_until_killed(*args: object, **options: object) -> Iterator[Batch]:
@@ -218,7 +200,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
             yield batch
 
     expected = run(None)
-    resume = ResumeFile(tmp_path / "state", [params, architecture], [tables / "train.parquet"])
+    resume = ResumeFile(
+        tmp_path / "state", [params, architecture], [folder / "split/train.parquet"]
+    )
     with monkeypatch.context() as patch:
         patch.setattr(training, "batches", batches_until_killed)
         for left in (steps, 10):
@@ -231,28 +215,31 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
     assert all(torch.equal(weights[name], expected[0][name]) for name in weights)
 
 
-def test_the_state_of_another_run_is_not_gone_on_from(tables: Path, tmp_path: Path) -> None:
-    data = [tables / "train.parquet"]
+def test_the_state_of_another_run_is_not_gone_on_from(folder: Path, tmp_path: Path) -> None:
+    data = [folder / "split/train.parquet"]
     first = ResumeFile(tmp_path / "state", [make_params()], data)
     first.save({"position": {}})
     assert first.load() is not None
     assert ResumeFile(tmp_path / "state", [make_params(seed=9)], data).load() is None
-    assert ResumeFile(tmp_path / "state", [make_params()], [tables / "test.parquet"]).load() is None
+    assert (
+        ResumeFile(tmp_path / "state", [make_params()], [folder / "split/test.parquet"]).load()
+        is None
+    )
     (tmp_path / "state").write_bytes(b"half")
     assert first.load() is None
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("batch_size", [128, 10_000])
-def test_divergence_ends_with_the_remedy(tables: Path, task: str, batch_size: int) -> None:
+def test_divergence_ends_with_the_remedy(folder: Path, task: str, batch_size: int) -> None:
     told = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
     with pytest.raises(InputError, match=told):
-        fit(tables, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
+        fit(folder, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
 
 
-def test_one_class_is_judged_by_its_loss(tables: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_class_is_judged_by_its_loss(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     task = make_task("classification", WHOLE_STARS)
-    parts = make_parts(tables, task)
+    parts = make_parts(folder, task)
     for part in parts.values():
         part.label.fill_(1)
     model = make_model()
@@ -264,9 +251,9 @@ def test_one_class_is_judged_by_its_loss(tables: Path, caplog: pytest.LogCapture
     assert "AUC is not defined" in caplog.text
 
 
-def test_the_batch_size_has_no_effect_on_predictions(tables: Path) -> None:
+def test_the_batch_size_has_no_effect_on_predictions(folder: Path) -> None:
     task = make_task("classification", WHOLE_STARS)
-    part = make_parts(tables, task)["test"]
+    part = make_parts(folder, task)["test"]
     model = make_model()
     whole = predict(model, part, task)
     assert whole.shape == (len(part),)

@@ -1,0 +1,58 @@
+"""The users and movies as tensors, by row."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys.dataloader.jagged import Lists, Values
+from recsys.dataloader.pairs import UNKNOWN, Dense, Pairs, Sparse
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.registry import Feature
+
+
+def make_pairs(
+    dimensions: Dimensions, features: tuple[Feature, ...], with_missing: bool = False
+) -> Pairs:
+    """The features that lie in the users and the movies table.
+
+    Args:
+        with_missing: add a row behind each table for a user or movie that is not in it. It has
+            the id "unknown", no value of any other sparse feature, and the registry's missing
+            value of a dense one.
+    """
+    sparse, dense = {}, {}
+    for feature in features:
+        if feature.table == "ratings":
+            continue
+        if feature.kind == "dense":
+            column = dimensions.tables[feature.table][feature.column].to_numpy()
+            values = [*column, feature.missing] if with_missing else column
+            dense[feature.name] = Dense(feature.table, torch.tensor(np.asarray(values, np.float32)))
+        else:
+            bags = _make_bags(dimensions, feature, with_missing)
+            sparse[feature.name] = Sparse(feature.table, bags)
+    return Pairs(sparse, dense)
+
+
+def make_index(dimensions: Dimensions, table: str, with_missing: bool = False) -> Tensor:
+    """The model's index of each row: row + 1, or "unknown" where training has no rating of it."""
+    counts = torch.from_numpy(dimensions.training_ratings[table])
+    index = torch.where(counts > 0, torch.arange(1, len(counts) + 1), UNKNOWN).int()
+    return torch.cat([index, torch.tensor([UNKNOWN]).int()]) if with_missing else index
+
+
+def _make_bags(dimensions: Dimensions, feature: Feature, with_missing: bool) -> Values | Lists:
+    if feature.column is None:
+        return Values(make_index(dimensions, feature.table, with_missing))
+    column = dimensions.tables[feature.table][feature.column].combine_chunks()
+    if feature.kind == "list":
+        values = torch.tensor(column.flatten().to_numpy())
+        lengths = torch.tensor(column.value_lengths().to_numpy())
+    else:
+        values = torch.tensor(column.to_numpy())
+        if not with_missing:
+            return Values(values)
+        lengths = torch.ones(len(values), dtype=torch.int32)
+    if with_missing:
+        lengths = torch.cat([lengths, torch.zeros(1, dtype=torch.int32)])
+    return Lists.of(values, lengths)

@@ -1,0 +1,45 @@
+"""The sections `statistics` and `gaussian_process` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from recsys.common.params import Count, Positive, Section, Seed, Share
+
+# YAML has lists only; strict mode would refuse one where a tuple is declared.
+Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
+Seconds = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=10**10)], ...],
+    Field(strict=False, description="a list of seconds, integers from 0 to 1e10"),
+]
+# The share of a target's variance, and days.
+Mood = Annotated[tuple[Positive, Positive], Field(strict=False)]
+Moods = Annotated[
+    tuple[Mood, ...],
+    Field(strict=False, description="a list of [share of the variance, days], both above 0"),
+]
+
+
+class StatisticsParams(Section):
+    name = "statistics"
+    user_damping: Positive
+    movie_damping: Positive
+    last_damping: Positive
+    window_damping: Positive
+    usual_year: Annotated[int, Field(description="a year from 1900 to 2100", ge=1900, le=2100)]
+    cutoff: Positive
+    last: Counts
+    windows: Seconds
+
+
+class GaussianProcessParams(Section):
+    name = "gaussian_process"
+    factors: Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
+    iterations: Count
+    mean_damping: Positive
+    factor_damping: Positive
+    folds: Annotated[int, Field(description="an integer from 2 to 100", ge=2, le=100)]
+    seed: Seed
+    lasting: Share
+    fading_days: Positive
+    moods: Moods

@@ -1,0 +1,74 @@
+"""A checkpoint that scores any user with any movie, rated or not.
+
+Shapes: B pairs, U users, M movies.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchrec import KeyedJaggedTensor
+
+from recsys.common.errors import InputError
+from recsys.common.rating_scale import Floats
+from recsys.dataloader.tables import make_pairs
+from recsys.models.checkpoint import load_checkpoint
+from recsys.storage.registry import Feature
+from recsys.tasks.predict import SCORING_BATCH
+from recsys.tasks.task import make_task
+
+
+class PairScorer:
+    """A checkpoint with its users and movies.
+
+    Args:
+        checkpoint: the folder that train wrote.
+
+    Attributes:
+        userids, movieids: as published, ascending, long, [U], [M]
+        known_users, known_movies: whether the training part has one of their ratings, [U], [M]
+
+    Raises:
+        InputError: a file is missing, or the model takes features that only rated pairs have.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.model, self.description, self.dimensions = load_checkpoint(checkpoint)
+        self.model.eval()
+        check_features(self.description.features, checkpoint)
+        self.task = make_task(self.description.task, self.dimensions.vocabulary.rating_scale)
+        self.userids, self.movieids = (
+            torch.from_numpy(self.dimensions.raw_ids(table).astype(np.int64))
+            for table in ("users", "movies")
+        )
+        self.known_users, self.known_movies = (
+            torch.from_numpy(self.dimensions.training_ratings[table] > 0)
+            for table in ("users", "movies")
+        )
+        self.pairs = make_pairs(self.dimensions, self.description.features, with_missing=True)
+
+    @torch.inference_mode()
+    def score(self, users: Tensor, movies: Tensor) -> Floats:
+        """Predictions in the task's unit, [B].
+
+        Args:
+            users, movies: rows; U or M for one that is in no table, [B]
+        """
+        chunks = zip(users.split(SCORING_BATCH), movies.split(SCORING_BATCH), strict=True)
+        return np.concatenate([self._score(*chunk) for chunk in chunks])
+
+    def _score(self, users: Tensor, movies: Tensor) -> Floats:
+        dense, values, lengths = self.pairs.inputs(users, movies)
+        keys = list(self.description.embedding_rows)
+        sparse = KeyedJaggedTensor(keys, values, lengths=lengths.flatten())
+        return self.task.predictions(self.model(dense, sparse))
+
+
+def check_features(features: tuple[Feature, ...], checkpoint: Path) -> None:
+    """Raises: InputError: some are computed for rated pairs only."""
+    if names := [feature.name for feature in features if feature.table == "ratings"]:
+        raise InputError(
+            f"{checkpoint} takes {', '.join(names)}, which the stage features computes for rated "
+            "pairs and nothing computes for others; train a model without (params.yaml: features)"
+        )

@@ -1,0 +1,110 @@
+"""The users and the movies that ratings refer to by row: the dimension tables of the star schema.
+
+Shapes: U users, M movies.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recsys.common.errors import InputError
+from recsys.storage import schemas
+from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.parquet import read_column, read_metadata, read_parquet, write_parquet
+from recsys.storage.vocabulary import Vocabulary
+
+RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """Both tables, what encode fitted to them, and what training knows of each row.
+
+    Attributes:
+        folder: where the tables were read from.
+        tables: `users` and `movies`, with the columns of `schemas.users()` and `movies()`.
+        vocabulary: names by code, and a digest of the raw ids.
+        training_ratings: how many ratings the training part has of each user, [U], and movie, [M].
+        origin: digests of the ids and of the split that was counted.
+    """
+
+    folder: Path
+    tables: dict[str, pa.Table]
+    vocabulary: Vocabulary
+    training_ratings: dict[str, npt.NDArray[np.int32]]
+    origin: Origin
+
+    def raw_ids(self, table: str) -> npt.NDArray[np.int32]:
+        """The published ids of a table's rows, ascending."""
+        ids: npt.NDArray[np.int32] = self.tables[table][RAW_IDS[table]].to_numpy()
+        return ids
+
+    def rows_needed(self, feature: str) -> int:
+        """Rows that the embedding table of a sparse or list feature needs."""
+        if feature in self.vocabulary.names:
+            # A data set without any genre still has the (always empty) feature.
+            return max(len(self.vocabulary.names[feature]), 1)
+        # Row 0 is "unknown".
+        return len(self.tables["users" if feature == "userid" else "movies"]) + 1
+
+    @classmethod
+    def load(cls, encoded: Path, counts: Path) -> "Dimensions":
+        """Read the tables that encode wrote and the counts that split wrote.
+
+        Args:
+            encoded: a folder with users.parquet, movies.parquet and vocabulary.json.
+            counts: a folder with a file of `schemas.COUNTS` for each table.
+
+        Raises:
+            InputError: a file is missing, damaged, or of another run than the others.
+        """
+        vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+        paths = {name: encoded / f"{name}.parquet" for name in RAW_IDS}
+        tables = {
+            "users": read_parquet(paths["users"], schemas.users()),
+            "movies": read_parquet(paths["movies"], schemas.movies()),
+        }
+        if vocabulary.ids != digest_ids(tables, vocabulary.names):
+            raise InputError(
+                f"{encoded}: vocabulary.json is of other users and movies than users.parquet and "
+                "movies.parquet; run `dvc repro`"
+            )
+        origin = {"ids": vocabulary.ids}
+        training_ratings = {}
+        for name, table in tables.items():
+            path = counts / f"{name}.parquet"
+            counted = read_column(path, schemas.COUNTS, "training_ratings")
+            require_same_run(path, read_metadata(path), paths[name], origin)
+            if len(counted) != len(table):
+                raise InputError(
+                    f"{path} counts the ratings of {len(counted):,} {name}, {paths[name]} has "
+                    f"{len(table):,}; run `dvc repro`"
+                )
+            origin |= read_metadata(path)
+            training_ratings[name] = np.asarray(counted, np.int32)
+        return cls(encoded, tables, vocabulary, training_ratings, origin)
+
+    def save(self, encoded: Path, counts: Path) -> None:
+        """Write what `load` reads."""
+        self.vocabulary.save(encoded / "vocabulary.json")
+        for name, schema in (("users", schemas.users()), ("movies", schemas.movies())):
+            write_parquet(self.tables[name], encoded / f"{name}.parquet", schema)
+        write_counts(self.training_ratings, counts, self.origin)
+
+
+def write_counts(
+    training_ratings: dict[str, npt.NDArray[np.int32]], folder: Path, origin: Origin
+) -> None:
+    """Write a file of `schemas.COUNTS` for the users and one for the movies."""
+    for name, counted in training_ratings.items():
+        column = pa.table({"training_ratings": counted}, schema=schemas.COUNTS)
+        write_parquet(column, folder / f"{name}.parquet", schemas.COUNTS, origin)
+
+
+def digest_ids(tables: dict[str, pa.Table], names: dict[str, tuple[str, ...]]) -> str:
+    """Of the raw ids of both tables, and of what the codes in them stand for."""
+    ids = (tables[name][column].to_numpy() for name, column in RAW_IDS.items())
+    return digest(*ids, str(sorted(names.items())))

@@ -1,0 +1,61 @@
+"""The toy's files as the stages before training leave them."""
+
+from pathlib import Path
+
+from recsys.data.encoding import encode_dimensions, encode_ratings
+from recsys.data.params import EncodeParams, SplitParams
+from recsys.data.readers import read_tables
+from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
+from recsys.pipeline.params import load_params
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions, write_counts
+from recsys.storage.parquet import read_column, read_metadata, write_parquet
+from tests.conftest import PARAMS, unpinned
+from tests.toy import Toy, write_dat
+
+
+def encode_toy(toy: Toy, folder: Path) -> Path:
+    """The folder of encode."""
+    release = unpinned("ml-1m")
+    tables = read_tables(write_dat(toy, folder / "raw"), release)
+    section = load_params(PARAMS)[EncodeParams]
+    dimensions, vocabulary = encode_dimensions(tables, release, section)
+    encoded = folder / "encoded"
+    write_parquet(dimensions["users"], encoded / "users.parquet", schemas.users())
+    write_parquet(dimensions["movies"], encoded / "movies.parquet", schemas.movies())
+    ratings = encode_ratings(tables.ratings, dimensions, vocabulary)
+    origin = {"ids": vocabulary.ids}
+    write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, origin)
+    vocabulary.save(encoded / "vocabulary.json")
+    return encoded
+
+
+def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
+    """The folder of split."""
+    section = load_params(PARAMS)[SplitParams].model_copy(update=changes)
+    ratings = encoded / "ratings.parquet"
+    user, movie = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
+    assignment = assign_parts(user, section)
+    origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
+    write_parts(ratings, assignment, parts, origin)
+    counts = {
+        "users": count_training(user, assignment, int(user.max()) + 1),
+        "movies": count_training(
+            movie,
+            assignment,
+            len(read_column(encoded / "movies.parquet", schemas.movies(), "raw_movieid")),
+        ),
+    }
+    write_counts(counts, parts / "counts", origin)
+    return parts
+
+
+def load_dimensions(folder: Path) -> Dimensions:
+    """The tables of a folder with `encoded` and `split`."""
+    return Dimensions.load(folder / "encoded", folder / "split" / "counts")
+
+
+def prepare(toy: Toy, folder: Path, **split: object) -> Dimensions:
+    """`folder`/encoded and `folder`/split, and the tables."""
+    split_encoded(encode_toy(toy, folder), folder / "split", **split)
+    return load_dimensions(folder)

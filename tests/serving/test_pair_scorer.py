@@ -1,0 +1,104 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.dataloader.dataset import PLAIN
+from recsys.dataloader.pairs import find_rows
+from recsys.serving.pair_scorer import PairScorer
+from recsys.storage.registry import Feature, select
+from recsys.tasks.predict import predict
+from tests.prepared import prepare
+from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, save_model
+from tests.toy import Toy
+
+
+def make_scorer(run: Run) -> PairScorer:
+    return PairScorer(run.checkpoint)
+
+
+@pytest.mark.parametrize("features", [PLAIN, SIDES], ids=["plain", "sides"])
+@pytest.mark.parametrize(
+    ("kind", "task"),
+    [(kind, "classification") for kind in ("dlrm", "dcn", "deepfm", "fm", "lr")]
+    + [("dlrm", "regression")],
+)
+def test_scores_are_those_of_evaluation(
+    run: Run, kind: str, task: str, features: tuple[Feature, ...]
+) -> None:
+    """Bit for bit, those of users and movies without a training row too."""
+    save_model(run, kind, task, features)
+    scorer = make_scorer(run)
+    dataset = run.test_part(features)
+    expected = predict(scorer.model, dataset, scorer.task)
+    rows = dataset.user.long(), dataset.movie.long()
+    assert np.array_equal(scorer.score(*rows), expected)
+    assert (dataset.__getitems__(range(len(dataset))).sparse["userid"].values == 0).any()
+    assert expected.std() > 0.01
+    assert (expected.max() > 1) == (task == "regression")
+
+
+def test_inputs_by_hand(run: Run) -> None:
+    """A known pair, a newcomer with an unrated movie, and ids of nobody and nothing."""
+    scorer = make_scorer(run)
+    known = int(scorer.movieids[3])
+    rows = (
+        find_rows([3, NEW_USER, 999], scorer.userids),
+        find_rows([known, UNRATED_MOVIE, 999], scorer.movieids),
+    )
+    assert [r.tolist() for r in rows] == [[0, 60, 61], [3, 41, 42]]
+    dense, values, lengths = scorer.pairs.inputs(*rows)
+    movie = pq.read_table(run.encoded / "movies.parquet").to_pylist()[3]
+    user = pq.read_table(run.encoded / "users.parquet").to_pylist()[0]
+    assert dense.tolist() == [[user["gender"]], [0], [0.5]]
+    assert lengths.tolist() == [[1, 1, 1], [1, 1, 1], [len(movie["genres"]), 1, 0]]
+    comedy = 1
+    assert values.tolist() == [1, 0, 0, 4, 0, 0, *movie["genres"], comedy]
+
+
+def test_whom_the_training_part_knows(run: Run) -> None:
+    scorer = make_scorer(run)
+    assert scorer.userids[~scorer.known_users].tolist() == [NEW_USER]
+    assert scorer.movieids[~scorer.known_movies].tolist() == [NEW_MOVIE, UNRATED_MOVIE]
+
+
+def test_features_of_rated_pairs_only_are_refused(run: Run) -> None:
+    save_model(run, features=select(("movieid", "liked", "gender", "user")))
+    with pytest.raises(InputError, match="dlrm takes liked, user, which the stage features"):
+        make_scorer(run)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("tables/vocabulary.json", "vocabulary.json is of other users and movies than"),
+        ("tables/users.parquet", "vocabulary.json is of other users and movies than"),
+        ("counts/users.parquet", "of different runs: they have other users and movies"),
+    ],
+)
+def test_tables_of_another_run_are_refused(
+    run: Run, tmp_path: Path, toy: Toy, file: str, message: str
+) -> None:
+    """As many users, but not the same ones."""
+    users = [(user + 1, *rest) for user, *rest in toy.users]
+    ratings = [(user + 1, *rest) for user, *rest in toy.ratings]
+    prepare(Toy(users, toy.movies, ratings), tmp_path / "other")
+    other = {"tables": tmp_path / "other/encoded", "counts": tmp_path / "other/split/counts"}
+    folder, name = file.split("/")
+    shutil.copy(other[folder] / name, run.checkpoint / file)
+    with pytest.raises(InputError, match=message):
+        make_scorer(run)
+
+
+def test_a_model_with_the_tables_of_another_is_refused(run: Run, tmp_path: Path, toy: Toy) -> None:
+    users = [(user + 1, *rest) for user, *rest in toy.users]
+    ratings = [(user + 1, *rest) for user, *rest in toy.ratings]
+    other = prepare(Toy(users, toy.movies, ratings), tmp_path / "other")
+    shutil.rmtree(run.checkpoint / "tables")
+    shutil.rmtree(run.checkpoint / "counts")
+    other.save(run.checkpoint / "tables", run.checkpoint / "counts")
+    with pytest.raises(InputError, match=r"model.json and \S+tables are of different runs"):
+        make_scorer(run)

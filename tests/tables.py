@@ -1,0 +1,61 @@
+"""Three users, four movies, and a part of five of their ratings."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.common.rating_scale import WHOLE_STARS
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.parquet import write_parquet
+from recsys.storage.vocabulary import Vocabulary
+
+GENRES = [[0], [], [2, 1, 3], [1, 2]]
+# The second row's user and the last row's movie are not in the training part.
+PART = pa.table(
+    {
+        "row": [0, 2, 3, 5, 9],
+        "user": [0, 1, 2, 0, 2],
+        "movie": [2, 1, 0, 3, 2],
+        "rating": [5.0, 4.0, 3.0, 2.0, 1.0],
+        "rating_norm": [1.0, 0.75, 0.5, 0.25, 0.0],
+        "label": [1, 1, 0, 0, 0],
+        "timestamp": [1, 2, 3, 4, 5],
+    },
+    schemas.PART,
+)
+COUNTS = {"users": [4, 0, 1], "movies": [1, 2, 0, 3]}
+
+
+def make_dimensions() -> Dimensions:
+    users = {
+        "raw_userid": [5, 6, 7],
+        "gender": [0.0, 1.0, 0.5],
+        "age": [1, 2, 3],
+        "occupation": ["a", "b", "c"],
+        "zip": ["0", "1", "2"],
+        "age_code": [0, 1, 2],
+        "occupation_code": [2, 1, 0],
+        "zip_code": [1, 1, 0],
+    }
+    movies = {
+        "raw_movieid": [5, 6, 7, 8],
+        "title": ["a", "b", "c", "d"],
+        "year": [None, 2000, 2001, 2002],
+        "genres": GENRES,
+        "period_code": [1, 0, 0, 0],
+    }
+    return Dimensions(
+        Path("tables"),
+        {"users": pa.table(users, schemas.users()), "movies": pa.table(movies, schemas.movies())},
+        Vocabulary("ids", {"genres": ("a", "b", "c", "d")}, WHOLE_STARS, 3),
+        {name: np.array(counts, np.int32) for name, counts in COUNTS.items()},
+        {"ids": "ids", "split": "split"},
+    )
+
+
+def write_part(folder: Path, part: pa.Table = PART, **origin: str) -> Path:
+    path = folder / "part.parquet"
+    write_parquet(part, path, schemas.PART, {"ids": "ids", "split": "split"} | origin)
+    return path

@@ -1,0 +1,52 @@
+"""A new column of the users or movies is one entry of the registry and a line of params.yaml."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.dataloader.pairs import find_rows
+from recsys.serving.export import export
+from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.scorer import Scorer
+from recsys.storage.registry import REGISTRY, Feature
+from tests.conftest import PARAMS
+from tests.test_stages import QUICK, run_all, set_params
+
+NEW = (
+    # One value a movie, looked up; a number a user.
+    Feature("decade", "sparse", "movies", "decade_code", source="year"),
+    Feature("years", "dense", "users", "age", missing=30.0),
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("params.yaml").write_text(PARAMS.read_text())
+    for feature in NEW:
+        monkeypatch.setitem(REGISTRY, feature.name, feature)
+    sparse, dense = ["userid", "movieid", "genres", "decade"], ["gender", "years"]
+    set_params(**QUICK, **{"features.sparse": sparse, "features.dense": dense})
+
+
+@pytest.mark.usefixtures("project")
+def test_a_new_column_works_from_the_archive_to_the_artifact() -> None:
+    run_all()
+    model = PairScorer(Path("models/dlrm"))
+    years = model.dimensions.tables["movies"]["year"].to_pandas()
+    assert model.description.embedding_rows["decade"] == years.nunique()
+    assert model.description.dense_features == ("gender", "years")
+
+    predictions = pd.read_parquet("data/predictions.parquet")
+    ids = predictions["raw_userid"].tolist(), predictions["raw_movieid"].tolist()
+    users, movies = find_rows(ids[0], model.userids), find_rows(ids[1], model.movieids)
+    scores = model.score(users, movies)
+    np.testing.assert_array_equal(scores, predictions["score"])
+    assert np.isfinite(model.score(users[:1] * 0 + len(model.userids), movies[:1])).all()
+
+    export(model, "fp32", Path("models/serving"))
+    served = Scorer(Path("models/serving")).score(*ids).numpy()
+    np.testing.assert_allclose(served, scores, atol=1e-6)
