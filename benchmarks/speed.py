@@ -26,7 +26,7 @@ from torchrec.models import dlrm as torchrec_dlrm
 
 from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES, run_stage, write_params
-from recsys.common.memory import keep_freed
+from recsys.common.memory import keep_freed_memory
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
 from recsys.models.dlrm import DLRM, DLRMRecommender
 from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch, make_tables
@@ -165,7 +165,7 @@ def train(
     keeping: bool = False,
 ) -> Loop:
     if keeping:
-        keep_freed()
+        keep_freed_memory()
     if fused_tables:
         model.fuse_embeddings(0.1)
     weights = [w for name, w in model.named_parameters() if not (fused_tables and "bags" in name)]
@@ -181,7 +181,7 @@ def train(
 
 
 def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int) -> Loop:
-    keep_freed()
+    keep_freed_memory()
     model.eval()
     with torch.no_grad():
         while True:
@@ -192,7 +192,7 @@ def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int)
 
 def bound(batch_size: int, layers: list[tuple[int, int]] = LAYERS) -> Loop:
     """Only the matrix products of a step, in the forward and in the backward pass."""
-    keep_freed()
+    keep_freed_memory()
     inputs = [torch.randn(batch_size, i) for i, _ in layers]
     weights = [torch.randn(o, i) for i, o in layers]
     gradients = [torch.randn(batch_size, o) for _, o in layers]

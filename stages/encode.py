@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.data.encoding import (
@@ -40,7 +40,7 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
             "for everyone"
         )
     origin = {"ids": vocabulary.ids}
-    with replacing(encoded) as folder:
+    with atomic_write(encoded) as folder:
         write_parquet(dimensions["users"], folder / "users.parquet", schemas.users())
         write_parquet(dimensions["movies"], folder / "movies.parquet", schemas.movies())
         ratings = encode_ratings(tables.ratings, dimensions, vocabulary)

@@ -38,7 +38,7 @@ def main(
     # Slow to import: wrong params are refused before.
     import torch
 
-    from recsys.common.memory import keep_freed
+    from recsys.common.memory import keep_freed_memory
     from recsys.dataloader.dataset import MovieLensDataset
     from recsys.evaluation.evaluate import evaluate, tabulate_predictions
     from recsys.evaluation.slices import find_slices
@@ -51,7 +51,7 @@ def main(
     from recsys.tasks.task import make_task
 
     torch.set_num_threads(section.threads)
-    keep_freed()
+    keep_freed_memory()
     model, description, dimensions = load_checkpoint(checkpoint)
     task = make_task(description.task, dimensions.vocabulary.rating_scale)
     dataset = MovieLensDataset(part, dimensions, task.target, description.features, features)

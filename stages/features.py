@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.features.params import GaussianProcessParams, StatisticsParams
@@ -32,7 +32,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
 
     section, settings = params[FeatureParams], params[StatisticsParams]
     needed = [feature for feature in section.selected if feature.table == "ratings"]
-    with replacing(features) as folder:
+    with atomic_write(features) as folder:
         folder.mkdir()
         if not needed:
             build.write_note({}, (), folder)

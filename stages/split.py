@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.data.params import SplitParams
@@ -38,7 +38,7 @@ def main(params: Params, encoded: Path, parts: Path) -> None:
         "users": count_training(users, assignment, sizes[0]),
         "movies": count_training(movies, assignment, sizes[1]),
     }
-    with replacing(parts) as folder:
+    with atomic_write(parts) as folder:
         write_parts(ratings, assignment, folder, origin)
         write_counts(counts, folder / "counts", origin)
     rows = ((assignment == part).sum() for part in range(len(PARTS)))

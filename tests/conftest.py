@@ -38,7 +38,7 @@ def unpinned(name: str) -> Release:
     """A release without checksums and counts, for files that tests make."""
     release = RELEASES[name]
     members = tuple(Member(member.name, 2**20) for member in release.members)
-    return dataclasses.replace(release, members=members, facts=None)
+    return dataclasses.replace(release, members=members, published_counts=None)
 
 
 @pytest.fixture

@@ -10,14 +10,16 @@ from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.registry import Feature, select
+from recsys.storage.registry import Feature, select_features
 from tests.conftest import PARAMS
 from tests.prepared import prepare
 from tests.toy import Toy
 
 # The user and the movie of the last ratings alone, and a movie that nobody rated.
 NEW_USER, NEW_MOVIE, UNRATED_MOVIE = 200, 100, 102
-SIDES = select(("userid", "movieid", "genres", "age", "occupation", "zip", "period", "gender"))
+SIDES = select_features(
+    ("userid", "movieid", "genres", "age", "occupation", "zip", "period", "gender")
+)
 
 
 class Run(NamedTuple):

@@ -33,12 +33,12 @@ def test_the_published_files_keep_the_contracts(tmp_path: Path, name: str, posit
     tables = read(name, tmp_path / "raw")
     dimensions, vocabulary = encode_dimensions(tables, RELEASES[name], ENCODE)
     (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
-    facts = RELEASES[name].facts
-    assert facts is not None
-    assert len(ratings) == facts.ratings
+    counts = RELEASES[name].published_counts
+    assert counts is not None
+    assert len(ratings) == counts.ratings
     assert ratings["label"].mean() == pytest.approx(positive, abs=5e-4)
-    assert ratings["user"].max() + 1 == facts.users
-    assert dimensions["movies"]["raw_movieid"][-1].as_py() == facts.largest_movieid
+    assert ratings["user"].max() + 1 == counts.users
+    assert dimensions["movies"]["raw_movieid"][-1].as_py() == counts.largest_movieid
     assert len(vocabulary.names["genres"]) == 18
     assert dimensions["movies"]["year"].to_pandas().min() >= 1900
 

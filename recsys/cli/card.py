@@ -17,11 +17,11 @@ def main(card: Path, project: Path) -> None:
     Without CARD it goes to models/card.md.
     """
     # Slow to import, and --help need not wait.
-    from recsys.common.atomic import replacing
+    from recsys.common.atomic import atomic_write
     from recsys.reporting.card import make_card
 
     text = make_card(project)
-    with replacing(card) as partial:
+    with atomic_write(card) as partial:
         partial.write_text(text)
     click.echo(f"{card} written")
 

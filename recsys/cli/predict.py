@@ -43,12 +43,12 @@ def main(
     # Slow to import: a wrong name is told before.
     import torch
 
-    from recsys.common.memory import keep_freed
+    from recsys.common.memory import keep_freed_memory
     from recsys.serving.pairs import PairScorer
     from recsys.serving.predict import score_file
 
     torch.set_num_threads(threads)
-    keep_freed()
+    keep_freed_memory()
     scorer = PairScorer(checkpoint, encoded, split / "train.parquet")
     rows = score_file(scorer, pairs, scores, unknown == "score")
     click.echo(f"{rows:,} pairs scored")

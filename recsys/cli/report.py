@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.reporting.pages import as_markdown, html
 from recsys.reporting.report import make_report
@@ -19,7 +19,7 @@ def main(folder: Path) -> None:
     except InputError as error:
         raise click.ClickException(str(error)) from error
     for name, text in {"report.html": html(report), "report.md": as_markdown(report)}.items():
-        with replacing(folder / name) as partial:
+        with atomic_write(folder / name) as partial:
             partial.write_text(text)
         click.echo(folder / name)
 

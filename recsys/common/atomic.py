@@ -10,7 +10,7 @@ from recsys.common.errors import InputError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write a file or a folder to, then move it into place.
 
     When the block raises, nothing new is left behind and what was at `path` is still there.
@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
     try:
-        with full_disk_told(path):
+        with report_full_disk(path):
             yield partial
             _remove(path)
             partial.rename(path)
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def full_disk_told(path: Path) -> Iterator[None]:
+def report_full_disk(path: Path) -> Iterator[None]:
     """Raises: InputError: the block found the disk full."""
     try:
         yield

@@ -6,7 +6,7 @@ import ctypes
 OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**28), "M_MMAP_THRESHOLD": (-3, 2**25)}
 
 
-def keep_freed() -> None:
+def keep_freed_memory() -> None:
     """From now on, freed memory stays with the process, up to 256 MB.
 
     Each step frees buffers of megabytes that the next one asks for again. glibc gives them back

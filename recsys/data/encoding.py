@@ -17,8 +17,8 @@ from recsys.sources.releases import Release
 from recsys.storage import schemas
 from recsys.storage.dimensions import digest_ids
 from recsys.storage.parquet import ROWS_AT_ONCE
-from recsys.storage.registry import REGISTRY, coded
-from recsys.storage.vocabulary import Vocabulary, rows_of
+from recsys.storage.registry import REGISTRY, coded_features
+from recsys.storage.vocabulary import Vocabulary, find_rows
 
 GENDERS = {"F": 0.0, "M": 1.0}
 UNPUBLISHED_GENDER = REGISTRY["gender"].missing
@@ -83,8 +83,8 @@ def encode_ratings(
         rows = ratings.iloc[order[start : start + ROWS_AT_ONCE]]
         stars = rows["rating"].to_numpy()
         yield rows.assign(
-            user=rows_of(rows["userid"].to_numpy(), users),
-            movie=rows_of(rows["movieid"].to_numpy(), movies),
+            user=find_rows(rows["userid"].to_numpy(), users),
+            movie=find_rows(rows["movieid"].to_numpy(), movies),
             rating_norm=vocabulary.rating_scale.normalise(stars),
             label=(stars > vocabulary.label_threshold).astype(np.int8),
         )
@@ -113,7 +113,7 @@ def encode_codes(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, Names]:
     """Add the column of codes of each feature that the registry has for a table."""
     names: Names = {}
     columns: dict[str, Any] = {}
-    for feature in coded(table):
+    for feature in coded_features(table):
         encode: Encoder = encode_lists if feature.kind == "list" else encode_categories
         assert feature.column
         assert feature.source

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.data.params import SplitParams
 from recsys.storage import schemas
@@ -27,7 +27,7 @@ def write_parts(ratings: Path, assignment: Assignment, folder: Path, origin: Ori
     The ratings pass through in pieces.
     """
     with ExitStack() as stack:
-        paths = [stack.enter_context(replacing(folder / f"{name}.parquet")) for name in PARTS]
+        paths = [stack.enter_context(atomic_write(folder / f"{name}.parquet")) for name in PARTS]
         writers = [stack.enter_context(TableWriter(path, schemas.PART, origin)) for path in paths]
         start = 0
         for batch in read_batches(ratings, schemas.RATINGS, schemas.RATINGS.names):

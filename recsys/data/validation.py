@@ -19,8 +19,8 @@ def check_tables(tables: Tables, release: Release) -> None:
         _check_users(tables.users, files[2])
     _check_movies(tables.movies, files[1])
     _check_ratings(tables, release, files[0])
-    if release.facts:
-        _check_facts(tables, release)
+    if release.published_counts:
+        _check_published_counts(tables, release)
 
 
 def _check_users(users: pd.DataFrame, file: str) -> None:
@@ -72,8 +72,8 @@ def _require(holds: pd.Series, table: pd.DataFrame, file: str, column: str, prob
     )
 
 
-def _check_facts(tables: Tables, release: Release) -> None:
-    facts = release.facts
+def _check_published_counts(tables: Tables, release: Release) -> None:
+    facts = release.published_counts
     assert facts is not None
     stars = tables.ratings["rating"].to_numpy(int)
     timestamps = tables.ratings["timestamp"]

@@ -25,13 +25,13 @@ from recsys.storage.parquet import (
     count_rows,
     read_batches,
     read_column,
+    read_column_names,
     read_metadata,
-    read_names,
 )
-from recsys.storage.registry import Feature, select
+from recsys.storage.registry import Feature, select_features
 
 # The system's own features.
-PLAIN = select(("userid", "movieid", "genres", "gender"))
+PLAIN = select_features(("userid", "movieid", "genres", "gender"))
 
 
 class Rows(NamedTuple):
@@ -111,7 +111,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         index = make_index(dimensions, "movies")
         for feature in features:
             if feature.table == "ratings" and feature.kind == "list":
-                log = read_column(part / f"{feature.name}.parquet", schemas.LOG, "movie")
+                log = read_column(part / f"{feature.name}.parquet", schemas.HISTORY_LOG, "movie")
                 stretch = (
                     torch.from_numpy(read_column(file, None, f"{feature.name}_{end}", self.share))
                     for end in ("start", "length", "skip")
@@ -119,7 +119,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
                 entries = index.index_select(0, torch.from_numpy(log))
                 self.histories[feature.name] = Stretches(entries, *stretch)
         # Row numbers and the stretches of histories are whole numbers.
-        names = read_names(file, pa.float32())
+        names = read_column_names(file, pa.float32())
         if names:
             self.statistics = torch.empty(len(self), len(names))
             for place, name in enumerate(names):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.rating_scale import Floats
 from recsys.evaluation import curves
 from recsys.evaluation.params import EvaluateParams
@@ -41,11 +41,11 @@ class Evaluation:
 
     def save(self, metrics: Path, plots: Path) -> None:
         """Write the JSON file `metrics` and, in the folder `plots`, a CSV file a plot."""
-        with replacing(plots) as folder:
+        with atomic_write(plots) as folder:
             folder.mkdir()
             for name, points in self.plots.items():
                 points.to_csv(folder / f"{name}.csv", index=False, float_format="%.5f")
-        with replacing(metrics) as partial:
+        with atomic_write(metrics) as partial:
             # `dvc metrics diff` shows no lists, so the slices are there and not in its way.
             content = self.metrics | ({"slices": self.slices} if self.slices else {})
             partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -156,7 +156,7 @@ def write_features(
     columns: dict[str, npt.NDArray[Any]] = dict(statistics)
     for name, history in histories.items():
         entries = pd.DataFrame({"movie": history.movies})
-        write_parquet(entries, folder / f"{name}.parquet", schemas.LOG, origin)
+        write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, origin)
         columns |= history.columns(name)
     schema = schemas.features(statistics, histories)
     for part, name in enumerate(PARTS):

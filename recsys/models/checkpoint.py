@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
@@ -55,7 +55,7 @@ def save_checkpoint(
     weights: dict[str, Tensor], description: Description, dimensions: Dimensions, folder: Path
 ) -> None:
     """Write the weights of a whole model by their names, its description and its tables."""
-    with replacing(folder) as partial:
+    with atomic_write(folder) as partial:
         partial.mkdir()
         save_file(weights, partial / WEIGHTS)
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")

@@ -22,7 +22,7 @@ from torchrec.quant.embedding_modules import (
     quant_prep_enable_register_tbes,
 )
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.rating_scale import RatingScale
 from recsys.models.dlrm import DLRMRecommender
 from recsys.serving.pair_scorer import PairScorer
@@ -44,7 +44,7 @@ def export(scorer: PairScorer, precision: str, folder: Path) -> None:
     scale = rating_scale if scorer.description.task == "regression" else None
     program = trace(Servable(scorer.model, PRECISIONS[precision], scale), scorer)
     ids = {"userids": scorer.userids, "movieids": scorer.movieids}
-    with replacing(folder) as partial:
+    with atomic_write(folder) as partial:
         partial.mkdir()
         torch.export.save(program, partial / MODEL)
         torch.save(ids | scorer.pairs.tensors(), partial / TABLES)

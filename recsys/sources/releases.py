@@ -21,7 +21,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Facts:
+class PublishedCounts:
     """Published counts of a release, by which a parser proves itself."""
 
     users: int
@@ -56,7 +56,7 @@ class Release:
     members: tuple[Member, ...]
     rating_scale: RatingScale = HALF_STARS
     encoding: str = "utf-8"
-    facts: Facts | None = None
+    published_counts: PublishedCounts | None = None
 
     @property
     def pinned(self) -> bool:
@@ -91,7 +91,7 @@ _ML_100K = Release(
     ),
     rating_scale=WHOLE_STARS,
     encoding="latin-1",
-    facts=Facts(
+    published_counts=PublishedCounts(
         users=943,
         movies=1_682,
         rated_movies=1_682,
@@ -124,7 +124,7 @@ _ML_1M = Release(
     ),
     rating_scale=WHOLE_STARS,
     encoding="latin-1",
-    facts=Facts(
+    published_counts=PublishedCounts(
         users=6_040,
         movies=3_883,
         rated_movies=3_706,
@@ -147,7 +147,7 @@ _SYNTHETIC = dataclasses.replace(
     name="synthetic",
     members=tuple(Member(member.name, 16 * GIB) for member in _ML_100K.members),
     encoding="utf-8",
-    facts=None,
+    published_counts=None,
 )
 
 RELEASES: dict[str, Release] = {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.sources.params import FetchParams
 
@@ -94,7 +94,7 @@ def write_synthetic(world: Planted, folder: Path, seed: int) -> None:
     """Put `u.data`, `u.item` and `u.user` in ML-100K's layout into `folder`, in pieces."""
     schema = pa.schema([(name, pa.int64()) for name in ("user", "movie", "rating", "time")])
     options = csv.WriteOptions(include_header=False, delimiter="\t")
-    with replacing(folder) as partial:
+    with atomic_write(folder) as partial:
         partial.mkdir()
         _write_users(world, partial / "u.user")
         _write_movies(world, partial / "u.item")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recsys.common.atomic import full_disk_told
+from recsys.common.atomic import report_full_disk
 
 
 def mapped_array(
@@ -24,7 +24,7 @@ def mapped_array(
     if not size:
         return np.zeros(shape, kind)
     place = folder if os.access(folder, os.W_OK) else None
-    with full_disk_told(folder), tempfile.TemporaryFile(dir=place) as file:
+    with report_full_disk(folder), tempfile.TemporaryFile(dir=place) as file:
         # Now, as there is no telling when a page finds no room later.
         os.posix_fallocate(file.fileno(), 0, size)
         return np.asarray(np.memmap(file, kind, "r+", shape=shape))

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.storage.mapped import mapped_array
 
@@ -52,7 +52,7 @@ def write_parquet(
     metadata: Mapping[str, str] = NO_METADATA,
 ) -> None:
     """Write a table, or frames one after the other, to a file that appears whole."""
-    with replacing(path) as partial, TableWriter(partial, schema, metadata) as writer:
+    with atomic_write(path) as partial, TableWriter(partial, schema, metadata) as writer:
         for piece in [rows] if isinstance(rows, pd.DataFrame | pa.Table) else rows:
             writer.write(piece)
 
@@ -108,7 +108,7 @@ def read_column(
     return column
 
 
-def read_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
+def read_column_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
     """The columns of a type. Raises: InputError: the file is missing or damaged."""
     return tuple(field.name for field in _open(path, None).schema_arrow if field.type == kind)
 

@@ -63,12 +63,12 @@ _ALL = (
 REGISTRY: dict[str, Feature] = {feature.name: feature for feature in _ALL}
 
 
-def select(names: tuple[str, ...]) -> tuple[Feature, ...]:
+def select_features(names: tuple[str, ...]) -> tuple[Feature, ...]:
     """The features of these names, in the order of the registry."""
     return tuple(feature for name, feature in REGISTRY.items() if name in names)
 
 
-def coded(table: str) -> tuple[Feature, ...]:
+def coded_features(table: str) -> tuple[Feature, ...]:
     """The features of a table whose column holds codes from 0."""
     return tuple(f for f in REGISTRY.values() if f.table == table and f.source)
 
@@ -93,7 +93,7 @@ class FeatureParams(Section):
     @property
     def selected(self) -> tuple[Feature, ...]:
         """The features, in the order of the registry, whatever the order that they are named in."""
-        return select(self.sparse + self.dense)
+        return select_features(self.sparse + self.dense)
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "FeatureParams":

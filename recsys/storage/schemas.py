@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from recsys.storage.registry import coded
+from recsys.storage.registry import coded_features
 
 
 def users() -> pa.Schema:
@@ -40,7 +40,7 @@ def movies() -> pa.Schema:
 def _with_codes(table: str, columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
     # LabelEncoder codes from 0 of what the model looks up.
     types = {"sparse": pa.int32(), "list": pa.list_(pa.int32())}
-    return pa.schema([*columns, *((f.column, types[f.kind]) for f in coded(table))])
+    return pa.schema([*columns, *((f.column, types[f.kind]) for f in coded_features(table))])
 
 
 # Sorted by (timestamp, user, movie), a total key.
@@ -60,7 +60,7 @@ PART = pa.schema([("row", pa.int32()), *RATINGS])
 # For each row of the users or the movies table, how many ratings the training part has of it.
 COUNTS = pa.schema([("training_ratings", pa.int32())])
 # A user's liked or disliked movies: one user's after another's, each in the order of time.
-LOG = pa.schema([("movie", pa.int32())])
+HISTORY_LOG = pa.schema([("movie", pa.int32())])
 
 
 def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:

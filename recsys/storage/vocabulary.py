@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 
@@ -29,7 +29,7 @@ class Vocabulary:
     label_threshold: float
 
     def save(self, path: Path) -> None:
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text(json.dumps(asdict(self)) + "\n")
 
     @classmethod
@@ -47,7 +47,9 @@ class Vocabulary:
             raise InputError(f"{path} is no vocabulary ({error}); run `dvc repro`") from error
 
 
-def rows_of(raw: npt.NDArray[np.integer], known: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+def find_rows(
+    raw: npt.NDArray[np.integer], known: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int32]:
     """The rows of raw ids in a table, whose ids ascend; -1 for an id that it has not.
 
     Args:

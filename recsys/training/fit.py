@@ -10,9 +10,9 @@ import click
 import pandas as pd
 import torch
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.command import quiet
-from recsys.common.memory import keep_freed
+from recsys.common.memory import keep_freed_memory
 from recsys.common.params import Params
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import Description, save_checkpoint
@@ -109,7 +109,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
         weights = gather(model, world, folder)
         if world.rank == 0:
             save_checkpoint(weights, description, dimensions, outputs.checkpoint)
-            with replacing(outputs.history) as partial:
+            with atomic_write(outputs.history) as partial:
                 pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
             outputs.live.unlink(missing_ok=True)
         # The other processes may still have to go on from their state.
@@ -121,7 +121,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
 def prepare(params: TrainParams) -> None:
     """Settings of torch that make a run reproducible, and fast on few threads."""
     torch.set_num_threads(params.threads)
-    keep_freed()
+    keep_freed_memory()
     torch.use_deterministic_algorithms(True)
     # A GPU's deterministic matrix products need it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -148,6 +148,6 @@ def announce(epochs: Iterator[Metrics], live: Path, world: World) -> Iterator[Me
     for record in epochs:
         if world.rank == 0:
             click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
-            with replacing(live) as partial:
+            with atomic_write(live) as partial:
                 partial.write_text(json.dumps(rounded(record)) + "\n")
         yield record

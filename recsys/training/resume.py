@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.params import Section
 from recsys.tasks.metrics import Metrics
 from recsys.training.ema import Average
@@ -128,7 +128,7 @@ class ResumeFile:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write tensors, numbers and containers of them."""
-        with replacing(self.path) as partial:
+        with atomic_write(self.path) as partial:
             torch.save({"run": self.run, **state}, partial)
 
     def load(self) -> dict[str, Any] | None:

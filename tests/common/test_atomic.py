@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from recsys.common.atomic import replacing
+from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 
 
 def test_a_file_or_folder_is_put_in_place_whole(tmp_path: Path) -> None:
     for path in (tmp_path / "new" / "file", tmp_path / "folder"):
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             assert partial.parent == path.parent
             if path.name == "file":
                 partial.write_text("text")
@@ -26,7 +26,7 @@ def test_what_was_there_survives_a_failure(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     path.mkdir()
     (path / "old").touch()
-    with pytest.raises(RuntimeError), replacing(path) as partial:
+    with pytest.raises(RuntimeError), atomic_write(path) as partial:
         partial.mkdir()
         (partial / "new").touch()
         raise RuntimeError
@@ -34,17 +34,17 @@ def test_what_was_there_survives_a_failure(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
-    with replacing(tmp_path / "folder") as partial:
+    with atomic_write(tmp_path / "folder") as partial:
         name = partial.name
         partial.mkdir()
     left = tmp_path / name
     left.mkdir()
     (left / "half").touch()
-    with replacing(tmp_path / "folder") as partial:
+    with atomic_write(tmp_path / "folder") as partial:
         partial.mkdir()
     assert list(tmp_path.rglob("*")) == [tmp_path / "folder"]
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the disk is full"), replacing(tmp_path / "file"):
+    with pytest.raises(InputError, match="the disk is full"), atomic_write(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")

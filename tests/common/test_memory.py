@@ -4,7 +4,7 @@ import sys
 CODE = """
 import resource, torch
 from recsys.common import memory
-memory.keep_freed()
+memory.keep_freed_memory()
 torch.set_num_threads(1)
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -20,7 +20,7 @@ from recsys.data.params import EncodeParams
 from recsys.data.readers import Tables, read_tables
 from recsys.pipeline.params import load_params
 from recsys.sources.releases import RELEASES
-from recsys.storage.vocabulary import Vocabulary, rows_of
+from recsys.storage.vocabulary import Vocabulary, find_rows
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
@@ -147,7 +147,7 @@ def test_scales() -> None:
 def test_rows_of_ids_and_none_for_an_id_that_is_not_there() -> None:
     known = np.array([10, 20, 40], np.int32)
     raw = np.array([40, 10, 20, 30, 5, 50], np.int32)
-    assert rows_of(raw, known).tolist() == [2, 0, 1, -1, -1, -1]
+    assert find_rows(raw, known).tolist() == [2, 0, 1, -1, -1, -1]
 
 
 def test_a_vocabulary_survives_its_file(tmp_path: Path, encoded: tuple[Tables, Encoded]) -> None:

@@ -11,7 +11,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
-from recsys.storage.registry import select
+from recsys.storage.registry import select_features
 from tests.tables import PART, make_dimensions, write_part
 
 
@@ -21,7 +21,7 @@ def dataset(tmp_path: Path) -> MovieLensDataset:
 
 
 # All kinds; the third row's own entry in the log of likes is the one at 1.
-FEATURES = select(
+FEATURES = select_features(
     ("userid", "movieid", "liked", "genres", "age", "occupation", "zip", "period", "gender", "user")
 )
 COMPUTED = pa.table(
@@ -41,8 +41,8 @@ def write_computed(folder: Path, computed: pa.Table = COMPUTED, **origin: str) -
     """What the stage features would write for the part."""
     origin = {"ids": "ids", "split": "split", "fitted": "fitted"} | origin
     write_parquet(computed, folder / "part.parquet", computed.schema, origin)
-    log = pa.table({"movie": [3, 2, 1, 0]}, schemas.LOG)
-    write_parquet(log, folder / "liked.parquet", schemas.LOG, origin)
+    log = pa.table({"movie": [3, 2, 1, 0]}, schemas.HISTORY_LOG)
+    write_parquet(log, folder / "liked.parquet", schemas.HISTORY_LOG, origin)
     return folder
 
 

@@ -9,7 +9,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.dataset import PLAIN
 from recsys.dataloader.pairs import find_rows
 from recsys.serving.pair_scorer import PairScorer
-from recsys.storage.registry import Feature, select
+from recsys.storage.registry import Feature, select_features
 from recsys.tasks.predict import predict
 from tests.prepared import prepare
 from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, save_model
@@ -66,7 +66,7 @@ def test_whom_the_training_part_knows(run: Run) -> None:
 
 
 def test_features_of_rated_pairs_only_are_refused(run: Run) -> None:
-    save_model(run, features=select(("movieid", "liked", "gender", "user")))
+    save_model(run, features=select_features(("movieid", "liked", "gender", "user")))
     with pytest.raises(InputError, match="dlrm takes liked, user, which the stage features"):
         make_scorer(run)
 

@@ -7,7 +7,7 @@ from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint, save_checkpoint
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.recommend import find_row, find_similar, recommend
-from recsys.storage.registry import select
+from recsys.storage.registry import select_features
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run, save_model
 from tests.toy import Toy
 
@@ -74,7 +74,7 @@ def test_like_a_movie_are_those_whose_embeddings_point_there(run: Run) -> None:
 def test_movies_of_which_nothing_is_learnt_are_told(run: Run) -> None:
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
         find_similar(run.checkpoint, UNRATED_MOVIE, 1)
-    save_model(run, features=select(("userid", "genres", "gender")))
+    save_model(run, features=select_features(("userid", "genres", "gender")))
     with pytest.raises(InputError, match="has no embeddings of movies"):
         find_similar(run.checkpoint, 2, 1)
 

@@ -57,9 +57,9 @@ def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 20])
 def test_a_share_of_a_column(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 4)
-    users = pd.DataFrame({name: np.arange(10) for name in schemas.LOG.names})
-    write_parquet(users, tmp_path / "log", schemas.LOG)
+    users = pd.DataFrame({name: np.arange(10) for name in schemas.HISTORY_LOG.names})
+    write_parquet(users, tmp_path / "log", schemas.HISTORY_LOG)
     for rank in range(size):
-        column = read_column(tmp_path / "log", schemas.LOG, "movieid", (rank, size))
+        column = read_column(tmp_path / "log", schemas.HISTORY_LOG, "movieid", (rank, size))
         assert column.dtype == np.int32
         assert column.tolist() == list(range(rank, 10, size))
