@@ -1,4 +1,4 @@
-"""What takes no model: the simplest answers to the test part, for the metrics to beat."""
+"""The simplest answers to the test part, which take no model, for the metrics to beat."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from recsys.tasks.metrics import Metrics, classification_metrics, regression_met
 
 # Ratings of the mean that a user or a movie starts with: few ratings say little.
 PRIOR = 10
-# A mean of few likes may be 0 or 1, of which the log loss knows no mercy.
+# A mean of few likes may be 0 or 1, and one such answer that is wrong has an infinite log loss.
 CERTAINTY = 0.99
-COLUMNS = ("user_row", "movie_row", "rating", "label")
+COLUMNS = ("user", "movie", "rating", "label")
 
 
 def baselines(parts: Path, task: str) -> dict[str, Metrics]:
-    """By name, the metrics of each on the test part.
+    """By name, the metrics of each baseline on the test part.
 
     Args:
         parts: the folder with train.parquet and test.parquet.
@@ -33,10 +33,10 @@ def baselines(parts: Path, task: str) -> dict[str, Metrics]:
         "base rate" if task == "classification" else "mean": np.full(len(test), mean),
         "user and movie means": _means(training, test, target),
     }
-    return {name: rounded(_judge(task, test, scores)) for name, scores in answers.items()}
+    return {name: rounded(_evaluate(task, test, scores)) for name, scores in answers.items()}
 
 
-def _judge(task: str, test: pd.DataFrame, scores: np.ndarray) -> Metrics:
+def _evaluate(task: str, test: pd.DataFrame, scores: np.ndarray) -> Metrics:
     if task == "regression":
         return regression_metrics(test["rating"].to_numpy(), scores)
     certain = np.clip(scores, 1 - CERTAINTY, CERTAINTY)
@@ -44,11 +44,11 @@ def _judge(task: str, test: pd.DataFrame, scores: np.ndarray) -> Metrics:
 
 
 def _means(training: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
-    """The mean, plus what the movie adds to it, plus what the user adds to both (Koren 2009)."""
+    """The overall mean, plus the movie's offset from it, plus the user's from both (Koren 2009)."""
     mean = float(training[target].mean())
     rest = training[target] - mean
     scores = np.full(len(test), mean)
-    for column in ("movie_row", "user_row"):
+    for column in ("movie", "user"):
         groups = rest.groupby(training[column])
         offset = groups.sum() / (groups.size() + PRIOR)
         rest = rest - training[column].map(offset)

@@ -1,38 +1,79 @@
-"""dvc.lock next to the code, the params and what is in Git."""
+"""dvc.lock: what it records of a run, and whether code, params and files match it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
+from dvc.utils.flatten import flatten
 from ruamel.yaml import YAML
+
+from recsys.common.errors import InputError
 
 ABSENT = "absent"
 
 
 def recorded_outputs(lock: str) -> dict[str, str]:
     """Path and hash of every output in the text of a dvc.lock, in its order."""
-    stages = YAML(typ="safe").load(lock)["stages"]
-    return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    return {out["path"]: out["md5"] for stage in _recorded_stages(lock) for out in stage["outs"]}
 
 
-def flat_params(text: str | None) -> dict[str, Any]:
-    """The text of a params file as `{"train.epochs": 20}`."""
-    return flat(YAML(typ="safe", pure=True).load(text or "{}"))
+def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
+    """The sections of params.yaml that the stages in the text of a dvc.lock ran with."""
+    sections: dict[str, dict[str, Any]] = {}
+    for stage in _recorded_stages(lock):
+        sections |= stage.get("params", {}).get("params.yaml", {})
+    return sections
+
+
+def _recorded_stages(lock: str) -> list[dict[str, Any]]:
+    return list(YAML(typ="safe", pure=True).load(lock)["stages"].values())
+
+
+def check_files(project: Path, needed: Collection[str]) -> None:
+    """Compare the inputs and outputs of all stages with dvc.lock, as far as they are there.
+
+    Args:
+        needed: paths of those that have to be there.
+
+    Raises:
+        InputError: a file or folder differs, or a needed one is missing.
+    """
+    with _stages(project) as stages:
+        for entry in (entry for stage in stages for entry in (*stage.deps, *stage.outs)):
+            if isinstance(entry, ParamsDependency):
+                continue
+            path = project / entry.def_path
+            if not path.exists():
+                if entry.def_path in needed:
+                    raise InputError(f"{path} is missing; run `dvc repro` or `dvc pull`")
+            elif entry.workspace_status():
+                raise InputError(f"{path} is not what dvc.lock records; run `dvc repro`")
 
 
 def lock_differences(folder: str = ".") -> dict[str, list[str]]:
-    """For each stage of a project what is not as dvc.lock has it; nothing: the two match.
+    """For each stage of a project what differs from dvc.lock; an empty list: nothing does.
 
     Data that is not here is no difference: of data that another stage makes, only the two hashes
     in dvc.lock are compared.
     """
-    with Repo(folder) as repo:
-        stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+    with _stages(Path(folder)) as stages:
         made = {out.fs_path: out for stage in stages for out in stage.outs}
         return {stage.name: list(_differences(stage, made)) for stage in stages}
+
+
+@contextmanager
+def _stages(project: Path) -> Iterator[list[PipelineStage]]:
+    try:
+        with Repo(str(project)) as repo:
+            yield [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+    except DvcException as error:
+        raise InputError(f"{project}: {error}") from error
 
 
 def _differences(stage: PipelineStage, made: dict[str, Output]) -> Iterator[str]:
@@ -59,20 +100,9 @@ def _differences(stage: PipelineStage, made: dict[str, Output]) -> Iterator[str]
 
 
 def _changed_params(dep: ParamsDependency) -> Iterator[str]:
-    recorded = flat(dep.hash_info.value if dep.hash_info else None)
-    current = flat(dep.read_params())
+    recorded = flatten(dep.hash_info.value if dep.hash_info else {})
+    current = flatten(dep.read_params())
     for key in sorted(recorded.keys() | current.keys()):
         old, new = recorded.get(key, ABSENT), current.get(key, ABSENT)
         if old != new:
             yield f"param {key}: {old} in dvc.lock, {new} in {dep}"
-
-
-def flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested sections as `{"train.epochs": 20}`."""
-    params: dict[str, Any] = {}
-    for key, value in (values or {}).items():
-        if isinstance(value, dict):
-            params |= flat(value, f"{prefix}{key}.")
-        else:
-            params[f"{prefix}{key}"] = value
-    return params

@@ -1,54 +1,89 @@
-"""Plots as Mermaid, the only drawings that a comment on GitHub can hold in itself."""
+"""Charts of lines as Mermaid, the only drawing that a comment on GitHub can hold."""
 
 import json
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from recsys.reporting.blocks import Line, Plot, Points
+from recsys.reporting.blocks import Chart
 
-# Grey for what it is compared with; blue, the last, for what is judged.
-GREYS = ("#8c959f", "#57606a", "#afb8c1")
-BLUE = "#0969da"
+# Of the lines that the others are compared with, such as what guessing gives.
+GREY = "#8c959f"
 # Mermaid spaces the points of a line evenly.
 STEPS = 26
 
 
-def mermaid(plot: Plot) -> str:
-    """A fenced block."""
-    low, high = _range(plot)
-    if plot.counts:
-        epochs = sorted({int(x) for line in plot.lines for x in line.x})
-        axis = f'x-axis "{plot.x_label}" [{", ".join(map(str, epochs))}]'
-        lines = [line.y for line in plot.lines]
+def render_mermaid(chart: Chart) -> str:
+    """A fenced block for each facet; nothing for a chart that has no lines."""
+    view: dict[str, Any] = chart.spec.get("spec", chart.spec)
+    if view.get("mark", {}).get("type") != "line":
+        return ""
+    rows = pd.DataFrame(chart.spec["data"]["values"])
+    x, y, color = (view["encoding"][channel] for channel in ("x", "y", "color"))
+    colors = dict(zip(color["scale"]["domain"], color["scale"]["range"], strict=True))
+    titles = {y["field"]: f"{chart.title}: {y['title']}"}
+    for transform in chart.spec.get("transform", []):
+        if "fold" in transform:
+            titles = {name: name for name in transform["fold"] if name in rows}
+    return "\n\n".join(
+        _block(title, x["title"], lines)
+        for column, title in titles.items()
+        if (lines := _lines(rows, x["field"], column, colors))
+    )
+
+
+def _lines(
+    rows: pd.DataFrame, x: str, y: str, colors: dict[str, str]
+) -> list[tuple[str, "pd.Series[float]"]]:
+    """Colour and values over x of each line that has any; the first revision's is last, on top."""
+    # DVC names the column of a line where it draws several of a file.
+    columns = rows["field"] if "field" in rows else pd.Series("", rows.index)
+    values = pd.to_numeric(rows[y]).set_axis(pd.to_numeric(rows[x]))
+    first_revision, first_column = rows["rev"].iloc[0], columns.iloc[0]
+    lines = [
+        (GREY, (rows["rev"] == first_revision) & (columns == column))
+        for column in columns.unique()
+        if column != first_column
+    ]
+    lines += [
+        (color, (rows["rev"] == revision) & (columns == first_column))
+        for revision, color in reversed(colors.items())
+    ]
+    found = [(color, values[mask.to_numpy()].dropna()) for color, mask in lines]
+    return [(color, line) for color, line in found if len(line)]
+
+
+def _block(title: str, x_label: str, lines: list[tuple[str, "pd.Series[float]"]]) -> str:
+    points = pd.concat([line for _, line in lines])
+    x = points.index.to_numpy()
+    if (x % 1 == 0).all():
+        # A count, such as epochs: a line may end before the others.
+        axis = f"[{', '.join(f'{value:g}' for value in np.unique(x))}]"
+        values = [line.to_numpy() for _, line in lines]
     else:
-        left = min(line.x.min() for line in plot.lines)
-        right = max(line.x.max() for line in plot.lines)
-        axis = f'x-axis "{plot.x_label}" {left:.4g} --> {right:.4g}'
-        lines = [_resampled(line, np.linspace(left, right, STEPS)) for line in plot.lines]
-    palette = ", ".join([*GREYS[: len(lines) - 1], BLUE])
-    theme = json.dumps({"themeVariables": {"xyChart": {"plotColorPalette": palette}}})
-    title = plot.title if plot.counts else f"{plot.title}: {plot.y_label}"
+        axis = f"{x.min():.4g} --> {x.max():.4g}"
+        places = np.linspace(x.min(), x.max(), STEPS)
+        ordered = [line.sort_index(kind="stable") for _, line in lines]
+        values = [np.interp(places, line.index, line) for line in ordered]
+    margin = 0.05 * (points.max() - points.min()) or 0.01
+    palette = ", ".join(color for color, _ in lines)
+    theme = {"themeVariables": {"xyChart": {"plotColorPalette": palette}}}
     return "\n".join(
         [
             "```mermaid",
-            f"%%{{init: {theme}}}%%",
+            f"%%{{init: {json.dumps(theme)}}}%%",
             "xychart-beta",
-            f'  title "{title}"',
-            f"  {axis}",
+            f"  title {_quote(title)}",
+            f"  x-axis {_quote(x_label)} {axis}",
             # Without its label, which would lie on the numbers.
-            f"  y-axis {low:.4g} --> {high:.4g}",
-            *("  line [" + ", ".join(f"{y:.4f}" for y in line) + "]" for line in lines),
+            f"  y-axis {points.min() - margin:.4g} --> {points.max() + margin:.4g}",
+            *("  line [" + ", ".join(f"{y:.4f}" for y in line) + "]" for line in values),
             "```",
         ]
     )
 
 
-def _range(plot: Plot) -> tuple[float, float]:
-    values = np.concatenate([line.y for line in plot.lines])
-    margin = 0.05 * (values.max() - values.min()) or 0.01
-    return float(values.min() - margin), float(values.max() + margin)
-
-
-def _resampled(line: Line, x: Points) -> Points:
-    order = np.argsort(line.x, kind="stable")
-    return np.asarray(np.interp(x, line.x[order], line.y[order]))
+def _quote(text: str) -> str:
+    """As a string of Mermaid, on one line."""
+    return '"' + " ".join(text.split()).replace('"', "#quot;") + '"'

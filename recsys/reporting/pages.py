@@ -1,66 +1,75 @@
-"""A report as one HTML page, and as Markdown."""
+"""Pages from the templates: a report as HTML, and anything in Markdown."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from recsys.reporting.blocks import Bars, Block, Delta, Intervals, Plot, Report, Table
-from recsys.reporting.charts import bars_svg, intervals_svg, line_class, plot_svg
-from recsys.reporting.mermaid import mermaid
-from recsys.reporting.text import markdown, shown
+from recsys.reporting.blocks import Chart, Delta, Report, Table
+from recsys.reporting.mermaid import render_mermaid
+from recsys.reporting.plots import render_svg
+from recsys.reporting.text import escape, format_cell, markdown
 
 
 def html(report: Report) -> str:
-    """Opens from disk: styles and drawings are in it, and it asks for nothing else."""
-    environment = Environment(
-        loader=PackageLoader("recsys.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"shown": shown, "kind": cell_class, "drawing": drawing}
-    environment.globals |= {"line_class": line_class}
-    environment.tests |= {
-        "table": lambda block: isinstance(block, Table),
-        "plot": lambda block: isinstance(block, Plot),
-    }
+    """One page that opens from disk: it holds its styles and drawings and loads nothing."""
+    environment = _environment()
+    environment.filters |= {"cell": format_cell, "kind": _cell_class, "svg": _svg}
     return environment.get_template("report.html").render(report=report)
 
 
-def cell_class(value: object) -> str:
+def as_markdown(report: Report) -> str:
+    """The same for a pull request: tables, and Mermaid for charts of lines."""
+    return render_markdown("report.md", report=report)
+
+
+def render_markdown(template: str, **values: object) -> str:
+    """A Markdown template with its values, whose text is escaped.
+
+    The filter `table` renders rows under a header, `mermaid` a chart of lines.
+    """
+    environment = _environment(finalize=_escape_value)
+    environment.filters |= {"table": _table, "mermaid": _mermaid}
+    return environment.get_template(template).render(values)
+
+
+def _environment(**options: Any) -> Environment:
+    environment = Environment(
+        # Of .html templates alone.
+        autoescape=select_autoescape(),
+        loader=PackageLoader("recsys.reporting"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )
+    environment.tests["table"] = lambda block: isinstance(block, Table)
+    return environment
+
+
+def _cell_class(value: object) -> str:
     """number, good, bad or text."""
     if isinstance(value, Delta):
         return {True: "good", False: "bad", None: "number"}[value.better]
     return "number" if isinstance(value, int | float) else "text"
 
 
-def drawing(block: Block) -> Markup:
-    if isinstance(block, Plot):
-        svg = plot_svg(block)
-    elif isinstance(block, Bars):
-        svg = bars_svg(block)
-    else:
-        assert isinstance(block, Intervals)
-        svg = intervals_svg(block)
-    # All text in it is escaped.
-    return Markup(svg)  # noqa: S704
+def _escape_value(value: object) -> str:
+    return value if isinstance(value, Markup) else escape(format_cell(value))
 
 
-def as_markdown(report: Report) -> str:
-    """The same for a pull request: tables, and Mermaid for the plots."""
-    parts = [f"# {report.title}", report.text]
-    for section in report.sections:
-        parts += [f"## {section.title}", section.text]
-        parts += [_block(block) for block in section.blocks]
-    return "\n\n".join(filter(None, parts)) + "\n"
+# What these filters render is escaped already.
 
 
-def _block(block: Block) -> str:
-    if isinstance(block, Plot):
-        return mermaid(block)
-    if isinstance(block, Table):
-        return f"**{block.title}**\n\n{markdown(block.header, block.rows)}"
-    if isinstance(block, Bars):
-        return f"**{block.title}**\n\n{markdown(['', block.unit], block.bars)}"
-    # The table of the slices has the same numbers.
-    return ""
+def _svg(chart: Chart) -> Markup:
+    return Markup(render_svg(chart))  # noqa: S704
+
+
+def _table(rows: Iterable[Sequence[object]], *header: str) -> Markup:
+    return Markup(markdown(header, rows))  # noqa: S704
+
+
+def _mermaid(chart: Chart) -> Markup:
+    return Markup(render_mermaid(chart))  # noqa: S704

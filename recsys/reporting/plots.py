@@ -1,69 +1,54 @@
-"""The plots of dvc.yaml, of several revisions."""
+"""The plots of dvc.yaml: the Vega-Lite specifications that `dvc plots` draws, and their SVG."""
 
-import io
-from pathlib import Path
+import json
+import subprocess
+import sys
 from typing import Any
 
-import pandas as pd
-from ruamel.yaml import YAML
+import vl_convert
 
-from recsys.reporting.blocks import Line, Plot, Table
-from recsys.reporting.revisions import content
+from recsys.common.errors import InputError
+from recsys.reporting.blocks import Chart
+
+# Everything but the data takes the colour of the page's text, light or dark.
+INK = "currentColor"
+LABELS = {"labelColor": INK, "titleColor": INK}
+CONFIG: dict[str, Any] = {
+    "background": None,
+    # vl-convert measures text in Liberation Sans, whose letters are as wide as Arial's.
+    "font": "Arial, Liberation Sans, Helvetica, sans-serif",
+    "title": {"color": INK},
+    "axis": LABELS
+    | {"gridColor": INK, "gridOpacity": 0.15}
+    | {f"{part}Color": INK for part in ("domain", "tick")}
+    | {f"{part}Opacity": 0.4 for part in ("domain", "tick")},
+    "header": LABELS,
+    # Under the plot, one below the other, so that it fits a phone; long enough to show dashes.
+    "legend": LABELS
+    | {"orient": "bottom", "layout": {"bottom": {"direction": "vertical"}}, "symbolSize": 200},
+    "view": {"stroke": None},
+}
 
 
-def load_plots(revisions: dict[str, str | None]) -> list[Plot | Table]:
-    """What dvc.yaml plots, of each revision that has it.
+def load_charts(base: str | None) -> list[Chart]:
+    """What `dvc plots` draws of the workspace, beside a commit if one is given.
 
-    Args:
-        revisions: by the name that is shown, of Git, or None for the workspace; the last one is
-            that which is judged, and the references are its own.
+    The data comes from the workspace, Git or DVC's cache. A plot whose data is in none of them is
+    left out.
+
+    Raises:
+        InputError: DVC cannot load the plots.
     """
-    definitions = YAML(typ="safe").load(Path("dvc.yaml")).get("plots", [])
-    plots: list[Plot | Table] = []
-    for (name, definition), *_ in (list(entry.items()) for entry in definitions):
-        (path, columns), *_ = definition["y"].items()
-        frames = {
-            label: pd.read_csv(io.StringIO(text))
-            for label, revision in revisions.items()
-            if (text := content(path, revision))
-        }
-        if frames:
-            columns = [columns] if isinstance(columns, str) else columns
-            plots += _plots({"title": name, **definition}, columns, frames)
-    return plots
+    revisions = ("diff", base) if base else ("show",)
+    command = [sys.executable, "-m", "dvc", "plots", *revisions, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"`dvc plots {' '.join(revisions)}`: {done.stderr.strip()}")
+    plots = json.loads(done.stdout).get("data", {}).values()
+    return [Chart(drawn["content"]) for plot in plots for drawn in plot if drawn["type"] == "vega"]
 
 
-def _plots(
-    definition: dict[str, Any], columns: list[str], frames: dict[str, pd.DataFrame]
-) -> list[Plot | Table]:
-    x = definition["x"]
-    x_label = definition.get("x_label", x)
-    newest = list(frames.values())[-1]
-    if definition.get("template") == "confusion_counts":
-        return [Table(definition["title"], [*map(spaced, newest)], newest.to_numpy().tolist())]
-    if definition.get("template") == "learning_curves":
-        # One of each column, whatever the task has.
-        names = [str(column) for column in newest if column != x]
-        return [
-            Plot(spaced(name), x_label, spaced(name), _lines(frames, x, name), counts=True)
-            for name in names
-        ]
-    first, *references = columns
-    lines = [
-        Line(spaced(column), newest[x].to_numpy(), newest[column].to_numpy(), reference=True)
-        for column in references
-    ]
-    y_label = definition.get("y_label", spaced(first))
-    return [Plot(definition["title"], x_label, y_label, lines + _lines(frames, x, first))]
-
-
-def _lines(frames: dict[str, pd.DataFrame], x: str, y: str) -> list[Line]:
-    return [
-        Line(label, frame[x].to_numpy(float), frame[y].to_numpy(float))
-        for label, frame in frames.items()
-        if y in frame
-    ]
-
-
-def spaced(name: object) -> str:
-    return str(name).replace("_", " ")
+def render_svg(chart: Chart) -> str:
+    """An SVG element, whose text has the colour of the element around it."""
+    svg: str = vl_convert.vegalite_to_svg(chart.spec, config=CONFIG)
+    return svg

@@ -2,11 +2,13 @@
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from recsys.reporting.blocks import Table
 from recsys.reporting.lock import lock_differences, recorded_outputs
-from recsys.reporting.revisions import content, git
+from recsys.reporting.revisions import git
 
+LOCK = Path("dvc.lock")
 PACKAGES = (
     "torch",
     "torchrec",
@@ -20,21 +22,21 @@ PACKAGES = (
 
 
 def provenance() -> list[Table]:
-    """The commit and the packages, each stage next to dvc.lock, the hash of each output."""
+    """The commit and the packages, the hash of each output, each stage beside dvc.lock."""
     changed = git("status", "--porcelain").splitlines()
-    origin: list[list[object]] = [
+    origin = [
         ["commit", git("log", "-1", "--format=%H").strip()],
-        ["of", git("log", "-1", "--format=%cs, %s").strip()],
+        ["date and subject", git("log", "-1", "--format=%cs, %s").strip()],
         ["not committed", ", ".join(line[3:] for line in changed[:10]) or "nothing"],
         ["Python", platform.python_version()],
     ]
     origin += [[name, found] for name in PACKAGES if (found := _version(name))]
+    hashes = recorded_outputs(LOCK.read_text()) if LOCK.is_file() else {}
     stages = [[name, "; ".join(why) or "same"] for name, why in lock_differences().items()]
-    hashes = list(map(list, recorded_outputs(content("dvc.lock", None) or "stages: {}").items()))
     return [
         Table("Made by", ["", "value"], origin),
-        Table("Outputs in dvc.lock", ["output", "md5"], hashes),
-        Table("Stages next to dvc.lock", ["stage", "code, params, command"], stages),
+        Table("Outputs in dvc.lock", ["output", "md5"], list(hashes.items())),
+        Table("Stages beside dvc.lock", ["stage", "code, params, command"], stages),
     ]
 
 

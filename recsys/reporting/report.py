@@ -1,4 +1,4 @@
-"""All that there is to tell of the workspace's run."""
+"""A report on the run in the workspace, beside the last other run and simple baselines."""
 
 import math
 from pathlib import Path
@@ -7,142 +7,141 @@ import pandas as pd
 
 from recsys.common.errors import InputError
 from recsys.reporting.baselines import baselines
-from recsys.reporting.blocks import Block, Delta, Interval, Intervals, Report, Section, Share, Table
+from recsys.reporting.blocks import Delta, Report, Section, Share, Table
 from recsys.reporting.census import census
-from recsys.reporting.lock import flat_params
-from recsys.reporting.metrics import Change, changes, numbers, slices
-from recsys.reporting.plots import load_plots
+from recsys.reporting.metrics import (
+    PATH,
+    Change,
+    changes,
+    numbers,
+    slice_metric,
+    slices,
+    workspace_metrics,
+)
+from recsys.reporting.params import changed_params, flat_params
+from recsys.reporting.plots import load_charts
 from recsys.reporting.provenance import provenance
-from recsys.reporting.revisions import content, git
+from recsys.reporting.revisions import committed, find_commit, git
 
-METRICS = Path("metrics/test.json")
 CALIBRATION = Path("metrics/plots/calibration.csv")
-# What a run is known by.
+# The files that tell one run from another.
 RUN = ("params.yaml", "dvc.lock", "metrics")
 WORST = 5
 
 
 def make_report() -> Report:
-    """Of the project in the current folder.
+    """The report of the project in the current folder.
 
     Raises:
-        InputError: there are no metrics yet.
+        InputError: there are no metrics yet, or DVC cannot load the plots.
     """
-    if not METRICS.is_file():
-        raise InputError(f"{METRICS} is not there; run `dvc repro` first")
+    metrics = workspace_metrics()
     base = find_base()
-    base_name = git("rev-parse", "--short", base).strip() if base else "nothing before"
-    params = flat_params(content("params.yaml", None))
-    head = git("rev-parse", "--short", "HEAD").strip()
-    run = f"{head} with changes" if git("status", "--porcelain", "--", *RUN) else head
+    before = committed(str(PATH), base) if base else None
+    dataset = flat_params(Path("params.yaml").read_text()).get("fetch.dataset", "Run")
+    changed = " with changes" if _run_is_changed() else ""
     return Report(
-        title=f"{params.get('fetch.dataset', 'Run')} at {run}",
-        text=f"“This” is the run in the workspace, next to {base_name}.",
+        title=f"{dataset} at {find_commit('HEAD')}{changed}",
+        text=f"The run in the workspace, beside {base or 'nothing: it is the first'}.",
         sections=[
-            _metrics(base, base_name),
-            _params(base, base_name),
-            Section("Plots", blocks=_plots(base, base_name)),
-            _slices(base, base_name),
+            _metrics(metrics, before, base),
+            _params(base),
+            _plots(base),
+            _slices(metrics, before, base),
             _calibration(),
             _data(),
-            Section("Provenance", blocks=list(provenance())),
+            Section("Provenance", blocks=provenance()),
         ],
     )
 
 
 def find_base() -> str | None:
-    """The commit of the last other run; None where there is none.
+    """The short hash of the commit with the last other run; None where there is none.
 
-    HEAD, if the workspace has another run than it; else the one before the last commit of a run.
+    HEAD, if the workspace has another run; else the commit before the last one that has a run.
     """
-    if git("status", "--porcelain", "--", *RUN):
-        return git("rev-parse", "HEAD").strip()
+    if _run_is_changed():
+        return find_commit("HEAD")
     last = git("log", "-1", "--format=%H", "--", *RUN).strip()
     parents = git("log", "-1", "--format=%P", last).split() if last else []
-    return parents[0] if parents else None
+    return find_commit(parents[0]) if parents else None
 
 
-def _metrics(base: str | None, base_name: str) -> Section:
-    text = METRICS.read_text()
-    old = content(str(METRICS), base) if base else None
-    task = "regression" if "rmse" in numbers(text) else "classification"
+def _run_is_changed() -> bool:
+    return bool(git("status", "--porcelain", "--", *RUN))
+
+
+def _metrics(new: str, old: str | None, base: str | None) -> Section:
+    task = "regression" if "rmse" in numbers(new) else "classification"
     try:
-        simple = baselines(Path("data/split"), task)
-        note = ""
+        simple, note = baselines(Path("data/split"), task), ""
     except InputError as error:
         simple, note = {}, f"Without baselines: {error}."
     rows = [
-        [c.name, c.new, c.old, c.delta, *(simple[name].get(c.name) for name in simple)]
-        for c in changes(old, text)
+        [c.name, c.new, c.old, c.delta, *(metrics.get(c.name) for metrics in simple.values())]
+        for c in changes(old, new)
     ]
-    header = ["metric", "this", base_name, "difference", *simple]
+    header = ["metric", "workspace", base or "before", "difference", *simple]
     return Section("Metrics", note, [Table("Test part", header, rows)])
 
 
-def _params(base: str | None, base_name: str) -> Section:
-    new = flat_params(content("params.yaml", None))
-    old = flat_params(content("params.yaml", base)) if base else {}
-    rows = [
-        [key, str(new.get(key, "")), str(old.get(key, ""))]
-        for key in {**new, **old}
-        if new.get(key) != old.get(key)
-    ]
+def _params(base: str | None) -> Section:
+    rows = changed_params(base) if base else []
     if not base or not rows:
-        return Section("Params", "None changed.")
-    return Section("Params", blocks=[Table("Changed", ["param", "this", base_name], rows)])
+        return Section("Params", "No change.")
+    return Section("Params", blocks=[Table("Changed", ["param", base, "workspace"], rows)])
 
 
-def _plots(base: str | None, base_name: str) -> list[Block]:
-    revisions: dict[str, str | None] = {base_name: base} if base else {}
-    return list(load_plots(revisions | {"this": None}))
+def _plots(base: str | None) -> Section:
+    colors = f"purple is the workspace{f', teal {base}' if base else ''}"
+    references = "what they are compared with is dashed, or grey in Markdown"
+    return Section("Plots", f"Colours: {colors}; {references}.", load_charts(base))
 
 
-def _slices(base: str | None, base_name: str) -> Section:
-    records = slices(METRICS.read_text())
+def _slices(new: str, old: str | None, base: str | None) -> Section:
+    records = slices(new)
     if not records:
         return Section("Slices", "This run has none.")
-    title = "auc" if "auc" in records[0] else "rmse"
-    before = {r["slice"]: r for r in slices(content(str(METRICS), base) if base else None)}
-    rows, intervals = [], []
-    for record in records:
-        name, value, low, high = (record[key] for key in ("slice", title, "low", "high"))
-        old = before.get(name, {}).get(title)
-        delta: Delta | None = Change(title, old, value).delta  # type: ignore[arg-type]
-        liked = Share(record["positive_rate"])  # type: ignore[arg-type]
-        rows.append([name, record["rows"], liked, value, low, high, delta])
-        if low is not None and high is not None:
-            intervals.append(Interval(str(name), *map(float, (low, value, high))))  # type: ignore[arg-type]
-    header = ["slice", "rows", "liked", title, "low", "high", f"since {base_name}"]
-    blocks: list[Block] = [Table("Values", header, rows)]
-    if intervals:
-        blocks.insert(0, Intervals("95 % intervals over redrawn users", title, intervals))
-    return Section("Slices", blocks=blocks)
+    metric = slice_metric(records[0])
+    before = {record["slice"]: record.get(metric) for record in slices(old)}
+    rows = [
+        [
+            record["slice"],
+            record["rows"],
+            Share(record["positive_rate"]),
+            *(record[key] for key in (metric, "low", "high")),
+            Change(metric, before.get(record["slice"]), record[metric]).delta,
+        ]
+        for record in records
+    ]
+    header = ["slice", "rows", "liked", metric, "low", "high", f"since {base or 'before'}"]
+    return Section("Slices", blocks=[Table("With 95 % intervals", header, rows)])
 
 
 def _calibration() -> Section:
     if not CALIBRATION.is_file():
         return Section("Calibration", f"{CALIBRATION} is not there.")
     groups = pd.read_csv(CALIBRATION)
+    groups["group"] = [f"{i} of {len(groups)}" for i in range(1, len(groups) + 1)]
     groups["gap"] = groups["actual"] - groups["predicted"]
-    order = groups["gap"].abs().sort_values(ascending=False).index.to_numpy()
+    worst = groups.sort_values("gap", key=abs, ascending=False, kind="stable").head(WORST)
     rows = [
-        [f"{i + 1} of {len(groups)}", row["predicted"], row["actual"], gap, _error(row)]
-        for i in order[:WORST]
-        for row in [groups.loc[i]]
-        for gap in [Delta(float(row["gap"]))]
+        [group, predicted, actual, Delta(gap), _two_errors(actual, count)]
+        for group, predicted, actual, gap, count in worst[
+            ["group", "predicted", "actual", "gap", "rows"]
+        ].itertuples(index=False)
     ]
-    header = ["group", "mean prediction", "came true", "gap", "two standard errors"]
+    header = ["group", "mean prediction", "outcome", "gap", "two standard errors"]
     return Section("Calibration", blocks=[Table("The groups furthest off", header, rows)])
 
 
-def _error(group: pd.Series) -> float | None:
-    """Of a share; the spread of stars is not known here."""
-    rate = float(group["actual"])
-    return 2 * math.sqrt(rate * (1 - rate) / group["rows"]) if 0 <= rate <= 1 else None
+def _two_errors(share: float, rows: float) -> float | None:
+    """Of a share; None for stars, whose spread is not known here."""
+    return 2 * math.sqrt(share * (1 - share) / rows) if 0 <= share <= 1 else None
 
 
 def _data() -> Section:
     try:
         return Section("Data", blocks=census(Path("data/encoded")))
     except InputError as error:
-        return Section("Data", f"Not told: {error}.")
+        return Section("Data", f"Not described: {error}.")

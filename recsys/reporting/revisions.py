@@ -1,4 +1,4 @@
-"""What Git has."""
+"""Git's commits, and the files of them that Git or DVC keeps."""
 
 import subprocess
 from contextlib import suppress
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import dvc.api
 from dvc.exceptions import DvcException
+
+from recsys.common.errors import InputError
 
 
 def git(*arguments: str, folder: Path = Path()) -> str:
@@ -19,24 +21,29 @@ def git(*arguments: str, folder: Path = Path()) -> str:
     ).stdout
 
 
-def committed(path: str, revision: str = "HEAD", folder: Path = Path()) -> str | None:
-    """The text of a file in a commit; None where it has none."""
-    done = subprocess.run(
-        ["git", "-C", str(folder), "show", f"{revision}:./{path}"], capture_output=True, text=True
-    )
+def find_commit(revision: str) -> str:
+    """The short hash of a commit, by a branch, a tag or another of its names.
+
+    Raises:
+        InputError: there is no such commit.
+    """
+    try:
+        return git("rev-parse", "--quiet", "--short", "--verify", f"{revision}^{{commit}}").strip()
+    except subprocess.CalledProcessError as error:
+        raise InputError(
+            f"{revision}: no such commit in this repository; name another, or `git fetch` it"
+        ) from error
+
+
+def committed(path: str, revision: str = "HEAD") -> str | None:
+    """The text of a file that Git keeps; None where the commit has none."""
+    done = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, text=True)
     return None if done.returncode else done.stdout
 
 
-def content(path: str, revision: str | None) -> str | None:
-    """The text of a file in Git or in DVC's cache; None where it is in neither.
-
-    Args:
-        revision: of Git; None is the workspace.
-    """
-    if revision is None:
-        return Path(path).read_text() if Path(path).is_file() else None
-    text = committed(path, revision)
-    if text is None:
-        with suppress(DvcException, OSError):
-            text = dvc.api.read(path, rev=revision)
-    return text
+def content(path: str, revision: str) -> str | None:
+    """The text of a file that Git or DVC's cache keeps; None where neither does."""
+    with suppress(DvcException, OSError):
+        text: str = dvc.api.read(path, rev=revision)
+        return text
+    return None

@@ -1,32 +1,35 @@
-"""Tables for a terminal and for Markdown."""
+"""Cells and tables as text: for a terminal, for Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
 
+from tabulate import tabulate
+
 from recsys.reporting.blocks import Delta, Share
+
+# Characters that Markdown, HTML in it or a table would take for markup.
+MARKUP = re.compile(r"[\\|<&*]|(?<=])\(")
 
 
 def columns(rows: Iterable[Sequence[object]]) -> str:
     """Rows as lines of aligned columns."""
-    table = [[shown(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    )
+    cells = [[format_cell(cell) for cell in row] for row in rows]
+    text = tabulate(cells, tablefmt="plain", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    cells = [[shown(cell).replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    """A table of GitHub's Markdown."""
+    names, *cells = ([escape(format_cell(cell)) for cell in row] for row in (header, *rows))
+    return tabulate(cells, names, tablefmt="github", disable_numparse=True)
 
 
-def shown(value: object) -> str:
-    """A cell: five digits of a number, nothing for None."""
+def format_cell(value: object) -> str:
+    """Five digits of a fraction, thousands of a count, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, Delta):
-        return signed(value.value)
+        return format_difference(value.value)
     if isinstance(value, Share):
         return f"{value:.1%}"
     if isinstance(value, float):
@@ -34,8 +37,13 @@ def shown(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def signed(value: float) -> str:
-    """A difference, `=` where there is none."""
+def format_difference(value: float) -> str:
+    """With its sign; `=` where there is none."""
     if not value:
         return "="
     return f"{value:+,}" if isinstance(value, int) else f"{value:+.5f}"
+
+
+def escape(text: str) -> str:
+    """Text for Markdown, on one line."""
+    return MARKUP.sub(r"\\\g<0>", re.sub(r"\s+", " ", text))

@@ -1,103 +1,98 @@
-import hashlib
-import json
+"""The model card."""
+
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.reporting.card import count_weights, find_best, tell_metrics, tell_slices
-from recsys.reporting.run_record import RunRecord, hash_of
+from recsys.common.params import read_yaml
+from recsys.common.rating_scale import WHOLE_STARS
+from recsys.reporting.card import best_epoch, count_weights, describe_code, make_card
+from recsys.reporting.lock import check_files
+from recsys.reporting.pages import render_markdown
+from recsys.storage.vocabulary import Vocabulary
+from tests.conftest import PARAMS
 from tests.runs import Run
-
-PARAMS = {"evaluate": {"threshold": 0.5, "bootstrap": 200}}
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()  # noqa: S324
+from tests.small import SmallProject
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """One stage, which made a file of another."""
-    (tmp_path / "code.py").write_text("pass\n")
-    (tmp_path / "out").write_text("1\n")
-    (tmp_path / "dvc.lock").write_text(
-        f"""
-stages:
-  make:
-    deps:
-    - path: code.py
-      md5: {md5(b"pass" + bytes([10]))}
-    params:
-      params.yaml:
-        make: {{rate: 1e-3}}
-    outs:
-    - path: out
-      md5: {md5(b"1" + bytes([10]))}
-"""
+def test_a_card_is_of_the_files_that_the_lock_records(small: SmallProject) -> None:
+    check_files(Path(), ("data", "metrics/test.json"))
+    # A file that the card does not need may be missing.
+    Path("data/file").unlink()
+    Path("data").rmdir()
+    check_files(Path(), ("metrics/test.json",))
+    with pytest.raises(InputError, match=r"data is missing; run `dvc repro` or `dvc pull`"):
+        check_files(Path(), ("data",))
+    small.write("judge.py", "pass")
+    with pytest.raises(InputError, match=r"judge\.py is not what dvc\.lock records; run `dvc rep"):
+        check_files(small.folder, ())
+
+
+def test_a_project_without_a_run_is_refused(tmp_path: Path, small: SmallProject) -> None:
+    Path("dvc.lock").unlink()
+    with pytest.raises(InputError, match=r"dvc\.lock is not there; run `dvc repro` first"):
+        make_card(Path())
+    with pytest.raises(InputError, match="no Git commit"):
+        describe_code(tmp_path)
+    with pytest.raises(InputError, match="not inside of a DVC repository"):
+        check_files(tmp_path, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["0.8 / 0.1 / 0.1. Any rating", "above 3 stars.\n", "> F. Maxwell Harper"]),
+        ({"fetch.dataset": "synthetic"}, ["(DLRM) on synthetic", "No licence binds them"]),
+        ({"split.method": "leave_last"}, ["Split: leave_last. The model is tested on each"]),
+        ({"split.min_history": 5}, ["Each user's first 5 ratings"]),
+        ({"train.task": "regression"}, ["Prediction: the stars that"]),
+        ({"encode.drop_ratings": [3, 2.5]}, ["Left out: ratings of 3, 2.5 stars."]),
+    ],
+)
+def test_a_card_describes_the_params(changes: dict[str, object], expected: list[str]) -> None:
+    params: dict = read_yaml(PARAMS)  # type: ignore[assignment]
+    for key, value in changes.items():
+        section, name = key.split(".")
+        params[section][name] = value
+    card = render_markdown(
+        "card.md",
+        params=params,
+        code="commit `abc`",
+        weights=1234,
+        users=10,
+        movies=20,
+        vocabulary=Vocabulary("", {"genres": ("Drama",)}, WHOLE_STARS, 3),
+        parts={"train": 8000, "test": 1000},
+        epochs=3,
+        best={"epoch": 2, "validation_auc": 0.81234},
+        metrics=[("auc", 0.8, "area"), ("best", None, "")],
+        slice_columns=["slice", "rows", "auc", "low"],
+        slices=[["men | <women>", 5000, 0.9, None]],
+        flat_params=[("a.b", '["c", "d"]')],
+        outputs={"data": "123"},
     )
-    return tmp_path
+    for text in expected:
+        assert text in card
+    assert "8,000 train, 1,000 test.\n" in card
+    assert "epoch 2, validation_auc 0.81234. The" in card
+    rows = re.sub(" +", " ", card).splitlines()
+    assert "| auc | 0.80000 | area |" in rows
+    assert r"| men \| \<women> | 5,000 | 0.90000 | |" in rows
+    assert '| a.b | ["c", "d"] |' in rows
 
 
-def test_a_record_is_of_the_files_at_hand(project: Path) -> None:
-    record = RunRecord(project)
-    assert record.params == {"make": {"rate": 0.001}}
-    record.check(("out",))
-    (project / "code.py").write_text("fail\n")
-    with pytest.raises(InputError, match=r"code\.py is not what dvc\.lock records; run `dvc rep"):
-        record.check(("out",))
-    # What is not needed need not be there.
-    (project / "code.py").unlink()
-    record.check(("out",))
-    (project / "out").unlink()
-    with pytest.raises(InputError, match="out is missing"):
-        record.check(("out",))
-
-
-def test_the_hash_of_a_folder_is_of_its_files_and_their_names(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    (folder / "b").mkdir(parents=True)
-    (folder / "b/c").write_text("1")
-    (folder / "a").write_text("2")
-    listed = [{"md5": md5(b"2"), "relpath": "a"}, {"md5": md5(b"1"), "relpath": "b/c"}]
-    assert hash_of(folder) == md5(json.dumps(listed).encode()) + ".dir"
-
-
-def test_a_bad_record_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"dvc\.lock: No such file"):
-        RunRecord(tmp_path)
-
-
-def test_metrics_and_slices_are_tables() -> None:
-    assert tell_metrics({"auc": 0.81234, "rows": 1234, "best": None}, PARAMS).splitlines() == [
-        "| metric | value | what |",
-        "| --- | --- | --- |",
-        "| auc | 0.8123 | area under the ROC curve |",
-        "| rows | 1,234 | ratings |",
-        "| best | - |  |",
-    ]
-    row = {"slice": "men", "rows": 5000, "positive_rate": 0.5, "rmse": 0.9}
-    _, table = tell_slices(
-        [row | {"low": 0.8, "high": 1.0}, row | {"low": None, "high": None}], PARAMS
-    )
-    assert table.splitlines()[2:] == [
-        "| men | 5,000 | 0.5000 | 0.9000 | 0.8000 to 1.0000 |",
-        "| men | 5,000 | 0.5000 | 0.9000 | - |",
-    ]
-    assert tell_slices([], PARAMS) == []
-
-
-def test_the_best_epoch_is_that_which_training_kept() -> None:
-    epochs = pd.DataFrame({"epoch": [1, 2, 3], "validation_auc": [0.7, 0.9, 0.8]})
+def test_the_best_epoch_is_the_one_that_training_kept() -> None:
+    epochs = pd.DataFrame({"epoch": [1, 2, 3], "validation_auc": [0.7, 0.9, 0.9]})
     epochs["validation_log_loss"] = [0.3, 0.4, 0.5]
-    epochs["validation_rmse"] = [0.9, 1.0, 0.8]
-    best = {task: find_best(epochs, task) for task in ("classification", "regression")}
-    assert best["classification"][1]["epoch"] == 2
-    assert best["regression"][0] == "validation_rmse"
-    assert best["regression"][1]["epoch"] == 3
-    name, record = find_best(epochs.assign(validation_auc=None), "classification")
-    assert (name, record["epoch"]) == ("validation_log_loss", 1)
+    assert best_epoch(epochs, "classification", WHOLE_STARS)["epoch"] == 2
+    # Labels of one class have no AUC.
+    undefined = epochs.assign(validation_auc=float("nan"))
+    assert best_epoch(undefined, "classification", WHOLE_STARS)["epoch"] == 1
+    stars = pd.DataFrame({"epoch": [1, 2, 3], "validation_rmse": [0.9, 1.0, 0.8]})
+    assert best_epoch(stars, "regression", WHOLE_STARS)["epoch"] == 3
 
 
 def test_weights_are_counted_from_the_header(run: Run) -> None:

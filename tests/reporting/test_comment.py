@@ -1,0 +1,46 @@
+"""The comment on a pull request."""
+
+import re
+
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.reporting.comment import make_comment
+from tests.small import SmallProject
+
+
+def test_a_comment_shows_metrics_params_and_plots_of_two_commits(small: SmallProject) -> None:
+    small.set_width(90)
+    small.repro()
+    small.commit()
+    comment = make_comment("HEAD~1")
+    # By this the workflow finds its comment again.
+    assert comment.startswith("<!-- report of metrics, params and plots -->\n")
+    base, head = (
+        small.run("git", "rev-parse", "--short", name).strip() for name in ("HEAD~1", "HEAD")
+    )
+    assert f"## {base} → {head}\n" in comment
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comment.splitlines()]
+    assert ["metric", base, "workspace", "difference"] in cells
+    assert ["auc", "0.80000", "0.90000", "+0.10000"] in cells
+    assert ["model.width", "80", "90"] in cells
+    # Did not change.
+    assert not any(row[:1] == ["rows"] for row in cells)
+    assert comment.count("```mermaid") == 1
+    # What guessing gives, the base and the workspace.
+    assert len(re.findall(r"^  line \[", comment, re.MULTILINE)) == 3
+    # GitHub takes no longer one.
+    assert len(comment) < 65_536
+
+
+def test_a_comment_without_a_change_says_so(small: SmallProject) -> None:
+    assert make_comment("HEAD").count("No change.") == 2
+
+
+@pytest.mark.parametrize("base", ["nowhere", "--all", "HEAD:dvc.yaml"])
+def test_a_commit_that_is_not_there_is_refused(small: SmallProject, base: str) -> None:
+    with pytest.raises(InputError) as caught:
+        make_comment(base)
+    assert str(caught.value) == (
+        f"{base}: no such commit in this repository; name another, or `git fetch` it"
+    )

@@ -1,0 +1,51 @@
+"""A run in a clean copy against what is committed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from recsys.cli import verify
+from tests.small import JUDGE, SmallProject
+
+
+def test_a_clean_copy_makes_the_same(small: SmallProject) -> None:
+    result = CliRunner().invoke(verify.main)
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert [row[0] for row in rows if row and row[-1] == "same"] == [
+        "data",
+        "metrics/plots",
+        "metrics/test.json",
+    ]
+    assert ["auc", "0.80000", "0.80000", "="] in rows
+
+
+def test_what_a_clean_copy_makes_otherwise_is_named(small: SmallProject) -> None:
+    """Code was committed without what it makes; the cache still has the old."""
+    small.write("judge.py", JUDGE.replace("width / 100,", "width / 100 + 0.01,"))
+    small.commit()
+    result = CliRunner().invoke(verify.main)
+    assert result.exit_code == 1
+    verdicts = {row[0]: row[-1] for row in map(str.split, result.stdout.splitlines()) if row}
+    assert verdicts["data"] == "same"
+    assert verdicts["metrics/test.json"] == "differs"
+    assert float(verdicts["auc"]) == 0.01
+    assert json.loads(Path("metrics/test.json").read_text())["auc"] == 0.8
+
+
+@pytest.mark.parametrize(("tolerance", "code"), [("0.005", 1), ("0.02", 0)])
+def test_a_tolerance_is_of_the_metrics(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch, tolerance: str, code: int
+) -> None:
+    def reproduce(copy: Path) -> None:
+        shutil.copytree(small.folder, copy)
+        (copy / "metrics/test.json").write_text('{"auc": 0.81, "rows": 10}')
+        lock = copy / "dvc.lock"
+        lock.write_text(lock.read_text().replace("md5: ", "md5: 0"))
+
+    monkeypatch.setattr(verify, "reproduce", reproduce)
+    result = CliRunner().invoke(verify.main, ["--tolerance", tolerance])
+    assert result.exit_code == code, result.output
