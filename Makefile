@@ -9,40 +9,41 @@ help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checkout stays clean.
-	@recsys/cli/demo
+	@recsys demo
 
 repro: .venv/run  ## Rebuild what changed (dvc repro): MovieLens 1M with params.yaml.
 	dvc repro
 
-check-lock: .venv/run  ## Say whether dvc.lock is of this code and these params; runs nothing.
-	@python -m recsys.cli.check_lock
+check-lock: .venv/run  ## Say whether dvc.lock matches the code and the params; runs no stage.
+	@recsys check-lock
 
-verify: .venv/run  ## Run HEAD's pipeline in a clean copy and compare every output with dvc.lock.
-	@python -m recsys.cli.verify
+verify: .venv/run  ## Rerun HEAD in a clean copy and compare it with dvc.lock.
+	@recsys verify
 
-search: .venv/search  ## Search params for the best validation AUC; ARGS="--trials 20 --apply".
-	@python -m recsys.cli.search $(ARGS)
+search: .venv/search  ## Search the params with the best validation AUC; ARGS="--trials 20 --apply".
+	@recsys search $(ARGS)
 
-report: .venv/run  ## Write report.html, a page of the workspace's run, and report.md.
-	@python -m recsys.cli.report
+report: .venv/run  ## Write report.html and report.md about the run.
+	@recsys report
 
 test: .venv/dev  ## Run the tests.
 	python -m pytest
 
-hooks: .venv/dev  ## Install Git hooks that check style, types and dvc.lock at each commit.
+hooks: .venv/dev  ## Install Git hooks that check style, types, imports and dvc.lock at each commit.
 	pre-commit install
 
-lint: .venv/dev  ## Check style and types.
+lint: .venv/dev  ## Check style, types and who imports whom.
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-logo
 
 bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by size (an hour).
 	python -m benchmarks.speed
 	python -m benchmarks.scale
 	python -m benchmarks.serving
 
-install: .venv/run  ## Make .venv with the locked packages.
+install: .venv/run  ## Make .venv with the locked packages and the command recsys.
 
 lock: .venv/dev  ## Resolve the requirements anew.
 	$(PIP) install --quiet uv
@@ -51,12 +52,13 @@ lock: .venv/dev  ## Resolve the requirements anew.
 clean:  ## Remove the environment.
 	rm -rf .venv
 
-.venv/run: requirements/run.lock requirements/cuda.lock requirements/torchrec.lock
+.venv/run: pyproject.toml requirements/run.lock requirements/cuda.lock requirements/torchrec.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=")'
 	@echo "Installing the locked packages into .venv: a few minutes."
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install --quiet -r requirements/run.lock -c requirements/cuda.lock
 	@$(PIP) install --quiet --no-deps -r requirements/torchrec.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/search: .venv/run requirements/search.lock

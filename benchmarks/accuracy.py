@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import numpy as np
@@ -21,9 +21,11 @@ from ruamel.yaml import YAML
 
 from benchmarks.baselines import BASELINES, judge_baseline
 from benchmarks.machine import describe_machine
-from benchmarks.recipes import ROOT, Params, apply_changes, load_params_file, load_recipe
 from benchmarks.scale import STAGES
+from recsys.common.params import read_yaml
+from recsys.pipeline.recipes import Values, apply_changes, load_recipe
 
+ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".accuracy"
 KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
 # Where the models other than the DLRM are compared, and how often each is trained.
@@ -47,7 +49,7 @@ PROTOCOLS = {
 METRICS = ("auc", "log_loss", "accuracy", "rmse")
 
 
-def digest(params: Params, stages: tuple[str, ...], *others: str) -> str:
+def digest(params: Values, stages: tuple[str, ...], *others: str) -> str:
     """Of what a run depends on: the params and the code of its stages, and other files."""
     pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     code = {dep for stage in stages for dep in pipeline[stage]["deps"]} | set(others)
@@ -77,12 +79,12 @@ def run_stage(stage: str, data: Path, folder: Path) -> float:
     return time.perf_counter() - start
 
 
-def write_params(params: Params, folder: Path) -> None:
+def write_params(params: Values, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     YAML(typ="safe").dump(params, folder / "params.yaml")
 
 
-def prepare(params: Params) -> Path:
+def prepare(params: Values) -> Path:
     """The folder with the protocol's data, made by the first stages unless it is there."""
     data = WORK / "data" / digest(params, tuple(STAGES)[:4])
     if not (data / "seconds").exists():
@@ -94,7 +96,7 @@ def prepare(params: Params) -> Path:
     return data
 
 
-def run(params: Params) -> dict[str, Any]:
+def run(params: Values) -> dict[str, Any]:
     """Metrics of the test part and seconds of training."""
     folder = WORK / "runs" / digest(params, tuple(STAGES))
     result = folder / "result.json"
@@ -111,7 +113,7 @@ def run(params: Params) -> dict[str, Any]:
     return content
 
 
-def run_baseline(name: str, params: Params) -> dict[str, Any]:
+def run_baseline(name: str, params: Values) -> dict[str, Any]:
     """The same of a baseline."""
     files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
     code = digest(params, tuple(STAGES), *files)
@@ -173,7 +175,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
     rows = []
     for recipe in only or PROTOCOLS:
-        params = apply_changes(load_params_file(), load_recipe(recipe))
+        params = apply_changes(cast("Values", read_yaml(ROOT / "params.yaml")), load_recipe(recipe))
         # The system's own features are no inputs for gradient boosting: ids and lists.
         for name in BASELINES[: 2 if recipe == "random" else None]:
             rows.append(summarise(recipe, name, [run_baseline(name, params)]))

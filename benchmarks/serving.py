@@ -1,7 +1,7 @@
 """Exported models next to their checkpoint: size, time to score a batch on one core, and AUC.
 
 A batch is so many pairs of the test part, by their published ids; they take turns. Then the rate
-of `recsys.cli.predict` next to that of evaluation. Needs what `dvc repro` leaves in data/ and
+of `recsys predict` next to that of evaluation. Needs what `dvc repro` leaves in data/ and
 models/.
 """
 
@@ -75,7 +75,7 @@ def measure(scores: dict[str, Score], ids: tuple[Tensor, Tensor], size: int, tur
 
 
 def measure_rates(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
-    """Pairs a second of the training part, by `recsys.cli.predict` and by the loop of evaluate."""
+    """Pairs a second of the training part, by `recsys predict` and by the loop of evaluate."""
     part = root / "data/split/train.parquet"
     dataset = MovieLensDataset(part, scorer.dimensions, "label", scorer.description.features)
     ids = dict(zip(("userid", "movieid"), read_ids(part, scorer), strict=True))

@@ -1,20 +1,29 @@
-"""Say whether dvc.lock is of this code and these params."""
+"""`recsys check-lock`."""
 
 import sys
 
 import click
 
-from recsys.reporting.lock import lock_differences
+from recsys.cli.project import working_in_root
+from recsys.common.command import command
 
 
-@click.command()
+@command
 def main() -> None:
-    """For each stage: same, or what differs from dvc.lock.
+    """Say whether dvc.lock matches the code and the params.
 
-    Runs nothing and needs no data. Exits with 1 if anything differs.
+    Prints for each stage "same", or what differs. Runs no stage and needs no data. Exits with 1 if
+    a stage differs.
+
+    \b
+    Example:
+      recsys check-lock
     """
-    stages = lock_differences()
-    width = max(map(len, stages))
+    from recsys.reporting.lock import lock_differences
+
+    with working_in_root():
+        stages = lock_differences()
+    width = max(map(len, stages), default=0)
     for name, differences in stages.items():
         first, *more = differences or ["same"]
         click.echo(f"{name:{width}}  {first}")
@@ -25,7 +34,3 @@ def main() -> None:
             "dvc.lock does not match: `dvc repro`, then commit dvc.lock and metrics", err=True
         )
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

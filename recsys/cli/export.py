@@ -1,10 +1,10 @@
-"""A compact artifact for serving."""
+"""`recsys export`."""
 
 from pathlib import Path
 
 import click
 
-from recsys.common.command import ENCODED, PATH, SPLIT, command
+from recsys.common.command import PATH, command
 
 
 @command
@@ -15,27 +15,27 @@ from recsys.common.command import ENCODED, PATH, SPLIT, command
     type=click.Choice(["int8", "fp16", "fp32"]),
     default="int8",
     show_default=True,
-    help="Of the embedding tables.",
+    help="The number format of the embedding tables.",
 )
-@ENCODED
-@SPLIT
-def main(checkpoint: Path, artifact: Path, precision: str, encoded: Path, split: Path) -> None:
-    """Turn the model CHECKPOINT into the folder ARTIFACT, which scores without this project.
+def main(checkpoint: Path, artifact: Path, precision: str) -> None:
+    """Export a model as a folder that scores without this project.
 
-    It holds model.pt2 (torch.export, with quantised embedding tables), tables.pt (what the model
-    is told of users and movies, by their published ids) and serving.py, which loads both.
+    Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: the model as a
+    `torch.export` program with quantised embedding tables (model.pt2), the users and movies by
+    their published ids (tables.pt), and the code that loads both.
+
+    \b
+    Examples:
+      recsys export models/dlrm models/serving
+      recsys export models/dlrm models/serving --precision fp16
     """
-    # Slow to import: a wrong option is told before.
     import torch
 
     from recsys.serving.export import export
-    from recsys.serving.pairs import PairScorer
+    from recsys.serving.pair_scorer import PairScorer
 
     torch.set_num_threads(1)
-    export(PairScorer(checkpoint, encoded, split / "train.parquet"), precision, artifact)
-    sizes = {path.name: path.stat().st_size for path in sorted(artifact.iterdir())}
+    export(PairScorer(checkpoint), precision, artifact)
+    files = sorted(path for path in artifact.iterdir() if path.is_file())
+    sizes = {path.name: path.stat().st_size for path in files}
     click.echo("  ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,11 @@
-"""Scores of the pairs in a file."""
+"""`recsys predict`."""
 
 from pathlib import Path
 
 import click
 
-from recsys.common.command import CHECKPOINT, ENCODED, PATH, SPLIT, command
+from recsys.cli.project import CHECKPOINT
+from recsys.common.command import PATH, command
 
 
 @command
@@ -15,44 +16,37 @@ from recsys.common.command import CHECKPOINT, ENCODED, PATH, SPLIT, command
     type=click.Choice(["fail", "score"]),
     default="fail",
     show_default=True,
-    help="What of an id that the data set has not: end, or score it as nobody or nothing known.",
+    help="Refuse an id that the data set does not have, or score it as an unknown user or movie.",
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that score."
+)
 @CHECKPOINT
-@ENCODED
-@SPLIT
-def main(
-    pairs: Path,
-    scores: Path,
-    unknown: str,
-    threads: int,
-    checkpoint: Path,
-    encoded: Path,
-    split: Path,
-) -> None:
-    """Score the rows of the file PAIRS and write them with their scores to SCORES.
+def main(pairs: Path, scores: Path, unknown: str, threads: int, checkpoint: Path) -> None:
+    """Score the pairs of users and movies in a file.
 
-    Both are Parquet or CSV, as their names end. PAIRS has the columns userid and movieid, ids as
-    published; its other columns are kept. A score is the probability of a like; of a regression,
-    the stars expected.
+    Reads the rows of the file PAIRS and writes them with their scores to the file SCORES. Both are
+    Parquet or CSV, by the end of the name. PAIRS has the columns userid and movieid, ids as
+    published; other columns are kept. The score is the probability of a like; with `train.task:
+    regression`, the expected stars.
+
+    \b
+    Examples:
+      recsys predict pairs.parquet scores.parquet
+      recsys predict pairs.csv scores.csv --unknown score
     """
     from recsys.serving.streams import check_suffix
 
     check_suffix(pairs)
     check_suffix(scores)
-    # Slow to import: a wrong name is told before.
+    # Slower to import: a wrong name is refused before.
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.serving.pairs import PairScorer
+    from recsys.serving.pair_scorer import PairScorer
     from recsys.serving.predict import score_file
 
     torch.set_num_threads(threads)
     keep_freed_memory()
-    scorer = PairScorer(checkpoint, encoded, split / "train.parquet")
-    rows = score_file(scorer, pairs, scores, unknown == "score")
+    rows = score_file(PairScorer(checkpoint), pairs, scores, unknown == "score")
     click.echo(f"{rows:,} pairs scored")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,28 +1,39 @@
-"""Write report.html and report.md of the run in the workspace."""
+"""`recsys report`."""
 
 from pathlib import Path
 
 import click
 
-from recsys.common.atomic import atomic_write
-from recsys.common.errors import InputError
-from recsys.reporting.pages import as_markdown, html
-from recsys.reporting.report import make_report
+from recsys.cli.project import in_project, working_in_root
+from recsys.common.command import command
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
+@command
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, writable=True),
+    default=".",
+    callback=in_project,
+)
 def main(folder: Path) -> None:
-    """Write report.html, one page that opens without network, and report.md into FOLDER."""
-    try:
+    """Write report.html and report.md about the run.
+
+    They go to FOLDER, by default the project's. report.html opens without network. report.md is
+    for a pull request or an issue.
+
+    \b
+    Examples:
+      recsys report
+      recsys report /tmp
+    """
+    from recsys.common.atomic import atomic_write
+    from recsys.reporting.pages import as_markdown, html
+    from recsys.reporting.report import make_report
+
+    with working_in_root():
         report = make_report()
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
-    for name, text in {"report.html": html(report), "report.md": as_markdown(report)}.items():
+        texts = {"report.html": html(report), "report.md": as_markdown(report)}
+    for name, text in texts.items():
         with atomic_write(folder / name) as partial:
             partial.write_text(text)
         click.echo(folder / name)
-
-
-if __name__ == "__main__":
-    main()

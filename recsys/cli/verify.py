@@ -1,38 +1,50 @@
-"""Say whether what is committed is what its code makes."""
+"""`recsys verify`."""
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from recsys.reporting.lock import recorded_outputs
-from recsys.reporting.metrics import Change, changes
-from recsys.reporting.revisions import committed, git
-from recsys.reporting.text import columns
+from recsys.cli.project import child_environment, dvc, working_in_root
+from recsys.common.command import command
+from recsys.common.errors import InputError
+
+if TYPE_CHECKING:
+    from recsys.reporting.metrics import Change
 
 METRICS = "metrics/test.json"
 
 
-@click.command()
+@command
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
-    help="Let hashes differ where no metric does by more: another processor rounds differently.",
+    help="Accept other bytes if no metric differs by more: other processors round differently.",
 )
 def main(tolerance: float | None) -> None:
-    """Run the pipeline of HEAD anew in a clean copy and compare every output with dvc.lock.
+    """Rerun HEAD in a clean copy and compare it with dvc.lock.
 
-    Nothing comes from a cache. Exits with 1 if anything differs.
+    Uses no cache, so every stage runs. Exits with 1 if an output or a metric differs.
+
+    \b
+    Examples:
+      recsys verify
+      recsys verify --tolerance 0.002
     """
-    if git("status", "--porcelain", "--untracked-files=no"):
-        click.echo("What is not committed is not verified.", err=True)
-    lock = committed("dvc.lock")
-    if lock is None:
-        raise click.ClickException("HEAD has no dvc.lock: `dvc repro` and commit it")
-    with tempfile.TemporaryDirectory() as folder:
+    from recsys.reporting.lock import recorded_outputs
+    from recsys.reporting.metrics import changes
+    from recsys.reporting.revisions import committed, git
+    from recsys.reporting.text import columns
+
+    with working_in_root(), tempfile.TemporaryDirectory() as folder:
+        if git("status", "--porcelain", "--untracked-files=no"):
+            click.echo("Changes that are not committed are not verified.", err=True)
+        lock = committed("dvc.lock")
+        if lock is None:
+            raise InputError("HEAD has no dvc.lock: `dvc repro` and commit it")
         copy = Path(folder) / "copy"
         reproduce(copy)
         new_lock = (copy / "dvc.lock").read_text()
@@ -44,11 +56,11 @@ def main(tolerance: float | None) -> None:
     click.echo()
     rows = [(c.name, c.old, c.new, c.delta) for c in metrics]
     click.echo(columns([("metric", "committed", "now", "difference"), *rows]))
-    unlike = [change.name for change in metrics if not close(change, tolerance or 0)]
-    if unlike or not (same or tolerance is not None):
-        named = f" (metrics: {', '.join(unlike)})" if unlike else ""
+    different = [change.name for change in metrics if not is_close(change, tolerance or 0)]
+    if different or not (same or tolerance is not None):
+        named = f" (metrics: {', '.join(different)})" if different else ""
         click.echo(
-            f"\nNot reproduced{named}: `make check-lock` says whether inputs differ.", err=True
+            f"\nNot reproduced{named}: `recsys check-lock` says whether inputs differ.", err=True
         )
         sys.exit(1)
     click.echo("\nReproduced" + (": same bytes." if same else f" within {tolerance}: other bytes."))
@@ -56,25 +68,16 @@ def main(tolerance: float | None) -> None:
 
 def reproduce(copy: Path) -> None:
     """Clone HEAD and run all stages there, with a cache of its own."""
-    git("clone", "--quiet", ".", str(copy))
-    environment = os.environ | {
-        # The stages' `python` is this one.
-        "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
-        "DVC_SITE_CACHE_DIR": str(copy.with_name("site")),
-    }
-    mirror = os.environ.get("MOVIELENS_MIRROR", "")
-    if Path(mirror).is_dir():
-        # A relative path would not lead there.
-        environment["MOVIELENS_MIRROR"] = str(Path(mirror).resolve())
-    dvc = [sys.executable, "-m", "dvc"]
-    commands = (
-        ["cache", "dir", "--local", "--quiet", str(copy.with_name("cache"))],
-        ["repro", "--force", "--no-run-cache"],
-    )
-    for command in commands:
-        # Its messages would be in the table's way: to stderr.
-        if subprocess.run([*dvc, *command], cwd=copy, env=environment, stdout=2).returncode:
-            raise click.ClickException(f"`dvc {command[0]}` failed in the clean copy; see above")
+    subprocess.run(["git", "clone", "--quiet", ".", str(copy)], check=True)
+    environment = child_environment() | {"DVC_SITE_CACHE_DIR": str(copy.with_name("site"))}
+    for arguments in (
+        ("cache", "dir", "--local", "--quiet", str(copy.with_name("cache"))),
+        ("repro", "--force", "--no-run-cache"),
+    ):
+        # DVC's messages go to stderr, so that stdout has the tables alone.
+        done = subprocess.run(dvc(*arguments), cwd=copy, env=environment, stdout=2)
+        if done.returncode:
+            raise InputError(f"`dvc {arguments[0]}` failed in the clean copy; see above")
 
 
 def hashes(
@@ -87,11 +90,7 @@ def hashes(
     ]
 
 
-def close(change: Change, tolerance: float) -> bool:
+def is_close(change: "Change", tolerance: float) -> bool:
     if change.delta is None:
         return change.old == change.new
     return abs(change.delta.value) <= tolerance
-
-
-if __name__ == "__main__":
-    main()

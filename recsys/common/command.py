@@ -1,4 +1,4 @@
-"""What all stages share: errors of one line, and libraries that keep quiet."""
+"""What every click command shares: an error is one line, and libraries keep quiet."""
 
 import functools
 import logging
@@ -12,30 +12,13 @@ import click
 from recsys.common.errors import InputError
 
 PATH = click.Path(path_type=Path)
-Command = Callable[..., None]
 
 
-def folder_option(name: str, default: str, text: str) -> Callable[[Command], Command]:
-    """`--NAME FOLDER`, by default where the pipeline has it."""
-    return click.option(f"--{name}", type=PATH, default=default, show_default=True, help=text)
+def command(function: Callable[..., None]) -> click.Command:
+    """Make a click command of a function; its docstring is the help.
 
-
-# Where those who use a model find it.
-ENCODED = folder_option("encoded", "data/encoded", "Users, movies and vocabulary.")
-SPLIT = folder_option("split", "data/split", "Holds train.parquet: whom the model knows.")
-CHECKPOINT = folder_option("checkpoint", "models/dlrm", "The model.")
-
-
-def stage(function: Command) -> click.Command:
-    """A command of the pipeline: with `--params FILE`."""
-    params = click.option(
-        "--params", type=PATH, required=True, help="The params file, params.yaml."
-    )
-    return command(params(function))
-
-
-def command(function: Command) -> click.Command:
-    """A click command of a function; its docstring is the help."""
+    It prints an `InputError` or `OSError` as one line, and exits with 1.
+    """
 
     @click.command(help=function.__doc__)
     @functools.wraps(function)
@@ -52,7 +35,7 @@ def command(function: Command) -> click.Command:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings, and only our messages."""
+    """Hide warnings, and all messages but those of this project."""
     with warnings.catch_warnings(), only_our_messages():
         warnings.simplefilter("ignore")
         yield
@@ -60,16 +43,16 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def only_our_messages() -> Iterator[None]:
-    """Messages of `recsys` go to stderr; those of other packages only from errors up."""
+    """Print the messages of `recsys` on stderr; those of other packages only if they are errors."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     ours = logging.getLogger("recsys")
     ours.addHandler(handler)
     ours.setLevel(logging.INFO)
-    # Libraries give the root logger a handler of theirs, which would say it again.
+    # Libraries give the root logger a handler too, which would print the message again.
     ours.propagate = False
     logging.getLogger().setLevel(logging.ERROR)
-    # torch has a handler of its own, to which TorchRec's modules send a warning in every run.
+    # torch has a handler of its own, on which TorchRec's modules print a warning in every run.
     logging.getLogger("torch.fx").setLevel(logging.ERROR)
     try:
         yield

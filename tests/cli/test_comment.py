@@ -7,39 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from recsys.cli.main import main
 from tests.imports import ROOT
 from tests.small import SmallProject
 
-SCRIPT = str(ROOT / "recsys/cli/pull_request_comment")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def test_a_comment_tells_metrics_params_and_plots_of_two_commits(small: SmallProject) -> None:
-    small.set_width(90)
-    small.repro()
-    small.commit()
-    comment = small.run(SCRIPT, "HEAD~1")
-    assert comment.startswith("<!-- report of ")
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comment.splitlines()]
-    assert ["metrics/test.json", "auc", "0.8", "0.9", "0.1"] in cells
-    assert ["params.yaml", "model.width", "80", "90"] in cells
-    assert comment.count("```mermaid") == 1
-    # Guessing, the base and this.
-    assert len(re.findall(r"^  line \[", comment, re.MULTILINE)) == 3
-    # GitHub takes no longer one.
-    assert len(comment) < 65_536
+def test_a_comment_is_printed_from_any_folder(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small.folder / "notes").mkdir()
+    monkeypatch.chdir("notes")
+    result = CliRunner().invoke(main, ["comment", "HEAD"])
+    assert result.exit_code == 0, result.output
+    # By this the workflow finds its comment again.
+    assert result.output.startswith("<!-- report of ")
+    assert result.output.count("No change.") == 2
 
 
-def test_a_comment_without_a_change_says_so(small: SmallProject) -> None:
-    assert small.run(SCRIPT, "HEAD").count("No change.") == 2
-
-
-def test_a_commit_that_is_not_there_is_told(small: SmallProject) -> None:
-    done = subprocess.run([SCRIPT, "nowhere"], capture_output=True, text=True, cwd=small.folder)
-    assert done.returncode == 1
-    assert done.stderr == "nowhere: no such commit here; name another, or git fetch it\n"
+def test_a_commit_that_is_not_there_is_one_line(small: SmallProject) -> None:
+    result = CliRunner().invoke(main, ["comment", "nowhere"])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: nowhere: no such commit")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -51,7 +45,7 @@ def test_actions_are_pinned_and_rights_are_few(path: Path) -> None:
     for job in workflow["jobs"].values():
         rights = job.get("permissions", workflow["permissions"])
         assert rights == {"contents": "read"} or (
-            # One that writes runs no code of the pull request.
+            # A job that may write runs no code of the pull request.
             rights == {"pull-requests": "write"} and all("uses" not in s for s in job["steps"])
         )
         assert job["timeout-minutes"]
@@ -61,7 +55,7 @@ def test_actions_are_pinned_and_rights_are_few(path: Path) -> None:
 def test_the_comment_is_written_once_and_then_anew(tmp_path: Path, found: str, method: str) -> None:
     workflow: dict[str, Any] = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "report.yml")
     (step,) = workflow["jobs"]["comment"]["steps"]
-    # Stands in for GitHub's: says which comment it finds, and writes down what it is told.
+    # Stands in for GitHub's program: prints the comment that it finds, and logs its arguments.
     gh = tmp_path / "gh"
     gh.write_text('#!/bin/sh\ncase "$*" in *--jq*) echo "$FOUND";; *) echo "$@" >> log;; esac\n')
     gh.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The search, with a stand-in for DVC that trains nothing."""
+"""`recsys search`, with a stand-in for DVC that trains nothing."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from optuna.trial import TrialState
 
-from recsys.cli import search
+from recsys.cli import search, trials
 from tests.small import SmallProject
 
 SPACE = """
@@ -19,7 +19,7 @@ params:
   model.width: [1, 2, 3]
   train.rate: {low: 1e-3, high: 1e-1, log: true}
 """
-# The wider the better; after as many runs as there are in `patience`, all are bad and never end.
+# The score grows with the width. After as many runs as `patience` says, runs are bad and never end.
 STAND_IN = """
 import json, pathlib, sys, time
 calls = pathlib.Path("search/calls")
@@ -46,12 +46,18 @@ def project(small: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         width = next(a for a in run if "model.width=" in a).split("=")[-1]
         return f"epoch,validation_auc\n1,0.{width}9\n2,0.{width}1\n"
 
-    monkeypatch.setattr(search, "dvc", lambda *a: [sys.executable, str(stand_in), *a])
-    monkeypatch.setattr(search, "content", history)
+    use_dvc(monkeypatch, str(stand_in))
+    monkeypatch.setattr(trials, "content", history)
     small.write("search.yaml", SPACE)
     small.write(".gitignore", "/data/\n/search/\n")
     small.commit()
     return small
+
+
+def use_dvc(monkeypatch: pytest.MonkeyPatch, *python: str) -> None:
+    """Run `python ...` with the arguments of DVC in its place."""
+    for module in (search, trials):
+        monkeypatch.setattr(module, "dvc", lambda *a: [sys.executable, *python, *a])
 
 
 def run(*arguments: str) -> Result:
@@ -62,13 +68,13 @@ def calls() -> list[list[str]]:
     return [json.loads(line) for line in Path("search/calls").read_text().splitlines()]
 
 
-def trials() -> list[optuna.trial.FrozenTrial]:
-    storage = search.storage()
+def tried() -> list[optuna.trial.FrozenTrial]:
+    storage = trials.storage()
     (name,) = optuna.get_all_study_names(storage)
     return optuna.load_study(study_name=name, storage=storage).trials
 
 
-def test_trials_are_experiments_and_go_on_where_they_were(project: SmallProject) -> None:
+def test_trials_are_experiments_and_a_second_search_continues(project: SmallProject) -> None:
     assert run("--trials", "2").exit_code == 0
     result = run("--trials", "3", "--apply")
     assert result.exit_code == 0, result.output
@@ -76,39 +82,39 @@ def test_trials_are_experiments_and_go_on_where_they_were(project: SmallProject)
     assert [call[:3] for call in runs] == [["exp", "run", "--temp"]] * 5
     names = [call[call.index("--name") + 1] for call in runs]
     assert [name.split("-")[-1] for name in names] == ["0", "1", "2", "3", "4"]
-    scores = [trial.value for trial in trials()]
-    # The best epoch's.
+    scores = [trial.value for trial in tried()]
+    # Each is that of the best epoch.
     assert set(scores) <= {0.19, 0.29, 0.39}
     assert applied == ["exp", "apply", names[scores.index(max(scores))]]
     assert SmallProject(Path()).run("git", "status", "--porcelain") == ""
 
 
-def test_a_trial_worse_than_the_others_is_ended(project: SmallProject) -> None:
+def test_a_trial_worse_than_the_others_is_stopped(project: SmallProject) -> None:
     Path("search").mkdir()
     Path("search/patience").write_text("4")
     result = run("--trials", "5")
     assert result.exit_code == 0, result.output
-    assert [trial.state for trial in trials()] == [TrialState.COMPLETE] * 4 + [TrialState.PRUNED]
-    assert "ended after epoch 2" in result.output
+    assert [trial.state for trial in tried()] == [TrialState.COMPLETE] * 4 + [TrialState.PRUNED]
+    assert "stopped after epoch 2" in result.output
 
 
 def test_a_trial_of_a_killed_search_is_tried_again(project: SmallProject) -> None:
-    _, space = search.read_space(Path("search.yaml"))
-    study = search.open_study(SPACE, space)
+    space = trials.read_space(Path("search.yaml"))
+    study = trials.open_study(space)
     killed = space.suggest(study.ask())
     assert run("--trials", "1").exit_code == 0
-    first, again = trials()
+    first, again = tried()
     assert first.state == TrialState.FAIL
     assert again.state == TrialState.COMPLETE
     assert again.user_attrs == killed
 
 
-def test_a_failed_trial_does_not_end_the_search(
+def test_a_failed_trial_does_not_stop_the_search(
     project: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "dvc", lambda *_: [sys.executable, "-c", "raise SystemExit(3)"])
+    use_dvc(monkeypatch, "-c", "raise SystemExit(3)")
     result = run("--trials", "2")
-    assert [trial.state for trial in trials()] == [TrialState.FAIL] * 2
+    assert [trial.state for trial in tried()] == [TrialState.FAIL] * 2
     assert result.exit_code == 1
     assert result.stderr.endswith("Error: no trial has finished yet\n")
 
@@ -118,7 +124,7 @@ def test_a_budget_of_no_time_starts_nothing(project: SmallProject) -> None:
     assert not Path("search/calls").exists()
 
 
-def test_changes_that_are_not_committed_are_told(project: SmallProject) -> None:
+def test_changes_that_are_not_committed_are_refused(project: SmallProject) -> None:
     project.set_width(7)
     result = run()
     assert result.exit_code == 1
@@ -126,23 +132,24 @@ def test_changes_that_are_not_committed_are_told(project: SmallProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         (SPACE.replace("maximize", "up"), "direction = 'up'"),
         (SPACE.replace("low: 1e-3, ", ""), "params.train.rate"),
         (SPACE.replace("metric: validation_auc", "goal: x"), "metric"),
+        ("", "content = None"),
     ],
 )
-def test_a_bad_space_is_one_line(project: SmallProject, text: str, told: str) -> None:
+def test_a_bad_space_is_one_line(project: SmallProject, text: str, problem: str) -> None:
     project.write("search.yaml", text)
     project.commit()
     result = run()
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    assert told in result.stderr
+    assert problem in result.stderr
 
 
 @pytest.mark.parametrize("line", ["", "epoch 1:  20%|##  | 3/9", "auc 0.7", "epoch 2  going on"])
 def test_other_lines_are_no_epochs(line: str) -> None:
-    assert search.parse_epoch(line) == {}
-    assert search.parse_epoch("epoch 2  train_loss 0.5\n") == {"epoch": 2, "train_loss": 0.5}
+    assert trials.parse_epoch(line) == {}
+    assert trials.parse_epoch("epoch 2  train_loss 0.5\n") == {"epoch": 2, "train_loss": 0.5}

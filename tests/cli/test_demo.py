@@ -1,0 +1,48 @@
+"""`recsys demo`, with a stand-in for DVC that trains nothing."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from recsys.cli import demo
+from tests.small import SmallProject
+
+# Writes down its arguments; an experiment is a ref of Git, whose metrics are those of HEAD.
+STAND_IN = """
+import json, pathlib, subprocess, sys
+pathlib.Path("data/calls").open("a").write(json.dumps(sys.argv[1:]) + "\\n")
+head = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+ref = f"refs/exps/{head[:2]}/{head[2:]}/demo"
+action = ["-d", ref] if sys.argv[2] == "remove" else [ref, "HEAD"]
+subprocess.run(["git", "update-ref", *action], check=True)
+"""
+
+
+@pytest.fixture
+def calls(small: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    stand_in = tmp_path / "dvc.py"
+    stand_in.write_text(STAND_IN)
+    monkeypatch.setattr(demo, "dvc", lambda *a: [sys.executable, str(stand_in), *a])
+    monkeypatch.chdir("metrics")
+    return small.folder / "data" / "calls"
+
+
+def test_a_demo_is_an_experiment_and_a_second_one_replaces_it(calls: Path) -> None:
+    for _ in range(2):
+        result = CliRunner().invoke(demo.main)
+        assert result.exit_code == 0, result.output
+        assert '"auc": 0.8' in result.output
+        assert "dvc exp apply demo" in result.output
+    done = [json.loads(line)[:2] for line in calls.read_text().splitlines()]
+    assert done == [["exp", "run"], ["exp", "remove"], ["exp", "run"]]
+
+
+def test_a_demo_that_fails_is_one_line(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "dvc", lambda *_: [sys.executable, "-c", "raise SystemExit(3)"])
+    result = CliRunner().invoke(demo.main)
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert line.endswith("failed; see above")
