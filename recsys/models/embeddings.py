@@ -238,8 +238,8 @@ def tables_of_features(collection: EmbeddingBagCollection) -> list[int]:
     return [place for place, table in enumerate(tables) for _ in table.feature_names]
 
 
-def momenta(model: nn.Module) -> list[Tensor]:
-    """States of the fused optimizers, one tensor a table of this process; they are not copies."""
+def fused_optimizer_states(model: nn.Module) -> list[Tensor]:
+    """The states of the fused optimizers, a tensor for each table of this process; not copies."""
     kernels = [m for m in model.modules() if isinstance(m, SplitTableBatchedEmbeddingBagsCodegen)]
     kernels += [m.kernel[0] for m in model.modules() if isinstance(m, FusedSparseArch)]
     return [state for k in kernels for table in k.split_optimizer_states() for state in table]

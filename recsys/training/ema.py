@@ -1,4 +1,4 @@
-"""A moving average of weights, beside them."""
+"""The exponential moving average of a model's weights."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 
 
-class Average:
-    """Exponential, over about `window` steps; before there are so many, over all of them.
+class ExponentialMovingAverage:
+    """Averages weights over about the last `window` steps, or over all steps while there are fewer.
+
+    Args:
+        weights: the tensors to average; the optimizer changes them in place.
+        window: in steps. With 0, the averages are the weights of the last step.
 
     Attributes:
         values: the averages, in the order of the weights.
-        steps: how many were averaged.
+        steps: how many steps the averages cover.
     """
 
     def __init__(self, weights: Sequence[Tensor], window: float) -> None:
@@ -24,15 +28,16 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        # Adam's bias correction: the first weights, drawn at random, must not linger.
+        """Add the current weights to the averages."""
+        # Adam's bias correction. Without it, the random first weights would linger.
         share = (1 - self.decay) / (1 - self.decay ** (self.steps + 1))
         for average, weight in zip(self.values, self.weights, strict=True):
             average.lerp_(weight, share)
         self.steps += 1
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """The averages are the weights, and the weights the averages."""
+    def applied(self) -> Iterator[None]:
+        """Swap the weights and their averages, and swap them back at the end of the block."""
         self._swap()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Training from the files of the stages before it to a checkpoint."""
+"""The work of the stage train: from the files of the earlier stages to a checkpoint."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import click
 import pandas as pd
 import torch
+from torch import Tensor
 
 from recsys.common.atomic import atomic_write
 from recsys.common.command import quiet
@@ -23,18 +24,18 @@ from recsys.tasks.metrics import Metrics, rounded
 from recsys.tasks.task import make_task
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
-from recsys.training.process_group import World, joined
-from recsys.training.resume import ResumeFile, SharedResume
+from recsys.training.process_group import ProcessGroup, join_process_group
+from recsys.training.resume import DistributedResume, ResumeFile
 from recsys.training.sharding import gather, shard
 
 
 class Inputs(NamedTuple):
-    """Folders of the stages before.
+    """Folders that the earlier stages wrote.
 
     Attributes:
-        encoded: users, movies and vocabulary.
-        parts: of the split; the test part is not read.
-        features: statistics and histories.
+        encoded: holds the users, the movies and the vocabulary.
+        parts: holds the parts of the split; training does not read the test part.
+        features: holds the statistics and histories.
     """
 
     encoded: Path
@@ -58,13 +59,13 @@ class Inputs(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What training writes.
+    """Paths that training writes to.
 
     Attributes:
         checkpoint: the folder of the model.
         history: a CSV file with a record of each epoch.
-        state: where an unfinished training is; gone at the end.
-        live: a JSON file with the record of the last epoch; gone at the end.
+        state: what an interrupted training resumes from; removed at the end.
+        live: a JSON file with the record of the last epoch; removed at the end.
     """
 
     checkpoint: Path
@@ -74,62 +75,61 @@ class Outputs(NamedTuple):
 
 
 def fit_quietly(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> None:
-    """`fit` in a process that is not the stage itself."""
+    """Call `fit` in a process that a launcher started, with the libraries' messages hidden."""
     with quiet():
         fit(params, inputs, outputs, save_every)
 
 
 def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> None:
-    """Train in this process, or do its part of the work in the group that it was started in.
+    """Train a model and write it, alone or with the other processes of this one's group.
 
     Args:
-        save_every: steps after which the state is saved; 0 for never.
+        save_every: the number of steps between two saves of the state; 0 for never.
     """
     section = params[TrainParams]
-    prepare(section)
+    set_up_torch(section)
     dimensions = Dimensions.load(inputs.encoded, inputs.parts / "counts")
     task = make_task(section.task, dimensions.vocabulary.rating_scale)
     features = params[FeatureParams].selected
     sections = [params[FeatureParams], params[ModelParams], section]
     file = ResumeFile(outputs.state, sections, inputs.files()) if save_every else None
-    with joined(section.device) as world:
+    with join_process_group(section.device) as group:
         training, validation = (
             MovieLensDataset(
-                inputs.part(name), dimensions, task.target, features, inputs.features, world.share
+                inputs.part(name), dimensions, task.target, features, inputs.features, group.share
             )
             for name in ("train", "validation")
         )
-        description = describe(params, training, dimensions)
-        # Beside the columns: no process has to have a whole table in memory.
+        description = describe_model(params, training, dimensions)
+        # Several processes map their tables from files here, so none holds a whole table in memory.
         folder = inputs.parts
-        model = shard(description.build(folder if world.size > 1 else None), section, world)
-        resume = SharedResume(file, world) if file and world.size > 1 else file
-        epochs = train(model, training, validation, task, section, save_every, resume, world)
-        records = list(announce(epochs, outputs.live, world))
-        weights = gather(model, world, folder)
-        if world.rank == 0:
-            save_checkpoint(weights, description, dimensions, outputs.checkpoint)
-            with atomic_write(outputs.history) as partial:
-                pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
-            outputs.live.unlink(missing_ok=True)
-        # The other processes may still have to go on from their state.
-        world.wait()
+        model = shard(description.build(folder if group.size > 1 else None), section, group)
+        resume = DistributedResume(file, group) if file and group.size > 1 else file
+        epochs = train(model, training, validation, task, section, save_every, resume, group)
+        records = list(report_epochs(epochs, outputs.live, group))
+        weights = gather(model, group, folder)
+        if group.rank == 0:
+            write_outputs(weights, records, description, dimensions, outputs)
+        # Until all processes are here, one may fail, and all of them would resume from their state.
+        group.barrier()
         if resume:
             resume.remove()
 
 
-def prepare(params: TrainParams) -> None:
-    """Settings of torch that make a run reproducible, and fast on few threads."""
+def set_up_torch(params: TrainParams) -> None:
+    """Make torch reproducible, and fast on few threads."""
     torch.set_num_threads(params.threads)
     keep_freed_memory()
     torch.use_deterministic_algorithms(True)
-    # A GPU's deterministic matrix products need it.
+    # On a GPU, cuBLAS is deterministic only with this setting.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(params.seed)
 
 
-def describe(params: Params, training: MovieLensDataset, dimensions: Dimensions) -> Description:
-    """The model that fits the training part."""
+def describe_model(
+    params: Params, training: MovieLensDataset, dimensions: Dimensions
+) -> Description:
+    """The description of the model that params.yaml asks for, with the sizes of the data."""
     return Description(
         task=params[TrainParams].task,
         architecture=params[ModelParams],
@@ -143,11 +143,29 @@ def describe(params: Params, training: MovieLensDataset, dimensions: Dimensions)
     )
 
 
-def announce(epochs: Iterator[Metrics], live: Path, world: World) -> Iterator[Metrics]:
-    """Print the record of each epoch, and keep the last one in a file, from the first process."""
+def report_epochs(epochs: Iterator[Metrics], live: Path, group: ProcessGroup) -> Iterator[Metrics]:
+    """Pass the records on. The first process prints each one and keeps the last one in a file.
+
+    Args:
+        live: the JSON file.
+    """
     for record in epochs:
-        if world.rank == 0:
+        if group.rank == 0:
             click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
             with atomic_write(live) as partial:
                 partial.write_text(json.dumps(rounded(record)) + "\n")
         yield record
+
+
+def write_outputs(
+    weights: dict[str, Tensor],
+    records: list[Metrics],
+    description: Description,
+    dimensions: Dimensions,
+    outputs: Outputs,
+) -> None:
+    """Write the checkpoint and the history, and remove the record of the last epoch."""
+    save_checkpoint(weights, description, dimensions, outputs.checkpoint)
+    with atomic_write(outputs.history) as partial:
+        pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
+    outputs.live.unlink(missing_ok=True)

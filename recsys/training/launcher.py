@@ -1,4 +1,4 @@
-"""Several processes on this machine, started anew when one is lost."""
+"""Starts the processes that train together on this machine, and restarts them when one dies."""
 
 import logging
 import os
@@ -17,54 +17,55 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from recsys.common.errors import InputError
 
-RESTARTS = 3
+MAX_RESTARTS = 3
 
 
 def launch(processes: int, device: str, work: Callable[..., None], *arguments: object) -> None:
     """Call `work(*arguments)` in each of several processes, under torch's elastic launcher.
 
-    When one of them dies, all are started again, up to `RESTARTS` times.
+    When one of them dies, the launcher restarts all of them, up to `MAX_RESTARTS` times.
 
     Args:
-        processes: how many, on this machine.
+        processes: the number of processes on this machine.
         device: cpu or cuda.
-        work: found by its name in the new processes, where `world.joined` is their world.
+        work: a function of a module, which the new processes import. In it,
+            `process_group.join_process_group` joins the group of these processes.
 
     Raises:
-        InputError: there are too few devices; `work` raised one; or a process was killed once more
-            than it is started again.
+        InputError: there are too few devices; `work` raised an InputError or OSError; or a process
+            was killed after the last restart.
     """
-    _check(processes, device)
-    # Of a process that is lost they say so as an error; the rest is chatter.
+    _check_processes(processes, device)
+    # These loggers report the death of a process as an error. Their other messages are noise.
     for name in ("agent.server.api", "multiprocessing.api"):
         logging.getLogger(f"torch.distributed.elastic.{name}").setLevel(logging.ERROR)
-    # The first process imports what takes seconds, and the others are copies of it.
+    # The fork server imports the slow modules once, and the processes are forks of it.
     set_forkserver_preload(["recsys.training.sharding", "recsys.training.loop"])
-    # torch warns in each that none of the parameters is unused.
+    # Otherwise torch warns in each process that it found no unused parameters.
     os.environ["TORCH_CPP_LOG_LEVEL"] = "ERROR"
-    # torch 2.13 would have processes that are started again meet in the store of those before, find
-    # their addresses and wait for them.
+    # In torch 2.13, restarted processes otherwise meet in the store of the dead ones. There they
+    # find the addresses of the dead processes and wait for them.
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     with TemporaryDirectory() as folder:
-        refusal = Path(folder) / "refusal"
+        message = Path(folder) / "message"
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
             nproc_per_node=processes,
-            # A name of its own: the launcher warns when it has to make one.
+            # Without a run id, the launcher makes one and warns about it.
             run_id=Path(folder).name,
             rdzv_backend="c10d",
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
-            max_restarts=RESTARTS,
+            max_restarts=MAX_RESTARTS,
             start_method="forkserver",
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
         try:
-            elastic_launch(config, _work)(os.getpid(), refusal, work, arguments)
+            elastic_launch(config, _run_worker)(os.getpid(), message, work, arguments)
         except SignalException as error:
-            if refusal.exists():
-                raise InputError(refusal.read_text()) from error
+            if message.exists():
+                raise InputError(message.read_text()) from error
             raise SystemExit(128 + error.sigval) from error
         except ChildFailedError as error:
             _, failure = error.get_first_failure()
@@ -72,37 +73,52 @@ def launch(processes: int, device: str, work: Callable[..., None], *arguments: o
                 raise
             raise InputError(
                 f"train.processes = {processes}: a process was killed by signal "
-                f"{-failure.exitcode} {RESTARTS + 1} times; is there enough memory?"
+                f"{-failure.exitcode} {MAX_RESTARTS + 1} times; is there enough memory?"
             ) from error
 
 
-def _check(processes: int, device: str) -> None:
-    # Two can be tried on any machine.
+def _check_processes(processes: int, device: str) -> None:
+    # Anyone may try two processes, even on a single CPU.
     most = torch.cuda.device_count() if device == "cuda" else max(os.cpu_count() or 1, 2)
     if processes > most:
         raise InputError(
-            f"train.processes = {processes}: this machine has devices ({device}) for {most} at most"
+            f"train.processes = {processes}: this machine has devices ({device}) for at most "
+            f"{most}; set it to {most} or less"
         )
 
 
-def _work(
-    launcher: int, refusal: Path, work: Callable[..., None], arguments: tuple[object, ...]
+def _run_worker(
+    launcher: int, message: Path, work: Callable[..., None], arguments: tuple[object, ...]
 ) -> None:
-    """What a user got wrong does not get right by another start: it is told, and all end."""
-    Thread(target=_end_with, args=[launcher], daemon=True).start()
+    """Do the work; if it raises a user's error, report the error and stop all processes.
+
+    A restart would not correct such an error.
+
+    Args:
+        launcher: the launcher's process id.
+        message: the file for the error's message.
+    """
+    Thread(target=_exit_with_launcher, args=[launcher], daemon=True).start()
     try:
         work(*arguments)
     except (InputError, OSError) as error:
-        # Whole at once: several may find the same wrong, and the launcher reads after the first.
-        written = refusal.with_name(f"{refusal.name}.{os.getpid()}")
-        written.write_text(str(error))
-        written.replace(refusal)
-        # It ends the others, which may wait for this process for long.
+        # Several processes may raise the error. Each writes its message atomically, because the
+        # launcher reads the file after the first signal.
+        partial = message.with_name(f"{message.name}.{os.getpid()}")
+        partial.write_text(str(error))
+        partial.replace(message)
+        # The launcher stops the other processes, which may be waiting for this one.
         os.kill(launcher, signal.SIGTERM)
 
 
-def _end_with(launcher: int) -> None:
-    """Else a process whose launcher was killed would go on, and write beside the next run's."""
+def _exit_with_launcher(launcher: int) -> None:
+    """Wait for the launcher to end, then exit.
+
+    A process that outlived a killed launcher would write to the files of the next run.
+
+    Args:
+        launcher: the launcher's process id.
+    """
     try:
         select.select([os.pidfd_open(launcher)], [], [])
     finally:

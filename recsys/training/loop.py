@@ -1,4 +1,4 @@
-"""Training and scoring."""
+"""The training loop."""
 
 import logging
 import math
@@ -11,16 +11,18 @@ from torchrec.datasets.utils import Batch
 from tqdm import tqdm
 
 from recsys.common.errors import InputError
+from recsys.common.rating_scale import Floats
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
-from recsys.models.embeddings import momenta
+from recsys.models.embeddings import fused_optimizer_states
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.predict import predict
 from recsys.tasks.task import Task
-from recsys.training.ema import Average
+from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.params import TrainParams
-from recsys.training.process_group import ALONE, World
-from recsys.training.resume import ResumeFile, Run, SharedResume
+from recsys.training.process_group import SINGLE_PROCESS, ProcessGroup
+from recsys.training.resume import DistributedResume, ResumeFile
+from recsys.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
@@ -32,99 +34,145 @@ def train(
     task: Task,
     params: TrainParams,
     save_every: int = 0,
-    resume: ResumeFile | SharedResume | None = None,
-    world: World = ALONE,
+    resume: ResumeFile | DistributedResume | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Metrics]:
-    """Train, yielding a record an epoch; afterwards the model is that of the best epoch.
+    """Train a model and yield a record of each epoch; at the end it has the best epoch's weights.
 
-    What is validated and kept is an exponential moving average of the weights, which forgives the
-    embeddings their last noisy steps (Polyak & Juditsky 1992; Izmailov et al. 2018, "Averaging
-    Weights Leads to Wider Optima and Better Generalization"). The shuffle follows `params.seed`;
-    dropout and the first weights draw from torch's global generator, which the caller seeds.
+    The weights that are validated and kept are exponential moving averages. They smooth the noise
+    of the embeddings' last steps (Polyak & Juditsky 1992; Izmailov et al. 2018, "Averaging Weights
+    Leads to Wider Optima and Better Generalization"). `params.seed` determines the order of the
+    rows. Dropout and the first weights draw from torch's global generator, which the caller seeds.
 
     Args:
-        model: a `DLRMRecommender`, or what `sharding.shard` made of one for the world.
-        training, validation: this process's share of the rows; records are of all rows.
-        save_every: steps after which the state is saved; 0 for never.
-        resume: where the state is saved. If it has one, training goes on from there and ends with
-            the same bits.
-        world: the processes that train together, each calling this.
+        model: a `DLRMRecommender`, or the model that `sharding.shard` made of one for the group.
+        training, validation: this process's share of the rows; the records cover all rows.
+        save_every: the number of steps between two saves of the state; 0 for never.
+        resume: where the state is saved. If there is a saved state, training resumes from it and
+            ends with the same bits.
+        group: the processes that train together; all of them must call this.
 
     Yields:
-        epoch (from 1), train_loss (mean over the rows, dropout on) and the task's validation
-        metrics; those of before a resumption first.
+        epoch (from 1), train_loss (the mean over the rows, with dropout) and the task's validation
+        metrics. After resuming, the records of the earlier epochs come first.
 
     Raises:
         InputError: the loss or a validation score is not finite.
     """
-    # Else tqdm makes a lock between processes, which a process that is killed leaves behind.
+    # tqdm's default lock works across processes. A killed process would leave it behind.
     tqdm.set_lock(RLock())
-    device = torch.device(params.device)
-    model.to(device)
-    steps = math.ceil(training.rows / params.batch_size)
+    model.to(torch.device(params.device))
     shuffle = torch.Generator().manual_seed(params.seed)
-    run = _begin(model, params, steps, shuffle.get_state())
-    targets = world.interleave(validation.label.numpy(), validation.rows)
-    if resume and (state := resume.load()):
-        run.restore(state)
-        log.info("going on after step %d of epoch %d", run.step, run.epoch)
-        yield from run.history
+    steps = math.ceil(training.rows / params.batch_size)
+    state = _begin(model, params, steps, shuffle.get_state())
+    targets = group.gather_rows(validation.label.numpy(), validation.rows)
+    if resume and (saved := resume.load()):
+        state.load_state_dict(saved)
+        log.info("resuming after step %d of epoch %d", state.step, state.epoch)
+        yield from state.history
 
-    while run.epoch <= params.epochs and run.epoch - run.best_epoch <= params.patience:
-        model.train()
-        shuffle.set_state(run.shuffle)
-        rows = batches(training, params.batch_size, shuffle, skip=run.step)
-        for batch in _progress(rows, run, steps, world):
-            # Ranks have different shares of a batch, and their gradients are averaged.
-            size = min(params.batch_size, training.rows - run.step * params.batch_size)
-            weight = len(batch.labels) * world.size / size
-            run.loss += _step(run, batch.to(device), weight, task, params) * len(batch.labels)
-            run.step += 1
-            done = (run.epoch - 1) * steps + run.step
+    while state.epoch <= params.epochs and state.epoch - state.best_epoch <= params.patience:
+        for _ in _train_epoch(state, training, task, params, shuffle, group):
+            done = (state.epoch - 1) * steps + state.step
             if resume and save_every and done % save_every == 0:
-                resume.save(run.state())
-        with run.average.in_place():
-            predictions = world.interleave(predict(model, validation, task), validation.rows)
-        # The last step of the epoch may be the one too far.
-        _require_finite(torch.from_numpy(predictions), "validation score", run.epoch, params)
-        metrics = task.validate(targets, predictions)
+                resume.save(state.state_dict())
+        metrics = _validate(state, validation, targets, task, params, group)
         record: Metrics = {
-            "epoch": run.epoch,
-            "train_loss": world.total(run.loss) / training.rows,
+            "epoch": state.epoch,
+            "train_loss": group.sum(state.loss) / training.rows,
             **{f"validation_{name}": value for name, value in metrics.items()},
         }
         yield record
-        run.finish_epoch(record, task.quality(metrics), shuffle.get_state())
-    run.take_best()
+        state.finish_epoch(record, task.quality(metrics), shuffle.get_state())
+    state.restore_best_weights()
 
 
-def _begin(model: nn.Module, params: TrainParams, steps: int, shuffle: Tensor) -> Run:
+def _begin(model: nn.Module, params: TrainParams, steps: int, shuffle: Tensor) -> TrainingState:
+    """The state before the first step.
+
+    Args:
+        steps: the number of steps in an epoch.
+        shuffle: the state of the generator that shuffles the rows.
+    """
     if params.embedding_optimizer == "rowwise_adagrad" and isinstance(model, DLRMRecommender):
         model.fuse_embeddings(params.embedding_learning_rate)
-    # Those of fused tables are none of Adam's, and an average would touch every row in each step.
+    # Fused tables have an optimizer of their own. Averaging them would touch all rows in each step.
     weights = [w for w in model.parameters() if not hasattr(w, "_in_backward_optimizers")]
     adam = torch.optim.Adam(
         weights, params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    average = Average(weights, params.average_epochs * steps)
-    return Run(model, average, adam, momenta(model), shuffle)
+    average = ExponentialMovingAverage(weights, params.average_epochs * steps)
+    return TrainingState(model, average, adam, fused_optimizer_states(model), shuffle)
 
 
-def _step(run: Run, batch: Batch, weight: float, task: Task, params: TrainParams) -> float:
-    """One step of the optimizer and of the average; returns the batch's mean loss.
+def _train_epoch(
+    state: TrainingState,
+    training: MovieLensDataset,
+    task: Task,
+    params: TrainParams,
+    shuffle: torch.Generator,
+    group: ProcessGroup,
+) -> Iterator[None]:
+    """Take the steps of this epoch that are not done yet; yields after each."""
+    state.model.train()
+    device = torch.device(params.device)
+    shuffle.set_state(state.shuffle)
+    rows = tqdm(
+        batches(training, params.batch_size, shuffle, skip=state.step),
+        desc=f"epoch {state.epoch}",
+        total=math.ceil(training.rows / params.batch_size),
+        initial=state.step,
+        unit="step",
+        leave=False,
+        # With `None`, tqdm shows the bar only on a terminal.
+        disable=True if group.rank else None,
+    )
+    for batch in rows:
+        size = min(params.batch_size, training.rows - state.step * params.batch_size)
+        # The group averages the gradients of its processes, which have parts of unequal size.
+        weight = len(batch.labels) * group.size / size
+        state.loss += _step(state, batch.to(device), weight, task, params) * len(batch.labels)
+        state.step += 1
+        yield
+
+
+def _step(
+    state: TrainingState, batch: Batch, weight: float, task: Task, params: TrainParams
+) -> float:
+    """Take one step of the optimizer, update the moving average, and return the batch's mean loss.
 
     Args:
-        weight: of the loss, for the gradient.
+        weight: multiplies the loss in the backward pass.
     """
-    logits = run.model(batch.dense_features, batch.sparse_features)
-    # No rows have no mean; their nothing still has to meet the other ranks' gradients.
+    logits = state.model(batch.dense_features, batch.sparse_features)
+    # An empty batch has no mean loss. It still needs a backward pass, which the group joins.
     loss = task.loss(logits, batch.labels) if len(batch.labels) else logits.sum()
-    _require_finite(loss, "training loss", run.epoch, params)
-    run.optimizer.zero_grad()
+    _require_finite(loss, "training loss", state.epoch, params)
+    state.optimizer.zero_grad()
     (loss * weight).backward()
-    run.optimizer.step()
-    run.average.update()
+    state.optimizer.step()
+    state.average.update()
     return loss.item()
+
+
+def _validate(
+    state: TrainingState,
+    validation: MovieLensDataset,
+    targets: Floats,
+    task: Task,
+    params: TrainParams,
+    group: ProcessGroup,
+) -> Metrics:
+    """The task's metrics of the averaged weights.
+
+    Args:
+        targets: of all rows of the validation part, [N]
+    """
+    with state.average.applied():
+        predictions = group.gather_rows(predict(state.model, validation, task), validation.rows)
+    # The last step can diverge although its loss, computed before the step, was finite.
+    _require_finite(torch.from_numpy(predictions), "validation score", state.epoch, params)
+    return task.validate(targets, predictions)
 
 
 def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) -> None:
@@ -133,10 +181,3 @@ def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) 
             f"a {name} of epoch {epoch} is not a finite number; lower train.learning_rate (now "
             f"{params.learning_rate:g})"
         )
-
-
-def _progress(rows: Iterator[Batch], run: Run, steps: int, world: World) -> Iterator[Batch]:
-    # `None` shows the bar on a terminal only.
-    hidden = True if world.rank else None
-    name = f"epoch {run.epoch}"
-    return iter(tqdm(rows, name, steps, False, initial=run.step, unit="step", disable=hidden))

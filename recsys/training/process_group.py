@@ -15,75 +15,93 @@ from recsys.common.rating_scale import Floats
 Item = TypeVar("Item")
 
 
-class World:
-    """This process, and others with which it agrees; here there is none, and nothing to say.
+class ProcessGroup:
+    """A group of one: this process alone, which needs no communication.
+
+    `TorchProcessGroup` overrides the methods for a group of several.
 
     Attributes:
-        rank, size: which process of how many.
+        rank: the number of this process in the group, from 0.
+        size: the number of processes, also called the world size.
     """
 
     rank, size = 0, 1
 
     @property
     def share(self) -> tuple[int, int]:
-        """Which rows are this process's: those with row % size == rank."""
+        """(rank, size): this process has the rows with row % size == rank."""
         return self.rank, self.size
 
-    def total(self, value: float) -> float:
-        """Sum over the processes."""
+    def sum(self, value: float) -> float:
+        """The sum of the processes' values."""
         return value
 
-    def interleave(self, values: Floats, rows: int) -> Floats:
-        """The values of all `rows` rows, [rows], of the values of each process's rows."""
+    def gather_rows(self, values: Floats, rows: int) -> Floats:
+        """Gather the values of all rows, in order, in every process.
+
+        Args:
+            values: one for each row of this process's share.
+            rows: the number of rows of all shares.
+
+        Returns:
+            [rows]
+        """
         assert len(values) == rows
         return values
 
-    def common(self, items: set[Item]) -> set[Item]:
-        """What every process has."""
+    def intersection(self, items: set[Item]) -> set[Item]:
+        """The items that every process has."""
         return items
 
-    def wait(self) -> None:
-        """Until every process is here."""
+    def barrier(self) -> None:
+        """Wait until every process of the group has called this."""
 
 
-ALONE = World()
+SINGLE_PROCESS = ProcessGroup()
 
 
-class Group(World):
-    """Several, over torch's process group. Every method is called by all of them at once."""
+class TorchProcessGroup(ProcessGroup):
+    """Several processes, over torch's process group.
+
+    Every method is a collective: all processes of the group must call it.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size, self.device = dist.get_rank(), dist.get_world_size(), device
 
-    def total(self, value: float) -> float:
+    def sum(self, value: float) -> float:
         total = torch.tensor(value, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return total.item()
 
-    def interleave(self, values: Floats, rows: int) -> Floats:
-        # The first ranks may have a row more than the last.
+    def gather_rows(self, values: Floats, rows: int) -> Floats:
+        # The first ranks may have one row more than the last, and all_gather needs equal sizes.
         padded = torch.zeros(-(-rows // self.size), dtype=torch.from_numpy(values).dtype)
         padded[: len(values)] = torch.from_numpy(values)
         parts = [torch.empty_like(padded, device=self.device) for _ in range(self.size)]
         dist.all_gather(parts, padded.to(self.device))
-        everyone: Floats = torch.stack(parts, dim=1).flatten()[:rows].cpu().numpy()
-        return everyone
+        gathered: Floats = torch.stack(parts, dim=1).flatten()[:rows].cpu().numpy()
+        return gathered
 
-    def common(self, items: set[Item]) -> set[Item]:
-        everyones: list[set[Item]] = [set()] * self.size
-        dist.all_gather_object(everyones, items)
-        return set.intersection(*everyones)
+    def intersection(self, items: set[Item]) -> set[Item]:
+        gathered: list[set[Item]] = [set()] * self.size
+        dist.all_gather_object(gathered, items)
+        return set.intersection(*gathered)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         dist.barrier()
 
 
 def check_device(name: str) -> None:
-    """Raises: InputError: torch cannot use the device `train.device`."""
+    """Check that torch can use the device that `train.device` names.
+
+    Raises:
+        InputError: it cannot.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError(
-            "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see README.md on "
-            "what a GPU needs"
+            "train.device = 'cuda': torch sees no CUDA device; set it to cpu, or see "
+            "docs/environment.md on what a GPU needs"
         )
 
 
@@ -92,30 +110,35 @@ def is_member() -> bool:
     return {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys()
 
 
-def hardware(device: str, local_rank: int) -> tuple[str, torch.device]:
-    """How processes talk, and what this one computes on, by `train.device`."""
+def choose_backend(device: str, local_rank: int) -> tuple[str, torch.device]:
+    """The backend through which the processes communicate, and the device of this process.
+
+    Args:
+        device: `train.device`.
+        local_rank: the number of this process on its machine.
+    """
     if device == "cuda":
         return "nccl", torch.device("cuda", local_rank)
     return "gloo", torch.device(device)
 
 
 @contextmanager
-def joined(device: str) -> Iterator[World]:
-    """The world that the launcher's environment describes; without one, this process alone.
+def join_process_group(device: str) -> Iterator[ProcessGroup]:
+    """Join the group that the launcher's environment variables describe, or a group of one.
 
-    Only the first process logs. One that fails does not leave the group, so that no other learns
-    of it before the launcher can.
+    Only the process of rank 0 logs. A process that fails does not leave the group. If it did, the
+    others would fail too, before the launcher could find out which one failed first.
     """
     if not is_member() or os.environ["WORLD_SIZE"] == "1":
-        yield ALONE
+        yield SINGLE_PROCESS
         return
-    backend, place = hardware(device, int(os.environ["LOCAL_RANK"]))
-    if place.type == "cuda":
-        # From here on "cuda" is this one.
-        torch.cuda.set_device(place)
+    backend, local_device = choose_backend(device, int(os.environ["LOCAL_RANK"]))
+    if local_device.type == "cuda":
+        # From now on the name "cuda" means this device.
+        torch.cuda.set_device(local_device)
     dist.init_process_group(backend)
-    world = Group(place)
-    if world.rank:
+    group = TorchProcessGroup(local_device)
+    if group.rank:
         logging.getLogger("recsys").setLevel(logging.ERROR)
-    yield world
+    yield group
     dist.destroy_process_group()

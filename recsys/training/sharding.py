@@ -1,4 +1,4 @@
-"""One model over several processes, by TorchRec: planned, sharded, and gathered again."""
+"""Divides a model among several processes with TorchRec, and gathers its weights afterwards."""
 
 from functools import cache
 from pathlib import Path
@@ -26,72 +26,84 @@ from recsys.models.dlrm import DLRMRecommender
 from recsys.models.embeddings import UnboundSparseArch
 from recsys.storage.mapped import mapped_array
 from recsys.training.params import TrainParams
-from recsys.training.process_group import Group, World
+from recsys.training.process_group import ProcessGroup, TorchProcessGroup
 
-# Of a table, when it comes together.
+# How many rows of a divided table are gathered at a time.
 ROWS_AT_ONCE = 2**16
 SHARDER = EmbeddingBagCollectionSharder()
 
 
-def shard(model: DLRMRecommender, params: TrainParams, world: World) -> nn.Module:
-    """The same model with the same weights, of which this process holds its part.
+def shard(model: DLRMRecommender, params: TrainParams, group: ProcessGroup) -> nn.Module:
+    """Divide a model among the processes of a group; in a group of one, return the model itself.
 
-    Its parameters are local, a table that is elsewhere has an empty one, and their gradients are
-    means over the processes. A world of one gets the model itself.
+    The returned model has the same weights. Its parameters are those of this process. A table that
+    lies in another process is an empty parameter here. Gradients are means over the processes.
     """
-    if not isinstance(world, Group):
+    if not isinstance(group, TorchProcessGroup):
         return model
     register_dense_lookup()
     weights = model.state_dict()
-    collection = model.dlrm.sparse_arch.embedding_bag_collection
-    # Which looks the collection up, whatever it has become; ours reads its tables.
-    model.dlrm.sparse_arch = UnboundSparseArch(collection)
-    # TorchRec makes copies of what it finds, and takes memory for its part only if it finds none.
-    for bag in collection.embedding_bags.values():
-        bag.weight = nn.Parameter(bag.weight.to("meta"))
-    if params.embedding_optimizer == "rowwise_adagrad":
-        step = {"lr": params.embedding_learning_rate}
-        apply_optimizer_in_backward(RowWiseAdagrad, collection.parameters(), step)
+    collection = _prepare_collection(model, params)
     sharded: nn.Module = DistributedModelParallel(
         model,
-        device=world.device,
-        plan=_plan(model, collection, params, world),
+        device=group.device,
+        plan=_make_plan(model, collection, params, group),
         sharders=[SHARDER],
-        # With a static graph gradients are put together in another order after the first step, so
-        # that a run that goes on would end with other last digits.
+        # A static graph adds gradients in another order after the first step. A resumed run would
+        # then differ in the last digits.
         data_parallel_wrapper=DefaultDataParallelWrapper(
             static_graph=False, find_unused_parameters=True
         ),
     )
-    _fill(sharded, weights)
-    # Each drops its own; the weights had to be drawn alike.
-    torch.manual_seed((params.seed + 1 + world.rank) % 2**63)
+    _load_weights(sharded, weights)
+    # The first weights had to be the same in all processes; dropout must differ.
+    torch.manual_seed((params.seed + 1 + group.rank) % 2**63)
     return sharded
 
 
-def _plan(
-    model: nn.Module, collection: EmbeddingBagCollection, params: TrainParams, world: Group
+def _prepare_collection(model: DLRMRecommender, params: TrainParams) -> EmbeddingBagCollection:
+    """Make TorchRec able to replace the embedding tables of a model; they lose their weights."""
+    collection = model.dlrm.sparse_arch.embedding_bag_collection
+    # Our sparse arch reads the tables of the collection. This one calls the collection, and so
+    # works with the sharded collection that TorchRec puts in its place.
+    model.dlrm.sparse_arch = UnboundSparseArch(collection)
+    # TorchRec copies existing weights. On the meta device there are none, so it allocates only the
+    # part of this process.
+    for bag in collection.embedding_bags.values():
+        bag.weight = nn.Parameter(bag.weight.to("meta"))
+    if params.embedding_optimizer == "rowwise_adagrad":
+        options = {"lr": params.embedding_learning_rate}
+        apply_optimizer_in_backward(RowWiseAdagrad, collection.parameters(), options)
+    return collection
+
+
+def _make_plan(
+    model: nn.Module,
+    collection: EmbeddingBagCollection,
+    params: TrainParams,
+    group: TorchProcessGroup,
 ) -> ShardingPlan:
+    """TorchRec's plan of which process has which part of which table."""
     topology = Topology(
-        world_size=world.size,
-        local_world_size=get_local_size(world.size),
-        compute_device=world.device.type,
+        world_size=group.size,
+        local_world_size=get_local_size(group.size),
+        compute_device=group.device.type,
     )
     planner = EmbeddingShardingPlanner(
         topology=topology,
-        batch_size=-(-params.batch_size // world.size),
+        batch_size=-(-params.batch_size // group.size),
         constraints={
-            table.name: _constraints(params) for table in collection.embedding_bag_configs()
+            table.name: _make_constraints(params) for table in collection.embedding_bag_configs()
         },
     )
     return planner.collective_plan(model, [SHARDER], dist.group.WORLD)
 
 
-def _constraints(params: TrainParams) -> ParameterConstraints:
+def _make_constraints(params: TrainParams) -> ParameterConstraints:
     """Where the planner may put a table."""
     if params.embedding_optimizer == "adam":
-        # A gradient for every row, as Adam with weight decay needs, comes from the dense kernel,
-        # which TorchRec only has for tables that are whole in every process.
+        # Adam with weight decay needs a gradient for every row. Only the dense kernel gives one,
+        # and TorchRec has that kernel only for tables that are whole in every process.
         return ParameterConstraints(
             sharding_types=[ShardingType.DATA_PARALLEL.value],
             compute_kernels=[EmbeddingComputeKernel.DENSE.value],
@@ -100,23 +112,27 @@ def _constraints(params: TrainParams) -> ParameterConstraints:
 
 
 @torch.no_grad()
-def _fill(sharded: nn.Module, weights: dict[str, Tensor]) -> None:
+def _load_weights(sharded: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy the weights of the whole model to the parts that this process has."""
     for name, weight in sharded.state_dict().items():
         if not isinstance(weight, ShardedTensor):
             weight.copy_(weights[name])
             continue
-        for piece in weight.local_shards():
+        for local in weight.local_shards():
             part = weights[name]
-            for axis, start in enumerate(piece.metadata.shard_offsets):
-                part = part.narrow(axis, start, piece.metadata.shard_sizes[axis])
-            piece.tensor.copy_(part)
+            for axis, start in enumerate(local.metadata.shard_offsets):
+                part = part.narrow(axis, start, local.metadata.shard_sizes[axis])
+            local.tensor.copy_(part)
 
 
-def gather(model: nn.Module, world: World, folder: Path) -> dict[str, Tensor]:
-    """The weights by their names in the unsharded model; only the first process has all of them.
+def gather(model: nn.Module, group: ProcessGroup, folder: Path) -> dict[str, Tensor]:
+    """The weights by their names in the unsharded model. Only the first process gets all of them.
 
-    Called by all processes. A divided table comes piece by piece to a mapped array in the folder:
-    it may be larger than the first one's memory.
+    All processes must call this. Divided tables are gathered into arrays that are mapped from
+    files, because a table may be larger than the memory of the first process.
+
+    Args:
+        folder: for the mapped files.
     """
     weights = {}
     device = next(model.parameters()).device
@@ -125,17 +141,23 @@ def gather(model: nn.Module, world: World, folder: Path) -> dict[str, Tensor]:
             weights[name] = weight
             continue
         whole = None
-        if world.rank == 0:
+        if group.rank == 0:
             whole = torch.from_numpy(mapped_array(tuple(weight.size()), np.float32, folder))
             weights[name] = whole
-        _collect(weight, whole, world.rank, device)
+        _gather_table(weight, whole, group.rank, device)
     return weights
 
 
 @torch.no_grad()
-def _collect(table: ShardedTensor, whole: Tensor | None, rank: int, device: torch.device) -> None:
-    """Copy a table's shards, some rows at a time, to where the first process has `whole`."""
-    held = {tuple(shard.metadata.shard_offsets): shard.tensor for shard in table.local_shards()}
+def _gather_table(
+    table: ShardedTensor, whole: Tensor | None, rank: int, device: torch.device
+) -> None:
+    """Copy the shards of a table into `whole`, some rows at a time.
+
+    Args:
+        whole: the array of the first process, None in the others.
+    """
+    local = {tuple(shard.metadata.shard_offsets): shard.tensor for shard in table.local_shards()}
     for shard in table.metadata().shards_metadata:
         assert shard.placement is not None
         owner = shard.placement.rank()
@@ -145,7 +167,7 @@ def _collect(table: ShardedTensor, whole: Tensor | None, rank: int, device: torc
         for start in range(0, rows, ROWS_AT_ONCE):
             count = min(ROWS_AT_ONCE, rows - start)
             if rank == owner:
-                piece = held[top, left].narrow(0, start, count).contiguous()
+                piece = local[top, left].narrow(0, start, count).contiguous()
             else:
                 piece = torch.empty(count, columns, device=device)
                 dist.recv(piece, owner)
@@ -157,11 +179,11 @@ def _collect(table: ShardedTensor, whole: Tensor | None, rank: int, device: torc
 
 @cache
 def register_dense_lookup() -> torch.library.Library:
-    """Tell torch, once a process, that FBGEMM's dense CPU kernel has a backward pass.
+    """Tell torch that FBGEMM's dense CPU kernel has a backward pass; once in a process.
 
-    The kernel has one, but registers nothing under torch's autograd key. torch then warns that the
-    gradients may be wrong. They are right (tests/training/test_distributed.py), and a fallthrough
-    kernel is how torch asks to be told so.
+    The kernel registers nothing under torch's autograd key. So torch warns that the gradients may
+    be wrong. They are right (tests/training/test_distributed.py). Torch's own remedy is to
+    register a fallthrough kernel.
 
     Returns:
         the registration, which lasts as long as this object; the cache keeps it.

@@ -6,7 +6,7 @@ from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
-from recsys.models.embeddings import DenseSparseArch, FusedSparseArch, momenta
+from recsys.models.embeddings import DenseSparseArch, FusedSparseArch, fused_optimizer_states
 
 ROWS = {"userid": 50, "movieid": 9, "genres": 4}
 
@@ -89,7 +89,7 @@ def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
             weight.data -= 0.1 * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
     for ours, other in zip(collection.parameters(), weights, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
-    for ours, other in zip(momenta(fused), sums, strict=True):
+    for ours, other in zip(fused_optimizer_states(fused), sums, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
     # Some users are in no batch. Their rows kept their weights.
     assert (sums[0] == 0).any()

@@ -1,4 +1,7 @@
-"""Several processes against one, on the toy. Three launches: each takes seconds to import torch."""
+"""Several processes train as one does, on the toy data.
+
+There are only three launches, because each takes seconds to import torch.
+"""
 
 import os
 import re
@@ -24,21 +27,19 @@ from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.task import make_task
-from recsys.training import launcher as launching
-from recsys.training import loop as training
-from recsys.training import sharding
+from recsys.training import launcher, loop, sharding
 from recsys.training.launcher import launch
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
-from recsys.training.process_group import ALONE, World, joined
-from recsys.training.resume import ResumeFile, SharedResume
+from recsys.training.process_group import SINGLE_PROCESS, ProcessGroup, join_process_group
+from recsys.training.resume import DistributedResume, ResumeFile
 from recsys.training.sharding import gather, shard
 from tests.conftest import PARAMS
 from tests.imports import ROOT
 from tests.prepared import load_dimensions, prepare
 from tests.toy import make_toy
 
-# 2403 training rows: the last batch of an epoch has a single one, and one process none of it.
+# There are 2403 training rows. The last batch of an epoch has one row, so one process has none.
 QUICK = {
     "learning_rate": 1e-2,
     "batch_size": 126,
@@ -51,7 +52,7 @@ TASK = make_task("classification", WHOLE_STARS)
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy's files, as the stages before training leave them."""
+    """The toy's files as the stages before training write them."""
     folder = tmp_path_factory.mktemp("toy")
     prepare(make_toy(users=80, movies=60, ratings=3003), folder)
     return folder
@@ -62,80 +63,84 @@ def make_params(**changes: object) -> TrainParams:
     return TrainParams.model_validate(values | QUICK | changes)
 
 
-def make_part(tables: Path, name: str, world: World = ALONE) -> MovieLensDataset:
+def make_part(tables: Path, name: str, group: ProcessGroup = SINGLE_PROCESS) -> MovieLensDataset:
     part = tables / f"split/{name}.parquet"
-    return MovieLensDataset(part, load_dimensions(tables), TASK.target, share=world.share)
+    return MovieLensDataset(part, load_dimensions(tables), TASK.target, share=group.share)
 
 
-def make_model(tables: Path, world: World = ALONE) -> DLRMRecommender:
+def make_model(tables: Path, group: ProcessGroup = SINGLE_PROCESS) -> DLRMRecommender:
     torch.manual_seed(1)
     dimensions = load_dimensions(tables)
     rows = {name: dimensions.rows_needed(name) for name in ("userid", "movieid", "genres")}
-    folder = tables if world.size > 1 else None
+    folder = tables if group.size > 1 else None
     return DLRMRecommender(rows, 1, load_params(PARAMS)[ModelParams], folder)
 
 
 def take_steps(
-    tables: Path, params: TrainParams, world: World, count: int
+    tables: Path, params: TrainParams, group: ProcessGroup, count: int
 ) -> tuple[dict[str, Tensor], list[float]]:
-    """The weights after some steps, and the losses of these."""
-    part = make_part(tables, "train", world)
-    model = shard(make_model(tables, world), params, world)
-    run = training._begin(model, params, 20, torch.empty(0))
+    """The weights after some steps, and the loss of each step."""
+    part = make_part(tables, "train", group)
+    model = shard(make_model(tables, group), params, group)
+    state = loop._begin(model, params, 20, torch.empty(0))
     losses = []
-    # The smallest batch first.
+    # The first batch has a single row.
     for size in [1, *[params.batch_size] * (count - 1)]:
         batch = next(batches(part, size, torch.Generator().manual_seed(len(losses))))
-        weight = len(batch.labels) * world.size / size
-        loss = training._step(run, batch, weight, TASK, params)
-        losses.append(world.total(loss * len(batch.labels)) / size)
-    return gather(model, world, tables), losses
+        weight = len(batch.labels) * group.size / size
+        loss = loop._step(state, batch, weight, TASK, params)
+        losses.append(group.sum(loss * len(batch.labels)) / size)
+    return gather(model, group, tables), losses
 
 
-def fit(tables: Path, world: World, **changes: Any) -> tuple[dict[str, Tensor], list[Metrics]]:
+def fit(
+    tables: Path, group: ProcessGroup, **changes: Any
+) -> tuple[dict[str, Tensor], list[Metrics]]:
     params = make_params(**changes)
-    parts = [make_part(tables, name, world) for name in ("train", "validation")]
-    model = shard(make_model(tables, world), params, world)
-    history = list(train(model, *parts, TASK, params, world=world))
-    return gather(model, world, tables), history
+    parts = [make_part(tables, name, group) for name in ("train", "validation")]
+    model = shard(make_model(tables, group), params, group)
+    history = list(train(model, *parts, TASK, params, group=group))
+    return gather(model, group, tables), history
 
 
-def in_the_world(tables: Path, output: Path) -> None:
-    """What the tests below look at, by each of the processes."""
-    # Tables come together in several pieces.
+def work(tables: Path, output: Path) -> None:
+    """Save what the tests below compare. Each process of the group calls this."""
+    # So that each table is gathered in several pieces.
     sharding.ROWS_AT_ONCE = 7
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    with joined("cpu") as world:
-        part = make_part(tables, "validation", world)
-        interleaved = world.interleave(part.user.numpy(), part.rows)
-        rank = float(world.rank)
-        words = (world.total(rank + 0.5), world.common({rank, 7.0}), interleaved)
-        adam = take_steps(tables, make_params(), world, 6)
-        fused = take_steps(tables, make_params(embedding_optimizer="rowwise_adagrad"), world, 6)
-        whole = fit(tables, world)
-        if world.rank == 0:
-            torch.save((words, adam, fused, whole), output)
+    with join_process_group("cpu") as group:
+        part = make_part(tables, "validation", group)
+        gathered = group.gather_rows(part.user.numpy(), part.rows)
+        rank = float(group.rank)
+        collectives = (group.sum(rank + 0.5), group.intersection({rank, 7.0}), gathered)
+        adam = take_steps(tables, make_params(), group, 6)
+        fused = take_steps(tables, make_params(embedding_optimizer="rowwise_adagrad"), group, 6)
+        whole = fit(tables, group)
+        if group.rank == 0:
+            torch.save((collectives, adam, fused, whole), output)
 
 
 @pytest.fixture(scope="module")
-def together(tables: Path) -> tuple[Any, ...]:
-    """What two processes came to."""
-    launch(2, "cpu", in_the_world, tables, tables / "together.pt")
-    results: tuple[Any, ...] = torch.load(tables / "together.pt", weights_only=False)
+def group_results(tables: Path) -> tuple[Any, ...]:
+    """What `work` saved in a group of two processes."""
+    launch(2, "cpu", work, tables, tables / "results.pt")
+    results: tuple[Any, ...] = torch.load(tables / "results.pt", weights_only=False)
     return results
 
 
-def test_the_world_speaks_with_one_voice(tables: Path, together: tuple[Any, ...]) -> None:
-    total, common, interleaved = together[0]
-    assert (total, common) == (2.0, {7.0})
-    np.testing.assert_array_equal(interleaved, make_part(tables, "validation").user)
+def test_the_group_sums_intersects_and_gathers(
+    tables: Path, group_results: tuple[Any, ...]
+) -> None:
+    total, intersection, gathered = group_results[0]
+    assert (total, intersection) == (2.0, {7.0})
+    np.testing.assert_array_equal(gathered, make_part(tables, "validation").user)
 
 
-def test_each_table_trains_as_in_one_process(tables: Path, together: tuple[Any, ...]) -> None:
-    """That of the genres too, for whose kernel FBGEMM registers no autograd."""
-    weights, losses = together[1]
-    expected, expected_losses = take_steps(tables, make_params(), ALONE, 6)
+def test_each_table_trains_as_in_one_process(tables: Path, group_results: tuple[Any, ...]) -> None:
+    """The genres' table trains too, although FBGEMM registers no autograd for its kernel."""
+    weights, losses = group_results[1]
+    expected, expected_losses = take_steps(tables, make_params(), SINGLE_PROCESS, 6)
     first = make_model(tables).state_dict()
     assert losses == pytest.approx(expected_losses, rel=1e-5)
     assert set(weights) == set(expected)
@@ -144,8 +149,10 @@ def test_each_table_trains_as_in_one_process(tables: Path, together: tuple[Any, 
         torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5)
 
 
-def test_fused_tables_train_by_rowwise_adagrad(tables: Path, together: tuple[Any, ...]) -> None:
-    weights, losses = together[2]
+def test_fused_tables_train_by_rowwise_adagrad(
+    tables: Path, group_results: tuple[Any, ...]
+) -> None:
+    weights, losses = group_results[2]
     expected, expected_losses = rowwise_adagrad(tables, 6)
     assert losses == pytest.approx(expected_losses, rel=1e-5)
     for name, weight in expected.items():
@@ -153,7 +160,7 @@ def test_fused_tables_train_by_rowwise_adagrad(tables: Path, together: tuple[Any
 
 
 def rowwise_adagrad(tables: Path, count: int) -> tuple[dict[str, Tensor], list[float]]:
-    """`take_steps` written out."""
+    """`take_steps` in one process, with row-wise Adagrad written out."""
     params = make_params()
     part, model = make_part(tables, "train"), make_model(tables)
     embeddings = list(model.dlrm.sparse_arch.parameters())
@@ -177,9 +184,9 @@ def rowwise_adagrad(tables: Path, count: int) -> tuple[dict[str, Tensor], list[f
     return model.state_dict(), losses
 
 
-def test_two_processes_learn_what_one_does(tables: Path, together: tuple[Any, ...]) -> None:
-    _, history = together[3]
-    _, expected = fit(tables, ALONE)
+def test_two_processes_train_as_one_does(tables: Path, group_results: tuple[Any, ...]) -> None:
+    _, history = group_results[3]
+    _, expected = fit(tables, SINGLE_PROCESS)
     assert len(history) == len(expected) == QUICK["epochs"]
     for name, value in expected[0].items():
         assert history[0][name] == pytest.approx(value, rel=1e-3)
@@ -189,7 +196,7 @@ def test_two_processes_learn_what_one_does(tables: Path, together: tuple[Any, ..
 
 
 def command(folder: Path, tables: Path, **changes: object) -> list[str]:
-    """The stage as DVC calls it, with its outputs in the folder."""
+    """The command that DVC runs for the stage, with the outputs in the folder."""
     content = YAML(typ="safe").load(PARAMS)
     content["train"] |= QUICK | changes
     YAML(typ="safe").dump(content, folder / "params.yaml")
@@ -204,10 +211,10 @@ def command(folder: Path, tables: Path, **changes: object) -> list[str]:
     ]
 
 
-def test_a_killed_process_is_started_again_and_the_end_is_the_same(
-    tables: Path, tmp_path: Path, together: tuple[Any, ...]
+def test_a_killed_process_is_restarted_and_the_result_is_the_same(
+    tables: Path, tmp_path: Path, group_results: tuple[Any, ...]
 ) -> None:
-    weights, history = together[3]
+    weights, history = group_results[3]
     running = subprocess.Popen(
         command(tmp_path, tables),
         cwd=ROOT,
@@ -221,11 +228,11 @@ def test_a_killed_process_is_started_again_and_the_end_is_the_same(
         for line in running.stdout:
             output += line
             if output.count("epoch 3 ") == 1 and "killed" not in output:
-                os.kill(workers(running.pid)[-1], signal.SIGKILL)
+                os.kill(find_workers(running.pid)[-1], signal.SIGKILL)
                 output += "killed\n"
     assert running.returncode == 0, output
     assert "killed\n" in output
-    assert re.search(r"going on after step \d+ of epoch [2-9]", output), output
+    assert re.search(r"resuming after step \d+ of epoch [2-9]", output), output
     model, *_ = load_checkpoint(tmp_path / "dlrm")
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, weights[name]), name
@@ -238,17 +245,17 @@ def test_a_killed_process_is_started_again_and_the_end_is_the_same(
     ]
 
 
-def workers(stage: int) -> list[int]:
-    """Processes of a stage that train: children of a child, the fork server."""
-    return [grandchild for child in children(stage) for grandchild in children(child)]
+def find_workers(stage: int) -> list[int]:
+    """The ids of a stage's training processes: the children of its fork server."""
+    return [worker for child in find_children(stage) for worker in find_children(child)]
 
 
-def children(pid: int) -> list[int]:
+def find_children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def test_what_the_user_got_wrong_is_told_once(tables: Path, tmp_path: Path) -> None:
+def test_an_input_error_is_reported_once(tables: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         command(tmp_path, tables, learning_rate=1e20), cwd=ROOT, capture_output=True, text=True
     )
@@ -256,49 +263,49 @@ def test_what_the_user_got_wrong_is_told_once(tables: Path, tmp_path: Path) -> N
     assert re.fullmatch(r"Error: a .* of epoch 1 is not a finite number; .*\n", done.stderr)
 
 
-def test_a_process_ends_with_its_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends: list[int] = []
-    monkeypatch.setattr(launching.os, "_exit", ends.append)
-    with subprocess.Popen(["sleep", "0.2"]) as launcher:
-        assert launcher.poll() is None
-        launching._end_with(launcher.pid)
-    assert ends == [1]
+def test_a_process_exits_with_its_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
+    monkeypatch.setattr(launcher.os, "_exit", statuses.append)
+    with subprocess.Popen(["sleep", "0.2"]) as running:
+        assert running.poll() is None
+        launcher._exit_with_launcher(running.pid)
+    assert statuses == [1]
 
 
 def test_too_many_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launching.os, "cpu_count", lambda: 4)
-    with pytest.raises(InputError, match=r"train.processes = 5: .* \(cpu\) for 4 at most"):
+    monkeypatch.setattr(launcher.os, "cpu_count", lambda: 4)
+    with pytest.raises(InputError, match=r"train.processes = 5: .* \(cpu\) for at most 4; set it"):
         launch(5, "cpu", print)
 
 
-class Peer(World):
-    """Another process has the states of these steps."""
+class GroupOfTwo(ProcessGroup):
+    """A group whose other process has the states of these steps of the first epoch."""
 
     rank, size = 0, 2
 
     def __init__(self, *steps: int) -> None:
         self.steps = {(1, step) for step in steps}
 
-    def common(self, items: set[Any]) -> set[Any]:
+    def intersection(self, items: set[Any]) -> set[Any]:
         return items & self.steps
 
 
 @pytest.mark.parametrize(
-    ("peer", "expected"), [((8, 12), 12), ((4, 8), 8), ((4,), None), ((), None)]
+    ("other_steps", "expected"), [((8, 12), 12), ((4, 8), 8), ((4,), None), ((), None)]
 )
-def test_all_go_on_from_the_newest_state_in_common(
-    tmp_path: Path, peer: tuple[int, ...], expected: int | None
+def test_processes_resume_from_the_newest_state_that_all_have(
+    tmp_path: Path, other_steps: tuple[int, ...], expected: int | None
 ) -> None:
     file = ResumeFile(tmp_path / "state", [make_params()], [])
-    first = SharedResume(file, Peer())
+    killed = DistributedResume(file, GroupOfTwo())
     for step in (4, 8, 12):
-        first.save({"epoch": 1, "step": step})
-    again = SharedResume(file, Peer(*peer))
-    state = again.load()
+        killed.save({"epoch": 1, "step": step})
+    restarted = DistributedResume(file, GroupOfTwo(*other_steps))
+    state = restarted.load()
     assert (state and state["step"]) == expected
     if expected == 8:
-        # What it wrote of step 12 is not what the other may yet need.
-        again.save({"epoch": 1, "step": 12})
-        assert SharedResume(file, Peer(8)).load() is not None
-    again.remove()
+        # Saving step 12 keeps the state of step 8, which the other process may still need.
+        restarted.save({"epoch": 1, "step": 12})
+        assert DistributedResume(file, GroupOfTwo(8)).load() is not None
+    restarted.remove()
     assert not list(tmp_path.iterdir())

@@ -18,8 +18,8 @@ from recsys.pipeline.params import load_params
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.predict import predict
 from recsys.tasks.task import Task, make_task
-from recsys.training import loop as training
-from recsys.training.ema import Average
+from recsys.training import loop
+from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.resume import ResumeFile
@@ -32,7 +32,7 @@ Parts = dict[str, MovieLensDataset]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy's files, as the stages before training leave them."""
+    """The toy's files as the stages before training write them."""
     folder = tmp_path_factory.mktemp("toy")
     prepare(make_toy(users=80, movies=60, ratings=3000), folder)
     return folder
@@ -74,10 +74,10 @@ def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
-def test_it_finds_the_planted_taste(folder: Path, optimizer: str) -> None:
+def test_classification_finds_the_planted_taste(folder: Path, optimizer: str) -> None:
     model, parts, task, history = fit(folder, embedding_optimizer=optimizer)
     test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
-    # Two random scores in the right order: the planted taste allows about 0.96.
+    # The planted taste allows an AUC of about 0.96.
     assert test["auc"] > 0.85
     assert list(history[0]) == ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
     assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
@@ -85,7 +85,7 @@ def test_it_finds_the_planted_taste(folder: Path, optimizer: str) -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
-def test_it_finds_the_planted_stars(folder: Path) -> None:
+def test_regression_finds_the_planted_stars(folder: Path) -> None:
     model, parts, task, history = fit(folder, "regression")
     predictions = predict(model, parts["test"], task)
     assert 1 <= predictions.min() <= predictions.max() <= 5
@@ -105,7 +105,7 @@ def test_the_best_epoch_is_kept(folder: Path) -> None:
     assert len(history) == scores.index(max(scores)) + 1 + 3
 
 
-def test_two_runs_are_equal_and_another_seed_is_not(folder: Path) -> None:
+def test_runs_with_the_same_seed_are_equal(folder: Path) -> None:
     models, histories = [], []
     for seed in (1, 1, 2):
         model, *_, history = fit(folder, seed=seed, epochs=2)
@@ -115,8 +115,8 @@ def test_two_runs_are_equal_and_another_seed_is_not(folder: Path) -> None:
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 
 
-def test_the_losses_are_those_of_torchrec_and_plain_adam(folder: Path) -> None:
-    """Five epochs of our model in our loop, and of TorchRec's own DLRM in a loop written out."""
+def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -> None:
+    """Train our model in our loop, and TorchRec's own DLRM in a plain loop, for five epochs."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(folder, task)
     architecture = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.0})
@@ -147,19 +147,19 @@ def test_the_losses_are_those_of_torchrec_and_plain_adam(folder: Path) -> None:
         assert record["train_loss"] == pytest.approx(total / len(parts["train"]), rel=1e-3)
 
 
-def test_the_average_is_exponential_and_starts_without_bias() -> None:
-    """By hand: three steps of weights 1, 2 and 4 with decay exp(-1/2)."""
+def test_the_moving_average_is_exponential_and_unbiased_from_the_start() -> None:
+    """Three steps with the weights 1, 2 and 4 and a decay of exp(-1/2), computed by hand."""
     weight, decay = torch.zeros(()), math.exp(-1 / 2)
-    average = Average([weight], 2)
+    average = ExponentialMovingAverage([weight], 2)
     for value in (1, 2, 4):
         weight.fill_(value)
         average.update()
     expected = (decay**2 * 1 + decay * 2 + 4) / (decay**2 + decay + 1)
     assert average.values[0].item() == pytest.approx(expected)
-    with average.in_place():
+    with average.applied():
         assert (weight.item(), average.values[0].item()) == (pytest.approx(expected), 4)
     assert weight.item() == 4
-    last = Average([weight], 0)
+    last = ExponentialMovingAverage([weight], 0)
     weight.fill_(7)
     last.update()
     assert last.values[0].item() == 7
@@ -170,16 +170,16 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
-@pytest.mark.parametrize(("every", "steps"), [(4, 3), (4, 10), (4, 19), (1, 20), (30, 47)])
-def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
+@pytest.mark.parametrize(("save_every", "steps"), [(4, 3), (4, 10), (4, 19), (1, 20), (30, 47)])
+def test_a_killed_run_resumes_and_ends_with_the_same_bits(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    every: int,
+    save_every: int,
     steps: int,
     optimizer: str,
 ) -> None:
-    """Killed in the middle of an epoch of 19 steps, at its end, and in a later one; twice."""
+    """Kill the run in the middle of an epoch of 19 steps, at its end, or later; twice."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(folder, task)
     params = make_params(epochs=4, embedding_optimizer=optimizer)
@@ -188,14 +188,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
         torch.manual_seed(1)
         model = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
-        steps = train(model, parts["train"], parts["validation"], task, params, every, resume)
-        history = list(steps)
+        epochs = train(model, parts["train"], parts["validation"], task, params, save_every, resume)
+        history = list(epochs)
         return model.state_dict(), history
 
     def batches_until_killed(*args: object, **options: object) -> Iterator[Batch]:
         for batch in batches(*args, **options):
-            counter["left"] -= 1
-            if counter["left"] < 0 and args[0] is parts["train"]:
+            steps_left["count"] -= 1
+            if steps_left["count"] < 0 and args[0] is parts["train"]:
                 raise Killed
             yield batch
 
@@ -204,18 +204,18 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
         tmp_path / "state", [params, architecture], [folder / "split/train.parquet"]
     )
     with monkeypatch.context() as patch:
-        patch.setattr(training, "batches", batches_until_killed)
-        for left in (steps, 10):
-            counter = {"left": left}
+        patch.setattr(loop, "batches", batches_until_killed)
+        for count in (steps, 10):
+            steps_left = {"count": count}
             with pytest.raises(Killed):
                 run(resume)
-            assert (resume.load() is not None) == (steps >= every or left != steps)
+            assert (resume.load() is not None) == (steps >= save_every or count != steps)
     weights, history = run(resume)
     assert history == expected[1]
     assert all(torch.equal(weights[name], expected[0][name]) for name in weights)
 
 
-def test_the_state_of_another_run_is_not_gone_on_from(folder: Path, tmp_path: Path) -> None:
+def test_a_run_does_not_resume_from_the_state_of_another_run(folder: Path, tmp_path: Path) -> None:
     data = [folder / "split/train.parquet"]
     first = ResumeFile(tmp_path / "state", [make_params()], data)
     first.save({"position": {}})
@@ -231,13 +231,17 @@ def test_the_state_of_another_run_is_not_gone_on_from(folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("batch_size", [128, 10_000])
-def test_divergence_ends_with_the_remedy(folder: Path, task: str, batch_size: int) -> None:
-    told = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
-    with pytest.raises(InputError, match=told):
+def test_divergence_raises_an_error_that_names_the_remedy(
+    folder: Path, task: str, batch_size: int
+) -> None:
+    message = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
+    with pytest.raises(InputError, match=message):
         fit(folder, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
 
 
-def test_one_class_is_judged_by_its_loss(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_labels_of_one_class_are_judged_by_the_loss(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(folder, task)
     for part in parts.values():
