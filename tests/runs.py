@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from recsys.dataloader.dataset import PLAIN, MovieLensDataset
+from recsys.dataloader.dataset import DEFAULT_FEATURES, MovieLensDataset
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
@@ -36,7 +36,7 @@ class Run(NamedTuple):
     def dimensions(self) -> Dimensions:
         return Dimensions.load(self.encoded, self.split / "counts")
 
-    def test_part(self, features: tuple[Feature, ...] = PLAIN) -> MovieLensDataset:
+    def test_part(self, features: tuple[Feature, ...] = DEFAULT_FEATURES) -> MovieLensDataset:
         return MovieLensDataset(self.split / "test.parquet", self.dimensions(), "label", features)
 
 
@@ -64,7 +64,7 @@ def save_model(
     run: Run,
     kind: str = "dlrm",
     task: str = "classification",
-    features: tuple[Feature, ...] = PLAIN,
+    features: tuple[Feature, ...] = DEFAULT_FEATURES,
     dimension: int = 8,
 ) -> None:
     """A checkpoint of weights as drawn, whose scores differ widely."""

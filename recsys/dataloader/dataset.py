@@ -1,4 +1,4 @@
-"""Ratings as model input: one row, or a whole batch gathered at once from the columns.
+"""Ratings as model input: a single row, or a whole batch gathered from the columns.
 
 Shapes: R rows of a part, B of a batch, d dense features.
 """
@@ -16,7 +16,7 @@ from torchrec import KeyedJaggedTensor
 from torchrec.datasets.utils import Batch
 
 from recsys.common.errors import InputError
-from recsys.dataloader.jagged import Bags, Stretches
+from recsys.dataloader.jagged import Bags, Histories
 from recsys.dataloader.tables import make_index, make_pairs
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -30,15 +30,15 @@ from recsys.storage.parquet import (
 )
 from recsys.storage.registry import Feature, select_features
 
-# The system's own features.
-PLAIN = select_features(("userid", "movieid", "genres", "gender"))
+# The features of the default params.yaml.
+DEFAULT_FEATURES = select_features(("userid", "movieid", "genres", "gender"))
 
 
 class Rows(NamedTuple):
-    """B rows side by side.
+    """B rows, column by column.
 
     Attributes:
-        sparse: the bags of each sparse feature.
+        sparse: the bags of each sparse feature, by name.
         dense: [B, d]
         label: [B]
     """
@@ -55,23 +55,24 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     (long, [number of genres]), `gender` (float, []), and `label` (float, []).
 
     `torch.utils.data.DataLoader(dataset, batch_size, collate_fn=collate_fn)` works and is fast,
-    since `__getitems__` gathers whole batches; `batches` does without its list of row numbers.
+    since `__getitems__` gathers whole batches. `batches` avoids the lists of row numbers that a
+    `DataLoader` makes.
 
     Args:
         part: a Parquet file with the columns of `schemas.PART`.
-        dimensions: the users and movies that its rows refer to.
-        target: the column of the part that is the label.
-        features: which ones, in the order of the registry.
-        computed: the folder that the stage features wrote, where its files are needed.
-        share: (rank, size); only the part's rows with row % size == rank are here.
+        dimensions: the users and movies that the ratings refer to.
+        target: the column of the part that becomes the label.
+        features: the features of an item, in the order of the registry.
+        computed: the folder that the stage features wrote; needed for features that it computes.
+        share: (rank, size); the dataset holds only the part's rows with row % size == rank.
 
     Attributes:
-        rows: how many the part has.
-        dense_names: of the dense features, [d]
+        rows: the number of rows of the whole part.
+        dense_names: the names of the dense features, [d]
         origin: digests of the ids, the split and the fitted features.
 
     Raises:
-        InputError: a file is missing, of another run, or has other rows or columns.
+        InputError: a file is missing, belongs to another run, or has other rows or columns.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         part: Path,
         dimensions: Dimensions,
         target: str,
-        features: tuple[Feature, ...] = PLAIN,
+        features: tuple[Feature, ...] = DEFAULT_FEATURES,
         computed: Path | None = None,
         share: tuple[int, int] = (0, 1),
     ) -> None:
@@ -87,13 +88,13 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         self.origin = read_metadata(part)
         require_same_run(part, self.origin, dimensions.folder, dimensions.origin)
         self.label, self.user, self.movie = (
-            # Of the types in the file: a batch is made long or float, never the whole.
+            # Columns keep the small types of the file. Only a batch is converted to long or float.
             torch.from_numpy(read_column(part, schemas.PART, name, share))
             for name in (target, "user", "movie")
         )
         self.pairs = make_pairs(dimensions, features)
         self.dense_names = self.pairs.dense_names
-        self.histories: dict[str, Stretches] = {}
+        self.histories: dict[str, Histories] = {}
         self.statistics: Tensor | None = None
         self.sparse_features = tuple(f for f in features if f.kind != "dense")
         if any(feature.table == "ratings" for feature in features):
@@ -105,7 +106,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     def _read_computed(
         self, file: Path, dimensions: Dimensions, features: tuple[Feature, ...]
     ) -> None:
-        """The features that the stage features computed for each row."""
+        """Read the features that the stage features computed for each row."""
         part = file.parent
         self.origin |= read_metadata(file)
         index = make_index(dimensions, "movies")
@@ -117,13 +118,13 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
                     for end in ("start", "length", "skip")
                 )
                 entries = index.index_select(0, torch.from_numpy(log))
-                self.histories[feature.name] = Stretches(entries, *stretch)
-        # Row numbers and the stretches of histories are whole numbers.
+                self.histories[feature.name] = Histories(entries, *stretch)
+        # The statistics are the float columns. Row numbers and histories are integers.
         names = read_column_names(file, pa.float32())
         if names:
             self.statistics = torch.empty(len(self), len(names))
-            for place, name in enumerate(names):
-                self.statistics[:, place] = torch.from_numpy(
+            for column, name in enumerate(names):
+                self.statistics[:, column] = torch.from_numpy(
                     read_column(file, None, name, self.share)
                 )
             self.dense_names += names
@@ -131,8 +132,8 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.label)
 
-    def places(self, rows: Tensor) -> Tensor:
-        """Where those of the part's rows that are here are, in their order."""
+    def local_rows(self, rows: Tensor) -> Tensor:
+        """The dataset's own row numbers of those rows of the part that it holds, in their order."""
         rank, size = self.share
         return rows if size == 1 else rows[rows % size == rank] // size
 
@@ -150,12 +151,12 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         return item | dense | {"label": rows.label[0]}
 
     def __getitems__(self, rows: Sequence[int] | Tensor) -> Rows:
-        """The rows at once, as `collate_fn` takes them."""
+        """Several rows at once, as `collate_fn` takes them."""
         rows = torch.as_tensor(rows)
         users, movies = self.user.index_select(0, rows), self.movie.index_select(0, rows)
         bags = self.pairs.bags(users, movies)
         bags |= {name: history.take(rows) for name, history in self.histories.items()}
-        dense = self.pairs.numbers(users, movies)
+        dense = self.pairs.dense(users, movies)
         if self.statistics is not None:
             dense.append(self.statistics.index_select(0, rows))
         return Rows(
@@ -166,10 +167,10 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
 
 
 def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
-    """Make a batch of B rows, nothing padded.
+    """Make a batch of B rows, without padding.
 
     Args:
-        rows: what `MovieLensDataset.__getitems__` gives, or a list of items.
+        rows: the result of `MovieLensDataset.__getitems__`, or a list of items.
 
     Returns:
         dense_features [B, d], sparse_features with B lengths for each feature, and labels [B].
@@ -188,11 +189,11 @@ def batches(
 ) -> Iterator[Batch]:
     """One pass over the part's rows, in order or shuffled, without the first `skip` batches.
 
-    The last batch may be smaller. Of each batch come the rows that are in the dataset's share, so
-    that all shares together make the batches of the whole; there may be none.
+    The last batch may be smaller. A dataset that holds a share of the rows yields its share of each
+    batch, which may be empty. The shares of all processes together make the batches of the part.
     """
     count = dataset.rows
-    # Half of the default's memory.
+    # int32 takes half of the memory of the default, int64.
     kind = torch.int32 if count < 2**31 else torch.int64
     order = (
         torch.arange(count, dtype=kind)
@@ -200,29 +201,29 @@ def batches(
         else torch.randperm(count, generator=shuffle, dtype=kind)
     )
     for rows in order.split(batch_size)[skip:]:
-        yield collate_fn(dataset.__getitems__(dataset.places(rows)))
+        yield collate_fn(dataset.__getitems__(dataset.local_rows(rows)))
 
 
 def check_rows(part: Path, computed: Path | None = None) -> None:
-    """Check that a part's rows ascend by their key, and that computed features have the same rows.
+    """Check that the keys of a part's rows ascend, and that computed features have the same keys.
 
     Raises:
-        InputError: they do not.
+        InputError: a check fails.
     """
     last = -1
     for batch in read_batches(part, schemas.PART, ["row"]):
         rows = np.append(last, batch["row"])
         if (np.diff(rows) <= 0).any():
-            raise InputError(f"{part} is not in the order of its rows; run `dvc repro split`")
+            raise InputError(f"{part} is not sorted by the column row; run `dvc repro split`")
         last = rows[-1]
     if computed is not None:
         rows, others = read_column(part, schemas.PART, "row"), read_column(computed, None, "row")
         if not np.array_equal(rows, others):
-            raise InputError(f"{computed} has other rows than {part}; run `dvc repro features`")
+            raise InputError(f"{computed} and {part} have different rows; run `dvc repro features`")
 
 
 def _columns_of(items: Sequence[dict[str, Tensor]]) -> Rows:
-    # Indices are sparse features, numbers are dense ones.
+    # Sparse features are integers, dense features are floats.
     sparse = [name for name, value in items[0].items() if not value.is_floating_point()]
     dense = [name for name in items[0] if name not in sparse and name != "label"]
     return Rows(
@@ -239,7 +240,7 @@ def _columns_of(items: Sequence[dict[str, Tensor]]) -> Rows:
 
 
 def _find_computed(part: Path, computed: Path | None) -> Path:
-    """The file of the computed features of a part, checked to have its rows."""
+    """Find the file of the computed features of a part, and check that it has the same rows."""
     if computed is None or not (computed / part.name).exists():
         raise InputError(
             f"{part} has no statistics or histories in {computed}; run `dvc repro features`"

@@ -1,6 +1,6 @@
-"""Lists of any length, end to end, and how those of a batch are gathered at once.
+"""Lists of any length, stored end to end, and how a batch gathers them without a Python loop.
 
-A copy of this file is in every exported artifact, so it imports torch alone.
+Every exported artifact holds a copy of this file, so it imports torch alone.
 
 Shapes: T rows of a table, B of a batch, N values of B lists.
 """
@@ -13,11 +13,11 @@ from torch import Tensor
 
 
 class Bags(NamedTuple):
-    """B lists end to end.
+    """B lists, stored end to end.
 
     Attributes:
         values: long, [N]
-        lengths: how many each list has, int32, [B]
+        lengths: the length of each list, int32, [B]
     """
 
     values: Tensor
@@ -26,11 +26,12 @@ class Bags(NamedTuple):
 
 @dataclass(frozen=True)
 class Values:
-    """One value a row, int32, [T]."""
+    """One value for each row of a table, int32, [T]."""
 
     values: Tensor
 
     def take(self, rows: Tensor) -> Bags:
+        """The values of these rows, each in a bag of its own."""
         # `index_select` takes a third of the time of `[]`.
         values = self.values.index_select(0, rows).long()
         return Bags(values, torch.ones(len(rows), dtype=torch.int32))
@@ -38,11 +39,11 @@ class Values:
 
 @dataclass(frozen=True)
 class Lists:
-    """A list for each row.
+    """A list of values for each row of a table.
 
     Attributes:
-        values: the lists end to end, int32.
-        starts, lengths: of each list, int32, [T]
+        values: the values of all lists, int32.
+        starts, lengths: where each row's list starts in `values`, and its length, int32, [T]
     """
 
     values: Tensor
@@ -50,24 +51,25 @@ class Lists:
     lengths: Tensor
 
     @classmethod
-    def of(cls, values: Tensor, lengths: Tensor) -> "Lists":
+    def from_lengths(cls, values: Tensor, lengths: Tensor) -> "Lists":
         """Lists that follow each other without gaps."""
         return cls(values, lengths.cumsum(0) - lengths, lengths)
 
     def take(self, rows: Tensor) -> Bags:
+        """The lists of these rows."""
         lengths = self.lengths.index_select(0, rows)
-        places = _places(self.starts.index_select(0, rows), lengths)
-        return Bags(self.values.index_select(0, places).long(), lengths)
+        positions = _list_positions(self.starts.index_select(0, rows), lengths)
+        return Bags(self.values.index_select(0, positions).long(), lengths)
 
 
 @dataclass(frozen=True)
-class Stretches:
-    """A stretch of a log for each row, of which one entry may be left out.
+class Histories:
+    """A user history for each row: a stretch of one log, from which one entry may be left out.
 
     Attributes:
-        log: the entries.
-        starts, lengths: of each row's stretch, [T]
-        skips: the entry that is left out, or -1, [T]
+        log: the entries of all users.
+        starts, lengths: where each row's stretch starts in the log, and its length, [T]
+        skips: the position in the log of the entry that is left out, or -1, [T]
     """
 
     log: Tensor
@@ -76,20 +78,25 @@ class Stretches:
     skips: Tensor
 
     def take(self, rows: Tensor) -> Bags:
+        """The histories of these rows."""
         skips = self.skips.index_select(0, rows)
         lengths = self.lengths.index_select(0, rows) - (skips >= 0).int()
-        places = _places(self.starts.index_select(0, rows), lengths)
-        # From the entry that is left out on, the next one is taken.
+        positions = _list_positions(self.starts.index_select(0, rows), lengths)
+        # Positions at or behind the entry that is left out move on by one.
         limits = torch.repeat_interleave(torch.where(skips >= 0, skips, len(self.log)), lengths)
-        places += places >= limits
-        return Bags(self.log.index_select(0, places).long(), lengths)
+        positions += positions >= limits
+        return Bags(self.log.index_select(0, positions).long(), lengths)
 
 
-def _places(starts: Tensor, lengths: Tensor) -> Tensor:
-    """Where the values of B lists are: each list's start and the places after it, [N]."""
-    # For each value: the start of its list less the start of its list in the batch, plus its place
-    # in the batch.
+def _list_positions(starts: Tensor, lengths: Tensor) -> Tensor:
+    """The positions of all values of B lists, list after list, [N].
+
+    Args:
+        starts, lengths: the position of each list's first value, and the list's length, [B]
+    """
+    # A value's position is its list's start plus its index in the list. Its index in the batch is
+    # its index in the list plus the lengths of the lists before. The shift is the difference.
     shifts = starts - (lengths.cumsum(0) - lengths)
-    places = torch.repeat_interleave(shifts, lengths)
-    places += torch.arange(len(places))
-    return places
+    positions = torch.repeat_interleave(shifts, lengths)
+    positions += torch.arange(len(positions))
+    return positions

@@ -1,6 +1,6 @@
-"""What the tables say of any user with any movie: the features that need no other rating.
+"""The features of any user with any movie, rated or not: those that need no other rating.
 
-A copy of this file is in every exported artifact, so it imports nothing but torch and `jagged`.
+Every exported artifact holds a copy of this file, so it imports nothing but torch and `jagged`.
 
 Shapes: B pairs, U users, M movies, d dense features, N values of a feature's bags.
 """
@@ -13,34 +13,36 @@ from torch import Tensor
 
 from recsys.dataloader.jagged import Bags, Lists, Values
 
-# Of the model's embedding tables: a user or movie that training saw no rating of.
+# The row of the embedding tables for users and movies that the training part has no rating of.
 UNKNOWN = 0
-Side = Literal["users", "movies"]
+TableName = Literal["users", "movies"]
 
 
-class Sparse(NamedTuple):
-    """A sparse feature of the users or of the movies, with a row for one that is in no table."""
+class SparseFeature(NamedTuple):
+    """The bag of each row of a table."""
 
-    side: Side
+    table: TableName
     bags: Values | Lists
 
 
-class Dense(NamedTuple):
-    """A number for each user or each movie, with one for a row that is in no table."""
+class DenseFeature(NamedTuple):
+    """The number of each row of a table."""
 
-    side: Side
+    table: TableName
     values: Tensor
 
 
 class Pairs:
-    """Any user with any movie as model input, by their rows; U or M for one that is in no table.
+    """Turns any users and movies, given by their rows, into model input.
+
+    The tables may have one more row, U or M, for users and movies that they do not list.
 
     Args:
         sparse: by name, in the model's order.
         dense: by name, in the model's order.
     """
 
-    def __init__(self, sparse: dict[str, Sparse], dense: dict[str, Dense]) -> None:
+    def __init__(self, sparse: dict[str, SparseFeature], dense: dict[str, DenseFeature]) -> None:
         self._sparse, self._dense = sparse, dense
 
     @property
@@ -54,58 +56,60 @@ class Pairs:
             users, movies: rows, [B]
         """
         rows = {"users": users, "movies": movies}
-        return {name: bags.take(rows[side]) for name, (side, bags) in self._sparse.items()}
+        return {name: bags.take(rows[table]) for name, (table, bags) in self._sparse.items()}
 
-    def numbers(self, users: Tensor, movies: Tensor) -> list[Tensor]:
+    def dense(self, users: Tensor, movies: Tensor) -> list[Tensor]:
         """The dense features of the pairs, d times [B, 1]."""
         rows = {"users": users, "movies": movies}
         return [
-            values.index_select(0, rows[side]).unsqueeze(-1)
-            for side, values in self._dense.values()
+            values.index_select(0, rows[table]).unsqueeze(-1)
+            for table, values in self._dense.values()
         ]
 
     def inputs(self, users: Tensor, movies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """
+        """Everything that the model takes.
+
         Returns:
-            dense features, [B, d]; values of the sparse ones, feature after feature, [N]; how many
-            each pair has of each, [F, B]
+            the dense features, [B, d]; the values of the sparse features, feature after feature,
+            [N]; the number of values that each pair has of each feature, [F, B]
         """
         bags = self.bags(users, movies).values()
-        dense = torch.cat(self.numbers(users, movies), dim=1)
+        dense = torch.cat(self.dense(users, movies), dim=1)
         return dense, torch.cat([b.values for b in bags]), torch.stack([b.lengths for b in bags])
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All that `from_tensors` needs, by names that keep the order."""
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Everything that `from_tensors` needs, in the order of the features."""
         tensors = {}
-        for name, (side, bags) in self._sparse.items():
-            tensors[f"{side}.{name}.values"] = bags.values
+        for name, (table, bags) in self._sparse.items():
+            tensors[f"{table}.{name}.values"] = bags.values
             if isinstance(bags, Lists):
-                tensors[f"{side}.{name}.lengths"] = bags.lengths
-        for name, (side, values) in self._dense.items():
-            tensors[f"{side}.{name}.dense"] = values
+                tensors[f"{table}.{name}.lengths"] = bags.lengths
+        for name, (table, values) in self._dense.items():
+            tensors[f"{table}.{name}.dense"] = values
         return tensors
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Pairs":
-        sparse: dict[str, Sparse] = {}
-        dense: dict[str, Dense] = {}
+        """The features that `to_tensors` wrote."""
+        sparse: dict[str, SparseFeature] = {}
+        dense: dict[str, DenseFeature] = {}
         for key, values in tensors.items():
-            side, name, kind = key.split(".")
-            assert side in ("users", "movies")
+            table, name, kind = key.split(".")
+            assert table in ("users", "movies")
             if kind == "dense":
-                dense[name] = Dense(side, values)  # type: ignore[arg-type]
+                dense[name] = DenseFeature(table, values)  # type: ignore[arg-type]
             elif kind == "values":
-                lengths = tensors.get(f"{side}.{name}.lengths")
-                bags = Values(values) if lengths is None else Lists.of(values, lengths)
-                sparse[name] = Sparse(side, bags)  # type: ignore[arg-type]
+                lengths = tensors.get(f"{table}.{name}.lengths")
+                bags = Values(values) if lengths is None else Lists.from_lengths(values, lengths)
+                sparse[name] = SparseFeature(table, bags)  # type: ignore[arg-type]
         return cls(sparse, dense)
 
 
 def find_rows(ids: Sequence[int] | Tensor, known: Tensor) -> Tensor:
-    """The row of each id among ascending known ones; their number for one that is not there, [B].
+    """The row of each id in a table, [B]; T for an id that the table does not have.
 
     Args:
-        known: [T]
+        known: the ids of the table's rows, ascending, [T]
     """
     wanted = torch.as_tensor(ids).long()
     places = torch.searchsorted(known, wanted).clamp_(max=len(known) - 1)

@@ -1,11 +1,11 @@
-"""The users and movies as tensors, by row."""
+"""The tables of users and movies as tensors."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from recsys.dataloader.jagged import Lists, Values
-from recsys.dataloader.pairs import UNKNOWN, Dense, Pairs, Sparse
+from recsys.dataloader.pairs import UNKNOWN, DenseFeature, Pairs, SparseFeature
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
 
@@ -13,12 +13,13 @@ from recsys.storage.registry import Feature
 def make_pairs(
     dimensions: Dimensions, features: tuple[Feature, ...], with_missing: bool = False
 ) -> Pairs:
-    """The features that lie in the users and the movies table.
+    """The features that are columns of the users or movies table.
 
     Args:
-        with_missing: add a row behind each table for a user or movie that is not in it. It has
-            the id "unknown", no value of any other sparse feature, and the registry's missing
-            value of a dense one.
+        features: those of other tables are left out.
+        with_missing: add a row behind each table, for users or movies that the table does not
+            list. Its id is "unknown". Its other sparse features have no value, and its dense
+            features have the registry's missing value.
     """
     sparse, dense = {}, {}
     for feature in features:
@@ -27,15 +28,17 @@ def make_pairs(
         if feature.kind == "dense":
             column = dimensions.tables[feature.table][feature.column].to_numpy()
             values = [*column, feature.missing] if with_missing else column
-            dense[feature.name] = Dense(feature.table, torch.tensor(np.asarray(values, np.float32)))
+            dense[feature.name] = DenseFeature(
+                feature.table, torch.tensor(np.asarray(values, np.float32))
+            )
         else:
             bags = _make_bags(dimensions, feature, with_missing)
-            sparse[feature.name] = Sparse(feature.table, bags)
+            sparse[feature.name] = SparseFeature(feature.table, bags)
     return Pairs(sparse, dense)
 
 
 def make_index(dimensions: Dimensions, table: str, with_missing: bool = False) -> Tensor:
-    """The model's index of each row: row + 1, or "unknown" where training has no rating of it."""
+    """The model's index of each row: row + 1, or UNKNOWN without a rating in the training part."""
     counts = torch.from_numpy(dimensions.training_ratings[table])
     index = torch.where(counts > 0, torch.arange(1, len(counts) + 1), UNKNOWN).int()
     return torch.cat([index, torch.tensor([UNKNOWN]).int()]) if with_missing else index
@@ -55,4 +58,4 @@ def _make_bags(dimensions: Dimensions, feature: Feature, with_missing: bool) -> 
         lengths = torch.ones(len(values), dtype=torch.int32)
     if with_missing:
         lengths = torch.cat([lengths, torch.zeros(1, dtype=torch.int32)])
-    return Lists.of(values, lengths)
+    return Lists.from_lengths(values, lengths)

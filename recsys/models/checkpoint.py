@@ -1,4 +1,4 @@
-"""A trained model as a folder: weights, and all that is needed to rebuild it and to score."""
+"""Checkpoints: a folder with a trained model and everything that scoring with it needs."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,19 +18,19 @@ from recsys.storage.registry import Feature
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
-# The users and movies of the model, and how many of their ratings it learnt from.
+# Folders of the users and movies, and of their numbers of training ratings.
 TABLES, COUNTS = "tables", "counts"
 
 
 class Description(BaseModel):
-    """What `model.json` says.
+    """The content of `model.json`.
 
     Attributes:
-        task: what the logit means.
+        task: determines what the logit means.
         architecture: the model section of params.yaml.
-        features: in the order of the registry.
-        embedding_rows: rows of the embedding table of each sparse feature, in their order.
-        dense_features: names, in the order of the columns.
+        features: the model's features, in the order of the registry.
+        embedding_rows: the number of rows of each sparse feature's embedding table.
+        dense_features: the names of the dense features, in the order of their columns.
         origin: digests of the users and movies, the split and the fitted features.
     """
 
@@ -44,7 +44,11 @@ class Description(BaseModel):
     origin: Origin
 
     def build(self, folder: Path | None = None) -> DLRMRecommender:
-        """The model with weights drawn anew, the tables mapped from a folder if there is one."""
+        """Build the model with random weights.
+
+        Args:
+            folder: for files that the embedding tables are mapped from; None keeps them in memory.
+        """
         shared = {f.name: f.embedding_table for f in self.features if f.embedding_table}
         return DLRMRecommender(
             self.embedding_rows, len(self.dense_features), self.architecture, folder, shared
@@ -54,7 +58,11 @@ class Description(BaseModel):
 def save_checkpoint(
     weights: dict[str, Tensor], description: Description, dimensions: Dimensions, folder: Path
 ) -> None:
-    """Write the weights of a whole model by their names, its description and its tables."""
+    """Write a model and its users and movies.
+
+    Args:
+        weights: of the whole model, by name.
+    """
     with atomic_write(folder) as partial:
         partial.mkdir()
         save_file(weights, partial / WEIGHTS)
@@ -63,11 +71,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensions]:
-    """Rebuild a model from its folder alone; nothing is unpickled.
+    """Rebuild a model from its folder alone; runs no code from the files.
 
     Raises:
-        InputError: a file is missing or damaged, the weights are of another architecture, or the
-            tables of another run.
+        InputError: a file is missing or damaged, the weights do not fit the architecture, or the
+            tables belong to another run.
     """
     description = load_description(folder)
     dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
@@ -76,18 +84,22 @@ def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensi
         model = description.build()
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise _no_checkpoint(folder, error) from error
+        raise _not_a_checkpoint(folder, error) from error
     return model, description, dimensions
 
 
 def load_description(folder: Path) -> Description:
-    """What model.json says. Raises: InputError: it is missing or damaged."""
+    """Read `model.json`.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
     try:
         return Description.model_validate_json((folder / DESCRIPTION).read_bytes())
     except (OSError, ValidationError) as error:
-        raise _no_checkpoint(folder, error) from error
+        raise _not_a_checkpoint(folder, error) from error
 
 
-def _no_checkpoint(folder: Path, error: Exception) -> InputError:
+def _not_a_checkpoint(folder: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())
     return InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`")

@@ -116,12 +116,12 @@ class DLRMRecommender(nn.Module):
     logits, gradients and losses with those of TorchRec's own DLRM.
 
     Args:
-        vocabulary_sizes: for each sparse feature the rows of its embedding table, the features of
-            one table side by side.
-        dense_features: how many dense features a row has.
-        params: kind of the interaction, sizes, pooling, dropout and initialisation.
-        folder: where the tables are mapped from, if they may be larger than memory.
-        shared: features that look up the table of another feature.
+        vocabulary_sizes: for each sparse feature, the number of rows of its embedding table.
+            Features that share a table stand side by side.
+        dense_features: the number of dense features.
+        params: the kind of interaction, sizes, pooling, dropout and initialisation.
+        folder: for files that the tables are mapped from; None keeps them in memory.
+        shared: for each feature without a table of its own, the feature whose table it looks up.
     """
 
     def __init__(
@@ -144,20 +144,21 @@ class DLRMRecommender(nn.Module):
             if linear
             else DenseArch(dense_features, [*params.bottom_layers, dimension])
         )
-        # A seed gives the first weights of the recorded runs. In these, TorchRec's DLRM drew its
-        # dense and over arch first. Our over arch, and some dense archs, were drawn after them.
+        # A seed must give the first weights of the recorded runs, so the order of draws matters. In
+        # those runs, TorchRec's DLRM drew its dense and over arch first. Our over arch and some dense
+        # archs came after them. So the first over arch is drawn only to advance the generator.
         OverArch(dimension + features * (features + 1) // 2, params.top_layers)
         over_arch = OverArch(interactions, () if linear else params.top_layers, params.dropout)
         if linear or unique:
-            draw_again(dense_arch)
+            reset_linear_layers(dense_arch)
         dlrm = UniqueDenseDLRM if unique else DLRM
         self.dlrm = dlrm(sparse_arch, dense_arch, inter_arch, over_arch)
 
     def fuse_embeddings(self, learning_rate: float) -> None:
-        """From now on the tables learn by row-wise Adagrad, during the backward pass.
+        """Let the tables learn by row-wise Adagrad in the backward pass from now on.
 
-        Called when training begins, on the device of the training: FBGEMM's kernel takes the
-        weights over into memory of its own.
+        Call this when training begins, with the model on the device of the training: FBGEMM's
+        kernel moves the weights to memory of its own.
         """
         collection = self.dlrm.sparse_arch.embedding_bag_collection
         self.dlrm.sparse_arch = FusedSparseArch(collection, learning_rate)
@@ -175,8 +176,8 @@ class DLRMRecommender(nn.Module):
         return logits.squeeze(-1)
 
 
-def draw_again(module: nn.Module) -> None:
-    """Draw the weights of all linear layers anew, in their order."""
+def reset_linear_layers(module: nn.Module) -> None:
+    """Draw new weights for all linear layers of a module, in their order."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             layer.reset_parameters()

@@ -1,4 +1,4 @@
-"""Embedding tables, and how a batch looks them up; the backward pass uses FBGEMM's CPU kernels.
+"""Embedding tables and their lookups, with a backward pass by FBGEMM's CPU kernels.
 
 Shapes: B batch, F sparse features, D embedding dimension, N values in a feature's bags.
 """
@@ -27,7 +27,7 @@ from recsys.models.params import ModelParams
 from recsys.storage.mapped import mapped_array
 
 POOLING = {PoolingType.SUM: PoolingMode.SUM, PoolingType.MEAN: PoolingMode.MEAN}
-# By feature, the table of another feature that it looks up.
+# For each feature without a table of its own, the feature whose table it looks up.
 SharedTables = Mapping[str, str]
 
 
@@ -40,10 +40,10 @@ def make_tables(
     """An embedding table for each feature, or for several features that look up the same ids.
 
     Args:
-        vocabulary_sizes: for each sparse feature the rows of its table, the features of one table
-            side by side.
-        folder: where the tables are mapped from, if they may be larger than memory.
-        shared: features that have no table of their own.
+        vocabulary_sizes: for each sparse feature, the number of rows of its table. Features that
+            share a table stand side by side.
+        folder: for files that the tables are mapped from; None keeps them in memory.
+        shared: for each feature without a table of its own, the feature whose table it looks up.
     """
     features: dict[str, list[str]] = {}
     for feature in vocabulary_sizes:
@@ -67,7 +67,8 @@ def make_tables(
         shape = table.num_embeddings, table.embedding_dim
         weight = torch.from_numpy(mapped_array(shape, np.float32, folder))
         bags[table.name].weight = nn.Parameter(weight)
-    # TorchRec draws each table twice. A seed gives the same weights with and without a folder.
+    # TorchRec draws each table twice. This does too, so that a seed gives the same weights with and
+    # without a folder.
     for bag in bags.values():
         bag.reset_parameters()
     for table in tables:
@@ -139,7 +140,7 @@ class _Lookup(torch.autograd.Function):
         Args:
             table: [rows, D]
             values: [N]
-            offsets: where each bag begins, then N, [B + 1]
+            offsets: the position of each bag's first value, then N, [B + 1]
 
         Returns:
             [B, D]
@@ -159,7 +160,7 @@ class _Lookup(torch.autograd.Function):
             gradient: [B, D]
 
         Returns:
-            that of the table, [rows, D], and nothing for the other arguments
+            the gradient of the table, [rows, D], and None for the other arguments
         """
         table, values, offsets = ctx.saved_tensors
         rows, dimension = table.shape
@@ -190,7 +191,7 @@ class FusedSparseArch(UnboundSparseArch):
 
     Args:
         collection: tables with their weights, on the device of the training.
-        learning_rate: of the tables.
+        learning_rate: the step size of Adagrad.
     """
 
     def __init__(self, collection: EmbeddingBagCollection, learning_rate: float) -> None:

@@ -91,7 +91,7 @@ class DotProducts(torch.autograd.Function):
 
 
 class FactorizationInteraction(nn.Module):
-    """The concatenated vectors, the sum of the dot products of all pairs, and perhaps a deep part.
+    """The concatenated vectors, the sum of all pairs' dot products, and optionally a deep part.
 
     Rendle 2010, "Factorization Machines"; with a deep part, Guo et al. 2017, "DeepFM"
     (https://arxiv.org/abs/1703.04247). TorchRec's `DeepFM` is that deep part. Its
@@ -100,7 +100,7 @@ class FactorizationInteraction(nn.Module):
     Args:
         vectors: F + 1
         dimension: D
-        deep: width of the deep part.
+        deep: the width of the deep part; None for no deep part.
     """
 
     def __init__(self, vectors: int, dimension: int, deep: int | None = None) -> None:
@@ -129,8 +129,8 @@ class FactorizationInteraction(nn.Module):
 class CrossInteraction(nn.Module):
     """The concatenated vectors, crossed with themselves (DCN V2).
 
-    TorchRec's `InteractionDCNArch` fails on a batch without rows. When several processes train, one
-    of them may have no rows of a small last batch.
+    TorchRec's `InteractionDCNArch` fails on an empty batch. When several processes train, one of
+    them may have no rows of a small last batch.
     """
 
     def __init__(self, crossnet: nn.Module) -> None:
@@ -167,7 +167,7 @@ class Concatenation(nn.Module):
 
 
 def make_interaction(features: int, params: ModelParams) -> tuple[nn.Module, int]:
-    """The module of `params.kind`, and how many numbers a row it returns.
+    """The module of `params.kind`, and the number of its outputs for each row.
 
     Args:
         features: F

@@ -7,7 +7,7 @@ from pydantic import Field
 from recsys.common.params import Positive, Section, Width
 
 Dropout = Annotated[float, Field(description="a number from 0 to below 1", ge=0, lt=1)]
-# YAML has lists only; strict mode would refuse one where a tuple is declared.
+# YAML has lists but no tuples. In strict mode, pydantic would refuse a list here.
 Widths = Annotated[
     tuple[Width, ...], Field(strict=False, description="a list of integers from 1 to 65536")
 ]

@@ -47,7 +47,7 @@ def export(scorer: PairScorer, precision: str, folder: Path) -> None:
     with atomic_write(folder) as partial:
         partial.mkdir()
         torch.export.save(program, partial / MODEL)
-        torch.save(ids | scorer.pairs.tensors(), partial / TABLES)
+        torch.save(ids | scorer.pairs.to_tensors(), partial / TABLES)
         for module in MODULES:
             copy_module(module, partial)
 

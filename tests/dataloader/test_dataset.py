@@ -20,7 +20,7 @@ def dataset(tmp_path: Path) -> MovieLensDataset:
     return MovieLensDataset(write_part(tmp_path), make_dimensions(), "label")
 
 
-# All kinds; the third row's own entry in the log of likes is the one at 1.
+# A feature of each kind. The third row's own entry is at position 1 of the log of likes.
 FEATURES = select_features(
     ("userid", "movieid", "liked", "genres", "age", "occupation", "zip", "period", "gender", "user")
 )
@@ -38,7 +38,7 @@ COMPUTED = pa.table(
 
 
 def write_computed(folder: Path, computed: pa.Table = COMPUTED, **origin: str) -> Path:
-    """What the stage features would write for the part."""
+    """Write what the stage features would write for the part."""
     origin = {"ids": "ids", "split": "split", "fitted": "fitted"} | origin
     write_parquet(computed, folder / "part.parquet", computed.schema, origin)
     log = pa.table({"movie": [3, 2, 1, 0]}, schemas.HISTORY_LOG)
@@ -47,6 +47,7 @@ def write_computed(folder: Path, computed: pa.Table = COMPUTED, **origin: str) -
 
 
 def make_full(folder: Path, **options: Any) -> MovieLensDataset:
+    """A dataset with all of `FEATURES`."""
     computed = write_computed(folder / "features")
     part = write_part(folder)
     return MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed, **options)
@@ -77,16 +78,18 @@ def test_all_features_by_hand(full: MovieLensDataset) -> None:
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 2, 2], [1]])
-def test_a_batch_of_all_features_equals_its_items(full: MovieLensDataset, rows: list[int]) -> None:
+def test_a_batch_of_all_features_equals_its_collated_items(
+    full: MovieLensDataset, rows: list[int]
+) -> None:
     assert_equal(collate_fn(full.__getitems__(rows)), collate_fn([full[row] for row in rows]))
 
 
-def test_a_share_has_every_other_row(tmp_path: Path) -> None:
+def test_one_of_two_shares_has_every_other_row(tmp_path: Path) -> None:
     whole, half = make_full(tmp_path), make_full(tmp_path, share=(1, 2))
     assert_equal(collate_fn(whole.__getitems__([1, 3])), collate_fn(half.__getitems__([0, 1])))
 
 
-def test_features_that_were_not_made_are_told(tmp_path: Path) -> None:
+def test_missing_computed_features_are_an_error(tmp_path: Path) -> None:
     arguments = (write_part(tmp_path), make_dimensions(), "label", FEATURES)
     with pytest.raises(InputError, match=r"no statistics or histories.*dvc repro features"):
         MovieLensDataset(*arguments, tmp_path / "nowhere")
@@ -94,7 +97,7 @@ def test_features_that_were_not_made_are_told(tmp_path: Path) -> None:
 
 def test_a_shuffled_part_is_refused(tmp_path: Path) -> None:
     part = write_part(tmp_path, PART.take([0, 2, 1, 3, 4]))
-    with pytest.raises(InputError, match=r"part.parquet is not in the order of its rows"):
+    with pytest.raises(InputError, match=r"part.parquet is not sorted by the column row"):
         MovieLensDataset(part, make_dimensions(), "label")
 
 
@@ -102,7 +105,7 @@ def test_a_shuffled_part_is_refused(tmp_path: Path) -> None:
 def test_features_of_other_rows_are_refused(tmp_path: Path, rows: list[int]) -> None:
     part = write_part(tmp_path)
     computed = write_computed(tmp_path / "features", COMPUTED.take(rows))
-    with pytest.raises(InputError, match=r"part.parquet has other rows than \S+part.parquet"):
+    with pytest.raises(InputError, match=r"part.parquet and \S+part.parquet have different rows"):
         MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
 
 
@@ -116,7 +119,7 @@ def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
         MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
 
 
-def test_the_origin_is_that_of_all_files(full: MovieLensDataset) -> None:
+def test_the_origin_has_the_digests_of_all_files(full: MovieLensDataset) -> None:
     assert full.origin == {"ids": "ids", "split": "split", "fitted": "fitted"}
 
 
@@ -128,7 +131,7 @@ def assert_equal(left: Batch, right: Batch) -> None:
     assert torch.equal(left.sparse_features.lengths(), right.sparse_features.lengths())
 
 
-def test_an_item_is_the_dict_of_the_description(dataset: MovieLensDataset) -> None:
+def test_an_item_is_a_dict_of_features_and_label(dataset: MovieLensDataset) -> None:
     item = dataset[0]
     assert list(item) == ["userid", "movieid", "genres", "gender", "label"]
     assert {name: value.tolist() for name, value in item.items()} == {
@@ -168,7 +171,7 @@ def test_a_batch_equals_its_items_collated(dataset: MovieLensDataset, rows: list
     assert_equal(whole, collate_fn([dataset[row] for row in rows]))
 
 
-def test_batches_are_those_of_a_data_loader(dataset: MovieLensDataset) -> None:
+def test_batches_equal_those_of_a_data_loader(dataset: MovieLensDataset) -> None:
     loader = DataLoader(dataset, batch_size=2, collate_fn=collate_fn)
     ours = list(batches(dataset, 2))
     assert [len(batch.labels) for batch in ours] == [2, 2, 1]
@@ -176,7 +179,7 @@ def test_batches_are_those_of_a_data_loader(dataset: MovieLensDataset) -> None:
         assert_equal(left, right)
 
 
-def test_a_shuffle_sees_every_row_once_and_follows_its_seed(tmp_path: Path) -> None:
+def test_a_shuffle_yields_every_row_once_and_depends_on_its_seed(tmp_path: Path) -> None:
     def epoch(seed: int) -> list[float]:
         shuffle = torch.Generator().manual_seed(seed)
         return [x for batch in batches(targets, 2, shuffle) for x in batch.labels.tolist()]

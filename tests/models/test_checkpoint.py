@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recsys.common.errors import InputError
-from recsys.dataloader.dataset import PLAIN
+from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.models.checkpoint import Description, load_checkpoint, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
@@ -31,14 +31,14 @@ def make_description(dimensions: Dimensions) -> Description:
     return Description(
         task="regression",
         architecture=load_params(PARAMS)[ModelParams],
-        features=PLAIN,
+        features=DEFAULT_FEATURES,
         embedding_rows={"userid": 61, "movieid": 41, "genres": 4},
         dense_features=("gender",),
         origin=dimensions.origin,
     )
 
 
-def test_a_model_survives_its_folder(tmp_path: Path, dimensions: Dimensions) -> None:
+def test_a_saved_model_is_loaded_unchanged(tmp_path: Path, dimensions: Dimensions) -> None:
     description = make_description(dimensions)
     model = description.build()
     save_checkpoint(model.state_dict(), description, dimensions, tmp_path / "dlrm")
@@ -55,7 +55,7 @@ def test_a_model_survives_its_folder(tmp_path: Path, dimensions: Dimensions) -> 
         assert tables.training_ratings[name].tolist() == counted.tolist()
 
 
-def test_tables_that_are_mapped_are_the_same(tmp_path: Path, dimensions: Dimensions) -> None:
+def test_mapped_tables_have_the_same_weights(tmp_path: Path, dimensions: Dimensions) -> None:
     built = []
     for folder in (None, tmp_path):
         torch.manual_seed(1)
@@ -65,17 +65,19 @@ def test_tables_that_are_mapped_are_the_same(tmp_path: Path, dimensions: Dimensi
     assert str(tmp_path) in Path("/proc/self/maps").read_text()
 
 
-def test_the_folder_holds_all_that_scoring_needs(checkpoint: Path) -> None:
+def test_the_folder_holds_everything_that_scoring_needs(checkpoint: Path) -> None:
     names = {"model.json", "model.safetensors", "tables", "counts"}
     assert {path.name for path in checkpoint.iterdir()} == names
     content = json.loads((checkpoint / "model.json").read_text())
-    assert [feature["name"] for feature in content["features"]] == [f.name for f in PLAIN]
+    assert [feature["name"] for feature in content["features"]] == [
+        f.name for f in DEFAULT_FEATURES
+    ]
     assert content["dense_features"] == ["gender"]
     assert content["origin"].keys() == {"ids", "split", "visible"}
 
 
 @pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
-def test_a_missing_or_damaged_file_is_told(checkpoint: Path, file: str) -> None:
+def test_a_missing_or_damaged_file_is_an_error(checkpoint: Path, file: str) -> None:
     content = (checkpoint / file).read_bytes()
     (checkpoint / file).write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="dlrm is no checkpoint") as error:
@@ -86,7 +88,7 @@ def test_a_missing_or_damaged_file_is_told(checkpoint: Path, file: str) -> None:
         load_checkpoint(checkpoint)
 
 
-def test_weights_of_another_architecture_are_told(checkpoint: Path) -> None:
+def test_weights_of_another_architecture_are_an_error(checkpoint: Path) -> None:
     text = (checkpoint / "model.json").read_text()
     (checkpoint / "model.json").write_text(text.replace('"userid": 61', '"userid": 62'))
     with pytest.raises(InputError, match="size mismatch"):

@@ -40,7 +40,7 @@ def make_batch() -> tuple[torch.Tensor, KeyedJaggedTensor]:
 
 
 @pytest.mark.parametrize("features", [1, 2, 3, 8])
-def test_the_interaction_is_torchrecs(features: int) -> None:
+def test_the_interaction_equals_torchrecs(features: int) -> None:
     torch.manual_seed(0)
     dense = torch.randn(5, 4, requires_grad=True)
     sparse = torch.randn(5, features, 4, requires_grad=True)
@@ -56,7 +56,7 @@ def test_the_interaction_is_torchrecs(features: int) -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_the_model_is_torchrecs_dlrm() -> None:
+def test_the_model_equals_torchrecs_dlrm() -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params())
     collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
@@ -71,8 +71,8 @@ def test_the_model_is_torchrecs_dlrm() -> None:
         torch.testing.assert_close(weight.grad, other.grad)
 
 
-def test_unique_dense_values_give_what_single_rows_give() -> None:
-    """Two of three rows share their gender."""
+def test_computing_unique_dense_values_once_changes_no_result() -> None:
+    """Two of the three rows have the same gender."""
     torch.manual_seed(0)
     unique = DLRMRecommender(SIZES, 1, make_params(dropout=0.5)).dlrm
     assert isinstance(unique, UniqueDenseDLRM)
@@ -91,7 +91,7 @@ def test_unique_dense_values_give_what_single_rows_give() -> None:
 @pytest.mark.parametrize("dense_features", [1, 3])
 @pytest.mark.parametrize("kind", ["dlrm", "dcn", "deepfm", "fm", "lr"])
 def test_a_seed_gives_the_weights_of_the_recorded_runs(kind: str, dense_features: int) -> None:
-    """In these runs TorchRec's DLRM drew its weights first, then parts of ours were drawn."""
+    """In those runs, TorchRec's DLRM drew its weights first, and some parts were drawn again."""
     params, linear = make_params(kind=kind), kind in ("fm", "lr")
     torch.manual_seed(1)
     model = DLRMRecommender(SIZES, dense_features, params)
@@ -111,7 +111,7 @@ def test_a_seed_gives_the_weights_of_the_recorded_runs(kind: str, dense_features
     parts = nn.ModuleList([tables, dense_arch, inter_arch, over_arch])
     for weight, expected in zip(model.parameters(), parts.parameters(), strict=True):
         assert torch.equal(weight, expected)
-    # Dropout draws from where the first weights end.
+    # Dropout continues from the generator's state, so the number of draws must be the same too.
     assert torch.equal(state, torch.get_rng_state())
 
 
@@ -140,7 +140,7 @@ def test_every_weight_gets_a_gradient() -> None:
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
-def test_embeddings_start_as_asked_and_dropout_works_in_training_only() -> None:
+def test_embeddings_start_with_embedding_std_and_dropout_works_in_training_only() -> None:
     torch.manual_seed(0)
     params = make_params(embedding_std=0.01, dropout=0.5, top_layers=[64])
     model = DLRMRecommender({"userid": 4000, "movieid": 7, "genres": 4}, 1, params)
@@ -155,7 +155,7 @@ KINDS = ["dlrm", "dcn", "deepfm", "fm", "lr"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_gives_a_logit_and_gradients(kind: str) -> None:
+def test_every_kind_returns_logits_and_has_gradients(kind: str) -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params(kind=kind))
     logits = model(*make_batch())
@@ -164,7 +164,7 @@ def test_every_kind_gives_a_logit_and_gradients(kind: str) -> None:
     assert all(weight.grad is not None for weight in model.parameters())
 
 
-def test_dcn_is_torchrecs() -> None:
+def test_dcn_equals_torchrecs_dlrm_dcn() -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params(kind="dcn"))
     collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
@@ -177,12 +177,12 @@ def test_dcn_is_torchrecs() -> None:
 
 
 def vectors_of(model: DLRMRecommender) -> torch.Tensor:
-    """The dense vector and the sparse ones, [B, F + 1, D]."""
+    """The dense vector and the sparse vectors of each row, [B, F + 1, D]."""
     dense, sparse = make_batch()
     return torch.stack([model.dlrm.dense_arch(dense), *model.dlrm.sparse_arch(sparse)], dim=1)
 
 
-def test_a_factorization_machine_is_lines_and_products() -> None:
+def test_a_factorization_machine_adds_a_linear_part_and_dot_products() -> None:
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params(kind="fm"))
     vectors = vectors_of(model)
@@ -191,13 +191,13 @@ def test_a_factorization_machine_is_lines_and_products() -> None:
         for left in range(4)
         for right in range(left + 1, 4)
     )
-    line = model.dlrm.over_arch[0]
-    expected = line(torch.cat([vectors.flatten(1), products.unsqueeze(1)], dim=1)).squeeze(1)
+    linear = model.dlrm.over_arch[0]
+    expected = linear(torch.cat([vectors.flatten(1), products.unsqueeze(1)], dim=1)).squeeze(1)
     torch.testing.assert_close(model(*make_batch()), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_logistic_regression_adds_up_what_each_feature_says() -> None:
-    """Another user changes the logit by a product of the two users' difference, and no more."""
+def test_logistic_regression_is_linear_in_each_feature() -> None:
+    """Another user changes the logit only by the weighted difference of the users' vectors."""
     torch.manual_seed(0)
     model = DLRMRecommender(SIZES, 1, make_params(kind="lr"))
     dense, sparse = make_batch()
@@ -241,7 +241,7 @@ def test_histories_look_up_the_movies_table() -> None:
     torch.testing.assert_close(torch.stack(model.dlrm.sparse_arch(sparse), 1), pooled)
 
 
-def test_several_dense_features_meet_in_the_bottom_mlp() -> None:
+def test_a_model_takes_several_dense_features() -> None:
     model = DLRMRecommender(SIZES, 3, make_params())
     dense, sparse = torch.rand(3, 3), make_batch()[1]
     assert model(dense, sparse).shape == (3,)

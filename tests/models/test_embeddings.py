@@ -27,7 +27,7 @@ def make_collection(pooling: PoolingType, dimension: int) -> EmbeddingBagCollect
 
 
 def make_features(batch: int) -> KeyedJaggedTensor:
-    """One user and one movie a row, some of them repeated, and zero to five genres."""
+    """One user and one movie in each row, some of them repeated, and zero to five genres."""
     lengths = [torch.ones(batch, dtype=torch.int32)] * 2
     lengths.append(torch.randint(0, 6, (batch,), dtype=torch.int32))
     values = [
@@ -37,14 +37,14 @@ def make_features(batch: int) -> KeyedJaggedTensor:
     return KeyedJaggedTensor(list(ROWS), torch.cat(values), lengths=torch.cat(lengths))
 
 
-def together(vectors: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """One tensor, [B, F, D], as TorchRec returns it."""
+def stack(vectors: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """The vectors as one tensor, [B, F, D], which TorchRec returns."""
     return vectors if isinstance(vectors, torch.Tensor) else torch.stack(vectors, 1)
 
 
 @pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
 @pytest.mark.parametrize(("batch", "dimension"), [(1, 4), (7, 3), (300, 32)])
-def test_embeddings_and_gradients_are_torchrecs(
+def test_embeddings_and_gradients_equal_torchrecs(
     pooling: PoolingType, batch: int, dimension: int
 ) -> None:
     torch.manual_seed(batch)
@@ -54,7 +54,7 @@ def test_embeddings_and_gradients_are_torchrecs(
     direction = torch.randn(batch, len(ROWS), dimension)
     results = []
     for module in (DenseSparseArch(collection), SparseArch(collection)):
-        output = together(module(features))
+        output = stack(module(features))
         gradients = torch.autograd.grad((output * direction).sum(), weights)
         results.append((output, *gradients))
     for ours, theirs in zip(*results, strict=True):
@@ -69,7 +69,7 @@ def test_an_index_outside_of_its_table_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
-def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
+def test_the_fused_optimizer_is_rowwise_adagrad(pooling: PoolingType) -> None:
     """Three steps equal the formula, applied to the gradients of TorchRec's module."""
     torch.manual_seed(3)
     collection = make_collection(pooling, 8)
@@ -80,7 +80,7 @@ def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
     for _ in range(3):
         features = make_features(20)
         direction = torch.randn(20, len(ROWS), 8)
-        output = together(fused(features))
+        output = stack(fused(features))
         torch.testing.assert_close(output, theirs(features))
         (output * direction).sum().backward()
         gradients = torch.autograd.grad((theirs(features) * direction).sum(), weights)
@@ -91,13 +91,13 @@ def test_the_fused_step_is_rowwise_adagrad(pooling: PoolingType) -> None:
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
     for ours, other in zip(fused_optimizer_states(fused), sums, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
-    # Some users are in no batch. Their rows kept their weights.
+    # Some users are in no batch, so their rows must have kept their weights.
     assert (sums[0] == 0).any()
 
 
-def test_weights_that_are_loaded_are_the_kernels() -> None:
+def test_loading_a_state_dict_changes_the_kernels_weights() -> None:
     fused = FusedSparseArch(make_collection(PoolingType.SUM, 4), learning_rate=0.1)
     other = make_collection(PoolingType.SUM, 4)
     fused.embedding_bag_collection.load_state_dict(other.state_dict())
     features = make_features(5)
-    torch.testing.assert_close(together(fused(features)), SparseArch(other)(features))
+    torch.testing.assert_close(stack(fused(features)), SparseArch(other)(features))

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.dataloader.dataset import PLAIN
+from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.dataloader.pairs import find_rows
 from recsys.serving.pair_scorer import PairScorer
 from recsys.storage.registry import Feature, select_features
@@ -20,7 +20,7 @@ def make_scorer(run: Run) -> PairScorer:
     return PairScorer(run.checkpoint)
 
 
-@pytest.mark.parametrize("features", [PLAIN, SIDES], ids=["plain", "sides"])
+@pytest.mark.parametrize("features", [DEFAULT_FEATURES, SIDES], ids=["plain", "sides"])
 @pytest.mark.parametrize(
     ("kind", "task"),
     [(kind, "classification") for kind in ("dlrm", "dcn", "deepfm", "fm", "lr")]
