@@ -1,4 +1,4 @@
-"""How sure a metric is: intervals over redrawn users."""
+"""Bootstrap confidence intervals of metrics, over resampled users."""
 
 from collections.abc import Callable
 
@@ -8,21 +8,25 @@ import numpy.typing as npt
 from recsys.tasks.metrics import Array
 
 Weights = npt.NDArray[np.float64]
-# A metric of one part of the ratings as a function of its rows' weights, [N].
-Weighted = Callable[[Weights], float]
+# A metric of some rows as a function of their weights, [N].
+WeightedMetric = Callable[[Weights], float]
 
 
 def interval(
-    metric: Weighted, users: Array, resamples: int, seed: int, coverage: float = 0.95
+    metric: WeightedMetric, users: Array, resamples: int, seed: int, coverage: float = 0.95
 ) -> tuple[float, float]:
-    """A percentile bootstrap interval (Efron 1979) that redraws whole users.
+    """A percentile bootstrap interval (Efron 1979) that resamples whole users.
 
-    Ratings of a user resemble each other, so redrawing rows would make it too narrow. Each user
-    counts a Poisson(1) number of times, the limit of drawing with replacement (Oza & Russell 2001).
+    The ratings of a user resemble each other, so resampling rows would make the interval too
+    narrow. Each user counts a Poisson(1) number of times. This is the limit of drawing with
+    replacement (Oza & Russell 2001).
 
     Args:
-        users: by row, [N]
-        resamples: how often the metric is computed; 0 gives (nan, nan).
+        metric: a function of the rows' weights.
+        users: the user of each row, [N]
+        resamples: how often the metric is computed; with 0 the interval is (nan, nan).
+        seed: of the resampling.
+        coverage: the probability with which the interval should cover the true value.
 
     Returns:
         the lower and the upper end.
@@ -38,10 +42,10 @@ def interval(
     return float(low), float(high)
 
 
-def weighted_auc(labels: Array, scores: Array) -> Weighted:
-    """Area under the ROC curve for rows that count a number of times; ties count half.
+def weighted_auc(labels: Array, scores: Array) -> WeightedMetric:
+    """Area under the ROC curve of weighted rows; ties count half, nan if a class has no weight.
 
-    Sorts once, so that each evaluation is a pass over the rows. nan where a class has no weight.
+    This sorts the rows once, so that each call of the metric is a single pass over them.
     """
     order = np.argsort(scores, kind="stable")
     positive = labels[order] == 1
@@ -49,7 +53,7 @@ def weighted_auc(labels: Array, scores: Array) -> Weighted:
 
     def metric(weights: Weights) -> float:
         sorted_weights = weights[order]
-        # By group of equal scores: the weight of each class.
+        # The weight of each class, for each group of equal scores.
         positives = np.diff(np.cumsum(sorted_weights * positive)[ends], prepend=0)
         negatives = np.diff(np.cumsum(sorted_weights * ~positive)[ends], prepend=0)
         pairs = positives.sum() * negatives.sum()
@@ -59,8 +63,8 @@ def weighted_auc(labels: Array, scores: Array) -> Weighted:
     return metric
 
 
-def weighted_rmse(ratings: Array, predictions: Array) -> Weighted:
-    """Root mean squared error for rows that count a number of times; nan without weight."""
+def weighted_rmse(ratings: Array, predictions: Array) -> WeightedMetric:
+    """Root mean squared error of weighted rows; nan if no row has weight."""
     squares = (predictions.astype(np.float64) - ratings) ** 2
 
     def metric(weights: Weights) -> float:

@@ -1,4 +1,4 @@
-"""Points of the evaluation plots, few enough to draw."""
+"""The points of the evaluation plots."""
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,10 @@ from recsys.tasks.metrics import Array
 
 
 def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
-    """Receiver operating characteristic; the diagonal where the labels are of one class.
+    """The receiver operating characteristic; the diagonal if all labels are equal.
 
     Returns:
-        false_positive_rate, true_positive_rate and uninformed, what guessing gives.
+        false_positive_rate, true_positive_rate, and uninformed (the true positive rate of guessing)
     """
     if labels.min() == labels.max():
         false, true = np.array([0.0, 1.0]), np.array([0.0, 1.0])
@@ -22,14 +22,14 @@ def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
 
 
 def precision_recall_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
-    """Precision over recall.
+    """Precision at each recall.
 
     Returns:
-        recall (ascending), precision and uninformed, the precision of guessing.
+        recall (ascending), precision, and uninformed (the precision of guessing)
     """
     order = np.argsort(scores, kind="stable")[::-1]
     hits = np.cumsum(labels[order] == 1)
-    # Rows of one score are recalled together: keep the last of each.
+    # Rows with equal scores are recalled together, so only the last of them is a point.
     last = np.append(np.diff(scores[order]) != 0, True)
     curve = pd.DataFrame(
         {
@@ -41,10 +41,10 @@ def precision_recall_curve(labels: Array, scores: Array, points: int) -> pd.Data
 
 
 def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFrame:
-    """What came true in groups of equal size, by ascending prediction.
+    """Compare predictions with true values, in groups of equal size by ascending prediction.
 
     Returns:
-        predicted and actual (means of a group), perfect (equal to predicted) and rows.
+        predicted and actual (the means of a group), perfect (equal to predicted) and rows
     """
     groups = np.array_split(np.argsort(predicted, kind="stable"), min(bins, len(predicted)))
     means = [float(np.mean(predicted[group], dtype=np.float64)) for group in groups]
@@ -59,16 +59,19 @@ def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFram
 
 
 def calibration_error(reliability: pd.DataFrame) -> float:
-    """Mean distance of prediction and truth over the groups of `reliability_curve`, by rows.
+    """The mean difference of prediction and truth over groups, weighted by their rows.
 
-    "Expected calibration error" (Naeini et al. 2015), in the unit of the predictions.
+    This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions.
+
+    Args:
+        reliability: the groups, from `reliability_curve`.
     """
     distance = (reliability["predicted"] - reliability["actual"]).abs()
     return float(np.average(distance, weights=reliability["rows"]))
 
 
 def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
-    """Rows for each pair of actual and predicted class; all four pairs are there."""
+    """The number of rows of each of the four pairs of actual and predicted class."""
     counts = sk.confusion_matrix(labels, liked, labels=[0, 1])
     names = ["no like", "like"]
     return pd.DataFrame(
@@ -81,9 +84,10 @@ def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
 
 
 def slice_intervals(records: list[dict[str, object]]) -> pd.DataFrame:
-    """What `judge_slices` gives as points: slice, value, low, high and rows.
+    """The points of the plot of slices: slice, value, low, high and rows.
 
-    `low` and `high` are empty where there were no redraws.
+    Args:
+        records: from `judge_slices`. Without resampling, low and high are empty.
     """
     metric = "auc" if "auc" in records[0] else "rmse"
     points = pd.DataFrame(records).rename(columns={metric: "value"})
@@ -91,6 +95,6 @@ def slice_intervals(records: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def thin(curve: pd.DataFrame, points: int) -> pd.DataFrame:
-    """Evenly spaced rows of a curve, both ends included."""
+    """Evenly spaced rows of a curve, including both ends."""
     rows = np.unique(np.linspace(0, len(curve) - 1, points).round().astype(int))
     return curve.iloc[rows]

@@ -1,4 +1,4 @@
-"""What the scores of a part are worth: predictions, metrics and points of the plots."""
+"""The evaluation of a part's scores: predictions, metrics and points of the plots."""
 
 import json
 from dataclasses import dataclass, field
@@ -30,9 +30,9 @@ class Evaluation:
     """The content of `metrics/`.
 
     Attributes:
-        metrics: of all rows.
-        plots: by name, the points of each.
-        slices: metrics of parts of the rows, as records.
+        metrics: the metrics of all rows.
+        plots: the points of each plot, by name.
+        slices: the records of `judge_slices`.
     """
 
     metrics: Metrics
@@ -40,19 +40,24 @@ class Evaluation:
     slices: list[dict[str, object]] = field(default_factory=list)
 
     def save(self, metrics: Path, plots: Path) -> None:
-        """Write the JSON file `metrics` and, in the folder `plots`, a CSV file a plot."""
+        """Write the metrics and slices to a JSON file, and each plot to a CSV file.
+
+        Args:
+            metrics: the JSON file.
+            plots: the folder of the CSV files.
+        """
         with atomic_write(plots) as folder:
             folder.mkdir()
             for name, points in self.plots.items():
                 points.to_csv(folder / f"{name}.csv", index=False, float_format="%.5f")
         with atomic_write(metrics) as partial:
-            # `dvc metrics diff` shows no lists, so the slices are there and not in its way.
+            # `dvc metrics diff` shows no lists, so the slices do not clutter it.
             content = self.metrics | ({"slices": self.slices} if self.slices else {})
             partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Floats) -> pd.DataFrame:
-    """The rows of a part's file with raw ids and scores: columns of `schemas.PREDICTIONS`."""
+    """The columns of `schemas.PREDICTIONS`: the rows of a part, with raw ids and scores."""
     user, movie, rating, label = (
         read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")
     )
@@ -75,17 +80,17 @@ def evaluate(
     slices: dict[str, Mask] | None = None,
     ideal: Array | None = None,
 ) -> Evaluation:
-    """Judge predictions.
+    """Compute the metrics and plots of predictions.
 
-    The plots of a regression take the predicted rating for a score and one above the label's
-    threshold for a like, so that both tasks show the same ones.
+    Both tasks have the same plots. For a regression, the score is the predicted rating, and a
+    predicted rating above the label threshold is a predicted like.
 
     Args:
         task: classification or regression.
-        predictions: columns of `schemas.PREDICTIONS`.
-        label_threshold: stars above which a rating is a like.
-        slices: by name, rows that are judged apart too, [N]
-        ideal: the best possible scores, where they are known; their AUC is reported too, [N]
+        predictions: a table with the columns of `schemas.PREDICTIONS`.
+        label_threshold: a rating above this (stars) is a like.
+        slices: from `find_slices`, [N] each.
+        ideal: the best possible scores, if they are known; their AUC is reported too, [N]
     """
     labels = predictions["label"].to_numpy()
     ratings = predictions["rating"].to_numpy()

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from recsys.common.params import Count, Section, Seed, Share, Workers
 
 Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
-# YAML has lists only; strict mode would refuse one where a tuple is declared.
+# YAML has lists but no tuples. In strict mode, pydantic would refuse a list here.
 Steps = Annotated[
     tuple[Count, Count], Field(strict=False, description="a list of two integers from 1, ascending")
 ]
@@ -28,5 +28,7 @@ class EvaluateParams(Section):
     def _steps_ascend(self) -> "EvaluateParams":
         for name, (few, many) in (("user", self.user_steps), ("movie", self.movie_steps)):
             if few >= many:
-                raise ValueError(f"{name}_steps = [{few}, {many}]: the second must be the larger")
+                raise ValueError(
+                    f"{name}_steps = [{few}, {many}]: the second number must be larger"
+                )
         return self

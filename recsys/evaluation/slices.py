@@ -1,4 +1,4 @@
-"""Metrics of parts of the test part: by gender, by how much training knew of a user or a movie."""
+"""Metrics of slices of the test part: by gender and by number of training ratings."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,10 @@ Ints = npt.NDArray[np.integer]
 def find_slices(
     users: Ints, movies: Ints, dimensions: Dimensions, params: EvaluateParams
 ) -> dict[str, Mask]:
-    """By name, which rows of a part belong to a slice, [N]; some may be empty.
+    """Which rows of a part belong to each slice, by the slice's name, [N]; slices may be empty.
 
     Args:
-        users, movies: of each row of the part, rows of the tables, [N]
+        users, movies: for each row of the part, the rows of its user and its movie, [N]
     """
     gender = dimensions.tables["users"]["gender"].to_numpy()[users]
     slices = {"women": gender == 0, "men": gender == 1}
@@ -39,14 +39,17 @@ def find_slices(
 def judge_slices(
     task: str, predictions: pd.DataFrame, slices: dict[str, Mask], resamples: int, seed: int
 ) -> list[dict[str, object]]:
-    """AUC (regression: RMSE) of each slice and of all rows, with a 95 % bootstrap interval.
+    """AUC (of a regression, RMSE) of each slice and of all rows, with a 95 % bootstrap interval.
+
+    Empty slices are left out, and so are slices without an AUC because all labels are equal.
 
     Args:
-        predictions: columns of `schemas.PREDICTIONS`.
-        slices: what `find_slices` gives; empty ones, and for AUC those of one class, are left out.
+        predictions: a table with the columns of `schemas.PREDICTIONS`.
+        slices: the rows of each slice, from `find_slices`.
 
     Returns:
-        slice, rows, positive_rate, auc or rmse, and its low and high, as records.
+        records of slice, rows, positive_rate, auc or rmse, and the ends low and high of its
+        interval
     """
     records: list[dict[str, object]] = []
     for name, mask in {"all": np.ones(len(predictions), bool), **slices}.items():

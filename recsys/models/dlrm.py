@@ -145,8 +145,8 @@ class DLRMRecommender(nn.Module):
             else DenseArch(dense_features, [*params.bottom_layers, dimension])
         )
         # A seed must give the first weights of the recorded runs, so the order of draws matters. In
-        # those runs, TorchRec's DLRM drew its dense and over arch first. Our over arch and some dense
-        # archs came after them. So the first over arch is drawn only to advance the generator.
+        # those runs, TorchRec's DLRM drew its dense and over arch first. Our over arch and some
+        # dense archs came after them. The first over arch here only advances the generator.
         OverArch(dimension + features * (features + 1) // 2, params.top_layers)
         over_arch = OverArch(interactions, () if linear else params.top_layers, params.dropout)
         if linear or unique:

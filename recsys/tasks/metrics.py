@@ -1,4 +1,4 @@
-"""How good scores are, from NumPy arrays."""
+"""Metrics of scores, computed from NumPy arrays."""
 
 import logging
 import math
@@ -15,17 +15,18 @@ log = logging.getLogger(__name__)
 
 
 def classification_metrics(labels: Array, scores: Array, threshold: float) -> Metrics:
-    """
+    """Metrics of predicted probabilities.
+
     Args:
         labels: 0 or 1, [N]
-        scores: probability of 1, [N]
-        threshold: a score above it says 1
+        scores: the predicted probability of label 1, [N]
+        threshold: a score above it predicts label 1.
 
     Returns:
-        auc (area under the ROC curve), accuracy, log_loss (nats), normalized_entropy (log loss
-        over that of always saying the base rate; He et al. 2014, "Practical Lessons from
-        Predicting Clicks on Ads at Facebook"), positive_rate and rows. With one class only, auc
-        and normalized_entropy are None.
+        auc (area under the ROC curve), accuracy, log_loss (nats), normalized_entropy (the log loss
+        divided by the log loss of always predicting the base rate; He et al. 2014, "Practical
+        Lessons from Predicting Clicks on Ads at Facebook"), positive_rate and rows. If all labels
+        are equal, auc and normalized_entropy are None.
     """
     rate = float(labels.mean())
     entropy = -rate * math.log(rate) - (1 - rate) * math.log1p(-rate) if 0 < rate < 1 else None
@@ -41,10 +42,10 @@ def classification_metrics(labels: Array, scores: Array, threshold: float) -> Me
 
 
 def grouped_auc(labels: Array, scores: Array, groups: Array) -> float | None:
-    """Mean over the groups' AUCs, each weighed by its rows: how well each user's list is ranked.
+    """The mean of the groups' AUCs, weighted by their rows: how well each user's list is ranked.
 
-    Groups of one class are left out (Zhu et al. 2017, "Optimized Cost per Click in Taobao Display
-    Advertising", where it is GAUC). None if all are.
+    Groups whose labels are all equal are left out; None if no group remains. Zhu et al. 2017,
+    "Optimized Cost per Click in Taobao Display Advertising", call this metric GAUC.
 
     Args:
         labels: 0 or 1, [N]
@@ -52,13 +53,13 @@ def grouped_auc(labels: Array, scores: Array, groups: Array) -> float | None:
         groups: the user of each row, [N]
     """
     table = pd.DataFrame({"group": groups, "label": labels, "score": scores})
-    # The ranks of the ones add up to the pairs that they win, and those among themselves.
+    # The sum of the ranks of the ones counts the pairs that they win, plus the pairs of two ones.
     table["rank"] = table.groupby("group")["score"].rank()
     table["rank_of_one"] = table["rank"] * table["label"]
     sums = table.groupby("group").agg(
         rows=("label", "size"), ones=("label", "sum"), ranks=("rank_of_one", "sum")
     )
-    # `ones` is of the labels' type, which may be a byte.
+    # The labels may be bytes, in which the products below would overflow.
     ones = sums["ones"].astype(float)
     pairs = ones * (sums["rows"] - ones)
     sums, ones = sums[pairs > 0], ones[pairs > 0]
@@ -69,7 +70,7 @@ def grouped_auc(labels: Array, scores: Array, groups: Array) -> float | None:
 
 
 def auc(labels: Array, scores: Array) -> float | None:
-    """Area under the ROC curve; None, with a warning, where the labels are of one class."""
+    """Area under the ROC curve; None, with a warning, if all labels are equal."""
     if labels.min() == labels.max():
         log.warning("all %d labels are %d: AUC is not defined", len(labels), labels[0])
         return None
@@ -77,15 +78,16 @@ def auc(labels: Array, scores: Array) -> float | None:
 
 
 def log_loss(labels: Array, scores: Array) -> float:
-    """Mean negative log likelihood of 0 or 1 labels, in nats."""
-    # As float64, or scikit-learn would clip scores of 0 and 1 at float32's coarse epsilon.
+    """The mean negative log likelihood of labels 0 and 1, in nats."""
+    # scikit-learn clips scores of 0 and 1 by the epsilon of their type, which is coarse in float32.
     return float(sk.log_loss(labels, scores.astype(np.float64), labels=[0, 1]))
 
 
 def regression_metrics(ratings: Array, predictions: Array) -> Metrics:
-    """
+    """Metrics of predicted ratings.
+
     Args:
-        ratings, predictions: stars, [N]
+        ratings, predictions: in stars, [N]
 
     Returns:
         rmse and mae, in stars, and rows.
@@ -99,5 +101,5 @@ def regression_metrics(ratings: Array, predictions: Array) -> Metrics:
 
 
 def rounded(metrics: Metrics, digits: int = 5) -> Metrics:
-    """Without the digits that differ between machines, so that `dvc metrics diff` is quiet."""
+    """Round floats, so that `dvc metrics diff` shows no digits that differ between machines."""
     return {k: round(v, digits) if isinstance(v, float) else v for k, v in metrics.items()}

@@ -1,4 +1,4 @@
-"""Predictions for the rows of a dataset."""
+"""Predictions for all rows of a dataset."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from recsys.common.rating_scale import Floats
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.tasks.task import Task
 
-# Without gradients a batch can be larger than in training; its size has no effect on the scores.
+# Rows in a batch. Scoring keeps no gradients, so batches can be larger than in training.
 SCORING_BATCH = 16_384
 
 
@@ -16,10 +16,10 @@ SCORING_BATCH = 16_384
 def predict(
     model: nn.Module, dataset: MovieLensDataset, task: Task, batch_size: int = SCORING_BATCH
 ) -> Floats:
-    """Predictions for every row that is here, in order and in the task's unit, [N].
+    """Predictions for every row that the dataset holds, in order and in the task's unit, [N].
 
     Args:
-        batch_size: of the part's rows.
+        batch_size: rows of the whole part in a batch; has no effect on the predictions.
     """
     model.eval()
     device = next(model.parameters()).device

@@ -1,4 +1,4 @@
-"""What the model is asked: whether they like it, or how many stars."""
+"""What the model predicts: the probability of a like, or the stars."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -11,30 +11,33 @@ from recsys.tasks.metrics import Metrics, auc, log_loss, regression_metrics
 
 
 class Task(ABC):
-    """The meaning of a logit: its loss, its unit, and which of two models is better."""
+    """The meaning of a logit: its loss, its unit, and how models are compared.
+
+    Attributes:
+        target: the column of a part that the model learns to predict.
+    """
 
     target: ClassVar[str]
-    """The column of a part that the model learns."""
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean over the batch, []."""
+        """The mean loss of the batch, []."""
 
     @abstractmethod
     def predictions(self, logits: Tensor) -> Floats:
-        """Logits in the unit that users read, [B]."""
+        """The logits, converted to the unit that users read, [B]."""
 
     @abstractmethod
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
-        """What is watched while the model learns."""
+        """The metrics that are reported after each epoch."""
 
     @abstractmethod
     def quality(self, validation: Metrics) -> float:
-        """Higher is better."""
+        """How good these metrics are as one number; higher is better."""
 
 
 class Classification(Task):
-    """Probability that the label is 1."""
+    """Predicts the probability that the label is 1."""
 
     target = "label"
 
@@ -55,7 +58,7 @@ class Classification(Task):
 
 
 class Regression(Task):
-    """Stars; the sigmoid of a logit is the normalised rating, so none leaves the scale."""
+    """Predicts stars. The sigmoid of a logit is the normalised rating, which stays on the scale."""
 
     target = "rating_norm"
 
@@ -78,5 +81,5 @@ class Regression(Task):
 
 
 def make_task(name: str, rating_scale: RatingScale) -> Task:
-    """`train.task` of params.yaml as an object."""
+    """The task that `train.task` of params.yaml names."""
     return {"classification": Classification(), "regression": Regression(rating_scale)}[name]

@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_rmse
 
 
-def test_weighted_auc_is_scikit_learns() -> None:
+def test_weighted_auc_equals_scikit_learns() -> None:
     random = np.random.default_rng(0)
     labels, scores = random.integers(0, 2, 200), random.integers(0, 20, 200) / 20
     metric = weighted_auc(labels, scores)
@@ -22,8 +22,8 @@ def test_weighted_rmse_by_hand() -> None:
     assert metric(np.array([3.0, 1.0])) == pytest.approx(np.sqrt(7 / 4))
 
 
-def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Means of 50 users whose ten rows are the same: rows would make it three times too narrow."""
+def test_an_interval_covers_the_truth_with_its_coverage() -> None:
+    """Each of 50 users has ten equal rows. Resampling rows would give a third of the width."""
     random = np.random.default_rng(1)
     users = np.repeat(np.arange(50), 10)
     covered = 0
@@ -38,7 +38,7 @@ def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.86 < covered / 200 < 0.99
 
 
-def test_intervals_follow_the_seed_and_none_is_nan() -> None:
+def test_intervals_depend_on_the_seed_and_are_nan_without_resamples() -> None:
     metric = weighted_rmse(np.arange(9.0), np.zeros(9))
     users = np.arange(9)
     assert interval(metric, users, 50, seed=1) == interval(metric, users, 50, seed=1)

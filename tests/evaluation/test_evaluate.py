@@ -32,7 +32,7 @@ def make_predictions(scores: list[float]) -> pd.DataFrame:
     )
 
 
-def test_predictions_carry_raw_ids(tmp_path: Path) -> None:
+def test_predictions_have_raw_ids(tmp_path: Path) -> None:
     scores = np.arange(5, dtype=np.float32)
     table = tabulate_predictions(write_part(tmp_path), make_dimensions(), scores)
     assert table["raw_userid"].tolist() == [5, 6, 7, 5, 7]
@@ -45,7 +45,7 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
     result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
     assert result.metrics["accuracy"] == 0.5
     assert result.metrics["auc"] == 0.75
-    # The first user's pair is in order, the second's is not.
+    # The first user's two ratings are ranked right, the second user's are not.
     assert result.metrics["grouped_auc"] == 0.5
     assert result.metrics["calibration_error"] == pytest.approx((0.175 + 0.3) / 2)
     assert [record["slice"] for record in result.slices] == ["all"]
@@ -55,7 +55,7 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
     assert calibration["predicted"].tolist() == pytest.approx([0.325, 0.8])
 
 
-def test_slices_are_a_plot_too() -> None:
+def test_slices_are_also_a_plot() -> None:
     result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
     (record,) = result.slices
     (point,) = result.plots["slices"].to_dict("records")
@@ -70,19 +70,19 @@ def test_slices_are_a_plot_too() -> None:
 
 def test_a_regression_is_judged_in_stars() -> None:
     result = evaluate("regression", make_predictions([4.5, 2.5, 2.9, 3.2]), 3, PARAMS)
-    # Errors of 0.5, 0.5, 1.1 and 0.2 stars.
+    # The errors are 0.5, 0.5, 1.1 and 0.2 stars.
     assert result.metrics == {
         "rmse": 0.66144,
         "mae": 0.575,
         "rows": 4,
         "calibration_error": pytest.approx((0.3 + 0.15) / 2),
     }
-    # Predicted above three stars: the first and the last.
+    # The first and the last prediction are above three stars.
     assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
     assert result.plots["calibration"]["actual"].tolist() == [3, 4]
 
 
-def test_an_evaluation_is_a_json_and_a_csv_a_plot(tmp_path: Path) -> None:
+def test_an_evaluation_is_saved_as_json_and_a_csv_for_each_plot(tmp_path: Path) -> None:
     points = pd.DataFrame({"x": [0.123456], "rows": [7]})
     Evaluation({"auc": None, "rows": 7}, {"roc": points}).save(tmp_path / "m", tmp_path / "plots")
     assert json.loads((tmp_path / "m").read_text()) == {"auc": None, "rows": 7}

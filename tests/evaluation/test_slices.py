@@ -16,14 +16,15 @@ def test_slices_by_gender_and_by_training_ratings() -> None:
         name: mask.tolist()
         for name, mask in find_slices(users, movies, make_dimensions(), params).items()
     }
-    # The users 0, 1, 2, 0, 2 have 4, 0, 1, 4 and 1 training ratings; of genders 0, 1 and 0.5.
+    # The rows have the users 0, 1, 2, 0, 2 with 4, 0, 1, 4, 1 training ratings. The genders of the
+    # three users are 0, 1 and 0.5.
     assert found == {
         "women": [True, False, False, True, False],
         "men": [False, True, False, False, False],
         "users with under 1 training ratings": [False, True, False, False, False],
         "users with 1 to 3": [False, False, True, False, True],
         "users with 4 or more": [True, False, False, True, False],
-        # The movies 2, 1, 0, 3, 2 have 0, 2, 1, 3 and 0.
+        # The rows have the movies 2, 1, 0, 3, 2 with 0, 2, 1, 3, 0 training ratings.
         "movies with under 2 training ratings": [True, False, True, False, True],
         "movies with 2 to 2": [False, True, False, False, False],
         "movies with 3 or more": [False, False, False, True, False],
@@ -43,7 +44,7 @@ def make_predictions() -> pd.DataFrame:
     )
 
 
-def test_each_slice_has_its_auc_within_its_interval() -> None:
+def test_the_interval_of_each_slice_holds_its_auc() -> None:
     predictions = make_predictions()
     likes = predictions["label"].to_numpy() == 1
     half = np.arange(400) < 200
@@ -56,7 +57,7 @@ def test_each_slice_has_its_auc_within_its_interval() -> None:
     assert width[0] < width[1]
 
 
-def test_a_regression_has_rmse_and_no_intervals_where_none_are_wanted() -> None:
+def test_a_regression_has_rmse_and_no_interval_without_resamples() -> None:
     (record,) = judge_slices("regression", make_predictions(), {}, 0, seed=1)
     assert record["low"] is record["high"] is None
     assert record["rmse"] > 0

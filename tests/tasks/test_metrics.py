@@ -24,7 +24,7 @@ SCORES = np.array([0.9, 0.6, 0.7, 0.2, 0.4], np.float32)
 
 def test_classification_by_hand() -> None:
     metrics = classification_metrics(LABELS, SCORES, threshold=0.5)
-    # Of the six pairs of a 1 and a 0 only (0.4, 0.6) is in the wrong order.
+    # There are six pairs of a 1 and a 0. Only (0.4, 0.6) is in the wrong order.
     assert metrics["auc"] == pytest.approx(5 / 6)
     assert metrics["accuracy"] == pytest.approx(3 / 5)
     loss = -(math.log(0.9) + math.log(0.4) + math.log(0.7) + math.log(0.8) + math.log(0.4)) / 5
@@ -40,14 +40,14 @@ def test_a_score_at_the_threshold_is_not_above_it() -> None:
     assert classification_metrics(np.array([0, 1]), scores, threshold=0.5)["accuracy"] == 1
 
 
-def test_the_base_rate_has_entropy_one_and_chance_auc() -> None:
+def test_predicting_the_base_rate_has_normalized_entropy_1_and_auc_one_half() -> None:
     metrics = classification_metrics(LABELS, np.full(5, 0.6), threshold=0.5)
     assert metrics["normalized_entropy"] == pytest.approx(1)
     assert metrics["auc"] == 0.5
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_class_has_no_auc(label: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_labels_of_one_class_have_no_auc(label: int, caplog: pytest.LogCaptureFixture) -> None:
     metrics = classification_metrics(np.full(5, label, np.int8), SCORES, threshold=0.5)
     assert metrics["auc"] is None
     assert metrics["normalized_entropy"] is None
@@ -62,7 +62,7 @@ def test_certain_scores_have_a_finite_loss() -> None:
 
 
 def test_grouped_auc_by_hand() -> None:
-    """One user ranks 2 of 2 pairs right, one half of a pair (a tie), one has likes only."""
+    """User 1 ranks two of two pairs right, user 2 has one tie, and user 3 has only likes."""
     labels = np.array([1, 0, 1, 0, 1, 1], np.int8)
     scores = np.array([0.9, 0.1, 0.8, 0.5, 0.5, 0.7], np.float32)
     users = np.array([1, 1, 1, 2, 2, 3])
@@ -77,7 +77,7 @@ def test_grouped_auc_of_one_user_is_auc() -> None:
 
 
 def test_calibration_error_by_hand() -> None:
-    """Two groups: predicted 0.2, came true 0.5; predicted 0.75, came true 1."""
+    """Two groups: in one, 0.2 is predicted and 0.5 is true; in the other, 0.75 and 1."""
     labels = np.array([0, 1, 1, 1], np.int8)
     curve = reliability_curve(labels, np.array([0.1, 0.3, 0.7, 0.8]), 2)
     assert calibration_error(curve) == pytest.approx((0.3 + 0.25) / 2)
@@ -110,7 +110,7 @@ def test_precision_recall_by_hand() -> None:
     assert curve["recall"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1, 1])
     assert curve["precision"].tolist() == pytest.approx([1, 1, 2 / 3, 3 / 4, 3 / 5])
     assert curve["uninformed"].tolist() == pytest.approx([0.6] * 5)
-    # Equal scores are recalled together.
+    # Rows with equal scores are recalled together.
     assert len(precision_recall_curve(LABELS, np.ones(5, np.float32), points=100)) == 1
 
 
@@ -128,7 +128,7 @@ def test_confusion_by_hand() -> None:
     assert confusion_counts(np.ones(3, np.int8), np.ones(3, bool))["rows"].tolist() == [0, 0, 0, 3]
 
 
-def test_curves_are_thin_and_keep_their_ends() -> None:
+def test_curves_are_thinned_and_keep_their_ends() -> None:
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 2, 10_000), rng.random(10_000)
     for curve in (roc_curve(labels, scores, 200), precision_recall_curve(labels, scores, 200)):
