@@ -1,4 +1,4 @@
-"""Which of the project's files a file imports, read from its source."""
+"""Which files of the project a file imports, read from its source."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def direct_imports(path: Path) -> set[str]:
-    """Dotted names that a file imports, wherever in it."""
+    """The dotted names that a file imports, also inside functions."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -19,7 +19,7 @@ def direct_imports(path: Path) -> set[str]:
 
 
 def project_files(name: str) -> set[Path]:
-    """Files of ours that importing a dotted name runs: the module and its packages."""
+    """The project's files that importing a dotted name runs: the module and its packages."""
     parts = name.split(".")
     files = set()
     for end in range(1, len(parts) + 1):
@@ -29,10 +29,10 @@ def project_files(name: str) -> set[Path]:
 
 
 def closure(path: Path, without: Path | None = None) -> set[Path]:
-    """The file, and all of ours that it imports, directly or not.
+    """The file and all files of the project that it imports, directly or indirectly.
 
     Args:
-        without: a folder whose files count as importing nothing, and are left out.
+        without: a folder whose files are left out and whose imports are not followed.
     """
     found, todo = set(), [path, *project_files(path.relative_to(ROOT).parts[0])]
     while todo:

@@ -1,4 +1,4 @@
-"""A run of the pipeline up to a checkpoint that learnt nothing, on a toy with a newcomer."""
+"""Runs of the pipeline up to an untrained checkpoint, on the toy data with a new user."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from tests.conftest import PARAMS
 from tests.prepared import prepare
 from tests.toy import Toy
 
-# The user and the movie of the last ratings alone, and a movie that nobody rated.
+# A user and a movie that only the last ratings have, and a movie that nobody rated.
 NEW_USER, NEW_MOVIE, UNRATED_MOVIE = 200, 100, 102
 SIDES = select_features(
     ("userid", "movieid", "genres", "age", "occupation", "zip", "period", "gender")
@@ -23,7 +23,7 @@ SIDES = select_features(
 
 
 class Run(NamedTuple):
-    """Folders as the pipeline has them."""
+    """The folders of a run."""
 
     encoded: Path
     split: Path
@@ -45,7 +45,7 @@ def run_in(folder: Path) -> Run:
 
 
 def make_run(folder: Path, toy: Toy) -> None:
-    """Encoded, and split by time; a plain checkpoint."""
+    """Encode the toy data, split it by time, and save a default checkpoint."""
     late = [(NEW_USER, movie, 4, 2 * 10**9 + movie) for movie in (NEW_MOVIE, 2, 4)]
     toy = Toy(
         [*toy.users, (NEW_USER, "F", 99, "artist", "999")],
@@ -67,7 +67,7 @@ def save_model(
     features: tuple[Feature, ...] = DEFAULT_FEATURES,
     dimension: int = 8,
 ) -> None:
-    """A checkpoint of weights as drawn, whose scores differ widely."""
+    """Save a checkpoint with random weights, large enough that scores differ widely."""
     dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
     sparse = [feature for feature in features if feature.kind != "dense"]

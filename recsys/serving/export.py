@@ -1,4 +1,4 @@
-"""A checkpoint as an artifact for serving: quantised embedding tables and one exported graph.
+"""Exports a checkpoint for serving: quantised embedding tables and a graph of the whole model.
 
 Shapes: B pairs, F sparse features, D embedding dimension, N values of all their bags.
 """
@@ -29,13 +29,13 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import MODEL, TABLES
 
 PACKAGE = Path(__file__).parents[1]
-# The standalone scorer and what it imports, which every artifact carries.
+# The standalone scorer and the modules that it imports. Every artifact holds copies of them.
 MODULES = ("recsys.serving.scorer", "recsys.dataloader.pairs", "recsys.dataloader.jagged")
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.qint8}
 
 
 def export(scorer: PairScorer, precision: str, folder: Path) -> None:
-    """Write what `recsys.serving.scorer.Scorer` needs to the folder, with the modules of it.
+    """Write everything that `recsys.serving.scorer.Scorer` needs to a folder, its modules included.
 
     Args:
         precision: of the embedding tables, one of `PRECISIONS`; the MLPs stay fp32.
@@ -53,7 +53,7 @@ def export(scorer: PairScorer, precision: str, folder: Path) -> None:
 
 
 def copy_module(name: str, folder: Path) -> None:
-    """Copy a module of this project to its place below a folder, with an empty file a package."""
+    """Copy a module of this project into a folder, below packages with an empty `__init__.py`."""
     target = folder / Path(*name.split(".")).with_suffix(".py")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PACKAGE.parent / target.relative_to(folder), target)
@@ -62,15 +62,15 @@ def copy_module(name: str, folder: Path) -> None:
 
 
 class Servable(nn.Module):
-    """The parts of a model, with quantised embeddings, from features to predictions.
+    """The parts of a model with quantised embeddings; computes predictions from features.
 
-    The parts compute row by row, as `DLRM` does: a graph cannot depend on how many unique values a
-    dense feature has in a batch.
+    The parts compute row by row, as `DLRM` does. An exported graph cannot depend on the number of
+    unique values that a dense feature has in a batch.
 
     Args:
-        model: it is not changed.
-        dtype: of the embedding tables.
-        scale: of a regression, whose predictions are stars.
+        model: is not changed.
+        dtype: of the quantised embedding tables.
+        scale: the rating scale of a regression; None for a classification.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Servable(nn.Module):
     def forward(self, dense: Tensor, values: Tensor, lengths: Tensor) -> Tensor:
         """
         Args:
-            dense: [B, 1]
-            values: of the sparse features, one after the other, [N]
-            lengths: how many each pair has of each, [F, B]
+            dense: [B, number of dense features]
+            values: of the sparse features, feature after feature, [N]
+            lengths: the number of values that each pair has of each feature, [F, B]
 
         Returns:
-            probabilities, or stars; [B]
+            probabilities, or of a regression stars, [B]
         """
         pooled = self.lookup(values, lengths.flatten()).view(self.shape).unbind(1)
         logits = self.over_arch(self.inter_arch(self.dense_arch(dense), pooled)).squeeze(-1)
@@ -103,10 +103,10 @@ class Servable(nn.Module):
 
 
 class QuantisedLookup(nn.Module):
-    """TorchRec's quantised `EmbeddingBagCollection` as a call of its kernel.
+    """TorchRec's quantised `EmbeddingBagCollection`, reduced to a call of its kernel.
 
-    The collection itself holds counters of FBGEMM's that `torch.export` cannot trace. Its weights
-    are rows of D bytes with their scale and bias (int8), of D halves, or of D floats.
+    The collection itself holds counters of FBGEMM that `torch.export` cannot trace. A row of the
+    weights is D bytes with a scale and a bias (int8), D halves (fp16) or D floats (fp32).
     """
 
     def __init__(self, collection: EmbeddingBagCollection, dtype: torch.dtype) -> None:
@@ -133,7 +133,7 @@ class QuantisedLookup(nn.Module):
         """
         Args:
             values: [N]
-            lengths: of each bag, feature after feature, [F * B]
+            lengths: the length of each bag, feature after feature, [F * B]
 
         Returns:
             [B, F * D]
@@ -155,24 +155,24 @@ class QuantisedLookup(nn.Module):
 def quantise(
     collection: EmbeddingBagCollection, dtype: torch.dtype
 ) -> IntNBitTableBatchedEmbeddingBagsCodegen:
-    """The kernel of TorchRec's quantised modules with the weights of a collection."""
+    """Quantise the tables of a collection, and return the kernel that looks them up."""
     collection = copy.deepcopy(collection)
     quant_prep_enable_register_tbes(collection, [EmbeddingBagCollection])
-    # Rows that end at multiples of 16 bytes are for GPUs.
+    # By default, rows are padded to multiples of 16 bytes, which only GPUs need.
     quant_prep_customize_row_alignment(collection, [EmbeddingBagCollection], 1)
-    # What `quantize_embeddings` sets, which goes through what torch has deprecated.
+    # TorchRec's `quantize_embeddings` would set this too, but it calls deprecated parts of torch.
     collection.qconfig = QuantConfig(
         activation=PlaceholderObserver.with_args(dtype=torch.float32),
         weight=PlaceholderObserver.with_args(dtype=dtype),
     )
-    # All tables pool alike, so they are in one kernel.
+    # All tables have the same pooling, so they are in one kernel.
     (kernel,) = QuantisedCollection.from_float(collection).tbes
     return kernel
 
 
 def trace(model: Servable, scorer: PairScorer) -> torch.export.ExportedProgram:
-    """The graph for any number of pairs and of values."""
-    # Some pairs, other than one: a size of one would be taken for a constant.
+    """Export the graph, for any number of pairs and of values."""
+    # The example needs several pairs: torch.export takes a size of one for a constant.
     rows = torch.arange(min(len(scorer.known_users), len(scorer.known_movies), 8))
     dynamic = torch.export.Dim.DYNAMIC
     return torch.export.export(

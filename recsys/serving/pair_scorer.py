@@ -1,4 +1,4 @@
-"""A checkpoint that scores any user with any movie, rated or not.
+"""Scores any user with any movie, rated or not.
 
 Shapes: B pairs, U users, M movies.
 """
@@ -20,17 +20,17 @@ from recsys.tasks.task import make_task
 
 
 class PairScorer:
-    """A checkpoint with its users and movies.
+    """The model of a checkpoint, with its users and movies.
 
     Args:
         checkpoint: the folder that train wrote.
 
     Attributes:
-        userids, movieids: as published, ascending, long, [U], [M]
-        known_users, known_movies: whether the training part has one of their ratings, [U], [M]
+        userids, movieids: the published ids, ascending, long, [U], [M]
+        known_users, known_movies: whether the training part has a rating of them, [U], [M]
 
     Raises:
-        InputError: a file is missing, or the model takes features that only rated pairs have.
+        InputError: a file is missing, or the model has features that only rated pairs have.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -53,7 +53,7 @@ class PairScorer:
         """Predictions in the task's unit, [B].
 
         Args:
-            users, movies: rows; U or M for one that is in no table, [B]
+            users, movies: rows of the tables; U or M for one that the table does not list, [B]
         """
         chunks = zip(users.split(SCORING_BATCH), movies.split(SCORING_BATCH), strict=True)
         return np.concatenate([self._score(*chunk) for chunk in chunks])
@@ -66,9 +66,13 @@ class PairScorer:
 
 
 def check_features(features: tuple[Feature, ...], checkpoint: Path) -> None:
-    """Raises: InputError: some are computed for rated pairs only."""
+    """Check that no feature is computed for rated pairs only.
+
+    Raises:
+        InputError: some are.
+    """
     if names := [feature.name for feature in features if feature.table == "ratings"]:
         raise InputError(
-            f"{checkpoint} takes {', '.join(names)}, which the stage features computes for rated "
-            "pairs and nothing computes for others; train a model without (params.yaml: features)"
+            f"{checkpoint} takes {', '.join(names)}, which the stage features computes only for "
+            "rated pairs; train a model without them (params.yaml: features)"
         )

@@ -1,4 +1,4 @@
-"""Scores of the pairs in a file, which passes through in pieces, whatever its length."""
+"""Scores the pairs in a file, piece by piece, so that files of any length fit in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,23 +16,24 @@ from recsys.dataloader.pairs import find_rows
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.streams import Source, Writer, check_suffix, open_source, open_writer
 
-IDS = ("userid", "movieid")
-SCORE = "score"
+ID_COLUMNS = ("userid", "movieid")
+SCORE_COLUMN = "score"
 
 
-def score_file(scorer: PairScorer, source: Path, target: Path, unknown_too: bool = False) -> int:
-    """Write the rows of `source` with a column `score` behind their own to `target`.
+def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bool = False) -> int:
+    """Copy the rows of `source` to `target`, with `score` as an additional last column.
 
     Args:
-        source: Parquet or CSV, by suffix, with the columns userid and movieid, as published.
-        target: Parquet or CSV; appears whole or not at all.
-        unknown_too: whether ids that are not known are scored as "unknown", not refused.
+        source: Parquet or CSV, by its suffix, with published ids in the columns userid and movieid.
+        target: Parquet or CSV; written atomically.
+        score_unknown: score ids that the data set does not have as "unknown", instead of refusing
+            them.
 
     Returns:
         the number of rows.
 
     Raises:
-        InputError: a file or a row is bad; names the row, counted from 1.
+        InputError: a file or a row is bad; the message names the row, counted from 1.
     """
     check_suffix(target)
     table = open_source(source)
@@ -40,41 +41,43 @@ def score_file(scorer: PairScorer, source: Path, target: Path, unknown_too: bool
     rows = 0
     with atomic_write(target) as partial, open_writer(partial, target, schema) as writer:
         for piece in _progress(table):
-            ids = [_take_ids(piece, name, source, rows) for name in IDS]
-            known = scorer.userids, scorer.movieids
-            places = [find_rows(*pair) for pair in zip(ids, known, strict=True)]
-            if not unknown_too:
-                _require_known(known, ids, places, source, rows)
-            _write(writer, schema, piece, ids, scorer.score(*places))
+            ids = [_read_ids(piece, name, source, rows) for name in ID_COLUMNS]
+            known_ids = scorer.userids, scorer.movieids
+            found = [find_rows(*pair) for pair in zip(ids, known_ids, strict=True)]
+            if not score_unknown:
+                _require_known(known_ids, ids, found, source, rows)
+            _write(writer, schema, piece, ids, scorer.score(*found))
             rows += len(piece)
     return rows
 
 
 def output_schema(table: Source, source: Path) -> pa.Schema:
-    """The table's columns, ids as integers, and the score.
+    """The table's columns, with ids as integers, and the score.
 
     Raises:
-        InputError: one of userid and movieid is missing or twice, or there is a score already.
+        InputError: the table does not have exactly one userid and one movieid, or it already has a
+            score.
     """
     names = table.schema.names
-    for name in IDS:
+    for name in ID_COLUMNS:
         if names.count(name) != 1:
             raise InputError(
                 f"{source} has the columns {', '.join(names)}; exactly one must be {name}"
             )
-    if SCORE in names:
-        raise InputError(f"{source} has a column {SCORE} already; rename it")
+    if SCORE_COLUMN in names:
+        raise InputError(f"{source} already has a column {SCORE_COLUMN}; rename it")
     fields = [
-        pa.field(field.name, pa.int64()) if field.name in IDS else field for field in table.schema
+        pa.field(field.name, pa.int64()) if field.name in ID_COLUMNS else field
+        for field in table.schema
     ]
-    return pa.schema([*fields, pa.field(SCORE, pa.float32())])
+    return pa.schema([*fields, pa.field(SCORE_COLUMN, pa.float32())])
 
 
-def _take_ids(piece: pa.RecordBatch, name: str, source: Path, before: int) -> Tensor:
-    """A column as raw ids, long, [B].
+def _read_ids(piece: pa.RecordBatch, name: str, source: Path, rows_before: int) -> Tensor:
+    """A column of a piece as published ids, long, [B].
 
     Args:
-        before: rows of the source before those of the piece.
+        rows_before: the number of rows of the source before the piece.
     """
     column = piece[name]
     if not column.null_count and _are_integers(column):
@@ -83,8 +86,10 @@ def _take_ids(piece: pa.RecordBatch, name: str, source: Path, before: int) -> Te
         row for row, value in enumerate(column) if not (value.is_valid and _are_integers(value))
     )
     value = column[row].as_py()
-    told = "is missing" if value is None else f"= {value!r} is not an integer"
-    raise InputError(f"{source} row {before + row + 1}: {name} {told}; correct or remove the row")
+    problem = "is missing" if value is None else f"= {value!r} is not an integer"
+    raise InputError(
+        f"{source} row {rows_before + row + 1}: {name} {problem}; correct or remove the row"
+    )
 
 
 def _are_integers(values: pa.Array | pa.Scalar) -> bool:
@@ -98,18 +103,29 @@ def _are_integers(values: pa.Array | pa.Scalar) -> bool:
 def _require_known(
     known_ids: tuple[Tensor, Tensor],
     ids: list[Tensor],
-    places: list[Tensor],
+    found: list[Tensor],
     source: Path,
-    before: int,
+    rows_before: int,
 ) -> None:
-    for name, values, rows, known in zip(IDS, ids, places, known_ids, strict=True):
+    """Check that the data set has all ids of a piece.
+
+    Args:
+        known_ids: the users and movies of the data set, [U], [M]
+        ids: of the piece, [B] each
+        found: the rows of these ids in `known_ids`, from `find_rows`, [B] each
+        rows_before: the number of rows of the source before the piece.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name, values, rows, known in zip(ID_COLUMNS, ids, found, known_ids, strict=True):
         unknown = (rows == len(known)).nonzero()
         if len(unknown):
             row = int(unknown[0])
             raise InputError(
-                f"{source} row {before + row + 1}: {name} = {int(values[row])} is none of the "
-                f"{len(known):,} of the data set ({known[0]} to {known[-1]}); correct or remove "
-                "the row, or score it as unknown with --unknown score"
+                f"{source} row {rows_before + row + 1}: {name} = {int(values[row])} is none of the "
+                f"{len(known):,} ids of the data set ({known[0]} to {known[-1]}); correct or "
+                "remove the row, or score it as unknown with --unknown score"
             )
 
 
@@ -121,13 +137,15 @@ def _write(
     scores: Floats,
 ) -> None:
     columns = dict(zip(piece.schema.names, piece.columns, strict=True))
-    columns |= {name: pa.array(values.numpy()) for name, values in zip(IDS, ids, strict=True)}
-    columns[SCORE] = pa.array(scores)
+    columns |= {
+        name: pa.array(values.numpy()) for name, values in zip(ID_COLUMNS, ids, strict=True)
+    }
+    columns[SCORE_COLUMN] = pa.array(scores)
     writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
 
 
 def _progress(table: Source) -> Iterator[pa.RecordBatch]:
-    # `None` shows the bar on a terminal only.
+    # With `None`, tqdm shows the bar only on a terminal.
     with tqdm(total=table.rows, unit="pair", unit_scale=True, disable=None) as bar:
         for piece in table.pieces:
             if len(piece):

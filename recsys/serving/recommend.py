@@ -1,4 +1,4 @@
-"""What a user may like, and what is like a movie."""
+"""Recommends movies to a user, and finds movies that are similar to a movie."""
 
 from pathlib import Path
 
@@ -17,28 +17,29 @@ from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import require_same_run
 from recsys.storage.parquet import read_batches, read_metadata
 
-# Of those that a user rated, how many are shown.
+# How many of the movies that a user liked are shown.
 LIKED = 5
 Record = dict[str, object]
 
 
 def recommend(scorer: PairScorer, ratings: Path, userid: int, top: int) -> Record:
-    """The movies with the highest scores among those that a user did not rate.
+    """The movies with the highest scores among those that a user has not rated.
 
-    Ratings of all parts count as rated. Movies without a rating in the training part are left
-    out: of them the model knows little more than genres.
+    The user's ratings in all parts count as rated. Movies without a training rating are left out,
+    because the model knows little more than their genres.
 
     Args:
-        ratings: the file of `schemas.RATINGS`.
-        userid: as published.
+        ratings: a file with the columns of `schemas.RATINGS`.
+        userid: the published id.
+        top: the number of movies to recommend.
 
     Returns:
-        user, rated (how many), in_training (whether the training part has one of them), liked
-        (movies with the user's stars, highest first, the last ones first among equals),
-        recommended (movies with scores)
+        user; rated (the number of the user's ratings); in_training (whether one of them is in the
+        training part); liked (movies with the user's stars, highest first, among equals the latest
+        first); recommended (movies with their scores)
 
     Raises:
-        InputError: there is no such user, or the ratings are of another run.
+        InputError: there is no such user, or the ratings belong to another run.
     """
     dimensions = scorer.dimensions
     user = find_row(dimensions.raw_ids("users"), userid, "user")
@@ -61,14 +62,15 @@ def recommend(scorer: PairScorer, ratings: Path, userid: int, top: int) -> Recor
 
 
 def find_similar(checkpoint: Path, movieid: int, top: int) -> Record:
-    """The movies whose embeddings have the highest cosine with a movie's.
+    """The movies whose embeddings have the highest cosine with that of a movie.
 
     Args:
-        checkpoint: of a model with any features.
-        movieid: as published.
+        checkpoint: the folder that train wrote; the model may have any features.
+        movieid: the published id.
+        top: the number of similar movies.
 
     Returns:
-        movie (itself), similar (movies with the cosine, 1 for the same direction)
+        movie (the movie itself); similar (movies with their cosine, 1 for the same direction)
 
     Raises:
         InputError: there is no such movie, the training part has no rating of it, or the model
@@ -76,14 +78,17 @@ def find_similar(checkpoint: Path, movieid: int, top: int) -> Record:
     """
     model, description, dimensions = load_checkpoint(checkpoint)
     if "movieid" not in description.embedding_rows:
-        raise InputError(f"{checkpoint} has no embeddings of movies: movieid is no feature of it")
+        raise InputError(
+            f"{checkpoint} has no embeddings of movies; train a model with the feature movieid"
+        )
     movie = find_row(dimensions.raw_ids("movies"), movieid, "movie")
     known = torch.from_numpy(dimensions.training_ratings["movies"] > 0)
     if not known[movie]:
         raise InputError(
-            f"movie {movieid} has no rating in the training part: the model learnt nothing of it"
+            f"movie {movieid} has no rating in the training part, so the model learnt nothing "
+            "about it; choose another movie"
         )
-    # Behind the row of "unknown".
+    # The first row of the table is that of unknown movies.
     table = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags["movieid"].weight[1:]
     cosines = cosines_to(table.detach(), movie)
     known[movie] = False
@@ -98,12 +103,12 @@ def find_similar(checkpoint: Path, movieid: int, top: int) -> Record:
 
 
 def cosines_to(vectors: Tensor, row: int) -> Tensor:
-    """Cosine of the angle between one of N vectors and each, [N]; 0 for a vector of zeros."""
+    """The cosines between one of N vectors and each of them, [N]; 0 for a vector of zeros."""
     return torch.cosine_similarity(vectors, vectors[row : row + 1])
 
 
 def list_movies(dimensions: Dimensions) -> pd.DataFrame:
-    """The movies by row: movie (its id as published), title and genres (a list of names)."""
+    """The movies in the order of their rows: movie (its published id), title and genres (names)."""
     names = np.array(dimensions.vocabulary.names["genres"])
     table = dimensions.tables["movies"].to_pandas()
     return pd.DataFrame(
@@ -116,10 +121,10 @@ def list_movies(dimensions: Dimensions) -> pd.DataFrame:
 
 
 def read_ratings_of(user: int, ratings: Path) -> pd.DataFrame:
-    """A user's ratings of all parts: movie (row), rating and timestamp.
+    """A user's ratings in all parts: movie (its row), rating and timestamp.
 
     Args:
-        user: row.
+        user: the user's row.
     """
     columns = ["user", "movie", "rating", "timestamp"]
     pieces = read_batches(ratings, schemas.RATINGS, columns)
@@ -131,11 +136,19 @@ def read_ratings_of(user: int, ratings: Path) -> pd.DataFrame:
 
 
 def find_row(known: npt.NDArray[np.integer], wanted: int, noun: str) -> int:
-    """The place of an id among ascending ones. Raises: InputError: it is not there."""
-    place = int(np.searchsorted(known, wanted))
-    if place < len(known) and known[place] == wanted:
-        return place
-    nearest = " and ".join(str(i) for i in known[max(place - 1, 0) : place + 1])
+    """The row of an id.
+
+    Args:
+        known: the ids of all rows, ascending.
+        noun: user or movie, for the message.
+
+    Raises:
+        InputError: there is no such id.
+    """
+    row = int(np.searchsorted(known, wanted))
+    if row < len(known) and known[row] == wanted:
+        return row
+    nearest = " and ".join(str(i) for i in known[max(row - 1, 0) : row + 1])
     raise InputError(
         f"there is no {noun} {wanted}; the {len(known):,} {noun}s have ids from {known[0]} to "
         f"{known[-1]}, the nearest {nearest}"
@@ -145,7 +158,7 @@ def find_row(known: npt.NDArray[np.integer], wanted: int, noun: str) -> int:
 def _records(
     catalogue: pd.DataFrame, rows: npt.ArrayLike, name: str, values: npt.ArrayLike
 ) -> list[Record]:
-    """Movies with a number each, as JSON has them."""
+    """Movies, each with a number, as values that JSON can hold."""
     numbers = [round(float(value), 4) for value in np.asarray(values)]
     return [
         {name: number, "movie": int(movie), "title": title, "genres": genres}

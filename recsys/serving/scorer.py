@@ -1,6 +1,6 @@
-"""Scores of any user with any movie from an exported artifact; torch and FBGEMM are all it needs.
+"""Scores any user with any movie by an exported model; needs nothing but torch and FBGEMM.
 
-Each artifact holds a copy of this file and of the modules of this project that it imports:
+Each exported artifact holds a copy of this file and of the project's modules that it imports:
 
     sys.path.insert(0, "models/serving")
     from recsys.serving.scorer import Scorer
@@ -12,7 +12,7 @@ Shapes: B pairs.
 from collections.abc import Sequence
 from pathlib import Path
 
-import fbgemm_gpu  # noqa: F401  (has the kernel of the embedding tables)
+import fbgemm_gpu  # noqa: F401  (registers the kernel of the embedding tables)
 import torch
 from torch import Tensor
 
@@ -25,7 +25,7 @@ class Scorer:
     """An exported model with its users and movies.
 
     Args:
-        folder: what `recsys export` wrote.
+        folder: the folder that `recsys export` wrote.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,13 +36,13 @@ class Scorer:
 
     @torch.inference_mode()
     def score(self, userids: Sequence[int] | Tensor, movieids: Sequence[int] | Tensor) -> Tensor:
-        """Score user i with movie i; an id that is not known is scored as "unknown".
+        """Score user i with movie i. Ids that the data set does not have are scored as unknown.
 
         Args:
-            userids, movieids: as published, [B]
+            userids, movieids: the published ids, [B]
 
         Returns:
-            probabilities of a like, of a regression the stars expected; [B]
+            the probabilities of a like, or of a regression the expected stars, [B]
         """
         users, movies = find_rows(userids, self.userids), find_rows(movieids, self.movieids)
         scores: Tensor = self.model(*self.pairs.inputs(users, movies))

@@ -14,11 +14,11 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import Scorer
 from tests.runs import SIDES, Run, save_model
 
-# Of probabilities, where embeddings are of N(0, 1): float rounding; half's 11 bits; 8 bits over
-# the range of a row. Stars have four times as much room.
+# The errors allowed in probabilities, with embeddings from N(0, 1). They come from rounding to
+# floats, to the 11 bits of halves, and to 8 bits over the range of a row.
 TOLERANCES = {"fp32": 1e-6, "fp16": 2e-3, "int8": 2e-2}
-# Loads the copy beside the artifact, where nothing of the project can be imported.
-FRESH = """
+# Loads the artifact's own copy of the scorer, in a process that cannot import the project.
+STANDALONE = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, "serving")
@@ -32,8 +32,8 @@ print(json.dumps(scores.tolist()))
 
 
 @pytest.fixture
-def everyone(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
-    """All users with all movies, and those that are not known."""
+def all_pairs(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ids of all pairs of a user and a movie, with an unknown user and an unknown movie."""
     scorer = PairScorer(run.checkpoint)
     users = torch.cat([scorer.userids, torch.tensor([999])])
     movies = torch.cat([scorer.movieids, torch.tensor([999])])
@@ -44,19 +44,20 @@ def everyone(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
     ("task", "precision"),
     [*(("classification", precision) for precision in PRECISIONS), ("regression", "int8")],
 )
-def test_scores_are_those_of_the_checkpoint(
-    run: Run, everyone: tuple[torch.Tensor, torch.Tensor], task: str, precision: str
+def test_scores_equal_those_of_the_checkpoint(
+    run: Run, all_pairs: tuple[torch.Tensor, torch.Tensor], task: str, precision: str
 ) -> None:
     save_model(run, task=task)
-    assert_same_scores(run, everyone, precision, 4 if task == "regression" else 1)
+    # Stars span four times the range of probabilities.
+    assert_same_scores(run, all_pairs, precision, 4 if task == "regression" else 1)
 
 
 @pytest.mark.parametrize("kind", ["dcn", "deepfm", "fm", "lr"])
-def test_every_kind_with_side_fields(
-    run: Run, everyone: tuple[torch.Tensor, torch.Tensor], kind: str
+def test_every_kind_of_model_with_side_features(
+    run: Run, all_pairs: tuple[torch.Tensor, torch.Tensor], kind: str
 ) -> None:
     save_model(run, kind, features=SIDES)
-    assert_same_scores(run, everyone, "fp32", 1)
+    assert_same_scores(run, all_pairs, "fp32", 1)
 
 
 def assert_same_scores(
@@ -70,7 +71,7 @@ def assert_same_scores(
     served = Scorer(Path("serving"))
     errors = np.abs(served.score(*ids).numpy() - expected)
     assert errors.max() <= span * TOLERANCES[precision]
-    # One is no special case.
+    # A single pair works too, although a size of one is special to torch.export.
     assert served.score([3], [2]).shape == (1,)
     if precision != "fp32":
         assert errors.max() > 0
@@ -81,13 +82,13 @@ def test_the_artifact_scores_without_the_project(run: Run) -> None:
     expected = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", FRESH], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", STANDALONE], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == pytest.approx(expected.tolist())
 
 
-def test_the_same_checkpoint_gives_the_same_bytes_fewer_with_less_precision(run: Run) -> None:
+def test_exports_are_reproducible_and_smaller_with_less_precision(run: Run) -> None:
     save_model(run, dimension=64)
     scorer = PairScorer(run.checkpoint)
     for folder, precision in (("fp32", "fp32"), ("fp16", "fp16"), ("int8", "int8"), ("x", "int8")):

@@ -26,10 +26,10 @@ def make_scorer(run: Run) -> PairScorer:
     [(kind, "classification") for kind in ("dlrm", "dcn", "deepfm", "fm", "lr")]
     + [("dlrm", "regression")],
 )
-def test_scores_are_those_of_evaluation(
+def test_scores_equal_those_of_evaluation(
     run: Run, kind: str, task: str, features: tuple[Feature, ...]
 ) -> None:
-    """Bit for bit, those of users and movies without a training row too."""
+    """The scores have the same bits, also for users and movies without a training rating."""
     save_model(run, kind, task, features)
     scorer = make_scorer(run)
     dataset = run.test_part(features)
@@ -42,7 +42,7 @@ def test_scores_are_those_of_evaluation(
 
 
 def test_inputs_by_hand(run: Run) -> None:
-    """A known pair, a newcomer with an unrated movie, and ids of nobody and nothing."""
+    """A known pair, a new user with an unrated movie, and ids that the tables do not have."""
     scorer = make_scorer(run)
     known = int(scorer.movieids[3])
     rows = (
@@ -59,13 +59,13 @@ def test_inputs_by_hand(run: Run) -> None:
     assert values.tolist() == [1, 0, 0, 4, 0, 0, *movie["genres"], comedy]
 
 
-def test_whom_the_training_part_knows(run: Run) -> None:
+def test_known_users_and_movies_have_a_training_rating(run: Run) -> None:
     scorer = make_scorer(run)
     assert scorer.userids[~scorer.known_users].tolist() == [NEW_USER]
     assert scorer.movieids[~scorer.known_movies].tolist() == [NEW_MOVIE, UNRATED_MOVIE]
 
 
-def test_features_of_rated_pairs_only_are_refused(run: Run) -> None:
+def test_features_that_only_rated_pairs_have_are_refused(run: Run) -> None:
     save_model(run, features=select_features(("movieid", "liked", "gender", "user")))
     with pytest.raises(InputError, match="dlrm takes liked, user, which the stage features"):
         make_scorer(run)
@@ -82,7 +82,7 @@ def test_features_of_rated_pairs_only_are_refused(run: Run) -> None:
 def test_tables_of_another_run_are_refused(
     run: Run, tmp_path: Path, toy: Toy, file: str, message: str
 ) -> None:
-    """As many users, but not the same ones."""
+    """The other run has as many users, but with other ids."""
     users = [(user + 1, *rest) for user, *rest in toy.users]
     ratings = [(user + 1, *rest) for user, *rest in toy.ratings]
     prepare(Toy(users, toy.movies, ratings), tmp_path / "other")
@@ -93,7 +93,9 @@ def test_tables_of_another_run_are_refused(
         make_scorer(run)
 
 
-def test_a_model_with_the_tables_of_another_is_refused(run: Run, tmp_path: Path, toy: Toy) -> None:
+def test_a_model_with_the_tables_of_another_run_is_refused(
+    run: Run, tmp_path: Path, toy: Toy
+) -> None:
     users = [(user + 1, *rest) for user, *rest in toy.users]
     ratings = [(user + 1, *rest) for user, *rest in toy.ratings]
     other = prepare(Toy(users, toy.movies, ratings), tmp_path / "other")

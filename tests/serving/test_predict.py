@@ -13,7 +13,7 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.predict import score_file
 from tests.runs import NEW_USER, Run
 
-# Raw ids; the last user has no training row.
+# Published ids. The last user has no training rating.
 PAIRS = pd.DataFrame(
     {
         "note": ["a", "b, c", "", '"', "e"],
@@ -36,7 +36,7 @@ def scorer(run: Run) -> PairScorer:
 
 @pytest.mark.parametrize("source", [".parquet", ".csv"])
 @pytest.mark.parametrize("target", [".parquet", ".csv"])
-def test_a_score_behind_the_columns_of_each_row(
+def test_the_score_is_added_as_the_last_column(
     scorer: PairScorer, source: str, target: str
 ) -> None:
     pairs, scores = Path(f"pairs{source}"), Path(f"scores{target}")
@@ -53,7 +53,7 @@ def test_a_score_behind_the_columns_of_each_row(
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_pieces_make_no_difference(
+def test_reading_in_pieces_changes_no_score(
     scorer: PairScorer, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = Path(f"pairs{suffix}")
@@ -63,7 +63,7 @@ def test_pieces_make_no_difference(
     monkeypatch.setattr(streams, "PIECE_BYTES", 80)
     assert len(list(streams.open_source(pairs).pieces)) > 2
     assert score_file(scorer, pairs, Path("pieces.csv")) == 20
-    # The last digit of a score is the batch's: matrix products round by their shape.
+    # The last digit depends on the batch: matrix products round differently by their shape.
     pieces, whole = (pd.read_csv(f"{name}.csv") for name in ("pieces", "whole"))
     pd.testing.assert_frame_equal(pieces, whole, rtol=1e-6)
 
@@ -71,22 +71,25 @@ def test_pieces_make_no_difference(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("7,2", r"row 4: userid = 7 is none of the 61 of the data set \(3 to 200\).*--unknown sc"),
-        ("3,1000", r"row 4: movieid = 1000 is none of the 42 of the data set \(2 to 102\)"),
+        (
+            "7,2",
+            r"row 4: userid = 7 is none of the 61 ids of the data set \(3 to 200\).*--unknown sc",
+        ),
+        ("3,1000", r"row 4: movieid = 1000 is none of the 42 ids of the data set \(2 to 102\)"),
         ("-3,2", "row 4: userid = -3 is none"),
         ("3,x", "row 4: movieid = 'x' is not an integer; correct or remove"),
         (",2", "row 4: userid = '' is not an integer"),
         ("3.5,2", "row 4: userid = '3.5' is not an integer"),
         ("3,99999999999999999999", "row 4: movieid = '99999999999999999999' is not an integer"),
-        ("3,2,1", "row 4 has 3 columns, the first line 2; correct the row"),
-        ("3", "row 4 has 1 columns, the first line 2"),
+        ("3,2,1", "row 4 has 3 columns, the header 2; correct the row"),
+        ("3", "row 4 has 1 columns, the header 2"),
     ],
 )
-@pytest.mark.parametrize("piece", [2**20, 24])
+@pytest.mark.parametrize("piece_bytes", [2**20, 24])
 def test_a_bad_row_is_named_and_nothing_is_written(
-    scorer: PairScorer, row: str, message: str, piece: int, monkeypatch: pytest.MonkeyPatch
+    scorer: PairScorer, row: str, message: str, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "PIECE_BYTES", piece)
+    monkeypatch.setattr(streams, "PIECE_BYTES", piece_bytes)
     Path("pairs.csv").write_text(f"userid,movieid\n3,2\n3,4\n6,2\n{row}\n3,8\n")
     Path("scores.csv").write_text("old")
     with pytest.raises(InputError, match="pairs.csv " + message) as error:
@@ -112,9 +115,9 @@ def test_a_bad_value_of_any_type_is_named(scorer: PairScorer, users: list, messa
         score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
 
 
-def test_unknown_ids_can_be_scored_by_what_is_known(scorer: PairScorer) -> None:
+def test_unknown_ids_can_be_scored(scorer: PairScorer) -> None:
     Path("pairs.csv").write_text("userid,movieid\n7,2\n-1,2\n3,999\n7,999\n3,2\n")
-    score_file(scorer, Path("pairs.csv"), Path("scores.csv"), unknown_too=True)
+    score_file(scorer, Path("pairs.csv"), Path("scores.csv"), score_unknown=True)
     scores = pd.read_csv("scores.csv")["score"]
     assert scores[0] == scores[1]
     assert scores.nunique() == 4
@@ -125,16 +128,16 @@ def test_unknown_ids_can_be_scored_by_what_is_known(scorer: PairScorer) -> None:
     [
         ("userid,movie", "has the columns userid, movie; exactly one must be movieid"),
         ("userid,movieid,userid", "exactly one must be userid"),
-        ("userid,movieid,score", "has a column score already; rename it"),
+        ("userid,movieid,score", "already has a column score; rename it"),
     ],
 )
-def test_columns_are_checked(scorer: PairScorer, header: str, message: str) -> None:
+def test_bad_columns_are_refused(scorer: PairScorer, header: str, message: str) -> None:
     Path("pairs.csv").write_text(f"{header}\n3,2,1\n")
     with pytest.raises(InputError, match=message):
         score_file(scorer, Path("pairs.csv"), Path("scores.csv"))
 
 
-def test_files_are_checked(scorer: PairScorer) -> None:
+def test_bad_files_are_refused(scorer: PairScorer) -> None:
     Path("empty.csv").write_text("")
     Path("damaged.parquet").write_text("no")
     for name in ("missing.csv", "missing.parquet", "empty.csv", "damaged.parquet"):
@@ -146,7 +149,7 @@ def test_files_are_checked(scorer: PairScorer) -> None:
             score_file(scorer, *map(Path, names))
 
 
-def test_no_rows_are_scored_as_none(scorer: PairScorer) -> None:
+def test_a_file_without_rows_is_scored(scorer: PairScorer) -> None:
     Path("pairs.csv").write_text("userid,movieid\n")
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == 0
     assert pd.read_parquet("scores.parquet").columns.tolist() == ["userid", "movieid", "score"]

@@ -19,13 +19,13 @@ def scorer(run: Run) -> PairScorer:
     return PairScorer(run.checkpoint)
 
 
-def test_the_best_of_what_a_user_did_not_rate(run: Run, scorer: PairScorer, toy: Toy) -> None:
+def test_a_user_gets_the_best_of_the_unrated_movies(run: Run, scorer: PairScorer, toy: Toy) -> None:
     rated = {movie for user, movie, *_ in toy.ratings if user == USER}
-    left = {movie for movie, *_ in toy.movies} - rated
+    unrated = {movie for movie, *_ in toy.movies} - rated
     found = recommend(scorer, run.ratings, USER, 1000)
     assert (found["user"], found["rated"], found["in_training"]) == (USER, len(rated), True)
     movies = [movie["movie"] for movie in found["recommended"]]
-    assert sorted(movies) == sorted(left)
+    assert sorted(movies) == sorted(unrated)
     users = find_rows([USER] * len(movies), scorer.userids)
     expected = scorer.score(users, find_rows(movies, scorer.movieids))
     assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
@@ -33,7 +33,7 @@ def test_the_best_of_what_a_user_did_not_rate(run: Run, scorer: PairScorer, toy:
     assert recommend(scorer, run.ratings, USER, 3)["recommended"] == found["recommended"][:3]
 
 
-def test_what_the_user_liked_is_the_highest_then_the_last(
+def test_liked_movies_are_sorted_by_stars_then_by_time(
     run: Run, scorer: PairScorer, toy: Toy
 ) -> None:
     rows = [(stars, time, movie) for user, movie, stars, time in toy.ratings if user == USER]
@@ -44,24 +44,24 @@ def test_what_the_user_liked_is_the_highest_then_the_last(
     assert [(m["title"], m["genres"]) for m in liked] == [titles[m["movie"]] for m in liked]
 
 
-def test_a_newcomer_is_told_and_gets_movies(run: Run, scorer: PairScorer) -> None:
+def test_a_new_user_is_reported_and_gets_movies(run: Run, scorer: PairScorer) -> None:
     found = recommend(scorer, run.ratings, NEW_USER, 1000)
     assert found["in_training"] is False
     assert {movie["movie"] for movie in found["liked"]} == {NEW_MOVIE, 2, 4}
-    # All of the training part's but two.
+    # All movies of the training part except the two that the user rated.
     assert len(found["recommended"]) == 38
 
 
-def test_like_a_movie_are_those_whose_embeddings_point_there(run: Run) -> None:
+def test_similar_movies_have_embeddings_of_the_same_direction(run: Run) -> None:
     save_model(run, dimension=2)
     model, description, dimensions = load_checkpoint(run.checkpoint)
     weights = model.state_dict()
     name = "dlrm.sparse_arch.embedding_bag_collection.embedding_bags.movieid.weight"
     table = weights[name]
     table[:] = torch.tensor([-1.0, 0.0])
-    # Movies 2, 4, 6 and 8, behind "unknown"; length does not count.
+    # The movies 2, 4, 6 and 8; the first row is that of unknown movies. Lengths have no effect.
     table[1:5] = torch.tensor([[1.0, 0.0], [0.0, 5.0], [3.0, 4.0], [0.1, 0.0]])
-    # Not in the training part.
+    # These two movies are not in the training part.
     table[-2:] = torch.tensor([1.0, 0.0])
     save_checkpoint(weights, description, dimensions, run.checkpoint)
     found = find_similar(run.checkpoint, 2, 4)
@@ -71,7 +71,7 @@ def test_like_a_movie_are_those_whose_embeddings_point_there(run: Run) -> None:
     assert found["movie"]["movie"] == 2
 
 
-def test_movies_of_which_nothing_is_learnt_are_told(run: Run) -> None:
+def test_movies_without_learnt_embeddings_are_refused(run: Run) -> None:
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
         find_similar(run.checkpoint, UNRATED_MOVIE, 1)
     save_model(run, features=select_features(("userid", "genres", "gender")))
@@ -82,7 +82,7 @@ def test_movies_of_which_nothing_is_learnt_are_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("wanted", "nearest"), [(0, "2"), (3, "2 and 5"), (6, "5 and 9"), (10, "9"), (-1, "2")]
 )
-def test_an_id_that_is_not_there_is_told_with_its_neighbours(wanted: int, nearest: str) -> None:
+def test_an_unknown_id_is_reported_with_the_nearest_ids(wanted: int, nearest: str) -> None:
     known = np.array([2, 5, 9])
     assert [find_row(known, i, "user") for i in known] == [0, 1, 2]
     with pytest.raises(InputError) as error:
