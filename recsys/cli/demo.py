@@ -39,9 +39,12 @@ def main() -> None:
         # DVC keeps the experiments of a commit under its hash.
         experiment = f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"
         if git("for-each-ref", experiment):
-            # An earlier run made it. DVC's cache still has its outputs.
+            # An earlier run made it.
             subprocess.run(dvc("exp", "remove", "--quiet", NAME), check=True)
         changes = [f"--set-param={param}" for param in PARAMS]
-        run = dvc("exp", "run", "--temp", "--name", NAME, *changes)
+        # --force runs every stage. In a new clone, DVC 3.67 fails to restore a stage that reads a
+        # file in an output folder: it looks for the folder in dvc.lock, which was never here.
+        run = dvc("exp", "run", "--temp", "--force", "--name", NAME, *changes)
         subprocess.run(run, env=child_environment(), check=True)
-        click.echo(END.format(metrics=committed(METRICS, experiment)))
+        metrics = committed(METRICS, experiment) or "none"
+    click.echo(END.format(metrics=metrics.strip()))
