@@ -1,8 +1,9 @@
-"""dvc.yaml against the code, and DVC itself on a small archive."""
+"""Compares dvc.yaml with the code, and runs DVC on a small archive."""
 
 import ast
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,9 +36,9 @@ def test_a_stage_declares_the_rooms_that_it_imports(name: str) -> None:
 
 
 def rooms_of(stage: str) -> set[str]:
-    """The rooms that a stage's script imports, directly or not, but through recsys/pipeline.
+    """The rooms that a stage's script imports, directly or indirectly.
 
-    That room only checks params.yaml, and refuses it.
+    Imports of recsys/pipeline are not followed, because that room can only refuse params.yaml.
     """
     files = closure(ROOT / "stages" / f"{stage}.py", without=ROOT / "recsys/pipeline")
     parts = [file.relative_to(ROOT).parts for file in files]
@@ -46,23 +47,23 @@ def rooms_of(stage: str) -> set[str]:
     }
 
 
-def test_an_unfinished_training_is_known_by_the_code_that_training_depends_on() -> None:
+def test_a_resume_file_depends_on_the_code_that_training_depends_on() -> None:
     assert {f"recsys/{room}" for room in ROOMS} == rooms_of("train")
 
 
 def test_packages_hold_no_code() -> None:
-    """No stage depends on recsys/__init__.py or stages/__init__.py."""
+    """No stage declares recsys/__init__.py or stages/__init__.py as a dependency."""
     for path in (ROOT / "recsys/__init__.py", ROOT / "stages/__init__.py"):
         assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
-    here = {path.name for path in (ROOT / "recsys").glob("*.py")}
-    assert here <= {"__init__.py", "__main__.py"}
+    files = {path.name for path in (ROOT / "recsys").glob("*.py")}
+    assert files <= {"__init__.py", "__main__.py"}
     scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
     assert scripts == set(STAGES)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_the_params_that_it_reads(name: str) -> None:
-    """As `params[TrainParams]`, in its script and in the rooms that no other stage has."""
+    """A section is read as `params[TrainParams]`, in the script or in the rooms that it imports."""
     read = set()
     for file in closure(ROOT / "stages" / f"{name}.py", without=ROOT / "recsys/pipeline"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -72,15 +73,15 @@ def test_a_stage_declares_the_params_that_it_reads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stages_command_names_its_data(name: str) -> None:
+def test_the_command_of_a_stage_names_its_data(name: str) -> None:
     stage = STAGES[name]
-    # What follows --state are no outputs: they are there only while train runs.
+    # The files after --state are no outputs, because they exist only while train runs.
     command = stage["cmd"].partition(" --state ")[0]
     paths = {word for word in command.split()[5:] if "/" in word}
     outs = {path for out in stage["outs"] + stage.get("metrics", []) for path in _keys(out)}
     assert stage["cmd"].startswith(f"python -m stages.{name} --params params.yaml ")
     data = {dep for dep in stage["deps"] if not dep.startswith(("recsys", "stages"))}
-    # Of a folder in the command, the files in it that are read.
+    # The command may name a folder of which dvc.yaml lists only the files that are read.
     folders = {path for path in paths for dep in data if dep == path or dep.startswith(f"{path}/")}
     assert folders | outs == paths
     assert all(any(dep == p or dep.startswith(f"{p}/") for p in paths) for dep in data)
@@ -91,7 +92,7 @@ def test_training_does_not_read_the_test_part() -> None:
     assert not {"data/split", "data/split/test.parquet"} & set(STAGES["train"]["deps"])
 
 
-def test_only_metrics_are_in_git() -> None:
+def test_only_metrics_are_kept_in_git() -> None:
     for name, stage in STAGES.items():
         for out in stage["outs"] + stage.get("metrics", []):
             (path,) = _keys(out)
@@ -105,7 +106,7 @@ def _keys(out: str | dict[str, Any]) -> list[str]:
 
 
 class Project:
-    """A copy of this one as a Git and DVC repository of its own."""
+    """A copy of this project, as a Git and DVC repository of its own."""
 
     def __init__(self, folder: Path, mirror: Path) -> None:
         self.folder = folder
@@ -115,7 +116,7 @@ class Project:
             "MOVIELENS_MIRROR": str(mirror),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,
-            # DVC's own state stays out of the user's home.
+            # Keeps DVC's own state out of the home folder.
             "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
         }
 
@@ -156,7 +157,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
-    """Reproduced once and committed."""
+    """A copy of this project in which the pipeline was run and the results were committed."""
     folder = tmp_path_factory.mktemp("work") / "project"
     for name in ("recsys", "stages", ".dvc/plots", "live"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -185,18 +186,19 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
     assert project.run("git", "status", "--porcelain") == ""
 
 
-def test_a_card_is_of_what_dvc_made(project: Project) -> None:
-    """So our hashes of files and folders are DVC's."""
-    project.run(sys.executable, "-m", "recsys.cli.card")
-    card = (project.folder / "models/card.md").read_text()
+def test_the_card_describes_what_dvc_made(project: Project) -> None:
+    """The card is refused unless our hashes of files and folders equal DVC's."""
+    project.run(sys.executable, "-m", "recsys", "card")
+    # Tables are padded with spaces.
+    card = re.sub(" +", " ", (project.folder / "models/card.md").read_text())
     metrics = json.loads((project.folder / "metrics/test.json").read_text())
     commit = project.run("git", "rev-parse", "HEAD").strip()
-    for told in (f"| auc | {metrics['auc']:.4f} |", f"commit `{commit}`. ", "Split: random"):
-        assert told in card
+    for text in (f"| auc | {metrics['auc']:.5f} |", f"commit `{commit}`. ", "Split: random"):
+        assert text in card
     assert "| men |" not in card
 
 
-# By room: the stages that an edit reruns, and those whose inputs these may change.
+# The stages that an edit in each room reruns, with the stages that depend on them.
 RERUN = {
     "common": list(STAGES),
     "sources": list(STAGES),
@@ -217,7 +219,7 @@ RERUN = {
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) -> None:
-    """By `dvc status`, in a copy of the project in which everything was run."""
+    """According to `dvc status`, in a copy of the project in which all stages were run."""
     rooms = project.folder / "recsys"
     assert {path.name for path in rooms.iterdir() if path.is_dir()} - {"__pycache__"} == set(RERUN)
     assert reruns(project) == []
@@ -228,13 +230,19 @@ def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) ->
         found = reruns(project)
         file.write_text(text)
         assert found == stages, file
-    left = ("__pycache__/x.pyc", ".loop.py.swp", "loop.py~", ".ipynb_checkpoints/x.py", "x.ipynb")
-    for name in left:
+    leftovers = (
+        "__pycache__/x.pyc",
+        ".loop.py.swp",
+        "loop.py~",
+        ".ipynb_checkpoints/x.py",
+        "x.ipynb",
+    )
+    for name in leftovers:
         path = rooms / "training" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("left behind by Python or an editor")
     assert reruns(project) == []
-    for name in left:
+    for name in leftovers:
         (rooms / "training" / name).unlink()
     params = (project.folder / "params.yaml").read_text()
     project.set_params(**{"train.epochs": 1, "train.a_new_one": 3})
@@ -243,9 +251,9 @@ def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) ->
 
 
 def reruns(project: Project) -> list[str]:
-    """The stages that `dvc status` names, and those that read what they write."""
+    """The stages that `dvc status` names, and the stages that read their outputs."""
     with Repo(project.folder) as repo:
-        # Away from the project's folder, DVC says PATH/dvc.yaml:STAGE.
+        # When DVC runs in another folder, it names a stage as PATH/dvc.yaml:STAGE.
         changed = {name.split(":")[-1] for name in repo.status()}
     for name, stage in STAGES.items():
         outs = [
@@ -260,7 +268,9 @@ def reruns(project: Project) -> list[str]:
     return [name for name in STAGES if name in changed]
 
 
-def test_a_train_param_trains_again_and_back_comes_from_the_cache(project: Project) -> None:
+def test_a_train_param_trains_again_and_the_old_value_comes_from_the_cache(
+    project: Project,
+) -> None:
     before = project.lock
     project.set_params(**{"train.epochs": 1})
     output = project.dvc("repro")
@@ -275,7 +285,7 @@ def test_a_train_param_trains_again_and_back_comes_from_the_cache(project: Proje
     assert project.run("git", "status", "--porcelain") == ""
 
 
-def test_an_experiment_leaves_the_checkout_alone_and_can_be_compared(project: Project) -> None:
+def test_an_experiment_leaves_the_checkout_unchanged_and_can_be_compared(project: Project) -> None:
     change = "train.learning_rate=3e-4"
     project.dvc("exp", "run", "--temp", "--name", "slow", "-S", change)
     assert project.run("git", "status", "--porcelain") == ""
@@ -294,10 +304,10 @@ def test_an_experiment_leaves_the_checkout_alone_and_can_be_compared(project: Pr
     assert '"rev": "slow"' in page
 
 
-def test_a_killed_run_starts_again_and_ends_as_one_from_nothing(
+def test_a_killed_run_resumes_and_gives_the_result_of_a_clean_run(
     project: Project, mirror: Path, tmp_path: Path
 ) -> None:
-    """In a clone without any cache, so it also shows that two clean runs are the same."""
+    """The clone has no cache, so this also shows that two clean runs give the same bytes."""
     clone = Project(tmp_path / "clone", mirror)
     project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
     expected = clone.lock

@@ -1,4 +1,4 @@
-"""On the real archives: the parsers against what is published of the data."""
+"""The parsers on the real archives, compared with what is published about the data."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ def read(name: str, folder: Path) -> Tables:
 
 
 @pytest.mark.parametrize(("name", "positive"), [("ml-100k", 0.55375), ("ml-1m", 0.575)])
-def test_the_published_files_keep_the_contracts(tmp_path: Path, name: str, positive: float) -> None:
+def test_the_published_files_pass_all_checks(tmp_path: Path, name: str, positive: float) -> None:
     tables = read(name, tmp_path / "raw")
     dimensions, vocabulary = encode_dimensions(tables, RELEASES[name], ENCODE)
     (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
@@ -43,7 +43,7 @@ def test_the_published_files_keep_the_contracts(tmp_path: Path, name: str, posit
     assert dimensions["movies"]["year"].to_pandas().min() >= 1900
 
 
-def test_a_title_with_colons_and_accents(tmp_path: Path) -> None:
+def test_titles_keep_colons_and_accents(tmp_path: Path) -> None:
     movies = read("ml-1m", tmp_path / "raw").movies.set_index("movieid")
     assert movies.loc[2571, "title"] == "Matrix, The (1999)"
     assert movies.loc[260, "title"] == "Star Wars: Episode IV - A New Hope (1977)"
@@ -65,8 +65,8 @@ def test_a_chronological_test_part_has_new_users(tmp_path: Path) -> None:
     assert 0 < (~known[users[assignment == 2]]).mean() < 1
 
 
-def test_the_protocols_have_the_published_rows(tmp_path: Path) -> None:
-    """ReLLa's: five earlier ratings; the DCN V2 paper's: no threes."""
+def test_the_protocols_have_the_published_number_of_rows(tmp_path: Path) -> None:
+    """ReLLa needs five earlier ratings of a user; the DCN V2 paper leaves out the threes."""
     tables = read("ml-1m", tmp_path / "raw")
     users = encode(tables, "ml-1m")["user"].to_numpy()
     changes = {"method": "chronological", "min_history": 5}

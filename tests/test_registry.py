@@ -1,4 +1,4 @@
-"""A new column of the users or movies is one entry of the registry and a line of params.yaml."""
+"""Adding a column of users or movies as a feature takes one registry entry and a line of params."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.conftest import PARAMS
 from tests.test_stages import QUICK, run_all, set_params
 
 NEW = (
-    # One value a movie, looked up; a number a user.
+    # A sparse feature of the movies, and a dense feature of the users.
     Feature("decade", "sparse", "movies", "decade_code", source="year"),
     Feature("years", "dense", "users", "age", missing=30.0),
 )
@@ -33,7 +33,7 @@ def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("project")
-def test_a_new_column_works_from_the_archive_to_the_artifact() -> None:
+def test_a_new_feature_works_from_the_archive_to_the_artifact() -> None:
     run_all()
     model = PairScorer(Path("models/dlrm"))
     years = model.dimensions.tables["movies"]["year"].to_pandas()

@@ -29,6 +29,6 @@ class EvaluateParams(Section):
         for name, (few, many) in (("user", self.user_steps), ("movie", self.movie_steps)):
             if few >= many:
                 raise ValueError(
-                    f"{name}_steps = [{few}, {many}]: the second number must be larger"
+                    f"{name}_steps = [{few}, {many}]: the second must be larger"
                 )
         return self

@@ -1,4 +1,4 @@
-"""params.yaml as a whole."""
+"""Reads and checks params.yaml as a whole."""
 
 from pathlib import Path
 
@@ -26,10 +26,10 @@ SECTIONS: tuple[type[Section], ...] = (
 
 
 def load_params(path: Path) -> Params:
-    """Read a params file and check every section of it.
+    """Read a params file and check all of its sections.
 
     Raises:
-        InputError: the file cannot be read, a section is not known, or a value of one is wrong.
+        InputError: the file cannot be read, a section is unknown, or a value is wrong.
     """
     content = read_yaml(path)
     if not isinstance(content, dict):

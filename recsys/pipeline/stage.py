@@ -1,4 +1,4 @@
-"""What the pipeline's stages share on the command line."""
+"""What the command lines of all stages have in common."""
 
 import functools
 from collections.abc import Callable
@@ -11,15 +11,18 @@ from recsys.pipeline.params import load_params
 
 
 def stage(function: Callable[..., None]) -> click.Command:
-    """A stage as a click command: `--params FILE` becomes its argument `params`, checked.
+    """Make a click command of a stage, with an option `--params FILE`.
 
-    Every section is checked before the stage does any work, so the first stage that runs refuses
-    a bad value of the last one. The check can only refuse, so no output depends on it.
+    The command reads and checks the whole file and passes it to the function as `params`. So the
+    first stage that runs also refuses a bad value of a later stage. No output depends on this
+    check, because it can do nothing but refuse.
     """
 
     @functools.wraps(function)
-    def checked(params: Path, **arguments: object) -> None:
+    def run(params: Path, **arguments: object) -> None:
         function(load_params(params), **arguments)
 
-    option = click.option("--params", type=PATH, required=True, help="The params.yaml.")
-    return command(option(checked))
+    option = click.option(
+        "--params", type=PATH, required=True, help="The file with the params: params.yaml."
+    )
+    return command(option(run))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import pandas as pd
 import torch
 from torch import Tensor
@@ -151,7 +150,9 @@ def report_epochs(epochs: Iterator[Metrics], live: Path, group: ProcessGroup) ->
     """
     for record in epochs:
         if group.rank == 0:
-            click.echo("  ".join(f"{name} {value}" for name, value in rounded(record).items()))
+            print(
+                "  ".join(f"{name} {value}" for name, value in rounded(record).items()), flush=True
+            )
             with atomic_write(live) as partial:
                 partial.write_text(json.dumps(rounded(record)) + "\n")
         yield record
