@@ -39,9 +39,8 @@ def main(tolerance: float | None) -> None:
     from recsys.reporting.revisions import committed, git
     from recsys.reporting.text import columns
 
-    # A process of DVC's may still write to its folder there when that is removed.
-    temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    with working_in_root(), temporary as folder:
+    # At the end, a process of DVC's may still write to its folder there: ignore_cleanup_errors.
+    with working_in_root(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if git("status", "--porcelain", "--untracked-files=no"):
             click.echo("Changes that are not committed are not verified.", err=True)
         lock = committed("dvc.lock")
