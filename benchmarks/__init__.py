@@ -1,1 +1,1 @@
-"""Speed and quality, side by side with what else one could use; not part of the tests."""
+"""Measures speed and accuracy, compared with alternatives; not part of the tests."""

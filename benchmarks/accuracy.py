@@ -1,8 +1,8 @@
-"""How accurate each model is on each protocol, next to what is published (the real MovieLens 1M).
+"""Accuracy of each model on each protocol of MovieLens 1M, compared with published results.
 
-Each run is a recipe, perhaps with another `model.kind` and a seed of training, through the
-pipeline's own stages in the folder .accuracy. What was run before with the same params and code is
-not run again, so that an interrupted benchmark goes on; `--only` runs some recipes.
+A run takes the params of a recipe, with a `model.kind` and a `train.seed`. It calls the pipeline's
+own stages in the folder .accuracy. Results of the same params and code are kept there and reused,
+so an interrupted benchmark resumes.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from recsys.pipeline.recipes import Values, apply_changes, load_recipe
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".accuracy"
 KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
-# Where the models other than the DLRM are compared, and how often each is trained.
+# The recipes for which other models than the DLRM are trained too, and the number of their seeds.
 COMPARED, COMPARED_SEEDS = ("chronological",), 2
-# By recipe: the protocol, the features, and the best that is published for it.
+# For each recipe: its protocol, its features, and the best published results.
 PROTOCOLS = {
     "random": ("random", "own", "AUC 0.8056 (NVIDIA Merlin's DLRM, more features, 80/20)"),
     "random_all": ("random", "all", "AUC 0.8056 (NVIDIA Merlin's DLRM, 80/20)"),
@@ -50,12 +50,12 @@ METRICS = ("auc", "log_loss", "accuracy", "rmse")
 
 
 def digest(params: Values, stages: tuple[str, ...], *others: str) -> str:
-    """Of what a run depends on: the params and the code of its stages, and other files."""
+    """A digest of all that a run depends on: the params and code of its stages, and other files."""
     pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     code = {dep for stage in stages for dep in pipeline[stage]["deps"]} | set(others)
     sections = sorted({name for stage in stages for name in pipeline[stage]["params"]})
     content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
-    # A stage depends on its script and on whole rooms; its data are those of the stages before.
+    # A stage depends on its script and on whole rooms. Its data follow from the earlier stages.
     for path in sorted(ROOT / dep for dep in code if not dep.startswith(("data", "models"))):
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
             content.update(file.read_bytes())
@@ -63,7 +63,12 @@ def digest(params: Values, stages: tuple[str, ...], *others: str) -> str:
 
 
 def run_stage(stage: str, data: Path, folder: Path) -> float:
-    """Seconds of a stage that reads and writes in `folder` but for the shared `data`."""
+    """Run a stage and return its seconds.
+
+    Args:
+        data: the folder that runs share; has the outputs of the stages before train.
+        folder: the folder of this run, for the params and everything else.
+    """
     shared = ("raw", "encoded", "features", "split")
     arguments = [
         str((data if part.split("/")[0] in shared else folder) / part)
@@ -85,25 +90,25 @@ def write_params(params: Values, folder: Path) -> None:
 
 
 def prepare(params: Values) -> Path:
-    """The folder with the protocol's data, made by the first stages unless it is there."""
+    """The folder with the data of a protocol; runs the stages before train if it is missing."""
     data = WORK / "data" / digest(params, tuple(STAGES)[:4])
     if not (data / "seconds").exists():
         write_params(params, data)
         for stage in ("fetch", "encode", "split"):
             run_stage(stage, data, data)
-        # The stage features takes minutes: what the README's times leave out is here.
+        # The stage features takes minutes, which the training seconds of the table leave out.
         (data / "seconds").write_text(f"{run_stage('features', data, data):.0f}")
     return data
 
 
 def run(params: Values) -> dict[str, Any]:
-    """Metrics of the test part and seconds of training."""
+    """The metrics of the test part, and the seconds of training."""
     folder = WORK / "runs" / digest(params, tuple(STAGES))
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)
         write_params(params, folder)
-        # Else the seconds would be those since an interruption.
+        # If training resumed, the seconds would leave out those before the interruption.
         (folder / "state").unlink(missing_ok=True)
         seconds = run_stage("train", data, folder)
         run_stage("evaluate", data, folder)
@@ -114,7 +119,7 @@ def run(params: Values) -> dict[str, Any]:
 
 
 def run_baseline(name: str, params: Values) -> dict[str, Any]:
-    """The same of a baseline."""
+    """The metrics of the test part, and the seconds, of a baseline."""
     files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
     code = digest(params, tuple(STAGES), *files)
     folder = WORK / "runs" / f"{name.replace(' ', '_')}-{code}"
@@ -130,7 +135,7 @@ def run_baseline(name: str, params: Values) -> dict[str, Any]:
 
 
 def summarise(recipe: str, model: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row of the table."""
+    """Summarise runs with several seeds as a row of the table."""
     protocol, features, published = PROTOCOLS[recipe]
     row = {"protocol": protocol, "model": model, "features": features, "seeds": len(runs)}
     for name in METRICS:
@@ -143,11 +148,11 @@ def summarise(recipe: str, model: str, runs: list[dict[str, Any]]) -> dict[str, 
     return row | {"train_seconds": seconds, "published": published}
 
 
-def key(row: dict[str, Any]) -> tuple[str, str, str]:
+def row_key(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["protocol"], row["features"], row["model"]
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def format_table(rows: list[dict[str, Any]]) -> str:
     def show(value: float | None, deviation: float | None = None) -> str:
         if value is None:
             return ""
@@ -167,8 +172,13 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--only", multiple=True, type=click.Choice(list(PROTOCOLS)), help="A recipe.")
-@click.option("--seeds", default=5, show_default=True, help="Trainings of the DLRM.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(list(PROTOCOLS)),
+    help="Run only this recipe; may be repeated.",
+)
+@click.option("--seeds", default=5, show_default=True, help="Training seeds of the DLRM.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/accuracy.json"
 )
@@ -176,7 +186,7 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
     rows = []
     for recipe in only or PROTOCOLS:
         params = apply_changes(cast("Values", read_yaml(ROOT / "params.yaml")), load_recipe(recipe))
-        # The system's own features are no inputs for gradient boosting: ids and lists.
+        # Gradient boosting needs numbers. The recipe random has almost only ids and lists.
         for name in BASELINES[: 2 if recipe == "random" else None]:
             rows.append(summarise(recipe, name, [run_baseline(name, params)]))
         for kind in KINDS if recipe in COMPARED else KINDS[:1]:
@@ -186,13 +196,13 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
             ]
             rows.append(summarise(recipe, kind, runs))
             click.echo(json.dumps(rows[-1]))
-        # After each recipe: they take long. Those of others stay.
+        # Recipes take long, so each one is saved at once. Rows of other recipes are kept.
         others = json.loads(output.read_text())["rows"] if output.exists() else []
-        mine = [key(row) for row in rows]
-        kept = [row for row in others if key(row) not in mine]
+        measured = [row_key(row) for row in rows]
+        kept = [row for row in others if row_key(row) not in measured]
         content = {"machine": describe_machine(), "rows": kept + rows}
         output.write_text(json.dumps(content, indent=2) + "\n")
-    click.echo(table(rows))
+    click.echo(format_table(rows))
 
 
 if __name__ == "__main__":

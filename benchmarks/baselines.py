@@ -1,4 +1,4 @@
-"""What one would try before a neural network, judged as the pipeline judges."""
+"""Simple models that one would try before a neural network, with the pipeline's metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,27 @@ from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]
-# Those of the report, and boosted trees.
+# The baselines of the report, and boosted trees.
 BASELINES = ("base rate", "user and movie means", "gradient boosting")
 
 
 def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
-    """Metrics of the test part.
+    """The metrics of a baseline on the test part.
 
     Args:
         name: one of `BASELINES`.
-        data: the folder with encoded, features and split.
+        data: a folder with encoded, split and features.
+        params: the content of params.yaml.
     """
     if name == "gradient boosting":
         return boost(data, params)
     answers = baselines(data / "split", params["train"]["task"])
-    # The first one of a regression is named after what it is there.
+    # For a regression, the first baseline predicts the mean and is named so.
     return answers.get(name) or answers["mean"]
 
 
 def boost(data: Path, params: Params) -> Metrics:
-    """scikit-learn's on the same dense features, and the side fields as numbers."""
+    """The metrics of scikit-learn's boosted trees, on dense features and the codes of others."""
     classify = params["train"]["task"] == "classification"
     target = "label" if classify else "rating"
     features = FeatureParams.model_validate(params["features"]).selected
@@ -55,6 +56,6 @@ def boost(data: Path, params: Params) -> Metrics:
 
 def _inputs(part: MovieLensDataset) -> np.ndarray:
     rows = part.__getitems__(range(len(part)))
-    # Those with a value a row; there are more zip codes and movies than it has bins.
+    # Only features with one value in each row. Zip codes and movies have more values than bins.
     codes = [rows.sparse[name].values for name in ("age", "occupation", "period")]
     return np.column_stack([rows.dense, *codes])

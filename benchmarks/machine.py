@@ -1,4 +1,4 @@
-"""What figures were measured on."""
+"""Describes the machine on which a benchmark runs."""
 
 import platform
 from pathlib import Path

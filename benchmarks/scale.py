@@ -1,8 +1,8 @@
-"""The stages on synthetic ratings of several sizes: time and peak memory of each.
+"""Time and peak memory of each stage, on synthetic ratings of several sizes.
 
-One training epoch with params.yaml's values and tables that learn by row-wise Adagrad; at 1M and
-32M also by Adam. 32M ratings are of as many users and movies as ml-32m has. The training rate
-leaves out what train takes on next to no ratings.
+Training takes one epoch with the values of params.yaml and with row-wise Adagrad; at 1M and 32M
+ratings also with Adam. The data of 32M ratings has as many users and movies as ml-32m. The training
+rate excludes the time that train takes with almost no ratings.
 """
 
 import json
@@ -20,8 +20,8 @@ from ruamel.yaml import YAML
 from benchmarks.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
-# Ratings in millions: users, movies.
-WORLDS = {
+# For each number of ratings in millions, the number of users and movies.
+SIZES = {
     0.01: (100, 500),
     1: (6_040, 3_883),
     4: (24_000, 10_000),
@@ -39,8 +39,9 @@ STAGES = {
 }
 
 
-# Runs a command between this process and it: Linux counts what a process was before it became the
-# command, and that is as large as its parent. Prints the seconds, and the peak in kilobytes.
+# A small program that runs a command and prints its seconds and its peak memory in kilobytes. Linux
+# counts the memory of a forked process before it becomes the command, and that equals its parent's.
+# With this program as the parent, it is small.
 MEASURE = """
 import os, subprocess, sys, time
 start = time.perf_counter()
@@ -52,7 +53,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def run_stage(stage: str, folder: Path) -> dict[str, Any]:
-    """Wall time in seconds and peak resident memory in MB of a stage's process."""
+    """Run a stage, and return its wall time in seconds and its peak resident memory in MB."""
     command = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -73,8 +74,8 @@ def run_stage(stage: str, folder: Path) -> dict[str, Any]:
 
 
 def write_params(millions: float, folder: Path, optimizer: str = "rowwise_adagrad") -> None:
-    """params.yaml for synthetic ratings and one epoch."""
-    users, movies = WORLDS[millions]
+    """Write a params.yaml for synthetic ratings and one epoch."""
+    users, movies = SIZES[millions]
     yaml = YAML(typ="safe")
     params = yaml.load(ROOT / "params.yaml")
     params["fetch"] |= {
@@ -84,7 +85,7 @@ def write_params(millions: float, folder: Path, optimizer: str = "rowwise_adagra
         "synthetic_ratings": int(millions * 10**6),
     }
     params["train"] |= {"epochs": 1, "embedding_optimizer": optimizer}
-    # With 200 redraws of the users, each as long as a metric of all rows, that would be all.
+    # Each resample takes as long as a metric of all rows. 200 of them would dominate the time.
     params["evaluate"]["bootstrap"] = 0
     if optimizer == "rowwise_adagrad":
         params["model"]["embedding_std"] = 0.1
@@ -92,7 +93,7 @@ def write_params(millions: float, folder: Path, optimizer: str = "rowwise_adagra
 
 
 def measure_startup() -> float:
-    """Seconds that train takes on next to no ratings."""
+    """The seconds that train takes with almost no ratings."""
     with tempfile.TemporaryDirectory() as name:
         write_params(0.01, Path(name))
         for stage in list(STAGES)[:4]:
@@ -101,9 +102,9 @@ def measure_startup() -> float:
 
 
 def measure(millions: float) -> list[dict[str, Any]]:
-    """The stages' rows."""
+    """Run all stages on a number of ratings, and return a row for each."""
     rows = []
-    # Each time anew: a machine is busier at one time than at another.
+    # Measured for each size, because the load of the machine changes.
     startup = measure_startup()
     ratings = int(millions * 10**6)
     with tempfile.TemporaryDirectory() as name:
@@ -124,7 +125,13 @@ def measure(millions: float) -> list[dict[str, Any]]:
 
 
 @click.command(help=__doc__)
-@click.option("--millions", multiple=True, type=int, default=tuple(WORLDS)[1:], help="Of ratings.")
+@click.option(
+    "--millions",
+    multiple=True,
+    type=int,
+    default=tuple(SIZES)[1:],
+    help="Millions of ratings; may be repeated.",
+)
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/scale.json")
 def main(millions: tuple[int, ...], output: Path) -> None:
     rows: list[dict[str, Any]] = []
@@ -133,7 +140,7 @@ def main(millions: tuple[int, ...], output: Path) -> None:
         for row in rows:
             if row["ratings"] == size * 10**6:
                 click.echo(json.dumps(row))
-        # After each size: the largest take long.
+        # Large sizes take long, so each one is saved at once.
         content = {"machine": describe_machine(), "rows": rows}
         output.write_text(json.dumps(content, indent=2) + "\n")
 

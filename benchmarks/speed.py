@@ -51,17 +51,20 @@ SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
 # The layers that ours computes for each row; the others it computes once for each gender.
 OUR_LAYERS = [(6, 128), (128, 64), (64, 1)]
-# What each stage imports before it reads its params; train and evaluate import more afterwards.
+# The imports of each stage. train and evaluate import more after they have read their params.
 IMPORTS = {stage: f"import stages.{stage}" for stage in STAGES} | {
     "train, all": "import stages.train, recsys.models.checkpoint, recsys.training.loop",
     "evaluate, all": "import stages.evaluate, recsys.models.checkpoint, recsys.training.loop",
 }
-# Yields after each batch and never ends.
+# A loop yields after each batch and never ends.
 Loop = Iterator[None]
 
 
 class ByRow(Dataset):
-    """One item a row, from columns in memory: the literal reading of the description."""
+    """A dataset that reads each row on its own from columns in memory.
+
+    This is the literal reading of the system's description.
+    """
 
     def __init__(self, dataset: MovieLensDataset) -> None:
         self.dataset, fields = dataset, dataset.fields
@@ -90,7 +93,7 @@ def load(data: Path) -> MovieLensDataset:
 
 @contextmanager
 def open_data() -> Iterator[Path]:
-    """A folder with `encoded` and `split`."""
+    """Yield a folder with `encoded` and `split`."""
     real = ROOT / "data"
     if (real / "split/train.parquet").exists():
         yield real
@@ -103,7 +106,7 @@ def open_data() -> Iterator[Path]:
 
 
 def measure_stages(repeats: int) -> list[dict[str, object]]:
-    """The median run of each stage on a million synthetic ratings, with one epoch of training."""
+    """The run of median time of each stage, on a million synthetic ratings with one epoch."""
     runs: dict[str, list[dict[str, object]]] = {stage: [] for stage in STAGES}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +117,7 @@ def measure_stages(repeats: int) -> list[dict[str, object]]:
 
 
 def measure_imports(repeats: int) -> list[dict[str, object]]:
-    """Seconds of a Python process that imports the modules and exits."""
+    """The median seconds of Python processes that import the modules of a stage and exit."""
     seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(repeats):
         for name, code in IMPORTS.items():
@@ -132,7 +135,7 @@ def make_ours() -> DLRMRecommender:
 
 
 def make_stock() -> torchrec_dlrm.DLRM:
-    """TorchRec's DLRM of the same sizes."""
+    """TorchRec's DLRM with the same sizes."""
     return torchrec_dlrm.DLRM(make_tables(SIZES, ARCHITECTURE), 1, [128, 64], [128, 64, 1])
 
 
@@ -162,9 +165,9 @@ def train(
     rows: Iterator,
     fused: bool = True,
     fused_tables: bool = False,
-    keeping: bool = False,
+    keep_memory: bool = False,
 ) -> Loop:
-    if keeping:
+    if keep_memory:
         keep_freed_memory()
     if fused_tables:
         model.fuse_embeddings(0.1)
@@ -206,7 +209,7 @@ def bound(batch_size: int, layers: list[tuple[int, int]] = LAYERS) -> Loop:
         yield
 
 
-def only(rows: Iterator) -> Loop:
+def make_batches(rows: Iterator) -> Loop:
     for _ in rows:
         yield
 
@@ -224,24 +227,24 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
         make_between(DenseSparseArch), shuffled(load(data), size)
     ),
     "+ freed memory kept": lambda data, size: train(
-        make_between(DenseSparseArch), shuffled(load(data), size), keeping=True
+        make_between(DenseSparseArch), shuffled(load(data), size), keep_memory=True
     ),
-    # And the dense side once for each gender.
-    "ours": lambda data, size: train(make_ours(), shuffled(load(data), size), keeping=True),
+    # This also computes the dense side once for each gender.
+    "ours": lambda data, size: train(make_ours(), shuffled(load(data), size), keep_memory=True),
     "ours, row-wise Adagrad": lambda data, size: train(
-        make_ours(), shuffled(load(data), size), fused_tables=True, keeping=True
+        make_ours(), shuffled(load(data), size), fused_tables=True, keep_memory=True
     ),
     "bound": lambda _, size: bound(size),
     "bound, a gender once": lambda _, size: bound(size, OUR_LAYERS),
-    "batches alone": lambda data, size: only(shuffled(load(data), size)),
+    "batches alone": lambda data, size: make_batches(shuffled(load(data), size)),
     "evaluation": lambda data, size: evaluate(make_ours(), load(data), size),
 }
 
 
-def serve(name: str, data: Path, batch_size: int, pipe: Connection) -> None:
-    """Run a loop in this process: receive seconds, run for so long, send samples a second.
+def run_loop(name: str, data: Path, batch_size: int, pipe: Connection) -> None:
+    """Run a loop in this process: receive a number of seconds, run for that long, send the rate.
 
-    It also sends the peak memory in MB.
+    The rate is in samples per second. The peak memory in MB is sent with it.
     """
     torch.set_num_threads(1)
     loop = LOOPS[name](data, batch_size)
@@ -256,12 +259,13 @@ def serve(name: str, data: Path, batch_size: int, pipe: Connection) -> None:
 
 
 def measure(data: Path, batch_size: int, repeats: int, seconds: float) -> list[dict[str, object]]:
-    """Measure all loops in turns, at one batch size."""
+    """Measure all loops in turns at one batch size, each in a process of its own."""
     context = multiprocessing.get_context("spawn")
     pipes, rates, peaks = {}, {name: [] for name in LOOPS}, {}
     for name in LOOPS:
-        pipes[name], theirs = context.Pipe()
-        context.Process(target=serve, args=(name, data, batch_size, theirs), daemon=True).start()
+        pipes[name], child_pipe = context.Pipe()
+        arguments = (name, data, batch_size, child_pipe)
+        context.Process(target=run_loop, args=arguments, daemon=True).start()
     for turn in range(repeats + 1):
         for name, pipe in pipes.items():
             pipe.send(seconds)
@@ -284,7 +288,7 @@ def measure(data: Path, batch_size: int, repeats: int, seconds: float) -> list[d
     ]
 
 
-def table(rows: list[dict[str, object]]) -> str:
+def format_table(rows: list[dict[str, object]]) -> str:
     lines = [
         "| loop | batch | samples/s | x literal | share of bound | peak MB |",
         "|---|---|---|---|---|---|",
@@ -298,14 +302,18 @@ def table(rows: list[dict[str, object]]) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--size", "sizes", multiple=True, default=(1024, 4096), help="Batch size.")
-@click.option("--repeats", default=9, show_default=True, help="Turns of each loop.")
-@click.option("--seconds", default=1.0, show_default=True, help="Length of a turn.")
+@click.option(
+    "--size", "sizes", multiple=True, default=(1024, 4096), help="Batch size; may be repeated."
+)
+@click.option(
+    "--repeats", default=9, show_default=True, help="Turns of each loop, after a warm-up."
+)
+@click.option("--seconds", default=1.0, show_default=True, help="Seconds of a turn.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/speed.json")
 def main(sizes: tuple[int, ...], repeats: int, seconds: float, output: Path) -> None:
     with open_data() as data:
         rows = [row for size in sizes for row in measure(data, size, repeats, seconds)]
-    click.echo(table(rows))
+    click.echo(format_table(rows))
     imports, stages = measure_imports(5), measure_stages(3)
     for row in [*imports, *stages]:
         click.echo(json.dumps(row))
