@@ -16,7 +16,7 @@ from recsys.tasks import metrics  # noqa: E402
 
 
 def comments(section: type[Section]) -> dict[str, str]:
-    """What params.yaml says above each key of a section, or after its name in a common comment."""
+    """The comment of each key in params.yaml: above it, or after its name in a common comment."""
     text = (ROOT / "params.yaml").read_text().split(f"\n{section.name}:\n")[1].split("\n# ---")[0]
     # Of several lists, and after what DVC would drop: "name: what it is."
     named = re.compile(rf"(?:^| )({'|'.join(section.model_fields)}): ")
