@@ -1,1 +1,1 @@
-"""The pipeline's stages: click scripts that DVC runs, without logic of their own."""
+"""The stages of the pipeline: click scripts that DVC runs. Their logic is in `recsys`."""

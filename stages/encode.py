@@ -1,4 +1,4 @@
-"""Stage encode: raw files to checked tables of numbers."""
+"""Stage encode: check the raw files and turn them into tables of numbers."""
 
 from pathlib import Path
 

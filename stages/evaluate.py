@@ -1,4 +1,4 @@
-"""Stage evaluate: predictions, metrics and plots of the test part."""
+"""Stage evaluate: predict the test part, and write its metrics and plots."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ def main(
     metrics: Path,
     plots: Path,
 ) -> None:
-    """Score the ratings PART with the model in CHECKPOINT, and judge the scores.
+    """Score the ratings in the file PART with the model in CHECKPOINT, and evaluate the scores.
 
-    The statistics and histories of the ratings are in the folder FEATURES; users and movies are in
-    the checkpoint. Scores go to the Parquet file PREDICTIONS, metrics to the JSON file METRICS and
-    the points of the curves to CSV files in the folder PLOTS.
+    The folder FEATURES holds the statistics and histories of the ratings, and the checkpoint holds
+    the users and movies. The scores go to the Parquet file PREDICTIONS, the metrics to the JSON
+    file METRICS, and the points of the curves to CSV files in the folder PLOTS.
     """
     section, fetch = params[EvaluateParams], params[FetchParams]
-    # Slow to import: wrong params are refused before.
+    # These imports are slow. Here they come after the check of the params, which is quick.
     import torch
 
     from recsys.common.memory import keep_freed_memory
@@ -43,7 +43,7 @@ def main(
     from recsys.evaluation.evaluate import evaluate, tabulate_predictions
     from recsys.evaluation.slices import find_slices
     from recsys.models.checkpoint import load_checkpoint
-    from recsys.sources.synthetic import plant
+    from recsys.sources.synthetic import plant_model
     from recsys.storage import schemas
     from recsys.storage.origin import require_same_run
     from recsys.storage.parquet import write_parquet
@@ -63,7 +63,7 @@ def main(
     ideal = None
     if fetch.dataset == "synthetic":
         ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))
-        ideal = plant(fetch).probability(*ids)
+        ideal = plant_model(fetch).probability(*ids)
     slices = find_slices(dataset.user.numpy(), dataset.movie.numpy(), dimensions, section)
     threshold = dimensions.vocabulary.label_threshold
     result = evaluate(description.task, table, threshold, section, slices, ideal)

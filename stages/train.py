@@ -1,4 +1,4 @@
-"""Stage train: a checkpoint and its history."""
+"""Stage train: train a model, and write its checkpoint and training history."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from recsys.training.params import TrainParams
 @click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("history", type=PATH)
-@click.option("--state", type=PATH, required=True, help="Where an unfinished training is.")
-@click.option("--live", type=PATH, required=True, help="Has its last epoch meanwhile.")
+@click.option("--state", type=PATH, required=True, help="File to resume an unfinished run from.")
+@click.option("--live", type=PATH, required=True, help="File for the metrics of the last epoch.")
 @click.option(
     "--save-every",
     type=click.IntRange(min=0),
@@ -25,7 +25,7 @@ from recsys.training.params import TrainParams
     default=500,
     show_default=True,
     show_envvar=True,
-    help="Steps after which the state is saved; 0 for never. No effect on the result.",
+    help="Steps between two saves of the state; 0 for none. Has no effect on the result.",
 )
 def main(
     params: Params,
@@ -40,16 +40,18 @@ def main(
 ) -> None:
     """Train on the training part, and keep the epoch that is best on the validation part.
 
-    Users, movies and vocabulary are in the folder ENCODED, the parts of the ratings in PARTS, their
-    statistics and histories in FEATURES. The model goes to the folder CHECKPOINT, the losses and
-    validation metrics of each epoch to the CSV file HISTORY. Killed and started again, training
-    goes on from the file STATE and ends with the same model. While it trains, the JSON file LIVE
-    has the record of the last epoch.
+    The folder ENCODED holds users, movies and vocabulary, PARTS the parts of the ratings, and
+    FEATURES their statistics and histories. The model goes to the folder CHECKPOINT. The losses and
+    validation metrics of each epoch go to the CSV file HISTORY.
 
-    With train.processes above 1, it starts that many of itself; started by torchrun, it is one.
+    A run that was killed resumes from the file STATE, and ends with the same model. During
+    training, the JSON file LIVE holds the losses and metrics of the last epoch.
+
+    With train.processes above 1, this command starts that many processes. Under torchrun it is one
+    of the processes itself.
     """
     section = params[TrainParams]
-    # Slow to import: wrong params are refused before.
+    # These imports are slow. Here they come after the check of the params, which is quick.
     from recsys.training.fit import Inputs, Outputs, fit, fit_quietly
     from recsys.training.launcher import launch
     from recsys.training.process_group import check_device, is_member

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# Before torch is imported: small tensors on a busy machine are fastest on one thread.
+# Small tensors on a busy machine are fastest on one thread. This must be set before torch starts.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from recsys.sources.releases import RELEASES, Member, Release
@@ -35,7 +35,7 @@ def toy() -> toys.Toy:
 
 
 def unpinned(name: str) -> Release:
-    """A release without checksums and counts, for files that tests make."""
+    """A release without checksums and published counts, for files that the tests write."""
     release = RELEASES[name]
     members = tuple(Member(member.name, 2**20) for member in release.members)
     return dataclasses.replace(release, members=members, published_counts=None)
@@ -63,7 +63,7 @@ def prepared_run(tmp_path_factory: pytest.TempPathFactory, toy: toys.Toy) -> Pat
 
 @pytest.fixture
 def run(prepared_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
-    """A run of its own with a plain checkpoint; the working directory is its project."""
+    """A run with a plain checkpoint, copied for one test; the working directory is its project."""
     from tests.runs import run_in
 
     shutil.copytree(prepared_run, tmp_path / "project")
@@ -78,7 +78,7 @@ def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(small_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
-    """A reproduced and committed project of its own, which is the current folder."""
+    """A reproduced and committed project, copied for one test; it is the working directory."""
     shutil.copytree(small_template, tmp_path / "project", symlinks=True)
     monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))

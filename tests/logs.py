@@ -1,4 +1,4 @@
-"""Small logs of ratings as the features see them."""
+"""Small rating logs for tests of the features."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ GAUSSIAN_PROCESS = load_params(PARAMS)[GaussianProcessParams]
 
 
 def make_log(past_only: bool, seed: int = 0) -> RatingLog:
-    """Ratings in the order of time, several in a second; each pair once; labels by chance."""
+    """Random ratings in the order of time, several in the same second, no pair twice."""
     random = np.random.default_rng(seed)
     user, movie = np.divmod(random.choice(USERS * MOVIES, RATINGS, replace=False), MOVIES)
     stars = random.integers(1, 6, RATINGS).astype(float)
@@ -26,7 +26,7 @@ def make_log(past_only: bool, seed: int = 0) -> RatingLog:
 
 
 def with_stars(log: RatingLog, rows: np.ndarray, stars: np.ndarray) -> RatingLog:
-    """The same ratings with other stars in some rows."""
+    """The same ratings with different stars in some rows."""
     changed = log.stars.copy()
     changed[rows] = stars
     return replace(log, stars=changed, label=(changed > 3).astype(np.int8))

@@ -1,4 +1,4 @@
-"""The toy's files as the stages before training leave them."""
+"""Run the stages before training on the toy data, without the command line."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.toy import Toy, write_dat
 
 
 def encode_toy(toy: Toy, folder: Path) -> Path:
-    """The folder of encode."""
+    """Write the outputs of the stage encode, and return their folder."""
     release = unpinned("ml-1m")
     tables = read_tables(write_dat(toy, folder / "raw"), release)
     section = load_params(PARAMS)[EncodeParams]
@@ -31,7 +31,7 @@ def encode_toy(toy: Toy, folder: Path) -> Path:
 
 
 def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
-    """The folder of split."""
+    """Write the outputs of the stage split, and return their folder."""
     section = load_params(PARAMS)[SplitParams].model_copy(update=changes)
     ratings = encoded / "ratings.parquet"
     user, movie = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
@@ -51,11 +51,11 @@ def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
 
 
 def load_dimensions(folder: Path) -> Dimensions:
-    """The tables of a folder with `encoded` and `split`."""
+    """Load the tables from a folder that contains `encoded` and `split`."""
     return Dimensions.load(folder / "encoded", folder / "split" / "counts")
 
 
 def prepare(toy: Toy, folder: Path, **split: object) -> Dimensions:
-    """`folder`/encoded and `folder`/split, and the tables."""
+    """Write `folder`/encoded and `folder`/split, and load the tables."""
     split_encoded(encode_toy(toy, folder), folder / "split", **split)
     return load_dimensions(folder)

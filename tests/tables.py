@@ -1,4 +1,4 @@
-"""Three users, four movies, and a part of five of their ratings."""
+"""Small dimension tables of three users and four movies, and a part with five ratings."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from recsys.storage.parquet import write_parquet
 from recsys.storage.vocabulary import Vocabulary
 
 GENRES = [[0], [], [2, 1, 3], [1, 2]]
-# The second row's user and the last row's movie are not in the training part.
+# The user of the second row, and the movie of the first and the last, have no training rating.
 PART = pa.table(
     {
         "row": [0, 2, 3, 5, 9],

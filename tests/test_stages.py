@@ -1,4 +1,4 @@
-"""The chain of stages through click, on archives that the tests make."""
+"""Run the stages one after the other through click, on archives that the tests write."""
 
 import json
 import os
@@ -111,8 +111,8 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     assert history["epoch"].tolist() == [1, 2]
 
 
-def test_nothing_of_the_run_is_in_the_outputs() -> None:
-    """Twice from nothing: the same bytes everywhere."""
+def test_two_runs_give_the_same_bytes() -> None:
+    """Run all stages twice, each time from nothing."""
 
     def content() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
@@ -125,17 +125,17 @@ def test_nothing_of_the_run_is_in_the_outputs() -> None:
     assert content() == first
 
 
-def test_the_last_epoch_is_told_while_train_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = []
+def test_the_live_file_has_the_last_epoch_while_train_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = []
 
     def save(*arguments: Any) -> None:
-        told.append(json.loads(Path("live/epoch.json").read_text()))
+        records.append(json.loads(Path("live/epoch.json").read_text()))
         save_checkpoint(*arguments)
 
     monkeypatch.setattr("recsys.training.fit.save_checkpoint", save)
     run_all()
     history = pd.read_csv("models/history.csv")
-    assert told == [pytest.approx(history.iloc[-1].to_dict(), abs=1e-5)]
+    assert records == [pytest.approx(history.iloc[-1].to_dict(), abs=1e-5)]
     assert not list(Path("live").iterdir())
 
 
@@ -149,17 +149,17 @@ def test_regression_reports_stars() -> None:
     assert Path("metrics/plots/roc.csv").exists()
 
 
-def test_a_release_without_users_trains_with_a_constant_gender() -> None:
+def test_a_release_without_users_has_a_constant_gender() -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     output = run_all()
-    told = "ml-latest-small publishes no genders: the dense feature is 0.5 for everyone"
-    assert output.count(told) == 1
+    message = "ml-latest-small publishes no genders: the dense feature is 0.5 for everyone"
+    assert output.count(message) == 1
     users = pd.read_parquet("data/encoded/users.parquet")
     assert set(users["gender"]) == {0.5}
     assert json.loads(Path("metrics/test.json").read_text())["rows"] == 150
 
 
-def test_synthetic_ratings_need_no_archive_and_know_the_best_score(
+def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MOVIELENS_MIRROR")
@@ -171,7 +171,7 @@ def test_synthetic_ratings_need_no_archive_and_know_the_best_score(
     assert 0.7 < metrics["best_possible_auc"] < 0.9
 
 
-def test_one_class_only_is_a_null_and_a_warning() -> None:
+def test_labels_of_one_class_give_a_null_auc_and_a_warning() -> None:
     set_params(**{"encode.label_threshold": 5})
     output = run_all()
     assert "all 150 labels are 0: AUC is not defined" in output
@@ -189,13 +189,13 @@ def test_one_class_only_is_a_null_and_a_warning() -> None:
         ("train", "train.batch_size", 0),
         ("train", "model.poolin", "sum"),
         ("evaluate", "evaluate.threshold", 2),
-        # The first stage that runs refuses what a later one would read.
+        # The first stage that runs refuses bad params of later stages too.
         ("fetch", "train.learning_rate", -1),
         ("fetch", "gaussian_process.lasting", 1.5),
         ("split", "evaluate.user_steps", [9]),
     ],
 )
-def test_bad_params_end_a_stage_before_any_work(stage: str, key: str, value: object) -> None:
+def test_bad_params_stop_a_stage_before_any_work(stage: str, key: str, value: object) -> None:
     set_params(**{key: value})
     result = run(stage)
     assert result.exit_code == 1
@@ -205,7 +205,7 @@ def test_bad_params_end_a_stage_before_any_work(stage: str, key: str, value: obj
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_told() -> None:
+def test_a_missing_gpu_is_reported() -> None:
     set_params(**{"train.device": "cuda"})
     result = run("train")
     assert result.exit_code == 1
@@ -213,14 +213,16 @@ def test_a_gpu_that_is_not_there_is_told() -> None:
 
 
 @pytest.mark.parametrize("stage", ["encode", "split", "train", "evaluate"])
-def test_a_missing_input_is_one_line(stage: str) -> None:
+def test_a_missing_input_is_reported_in_one_line(stage: str) -> None:
     result = run(stage)
     assert result.exit_code == 1
     (line,) = result.output.splitlines()
-    assert re.match(r"Error: data/\S+ .*(missing|cannot be read|no vocab)|Error: models/dlrm", line)
+    assert re.match(
+        r"Error: data/\S+ .*(missing|cannot be read|not a vocab)|Error: models/dlrm", line
+    )
 
 
-def test_a_bad_row_ends_encode_and_keeps_what_was_there(mirror: Path, toy: Toy) -> None:
+def test_a_bad_row_stops_encode_and_keeps_the_old_output(mirror: Path, toy: Toy) -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     for stage in ("fetch", "encode"):
         assert run(stage).exit_code == 0
@@ -235,8 +237,8 @@ def test_a_bad_row_ends_encode_and_keeps_what_was_there(mirror: Path, toy: Toy) 
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate"])
-def test_the_libraries_keep_quiet(stage: str) -> None:
-    """In a process of its own, as users run it: our messages once, none of torch or TorchRec."""
+def test_libraries_print_nothing(stage: str) -> None:
+    """The stage runs in its own process, as users run it, and prints only our messages, once."""
     set_params(**{"encode.label_threshold": 5, "train.epochs": 1})
     run_all()
     command = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
@@ -249,7 +251,7 @@ def test_the_libraries_keep_quiet(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_help_tells_what_goes_in_and_out(stage: str) -> None:
+def test_help_names_all_inputs_and_outputs(stage: str) -> None:
     command: click.Command = import_module(f"stages.{stage}").main
     _, text = CliRunner().invoke(command, ["--help"]).output.split("\n\n", 1)
     for parameter in command.params:
@@ -257,7 +259,7 @@ def test_help_tells_what_goes_in_and_out(stage: str) -> None:
 
 
 def test_all_features_reach_the_model() -> None:
-    """Each statistic and history, on both kinds of split; and the side fields."""
+    """Select every feature of the registry, on a random split and on a split by time."""
     sparse = [name for name, feature in REGISTRY.items() if feature.kind != "dense"]
     dense = [name for name, feature in REGISTRY.items() if feature.kind == "dense"]
     for method in ("random", "chronological"):
@@ -281,36 +283,38 @@ def test_all_features_reach_the_model() -> None:
         assert (numbers.mean().abs() < 0.1).all()
 
 
-def test_threes_can_be_left_out() -> None:
+def test_threes_can_be_dropped() -> None:
     set_params(**{"encode.drop_ratings": [3]})
     run_all()
     ratings = pd.read_parquet("data/encoded/ratings.parquet")
     assert len(ratings) > 0
     assert not (ratings["rating"] == 3).any()
     set_params(**{"encode.drop_ratings": [1, 2, 3, 4, 5]})
-    told = r"encode.drop_ratings = \[1.0, 2.0, 3.0, 4.0, 5.0\]: no rating would be left"
-    assert re.search(told, run("encode").output)
+    message = r"encode.drop_ratings = \[1.0, 2.0, 3.0, 4.0, 5.0\]: no rating would be left"
+    assert re.search(message, run("encode").output)
 
 
-def test_a_model_is_not_judged_on_another_split() -> None:
+def test_evaluate_refuses_a_model_of_another_split() -> None:
     run_all()
     set_params(**{"split.seed": 7})
     assert run("split").exit_code == 0
     result = run("evaluate")
     assert result.exit_code == 1
-    told = r"Error: data/split/test.parquet and models/dlrm/tables are of different runs: .* split;"
-    assert re.match(told, result.output)
+    message = (
+        r"Error: data/split/test.parquet and models/dlrm/tables are of different runs: .* split;"
+    )
+    assert re.match(message, result.output)
 
 
-def test_a_model_is_not_judged_on_other_features() -> None:
+def test_evaluate_refuses_a_model_of_other_features() -> None:
     set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
     run_all()
     set_params(**{"statistics.user_damping": 50.0})
     assert run("features").exit_code == 0
     result = run("evaluate")
     assert result.exit_code == 1
-    told = r"Error: models/dlrm and data/features are of different runs: .* fitted features;"
-    assert re.match(told, result.output)
+    message = r"Error: models/dlrm and data/features are of different runs: .* fitted features;"
+    assert re.match(message, result.output)
 
 
 def test_shuffled_ratings_are_refused() -> None:
@@ -324,7 +328,7 @@ def test_shuffled_ratings_are_refused() -> None:
     assert "ratings.parquet is not sorted by time, user and movie" in result.output
 
 
-def test_how_often_the_state_is_saved_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_save_interval_does_not_change_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     run_all()
     weights = Path("models/dlrm/model.safetensors").read_bytes()
     for steps in ("0", "3"):

@@ -1,4 +1,4 @@
-"""A small MovieLens with a planted taste, in each of the published layouts."""
+"""A small data set with planted tastes, which can be written in each of the published layouts."""
 
 import hashlib
 import zipfile
@@ -14,7 +14,7 @@ GENRES = ["Action", "Comedy", "Drama", "Sci-Fi"]
 
 @dataclass(frozen=True)
 class Toy:
-    """Users, movies and ratings as in the files: raw ids with gaps, not in order."""
+    """Users, movies and ratings as in the published files, with ids that have gaps and no order."""
 
     users: list[tuple[int, str, int, str, str]] = field(default_factory=list)
     movies: list[tuple[int, str, list[str]]] = field(default_factory=list)
@@ -22,7 +22,7 @@ class Toy:
 
 
 def make_toy(users: int = 60, movies: int = 40, ratings: int = 1500, seed: int = 0) -> Toy:
-    """Users like a genre each, so a model has something to find; one movie has no genre."""
+    """Draw the toy data. Each user likes one genre, which a model can learn. One movie has none."""
     rng = np.random.default_rng(seed)
     user_ids = rng.permutation(np.arange(1, users + 1) * 3)
     movie_ids = rng.permutation(np.arange(1, movies + 1) * 2)
@@ -75,7 +75,7 @@ def write_csv(toy: Toy, folder: Path) -> Path:
 
 
 def zip_release(name: str, members: Path, mirror: Path, folder: str | None = None) -> Path:
-    """`mirror/NAME.zip` with the files of a folder, and its md5 beside it."""
+    """Zip the files of a folder as `mirror/NAME.zip`, and write the md5 beside it."""
     mirror.mkdir(parents=True, exist_ok=True)
     archive = mirror / f"{name}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as content:

@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Atomic writes: an output appears whole or not at all."""
 
 import errno
 import shutil
@@ -11,10 +11,10 @@ from recsys.common.errors import InputError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write a file or a folder to, then move it into place.
+    """Yield a temporary path for a file or folder, then move that to `path`.
 
-    When the block raises, nothing new is left behind and what was at `path` is still there.
-    The name beside is always the same, so that what a killed process left is cleared by the next.
+    If the block raises, the temporary file or folder is removed and `path` stays as it was. The
+    temporary name is always the same, so the next run removes what a killed process left behind.
 
     Raises:
         InputError: the disk is full.
@@ -33,7 +33,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def report_full_disk(path: Path) -> Iterator[None]:
-    """Raises: InputError: the block found the disk full."""
+    """Raise an `InputError` that names `path` if the block finds the disk full."""
     try:
         yield
     except OSError as error:

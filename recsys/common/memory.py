@@ -1,19 +1,19 @@
-"""The process's memory between the steps of a loop."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 
-# Of glibc's malloc.h, and in bytes what they are set to.
-OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**28), "M_MMAP_THRESHOLD": (-3, 2**25)}
+# Options of glibc's malloc.h: their numbers, and the bytes that they are set to.
+MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**28), "M_MMAP_THRESHOLD": (-3, 2**25)}
 
 
 def keep_freed_memory() -> None:
-    """From now on, freed memory stays with the process, up to 256 MB.
+    """Let the process keep up to 256 MB of freed memory for its next allocations.
 
-    Each step frees buffers of megabytes that the next one asks for again. glibc gives them back
-    to the system in between, and the faults of getting new pages can take as long as scoring
-    does. With another C library nothing happens.
+    Each step of a loop frees buffers of megabytes that the next step allocates again. By default
+    glibc returns them to the system in between. The page faults of the next allocation can then
+    take as long as scoring itself. With another C library this function does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        for option, size in OPTIONS.values():
+        for option, size in MALLOC_OPTIONS.values():
             mallopt(option, size)

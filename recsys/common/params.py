@@ -1,6 +1,6 @@
-"""What the sections of params.yaml have in common, and the only reader of YAML.
+"""The base class of the sections of params.yaml, and how a section is read and checked.
 
-Each room declares its own section in its `params.py`; `recsys.pipeline.params` lists them all.
+Each room declares its own sections in its `params.py`; `recsys.pipeline.params` lists them all.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ Workers = Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le
 
 
 class Section(BaseModel):
-    """One section of params.yaml, immutable; `name` is its key there."""
+    """One section of params.yaml, immutable; `name` is its key in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     name: ClassVar[str]
@@ -38,7 +38,7 @@ S = TypeVar("S", bound=Section)
 
 
 class Params:
-    """Checked sections of a params file, by their class: `params[TrainParams]`."""
+    """The checked sections of a params file, looked up by class: `params[TrainParams]`."""
 
     def __init__(self, sections: Iterable[Section]) -> None:
         self._sections = {type(section): section for section in sections}
@@ -53,23 +53,27 @@ def parse_section(content: object, section: type[S], path: Path) -> S:
     """Check the content of one section.
 
     Args:
-        path: of the params file, which the error names.
+        path: the params file, which the error message names.
 
     Raises:
-        InputError: a key is misspelt, missing, of the wrong type or out of range; the line names
-            the key, its value and what is allowed.
+        InputError: a key is misspelt or missing, or a value has the wrong type or is out of range.
+            The message names the key, its value and what is allowed.
     """
     try:
         return section.model_validate(content)
     except ValidationError as error:
-        # Unknown keys first: the key that they were meant to be is among the missing.
+        # Unknown keys come first: a misspelt key explains why the right one is missing.
         problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         descriptions = "; ".join(_describe(section, problem) for problem in problems)
         raise InputError(f"{path}: {descriptions}") from error
 
 
 def read_yaml(path: Path) -> object:
-    """The content of a YAML file. Raises: InputError: it cannot be read or is no YAML."""
+    """Read a YAML file.
+
+    Raises:
+        InputError: the file cannot be read, or it is not valid YAML.
+    """
     try:
         # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
         return YAML(typ="safe", pure=True).load(path)
@@ -80,7 +84,7 @@ def read_yaml(path: Path) -> object:
 
 
 def _describe(section: type[Section], problem: "ErrorDetails") -> str:
-    """A pydantic error as "KEY = VALUE: what is allowed"."""
+    """Turn a pydantic error into "KEY = VALUE: what is allowed"."""
     key = ".".join([section.name, *map(str, problem["loc"])])
     if problem["type"] == "value_error":
         return f"{key}: {problem['msg'].removeprefix('Value error, ')}"

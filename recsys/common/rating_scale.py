@@ -1,4 +1,4 @@
-"""The stars that a release rates with."""
+"""The scale of stars on which the users of a release rate."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class RatingScale:
     step: float
 
     def normalise(self, stars: Floats) -> Floats:
-        """The scale mapped to [0, 1]."""
+        """Map stars to [0, 1]."""
         return ((stars - self.lowest) / (self.highest - self.lowest)).astype(np.float32)
 
     def denormalise(self, norm: Floats) -> Floats:
-        """[0, 1] mapped back to stars."""
+        """Map [0, 1] back to stars."""
         return (self.lowest + norm * (self.highest - self.lowest)).astype(np.float32)
 
     def __str__(self) -> str:

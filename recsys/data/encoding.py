@@ -1,4 +1,4 @@
-"""Raw tables -> numbers: rows for ids, codes for names, normalised ratings, labels."""
+"""Encode the raw tables as numbers: rows for ids, codes for names, normalised ratings, labels."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,10 +29,13 @@ Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 def encode_dimensions(
     tables: Tables, release: Release, params: EncodeParams
 ) -> tuple[dict[str, pa.Table], Vocabulary]:
-    """The users and the movies, with the columns of `schemas`, and what their codes stand for.
+    """Encode the users and movies.
 
     Args:
-        tables: checked.
+        tables: tables that `check_tables` accepted.
+
+    Returns:
+        the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
     """
     users, names = encode_codes(prepare_users(tables.users, params), "users")
     movies, names_of_movies = encode_codes(prepare_movies(tables.movies, params), "movies")
@@ -51,15 +54,15 @@ def encode_dimensions(
 
 
 def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
-    """Without the ratings of these stars; their users and movies stay.
+    """Drop the ratings with these numbers of stars, but none of the users and movies.
 
     Raises:
-        InputError: a value is not among the ratings, or none would be left.
+        InputError: no rating has one of these numbers of stars, or no rating would be left.
     """
     ratings = tables.ratings
     for value in stars:
         if not (ratings["rating"] == value).any():
-            raise InputError(f"encode.drop_ratings: no rating is {value:g} stars")
+            raise InputError(f"encode.drop_ratings: no rating has {value:g} stars")
     kept = ratings if not stars else ratings[~ratings["rating"].isin(stars)]
     if kept.empty:
         raise InputError(f"encode.drop_ratings = {list(stars)}: no rating would be left")
@@ -69,15 +72,15 @@ def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
 def encode_ratings(
     ratings: pd.DataFrame, dimensions: dict[str, pa.Table], vocabulary: Vocabulary
 ) -> Iterator[pd.DataFrame]:
-    """The ratings with the columns of `schemas.RATINGS`, sorted by (timestamp, user, movie).
+    """Encode the ratings, sorted by (timestamp, user, movie).
 
     Yields:
-        frames of `ROWS_AT_ONCE` rows, so that only the raw columns and their order are in memory
-        as a whole.
+        frames with the columns of `schemas.RATINGS`, each of `ROWS_AT_ONCE` rows. So memory holds
+        all rows of the raw columns only.
     """
     users = dimensions["users"]["raw_userid"].to_numpy()
     movies = dimensions["movies"]["raw_movieid"].to_numpy()
-    # Raw ids sort as their rows do.
+    # Sorting by raw id is sorting by row, because the rows of the tables ascend by raw id.
     order = np.lexsort([ratings[key] for key in ("movieid", "userid", "timestamp")])
     for start in range(0, len(order), ROWS_AT_ONCE):
         rows = ratings.iloc[order[start : start + ROWS_AT_ONCE]]
@@ -91,7 +94,7 @@ def encode_ratings(
 
 
 def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
-    """The users by ascending id, with gender as a number and the region of the zip code."""
+    """Sort the users by id, make gender a number and add the prefix of the zip code."""
     users = users.rename(columns={"userid": "raw_userid"}).sort_values("raw_userid")
     return users.assign(
         gender=users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER),
@@ -100,9 +103,9 @@ def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
 
 
 def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
-    """The movies by ascending id, with the year in their title and the period that it is in."""
+    """Sort the movies by id, and add the release year in the title and the period of that year."""
     movies = movies.rename(columns={"movieid": "raw_movieid"}).sort_values("raw_movieid")
-    # "Toy Story (1995)", "Land Before Time III (1995) (V)"; not every title has a year.
+    # As in "Toy Story (1995)" and "Land Before Time III (1995) (V)"; some titles have no year.
     year = movies["title"].str.extract(r"\((\d{4})\)(?: \(\w+\))?\s*$", expand=False)
     return movies.assign(
         year=year.astype("Int16"), period=year.astype(float) // params.period_years
@@ -110,7 +113,7 @@ def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
 
 
 def encode_codes(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, Names]:
-    """Add the column of codes of each feature that the registry has for a table."""
+    """Add a column of codes for each coded feature of the table."""
     names: Names = {}
     columns: dict[str, Any] = {}
     for feature in coded_features(table):
@@ -122,14 +125,14 @@ def encode_codes(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, Names]:
 
 
 def encode_categories(values: pd.Series) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """Codes from 0 and their names; a value that is not published is a category of its own."""
+    """The code of each value, from 0, and the names by code. A missing value is a category too."""
     encoder = LabelEncoder()
     codes = encoder.fit_transform(values.astype(str)).astype(np.int32)
     return codes, tuple(encoder.classes_.tolist())
 
 
 def encode_lists(values: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
-    """A list of codes from 0 for each list of names, and the names by code."""
+    """The codes of each list of names, from 0, and the names by code."""
     encoder = LabelEncoder()
     codes = encoder.fit_transform([name for listed in values for name in listed])
     ends = np.cumsum(values.str.len())

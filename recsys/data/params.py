@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from recsys.common.params import Count, Section, Seed, Share
 
-# YAML has lists only; strict mode would refuse one where a tuple is declared.
+# YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Stars = Annotated[
     tuple[float, ...], Field(strict=False, description="a list of numbers of stars, or []")
 ]

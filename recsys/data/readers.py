@@ -1,4 +1,4 @@
-"""The raw files of a release as three tables, ids and values as published.
+"""Read the raw files of a release into three tables, with ids and values as published.
 
 Layouts: https://files.grouplens.org/datasets/movielens/ml-1m-README.txt (`.dat`, two colons),
 ml-100k-README.txt (tabs and pipes) and ml-32m-README.html (CSV with a header).
@@ -25,27 +25,27 @@ COLUMN_TYPES = {
 }
 USER_COLUMNS = ["userid", "gender", "age", "occupation", "zip"]
 RATING_COLUMNS = ["userid", "movieid", "rating", "timestamp"]
-# What stands in a genres field instead of a genre.
+# Values of a genres field that are not a genre.
 NO_GENRES = {"", "(no genres listed)", "unknown"}
-# The order of the flags that end a line of u.item.
+# A line of u.item ends in one flag for each of these, in this order.
 ML_100K_GENRES = [
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime",
     "Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance",
     "Sci-Fi", "Thriller", "War", "Western",
 ]  # fmt: skip
-# A byte that no release uses; the parser knows separators of one byte only.
+# The parser takes separators of one byte only, so this byte replaces "::". No release uses it.
 UNIT_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A release in memory; row i is line i of the published file, counted from 0 below a header.
+    """A release in memory. Row i is line i of the published file, from 0 and after any header.
 
     Attributes:
-        users: userid, gender ("F" or "M"), age (years; in ml-1m the first of a range),
-            occupation and zip. Of a release without a users file: the userids that rated, and
-            nulls.
-        movies: movieid, title, genres (a list of names, empty where none is listed).
+        users: userid, gender ("F" or "M"), age (years; in ml-1m the lower end of a range),
+            occupation and zip. A release without a users file has the ids of the users who rated,
+            and nulls in the other columns.
+        movies: movieid, title, genres (a list of names, empty if the file lists none).
         ratings: userid, movieid, rating (stars), timestamp (seconds since 1970, UTC).
     """
 
@@ -58,7 +58,8 @@ def read_tables(folder: Path, release: Release) -> Tables:
     """Parse the raw files of a release.
 
     Raises:
-        InputError: a file is missing or not in the published layout; names the file and the row.
+        InputError: a file is missing, or does not have the published layout. The message names
+            the file and, where one is wrong, the row.
     """
     for member in release.members:
         if not (folder / member.name).is_file():
@@ -87,7 +88,7 @@ def _read_two_colons(folder: Path, release: Release) -> Tables:
     return Tables(
         users=_parse(users_file, release, "::", USER_COLUMNS)
         if users_file.exists()
-        else _users_of(ratings),
+        else _users_from(ratings),
         movies=_movies(movies, movies["genres"].str.split("|")),
         ratings=ratings,
     )
@@ -97,7 +98,7 @@ def _read_csv(folder: Path, release: Release) -> Tables:
     movies = _parse(folder / "movies.csv", release, ",", ["movieid", "title", "genres"])
     ratings = _parse(folder / "ratings.csv", release, ",", RATING_COLUMNS)
     return Tables(
-        users=_users_of(ratings),
+        users=_users_from(ratings),
         movies=_movies(movies, movies["genres"].str.split("|")),
         ratings=ratings,
     )
@@ -122,7 +123,7 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
     try:
         table = csv.read_csv(
             source,
-            # Only one thread can tell the row of an error.
+            # With several threads the parser does not know the row of an error.
             csv.ReadOptions(
                 use_threads=False,
                 encoding=release.encoding,
@@ -130,7 +131,7 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
                 skip_rows=1 if is_csv else 0,
             ),
             csv.ParseOptions(delimiter=delimiter, quote_char='"' if is_csv else False),
-            # An empty id is an error, not a null; an empty text is an empty text.
+            # Without null values, an empty id is an error and an empty text stays a text.
             csv.ConvertOptions(
                 column_types={name: COLUMN_TYPES.get(name, pa.string()) for name in columns},
                 null_values=[],
@@ -141,13 +142,13 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
         raise InputError(
             f"{path}: {reason}; expected {separator!r} between {', '.join(columns)}"
         ) from error
-    # Each column's Arrow memory is freed when it is converted.
+    # With these options Arrow frees each column as soon as it is converted.
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 
 def _check_header(path: Path, columns: list[str]) -> None:
-    # Published as userId, movieId.
+    # The published headers say userId and movieId.
     with path.open(encoding="utf-8", errors="replace") as file:
         header = file.readline().strip()
     if header.lower() != ",".join(columns):
@@ -160,6 +161,6 @@ def _movies(movies: pd.DataFrame, genres: Iterable[Iterable[str]]) -> pd.DataFra
     return movies
 
 
-def _users_of(ratings: pd.DataFrame) -> pd.DataFrame:
+def _users_from(ratings: pd.DataFrame) -> pd.DataFrame:
     users = pd.DataFrame({"userid": np.unique(ratings["userid"])})
     return users.assign(gender=None, age=None, occupation=None, zip=None)

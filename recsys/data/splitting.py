@@ -1,4 +1,4 @@
-"""Which row goes to which part."""
+"""Split the ratings into the training, validation and test parts."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,15 +16,15 @@ from recsys.storage.schemas import PARTS
 
 Rows = npt.NDArray[np.intp]
 Ints = npt.NDArray[np.integer]
-# For each row the position of its part in `PARTS`, or `NO_PART`.
+# For each rating, the position of its part in `PARTS`, or `NO_PART`.
 Assignment = npt.NDArray[np.int8]
 NO_PART = -1
 
 
 def write_parts(ratings: Path, assignment: Assignment, folder: Path, origin: Origin) -> None:
-    """Write a part's rows to `folder`/PART.parquet, in the order and columns of `schemas.PART`.
+    """Write each part to `folder`/PART.parquet, with the columns and row order of `schemas.PART`.
 
-    The ratings pass through in pieces.
+    The ratings are read and written in pieces.
     """
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic_write(folder / f"{name}.parquet")) for name in PARTS]
@@ -40,20 +40,23 @@ def write_parts(ratings: Path, assignment: Assignment, folder: Path, origin: Ori
 
 
 def describe_split(assignment: Assignment, params: SplitParams, ids: str) -> Origin:
-    """The metadata of the split's files: which run they are of, and what a rating may use.
+    """The metadata of the files of a split: the digests of its run, and which ratings are visible.
 
-    `visible` says which other ratings the features of a rating may use: those of an `earlier`
-    second, or the others of the `training` part.
+    `visible` says which other ratings the features of a rating are computed from: all ratings of
+    an `earlier` second, or the other ratings of the `training` part.
     """
     visible = "earlier" if params.follows_time else "training"
     return {"ids": ids, "split": digest(assignment), "visible": visible}
 
 
 def assign_parts(users: Ints, params: SplitParams) -> Assignment:
-    """Each row's part.
+    """Choose the part of each rating.
 
     Args:
-        users: by rating, in the order of time, [N]
+        users: the user of each rating, in the order of time, [N]
+
+    Returns:
+        the part of each rating, [N]
 
     Raises:
         InputError: a part would be empty.
@@ -71,14 +74,14 @@ def assign_parts(users: Ints, params: SplitParams) -> Assignment:
     for part, name in enumerate(PARTS):
         if not (assignment == part).any():
             raise InputError(
-                f"split.{name}: this share of {len(rows)} ratings is no row; raise it, or lower "
+                f"split.{name}: this share of {len(rows)} ratings is empty; raise it, or lower "
                 f"split.min_history (now {params.min_history})"
             )
     return assignment
 
 
 def eligible_rows(users: Ints, min_history: int) -> Rows:
-    """Those whose user has at least so many rows before."""
+    """The rows whose user has at least `min_history` earlier rows."""
     if not min_history:
         return np.arange(len(users))
     before, _ = count_neighbours(users)
@@ -86,13 +89,23 @@ def eligible_rows(users: Ints, min_history: int) -> Rows:
 
 
 def leave_last(users: Ints) -> Assignment:
-    """Test: each user's last row; validation: the one before; nothing of users with two rows."""
+    """Put each user's last row in the test part, and the row before it in the validation part.
+
+    All other rows are in the training part, and so are all rows of a user with fewer than three.
+    """
     before, after = count_neighbours(users)
     return np.where(before + after < 2, 0, np.maximum(2 - after, 0)).astype(np.int8)
 
 
 def count_neighbours(users: Ints) -> tuple[Rows, Rows]:
-    """For each row of ratings in the order of time, its user's rows before and after it, [N]."""
+    """Count the rows of the same user before and after each row.
+
+    Args:
+        users: the user of each rating, in the order of time, [N]
+
+    Returns:
+        the numbers of rows before and after, each [N]
+    """
     order = np.argsort(users, kind="stable")
     counts = np.bincount(users)
     starts = np.cumsum(counts) - counts
@@ -102,10 +115,14 @@ def count_neighbours(users: Ints) -> tuple[Rows, Rows]:
 
 
 def count_training(rows: Ints, assignment: Assignment, size: int) -> npt.NDArray[np.int32]:
-    """How many ratings of the training part each of `size` users or movies has.
+    """Count the training ratings of each user, or of each movie.
 
     Args:
         rows: the user or the movie of each rating, [N]
+        size: the number of users or of movies.
+
+    Returns:
+        [size]
     """
     return np.bincount(rows[assignment == 0], minlength=size).astype(np.int32)
 
@@ -115,6 +132,6 @@ def random_order(count: int, seed: int) -> Rows:
 
 
 def cut(order: Rows, shares: tuple[float, ...]) -> list[Rows]:
-    """Consecutive pieces of an order; the ends are rounded, so nothing is lost or doubled."""
+    """Cut an order into consecutive pieces whose ends are rounded, so each row is in one piece."""
     ends = np.rint(np.cumsum(shares) * len(order)).astype(int)
     return np.split(order, ends[:-1])

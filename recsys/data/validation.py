@@ -1,4 +1,4 @@
-"""What must hold of a release's tables, and the row that breaks it."""
+"""Check the tables of a release, and name the first row that is wrong."""
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,10 @@ from recsys.sources.releases import Release
 
 
 def check_tables(tables: Tables, release: Release) -> None:
-    """Check values, ids and, where they are published, counts.
+    """Check the values, the ids and, where a release publishes them, the counts.
 
     Raises:
-        InputError: names the file, the line (the first is 1) and the value.
+        InputError: something is wrong. The message names the file, the line (from 1) and the value.
     """
     files = [member.name for member in release.members]
     if len(files) > 2:
@@ -25,7 +25,7 @@ def check_tables(tables: Tables, release: Release) -> None:
 
 def _check_users(users: pd.DataFrame, file: str) -> None:
     _require(users["userid"] >= 1, users, file, "userid", "is not a positive id")
-    _require(~users["userid"].duplicated(), users, file, "userid", "is there twice")
+    _require(~users["userid"].duplicated(), users, file, "userid", "occurs twice")
     _require(users["gender"].isin(["F", "M"]), users, file, "gender", "is neither F nor M")
     plausible = users["age"].between(0, 120)
     _require(plausible, users, file, "age", "is not between 0 and 120 years")
@@ -33,7 +33,7 @@ def _check_users(users: pd.DataFrame, file: str) -> None:
 
 def _check_movies(movies: pd.DataFrame, file: str) -> None:
     _require(movies["movieid"] >= 1, movies, file, "movieid", "is not a positive id")
-    _require(~movies["movieid"].duplicated(), movies, file, "movieid", "is there twice")
+    _require(~movies["movieid"].duplicated(), movies, file, "movieid", "occurs twice")
     _require(movies["title"] != "", movies, file, "title", "is empty")
 
 
@@ -52,7 +52,7 @@ def _check_ratings(tables: Tables, release: Release, file: str) -> None:
         _require(known, ratings, file, key, f"is not in the {key.removesuffix('id')}s table")
     pairs = ratings["userid"].to_numpy(np.int64) << 32 | ratings["movieid"].to_numpy(np.int64)
     pairs.sort()
-    # Only then the rows are sought: the hash table for that is larger than the ratings.
+    # `duplicated` builds a hash table larger than the ratings, so it runs only if there is a pair.
     if (pairs[1:] == pairs[:-1]).any():
         again = ratings.duplicated(["userid", "movieid"])
         _require(~again, ratings, file, "movieid", "was rated by the same user before")
@@ -62,19 +62,19 @@ def _require(holds: pd.Series, table: pd.DataFrame, file: str, column: str, prob
     if holds.all():
         return
     row = int(np.argmin(holds.to_numpy(bool)))
-    # CSV files begin with a header.
+    # Line 1 of a CSV file is its header.
     line = row + 1 + file.endswith(".csv")
     others = int((~holds).sum()) - 1
     raise InputError(
         f"{file} line {line}: {column} {table[column].iloc[row]} {problem}"
         + (f" (and {others:,} more lines)" if others else "")
-        + "; mend the file or fetch it again"
+        + "; correct the file or fetch it again"
     )
 
 
 def _check_published_counts(tables: Tables, release: Release) -> None:
-    facts = release.published_counts
-    assert facts is not None
+    published = release.published_counts
+    assert published is not None
     stars = tables.ratings["rating"].to_numpy(int)
     timestamps = tables.ratings["timestamp"]
     found = {
@@ -87,9 +87,9 @@ def _check_published_counts(tables: Tables, release: Release) -> None:
         "timestamps": (int(timestamps.min()), int(timestamps.max())),
     }
     for name, value in found.items():
-        published = getattr(facts, name)
-        if value != published:
+        expected = getattr(published, name)
+        if value != expected:
             raise InputError(
-                f"{release.name}: {name} is {value}, published {published}; the files are not "
-                "the published ones: fetch again"
+                f"{release.name}: {name} is {value}, published {expected}; the files are not "
+                "the published ones: fetch them again"
             )

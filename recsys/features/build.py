@@ -1,4 +1,4 @@
-"""The features of every rating as columns, from the tables at hand.
+"""Compute the features of every rating, and write them as columns.
 
 Shapes: N ratings, M movies.
 """
@@ -31,14 +31,17 @@ Standardisation = dict[str, tuple[float, float]]
 
 
 def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
-    """All ratings with the part that each is in, and which run they are of.
+    """Read all ratings and the part of each.
 
     Args:
         ratings: the file of `schemas.RATINGS`.
         parts: the folder of the split.
 
+    Returns:
+        the ratings, and the digests of the files
+
     Raises:
-        InputError: a file is missing, of another run, or its rows are in another order.
+        InputError: a file is missing or of a different run, or its rows are in the wrong order.
     """
     columns = {name: read_column(ratings, schemas.RATINGS, name) for name in schemas.RATINGS.names}
     user, movie, seconds = columns["user"], columns["movie"], columns["timestamp"]
@@ -54,7 +57,9 @@ def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
         rows = read_column(path, schemas.PART, "row")
         for key in ("user", "movie", "timestamp"):
             if not np.array_equal(columns[key][rows], read_column(path, schemas.PART, key)):
-                raise InputError(f"{path}: {key} is not that of {ratings}; run `dvc repro split`")
+                raise InputError(
+                    f"{path}: its column {key} differs from {ratings}; run `dvc repro split`"
+                )
         part[rows] = place
     log = RatingLog(
         user=user,
@@ -69,7 +74,7 @@ def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
 
 
 def are_sorted(*keys: npt.NDArray[np.generic]) -> bool:
-    """Whether rows ascend by the keys, the first one counting most, without two equal ones."""
+    """Whether rows ascend by the keys, the first key first, and no two rows have equal keys."""
     ascending = np.zeros(max(len(keys[0]) - 1, 0), bool)
     for key in reversed(keys):
         before, after = key[:-1], key[1:]
@@ -84,10 +89,13 @@ def compute_statistics(
     params: StatisticsParams,
     gaussian_process: GaussianProcessParams,
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """The statistics of some groups by column, each [N].
+    """Compute the columns of some groups of statistics.
 
     Args:
-        movies: with the columns of `schemas.movies()`.
+        movies: the table with the columns of `schemas.movies()`.
+
+    Returns:
+        the columns by name, each [N]
     """
     if not groups:
         return {}
@@ -102,7 +110,7 @@ def compute_statistics(
 def fit_standardisation(
     columns: dict[str, npt.NDArray[np.float64]], log: RatingLog
 ) -> Standardisation:
-    """Mean and deviation of each column over the training part."""
+    """The mean and standard deviation of each column over the training part."""
     training = ((name, values[log.training]) for name, values in columns.items())
     return {name: (float(v.mean()), float(v.std())) for name, v in training}
 
@@ -110,7 +118,7 @@ def fit_standardisation(
 def standardise(
     columns: dict[str, npt.NDArray[np.float64]], fitted: Standardisation, cutoff: float
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Each column with mean 0 and deviation 1, cut off at `cutoff` deviations."""
+    """Give each column mean 0 and standard deviation 1, and clip it at `cutoff` deviations."""
     result = {}
     for name, values in columns.items():
         mean, deviation = fitted[name]
@@ -120,7 +128,7 @@ def standardise(
 
 
 def find_histories(log: RatingLog, params: FeatureParams) -> dict[str, History]:
-    """The histories that params.yaml asks for, by name."""
+    """The histories that params.yaml selects, by name."""
     return {
         name: find_history(log, label, params.history_length)
         for name, label in HISTORIES.items()
@@ -128,13 +136,15 @@ def find_histories(log: RatingLog, params: FeatureParams) -> dict[str, History]:
     }
 
 
-def warn_of_leaky_ids(log: RatingLog, params: FeatureParams, groups: tuple[str, ...]) -> None:
-    """Statistics that leave a rating out tell a model that knows its user what was left out."""
+def warn_about_leaky_user_ids(
+    log: RatingLog, params: FeatureParams, groups: tuple[str, ...]
+) -> None:
+    """Warn if leave-one-out statistics and the user id together leak the label."""
     if groups and not log.past_only and "userid" in params.sparse:
         logger.warning(
-            "features.sparse: userid beside statistics of a random split harms the model: from a "
-            "user's mean without the row it learns which label was left out. Leave userid out, or "
-            "split by time"
+            "features.sparse: userid together with statistics of a random split harms the model: "
+            "from a user's mean without the row it learns which label was left out. Remove userid, "
+            "or split by time"
         )
 
 
@@ -146,12 +156,11 @@ def write_features(
     folder: Path,
     origin: Origin,
 ) -> None:
-    """Write the features of each part, by the same key, and the logs of the histories.
+    """Write the features of each part with the part's key, and the logs of the histories.
 
-    The digest of what was fitted travels with the files, and with every model that was trained on
-    them.
+    Every file carries the digest of the fitted values, as does every model trained on the files.
     """
-    content = write_note(fitted, tuple(histories), folder)
+    content = write_description(fitted, tuple(histories), folder)
     origin = origin | {"fitted": digest(content)}
     columns: dict[str, npt.NDArray[Any]] = dict(statistics)
     for name, history in histories.items():
@@ -166,8 +175,12 @@ def write_features(
         write_parquet(frame, folder / f"{name}.parquet", schema, origin)
 
 
-def write_note(fitted: Standardisation, histories: tuple[str, ...], folder: Path) -> str:
-    """Write features.json: what was fitted, and which histories there are. Returns: its content."""
+def write_description(fitted: Standardisation, histories: tuple[str, ...], folder: Path) -> str:
+    """Write features.json: the fitted values and the names of the histories.
+
+    Returns:
+        the content of the file
+    """
     content = json.dumps({"standardisation": fitted, "histories": histories}, indent=2) + "\n"
     (folder / "features.json").write_text(content)
     return content

@@ -1,16 +1,19 @@
-"""What a user will think of a movie, from their other ratings: a Gaussian process.
+"""A Gaussian process that predicts a user's opinion of a movie from the user's other ratings.
 
-A user's opinions are one draw of a process over movies and time. Two of them covary as the movies
-do, less so when time lies between, and as the user's passing mood does:
+A user's opinions are one draw from a process over movies and time. The covariance of two opinions
+has two terms. The first is the similarity of the movies, which fades in part with the time between
+the two ratings. The second is the user's moods, which pass with time:
 
     cov(i, j) = v_i . v_j (lasting + (1 - lasting) exp(-|t_i - t_j| / fading_days))
                 + sum over moods of variance exp(-|t_i - t_j| / days)
 
-The factors v of the movies are learnt from the training part by expectation maximisation of
-probabilistic PCA with missing values (Tipping & Bishop 1999; Ilin & Raiko 2010), with a prior mean
-that is linear in the movie's genres and release year. Given them, a user's posterior is exact
-(Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", chapter 2): one Cholesky
-factorisation predicts every rating from those before it, or from all others.
+The factors v of the movies are learnt from the training part. The algorithm is expectation
+maximisation for probabilistic PCA with missing values (Tipping & Bishop 1999; Ilin & Raiko 2010).
+The prior mean of the factors is linear in the movie's genres and release year.
+
+Given the factors, a user's posterior is exact (Rasmussen & Williams 2006, "Gaussian Processes for
+Machine Learning", chapter 2). One Cholesky factorisation per user predicts every rating from the
+earlier ones, or from all others.
 
 Shapes: N ratings, U users, M movies, K factors, n ratings of one user, C content columns.
 """
@@ -28,22 +31,23 @@ from recsys.features.visibility import Ints, Mask, RatingLog
 
 Floats = npt.NDArray[np.float64]
 
-# Ratings of a user beyond which their covariances, of all pairs, take gigabytes.
-LONGEST = 8_000
-# A target that hardly varies still has some noise.
-LEAST_NOISE = 1e-3
-SECONDS_A_DAY = 86_400
+# The covariance matrix of a user has a row and a column for each rating. With more ratings than
+# this, one matrix would take gigabytes.
+MAX_USER_RATINGS = 8_000
+# A lower bound, for a target that hardly varies.
+MIN_NOISE = 1e-3
+SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True)
 class MovieFactors:
-    """What is learnt of the movies.
+    """The parameters of the process that are learnt from ratings.
 
     Attributes:
-        mean: the damped mean of the target, [M]
-        factors: v, [M, K]
-        noise: variance of a rating about the opinion.
-        moods: (variance, days) of each.
+        mean: each movie's damped mean of the target, [M]
+        factors: the factors v, [M, K]
+        noise: the variance of a rating around the opinion.
+        moods: (variance, days) of each mood.
     """
 
     mean: Floats
@@ -55,42 +59,42 @@ class MovieFactors:
 def predict_opinions(
     log: RatingLog, target: Floats, content: Floats, params: GaussianProcessParams
 ) -> tuple[Floats, Floats]:
-    """The target of each row, predicted from the rows visible to it.
+    """Predict the target of each row from the rows that are visible to it.
 
-    The training part's own predictions come from factors that were learnt without the row (where
-    only the past is visible, without the user): else they would look better than those of the
-    other parts.
+    A training row is predicted with factors that were learnt without it, fold by fold. If only the
+    past is visible, the factors were learnt without the row's user. Otherwise the predictions of
+    the training part would be better than those of the other parts.
 
     Args:
         target: stars or labels, [N]
-        content: what else is known of the movies, a constant column among it, [M, C]
+        content: columns that describe the movies, one of them constant, [M, C]
 
     Returns:
-        mean and standard deviation of each, [N]
+        the mean and the standard deviation of each prediction, [N]
 
     Raises:
-        InputError: a user has more than `LONGEST` ratings.
+        InputError: a user has more than `MAX_USER_RATINGS` ratings.
     """
-    longest = int(np.bincount(log.user).max())
-    if longest > LONGEST:
+    most = int(np.bincount(log.user).max())
+    if most > MAX_USER_RATINGS:
         raise InputError(
-            f"features.dense: taste and liking take users of up to {LONGEST:,} ratings, and one "
-            f"has {longest:,}: leave both out"
+            f"features.dense: taste and liking allow at most {MAX_USER_RATINGS:,} ratings per "
+            f"user, and one user has {most:,}: remove both"
         )
     fold = draw_folds(log, params)
     mean, deviation = np.empty(len(target)), np.empty(len(target))
     for number in range(params.folds + 1):
         wanted = log.training & (fold == number) if number < params.folds else ~log.training
         learnt = log.training & ~wanted
-        # With very few users, one fold can hold all of them.
+        # With very few users, one fold can contain all of them and leave no rows to learn from.
         movies = learn_factors(
             log, target, learnt if learnt.any() else log.training, content, params
         )
         residual = target - movies.mean[log.movie]
-        for rows, visible in log.by_user.each(wanted):
-            days = log.seconds[rows] / SECONDS_A_DAY
+        for rows, visible in log.by_user.iterate_groups(wanted):
+            days = log.seconds[rows] / SECONDS_PER_DAY
             covariance = covariances(movies, log.movie[rows], days, params)
-            predict = from_before if log.past_only else from_others
+            predict = predict_from_earlier if log.past_only else predict_leave_one_out
             expected, variance = predict(covariance, residual[rows], visible, movies.noise)
             take = wanted[rows]
             mean[rows[take]] = movies.mean[log.movie[rows[take]]] + expected[take]
@@ -99,7 +103,7 @@ def predict_opinions(
 
 
 def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
-    """A fold for each row, [N]; a user's rows share one where only the past is visible."""
+    """Draw a fold for each row, [N]. If only the past is visible, a user's rows share a fold."""
     random = np.random.default_rng(params.seed)
     count = int(log.user.max()) + 1 if log.past_only else len(log.user)
     folds: Ints = random.integers(0, params.folds, count)
@@ -109,11 +113,11 @@ def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
 def covariances(
     movies: MovieFactors, movie: Ints, days: Floats, params: GaussianProcessParams
 ) -> Floats:
-    """Of a user's opinions, [n, n].
+    """The covariances of one user's opinions, [n, n].
 
     Args:
-        movie: rows of the movies, [n]
-        days: when each was rated, [n]
+        movie: the movies, as rows of the movies table, [n]
+        days: the time of each rating in days, [n]
     """
     factors = movies.factors[movie]
     apart = np.abs(days[:, None] - days)
@@ -124,12 +128,19 @@ def covariances(
     return matrix
 
 
-def from_before(
+def predict_from_earlier(
     covariance: Floats, values: Floats, visible: Ints, noise: float
 ) -> tuple[Floats, Floats]:
-    """Mean and variance of each value given as many first ones as are visible to it, [n].
+    """Predict each value from the earlier values that are visible to it.
 
-    Row i of the Cholesky factor holds the weights of the innovations before i.
+    Row i of the Cholesky factor holds the weights of the innovations up to i. The prediction from
+    the first k values is the sum over the first k innovations.
+
+    Args:
+        visible: how many of the first values are visible to each value, [n]
+
+    Returns:
+        the mean and the variance of each prediction, [n]
     """
     count = len(values)
     total = covariance + noise * np.eye(count)
@@ -139,10 +150,14 @@ def from_before(
     return weights @ innovations, total.diagonal() - (weights**2).sum(1)
 
 
-def from_others(
+def predict_leave_one_out(
     covariance: Floats, values: Floats, observed: Mask, noise: float
 ) -> tuple[Floats, Floats]:
-    """Mean and variance of each value given the observed ones without itself, [n]."""
+    """Predict each value from the observed values, without itself.
+
+    Returns:
+        the mean and the variance of each prediction, [n]
+    """
     mean, variance = np.zeros(len(values)), covariance.diagonal() + noise
     if not observed.any():
         return mean, variance
@@ -165,10 +180,10 @@ def from_others(
 def learn_factors(
     log: RatingLog, target: Floats, rows: Mask, content: Floats, params: GaussianProcessParams
 ) -> MovieFactors:
-    """Means, factors and noise, learnt from some rows.
+    """Learn the means, the factors and the noise from some rows.
 
     Args:
-        rows: which ones, [N]
+        rows: the rows to learn from, [N]
     """
     user, movie, values = log.user[rows], log.movie[rows], target[rows]
     users, movies = int(log.user.max()) + 1, len(content)
@@ -185,11 +200,11 @@ def learn_factors(
     regression = np.linalg.solve(content.T @ weighted + np.eye(content.shape[1]), weighted.T)
 
     factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, params.factors))
-    # One factor on which all movies agree: how content the user is.
+    # The first factor starts equal for all movies: it is how generous the user is.
     factors[:, 0] = 0.4 * values.std()
-    noise = max(0.6 * values.var(), LEAST_NOISE)
+    noise = max(0.6 * values.var(), MIN_NOISE)
     for _ in range(params.iterations):
-        taste, second = _expect(ratings, rated, factors, noise)
+        taste, second = _posterior(ratings, rated, factors, noise)
         moments = (rated.T @ second).reshape(movies, params.factors, params.factors)
         products = ratings.T @ taste
         prior = content @ (regression @ factors)
@@ -199,15 +214,15 @@ def learn_factors(
         )[:, :, 0]
         explained = 2 * (factors * products).sum()
         explained -= np.einsum("mkl,mk,ml->", moments, factors, factors)
-        noise = max(float(((residual**2).sum() - explained) / len(residual)), LEAST_NOISE)
+        noise = max(float(((residual**2).sum() - explained) / len(residual)), MIN_NOISE)
     moods = tuple((share * values.var(), duration) for share, duration in params.moods)
     return MovieFactors(mean, factors, noise, moods)
 
 
-def _expect(
+def _posterior(
     ratings: scipy.sparse.csr_matrix, rated: scipy.sparse.csr_matrix, factors: Floats, noise: float
 ) -> tuple[Floats, Floats]:
-    """Posterior of the users' tastes: means [U, K] and second moments [U, K * K]."""
+    """The posterior of the users' tastes: means, [U, K], and second moments, [U, K * K]."""
     users, count = ratings.shape[0], factors.shape[1]
     squares = (factors[:, :, None] * factors[:, None, :]).reshape(len(factors), -1)
     precision = (rated @ squares).reshape(users, count, count) / noise + np.eye(count)

@@ -1,4 +1,7 @@
-"""What a user liked and disliked: logs of movies, and the stretch of them visible to each rating.
+"""User histories: the liked and disliked movies of each user, and which are visible to a rating.
+
+All liked movies are in one log, and all disliked movies in another. A log is sorted by user, then
+time. The history of a rating is a stretch of a log: consecutive entries, except the rating's own.
 
 Shapes: N ratings, E entries of a log.
 """
@@ -11,18 +14,19 @@ import numpy.typing as npt
 from recsys.features.visibility import Ints, Mask, RatingLog
 
 Columns = dict[str, npt.NDArray[np.int32]]
-# By feature, the label of its entries.
+# The label of the entries of each history.
 HISTORIES = {"liked": 1, "disliked": 0}
 
 
 @dataclass(frozen=True)
 class History:
-    """One log, each user's entries after the other's in the order of time, and its stretches.
+    """One log, and the stretch of it that each rating has.
 
     Attributes:
-        movies: of each entry the row of its movie, [E]
-        start, length: of the entries visible to a rating, [N]
-        skip: the rating's own entry, where it lies within its stretch, or -1, [N]
+        movies: the movie of each entry, as its row in the movies table, [E]
+        start: the first entry of each rating's stretch, [N]
+        length: the number of entries in it, [N]
+        skip: the rating's own entry if its stretch contains it, else -1, [N]
     """
 
     movies: Ints
@@ -31,13 +35,13 @@ class History:
     skip: Ints
 
     def columns(self, name: str) -> Columns:
-        """The stretches by column, each [N]."""
+        """The stretches as columns by name, each [N]."""
         ends = {"start": self.start, "length": self.length, "skip": self.skip}
         return {f"{name}_{end}": values.astype(np.int32) for end, values in ends.items()}
 
 
 def find_history(log: RatingLog, label: int, longest: int) -> History:
-    """The log of the ratings with a label, and at most `longest` entries for each rating."""
+    """Find the log of the ratings with one label, and at most `longest` entries for each rating."""
     order = log.by_user.order
     entries: Mask = log.label[order] == label
     if not log.past_only:

@@ -6,13 +6,13 @@ from pydantic import Field
 
 from recsys.common.params import Count, Positive, Section, Seed, Share
 
-# YAML has lists only; strict mode would refuse one where a tuple is declared.
+# YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
 Seconds = Annotated[
     tuple[Annotated[int, Field(ge=0, le=10**10)], ...],
     Field(strict=False, description="a list of seconds, integers from 0 to 1e10"),
 ]
-# The share of a target's variance, and days.
+# (share of the target's variance, days)
 Mood = Annotated[tuple[Positive, Positive], Field(strict=False)]
 Moods = Annotated[
     tuple[Mood, ...],

@@ -1,8 +1,11 @@
-"""Which ratings are visible to a rating: those that its features may be computed from.
+"""Visible ratings: the ratings that another rating's features may be computed from.
 
-This module alone decides it. Where the split follows time, the ratings of an earlier second are
-visible, be they of the training part or not: they had been given when the rating was. Where it is
-random, the ratings of the training part are visible, without the rating itself (leave-one-out).
+Only this module decides which ratings are visible.
+
+- If the split follows time (point in time), all ratings of an earlier second are visible. They may
+  be in any part, because they existed when the rating was given.
+- If the split is random (leave-one-out), the ratings of the training part are visible, except the
+  rating itself.
 
 Shapes: N ratings, n ratings of one group.
 """
@@ -25,13 +28,13 @@ class RatingLog:
     """All ratings in the order of time, by column.
 
     Attributes:
-        user, movie: rows of the dimension tables, [N]
+        user, movie: rows of the users and movies tables, [N]
         stars: [N]
-        label: 1 for a like, [N]
-        seconds: since 1970, ascending, [N]
-        part: position in `PARTS`, -1 for none, [N]
-        past_only: whether the ratings of an earlier second are visible, else the others of the
-            training part.
+        label: 1 for a like, else 0, [N]
+        seconds: time of the rating, in seconds since 1970, ascending, [N]
+        part: position of the rating's part in `PARTS`, or -1 for no part, [N]
+        past_only: True if the ratings of an earlier second are visible, False if the other ratings
+            of the training part are.
     """
 
     user: Ints
@@ -44,32 +47,33 @@ class RatingLog:
 
     @cached_property
     def training(self) -> Mask:
-        """Rows that parameters may be learnt from, [N]."""
+        """Whether a row is in the training part, [N]."""
         mask: Mask = self.part == 0
         return mask
 
     @cached_property
-    def by_user(self) -> "Visible":
-        return Visible(self.user, self)
+    def by_user(self) -> "VisibleRatings":
+        return VisibleRatings(self.user, self)
 
     @cached_property
-    def by_movie(self) -> "Visible":
-        return Visible(self.movie, self)
+    def by_movie(self) -> "VisibleRatings":
+        return VisibleRatings(self.movie, self)
 
 
-class Visible:
-    """Of the ratings in a row's group, those that are visible to the row.
+class VisibleRatings:
+    """The ratings in a row's group (of its user, or of its movie) that are visible to the row.
 
-    A row never sees itself. Where only the past is visible it sees no other row of its second
-    either: several ratings of one page were sent at once.
+    A row is never visible to itself. If only the past is visible, the other rows of the same second
+    are not visible either, because a page of several ratings is submitted at once.
 
     Args:
-        groups: of each row, from 0, [N]
+        groups: the group of each row, from 0, [N]
 
     Attributes:
         order: the rows sorted by group, then time, [N]
-        start, stop: of each position of the order, where its group starts and ends, [N]
-        second: of each position of the order, the first of the same group and second, [N]
+        group_start: for each position in `order`, the first position of its group, [N]
+        group_stop: for each position, the position after the last one of its group, [N]
+        second_start: for each position, the first position of the same group and second, [N]
     """
 
     def __init__(self, groups: Ints, log: RatingLog) -> None:
@@ -79,99 +83,105 @@ class Visible:
         places = np.arange(len(groups))
         new_group = np.append(True, grouped[1:] != grouped[:-1])
         new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
-        self.start = np.maximum.accumulate(np.where(new_group, places, 0))
-        self.stop = np.searchsorted(grouped, grouped, "right")
-        self.second = np.maximum.accumulate(np.where(new_second, places, 0))
+        self.group_start = np.maximum.accumulate(np.where(new_group, places, 0))
+        self.group_stop = np.searchsorted(grouped, grouped, "right")
+        self.second_start = np.maximum.accumulate(np.where(new_second, places, 0))
 
     def sum(self, values: Floats | Mask) -> Floats:
-        """Sum of `values` over the visible rows, [N]."""
+        """Sum `values` over the visible rows, [N]."""
         if self.log.past_only:
-            return self._between(values, self.start, self.second)
-        weights = exact(values * self.log.training)
+            return self._sum_between(values, self.group_start, self.second_start)
+        weights = round_for_exact_sums(values * self.log.training)
         return np.bincount(self.groups, weights)[self.groups] - weights
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
-        """Sum over the last `count` visible rows, [N], where only the past is visible."""
+        """Sum `values` over the last `count` visible rows, [N]; needs `past_only`."""
         assert self.log.past_only
-        return self._between(values, np.maximum(self.start, self.second - count), self.second)
+        return self._sum_between(
+            values, np.maximum(self.group_start, self.second_start - count), self.second_start
+        )
 
     def sum_within(self, values: Floats, window: int) -> Floats:
-        """Sum over the visible rows at most `window` seconds away, [N], on a random split."""
+        """Sum `values` over the visible rows at most `window` seconds away, [N].
+
+        This is for a random split: `past_only` must be False.
+        """
         assert not self.log.past_only
         seconds = self.log.seconds[self.order]
-        # Ascending over all groups: each has a stretch of its own.
+        # A key that ascends over all groups. Keys of different groups differ by more than `window`.
         span = int(seconds.max()) - int(seconds.min()) + window + 1
         key = self.groups[self.order].astype(np.int64) * span + (seconds - seconds.min())
         start = np.searchsorted(key, key - window, "left")
         end = np.searchsorted(key, key + window, "right")
         weights = values * self.log.training
-        return self._between(weights, start, end) - exact(weights)
+        return self._sum_between(weights, start, end) - round_for_exact_sums(weights)
 
     def stretches(self, entries: Mask, longest: int) -> tuple[Ints, Ints, Ints]:
-        """For each position of the order the visible entries of its group, at most `longest`.
+        """For each position in `order`, find the visible entries of its group, at most `longest`.
 
-        Where only the past is visible, the last ones. Else the nearest of the training part in
-        the group's order, on both sides; a stretch with the row itself in it is one longer, so
-        that its length does not tell whether the row is an entry.
+        If only the past is visible, they are the last entries before the row's second. Otherwise
+        they are the nearest entries in `order`, on both sides. A stretch that contains the row
+        itself is one entry longer, so its length does not reveal whether the row is an entry.
 
         Args:
-            entries: which positions of the order are entries, [N]
+            entries: which positions in `order` are entries, [N]
 
         Returns:
-            where the stretch starts among the entries, its length, and the place in it that is the
-            row's own, or -1; each [N]
+            the first entry of each stretch, the number of entries in it, and the row's own entry or
+            -1; all three count entries, and each is [N]
         """
-        # Entries before each position of the order, and before its end.
+        # The number of entries before each position, and in total.
         before = np.append(0, np.cumsum(entries))
         if self.log.past_only:
-            end = before[self.second]
-            begin = np.maximum(before[self.start], end - longest)
+            end = before[self.second_start]
+            begin = np.maximum(before[self.group_start], end - longest)
             own = np.full(len(entries), -1)
         else:
             places = np.arange(len(entries))
-            first, last = before[self.start], before[self.stop]
+            first, last = before[self.group_start], before[self.group_stop]
             own = np.where(entries, before[places], -1)
             width = longest + entries
             begin = np.clip(before[places] - longest // 2, first, np.maximum(first, last - width))
             end = np.minimum(begin + width, last)
         return begin, end - begin, own
 
-    def each(self, wanted: Mask) -> Iterator[tuple[Ints, npt.NDArray[Any]]]:
-        """The rows of each group with a wanted row, in the order of time, and what is visible.
+    def iterate_groups(self, wanted: Mask) -> Iterator[tuple[Ints, npt.NDArray[Any]]]:
+        """Iterate over the groups that contain a wanted row.
 
         Args:
-            wanted: [N]
+            wanted: which rows are wanted, [N]
 
         Yields:
-            rows, [n], up to the last wanted one where only the past is visible; and either how
-            many of the first rows are visible to each (past only), or which rows are visible to
-            all others, [n]
+            the rows of one group in the order of time, [n], and which of them are visible, [n]. If
+            only the past is visible, the rows end with the last wanted one, and the second array
+            says how many of the first rows are visible to each row. Otherwise the second array is
+            True for each row that is visible to all others.
         """
-        for start in np.unique(self.start):
-            place = slice(start, self.stop[start])
+        for start in np.unique(self.group_start):
+            place = slice(start, self.group_stop[start])
             rows = self.order[place]
             wanted_places = np.flatnonzero(wanted[rows])
             if not len(wanted_places):
                 continue
             if self.log.past_only:
                 count = wanted_places[-1] + 1
-                yield rows[:count], (self.second[place] - start)[:count]
+                yield rows[:count], (self.second_start[place] - start)[:count]
             else:
                 yield rows, self.log.training[rows]
 
-    def _between(self, values: Floats | Mask, start: Ints, end: Ints) -> Floats:
-        """Sums over the positions from `start` to before `end`, for the row at each, [N]."""
-        sums = np.append(0.0, np.cumsum(exact(values)[self.order]))
+    def _sum_between(self, values: Floats | Mask, start: Ints, end: Ints) -> Floats:
+        """For each row, sum `values` from position `start` up to but not including `end`, [N]."""
+        sums = np.append(0.0, np.cumsum(round_for_exact_sums(values)[self.order]))
         result = np.empty(len(values))
         result[self.order] = sums[end] - sums[start]
         return result
 
 
-def exact(values: Floats | Mask) -> Floats:
-    """Values rounded so that sums of up to 2**33 have no rounding error.
+def round_for_exact_sums(values: Floats | Mask) -> Floats:
+    """Round values to multiples of 2**-20, so that sums up to 2**33 have no rounding error.
 
-    A running sum carries the rounding errors of all rows before, of other users too. Without this
-    a label would change the last digit of a feature that must not depend on it.
+    A running sum carries the rounding errors of all rows before it, even those of other users.
+    Without this rounding, a label would change the last digit of features that it must not affect.
     """
     rounded: Floats = np.rint(values * 2.0**20) / 2.0**20
     return rounded

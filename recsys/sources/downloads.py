@@ -1,4 +1,4 @@
-"""Files over https: streamed, retried, with a progress bar on a terminal."""
+"""Download files over https, with retries and a progress bar on a terminal."""
 
 import logging
 import time
@@ -8,10 +8,10 @@ import requests
 from tqdm import tqdm
 
 # Seconds between attempts.
-PAUSES = (1, 2, 4)
-# HTTP answers that may be another a moment later.
-PASSING = (408, 429, 500, 502, 503, 504)
-# Seconds to connect, and between two reads.
+RETRY_PAUSES = (1, 2, 4)
+# HTTP statuses of failures that may be over a moment later.
+TEMPORARY_STATUSES = (408, 429, 500, 502, 503, 504)
+# Seconds to wait for the connection, and for more bytes.
 TIMEOUT = (10, 30)
 CHUNK_BYTES = 2**20
 
@@ -19,21 +19,21 @@ log = logging.getLogger(__name__)
 
 
 class UnavailableError(Exception):
-    """A source does not have the file, or cannot be reached."""
+    """The source does not have the file, or it cannot be reached."""
 
 
 def download(url: str, path: Path) -> None:
-    """Stream `url` to `path`; what went wrong on the way is tried again after `PAUSES`.
+    """Stream `url` to `path`; after a temporary failure, try again after each of `RETRY_PAUSES`.
 
     Raises:
         UnavailableError: there is no such file, or every attempt failed.
     """
-    for pause in (*PAUSES, None):
+    for pause in (*RETRY_PAUSES, None):
         try:
             return _stream(url, path)
         except requests.HTTPError as error:
             reason = f"HTTP {error.response.status_code}"
-            if error.response.status_code not in PASSING:
+            if error.response.status_code not in TEMPORARY_STATUSES:
                 break
         except requests.RequestException as error:
             reason = type(error).__name__

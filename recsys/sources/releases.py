@@ -1,4 +1,4 @@
-"""The MovieLens releases: what each archive holds and what is known of it.
+"""The MovieLens releases: the files in each archive, and the counts published about them.
 
 Source: https://grouplens.org/datasets/movielens/ and the README inside each archive.
 """
@@ -13,7 +13,13 @@ MIB, GIB = 2**20, 2**30
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an archive: its name, the most bytes it may have, its sha256 where pinned."""
+    """A file of an archive.
+
+    Attributes:
+        name: its name inside the release's folder.
+        max_bytes: the largest size that is accepted.
+        sha256: its checksum, where the release is pinned.
+    """
 
     name: str
     max_bytes: int
@@ -22,16 +28,19 @@ class Member:
 
 @dataclass(frozen=True)
 class PublishedCounts:
-    """Published counts of a release, by which a parser proves itself."""
+    """Counts that are published for a release; `validation` compares the tables with them.
+
+    Attributes:
+        rating_counts: the number of ratings with 1, 2, 3, 4 and 5 stars.
+        timestamps: the first and the last rating, in seconds since 1970, UTC.
+    """
 
     users: int
     movies: int
     rated_movies: int
     genres: int
     largest_movieid: int
-    # Rows with 1, 2, 3, 4 and 5 stars.
     rating_counts: tuple[int, int, int, int, int]
-    # Seconds since 1970, UTC, of the first and the last rating.
     timestamps: tuple[int, int]
 
     @property
@@ -44,11 +53,12 @@ class Release:
     """A MovieLens data set.
 
     Attributes:
-        name: as published and in params.yaml.
-        folder: where the members lie inside NAME.zip.
-        members: of ratings, movies and, where published, users, in this order.
-        rating_scale: the ratings that users could give.
-        encoding: of the text files.
+        name: its published name, which params.yaml uses too.
+        folder: the folder inside NAME.zip that holds the members.
+        members: the files of ratings, movies and (where published) users, in this order.
+        rating_scale: the stars that users could give.
+        encoding: the text encoding of the files.
+        published_counts: None where the project knows of none.
     """
 
     name: str
@@ -60,7 +70,7 @@ class Release:
 
     @property
     def pinned(self) -> bool:
-        """Whether each member's sha256 is known."""
+        """Whether the sha256 of every member is known."""
         return all(member.sha256 for member in self.members)
 
 
@@ -141,7 +151,7 @@ _ML_10M = Release(
     members=(Member("ratings.dat", GIB), Member("movies.dat", 64 * MIB)),
 )
 
-# Of any size, in the layout of ml-100k; `recsys.sources.synthetic` draws it.
+# `recsys.sources.synthetic` draws this release at any size, in the layout of ml-100k.
 _SYNTHETIC = dataclasses.replace(
     _ML_100K,
     name="synthetic",

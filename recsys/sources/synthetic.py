@@ -1,4 +1,4 @@
-"""Ratings from a planted model, as large as wanted, whose best possible score is known."""
+"""Synthetic ratings of any number, drawn from a planted model whose best possible AUC is known."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,28 +16,33 @@ from recsys.sources.params import FetchParams
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Size of the users' and movies' taste vectors.
-TASTES = 8
-# As many as ML-100K has, whose layout the files are in.
+# Numbers in the taste vector of a user or a movie.
+TASTE_DIMENSION = 8
+# The files have the layout of ML-100K, which has this many genres.
 GENRES = 18
-# Seconds since 1970 of the first and the last rating.
+# The first and the last rating, in seconds since 1970.
 TIMESTAMPS = (874_724_710, 1_046_454_590)
+# Ratings per batch, roughly: the ratings of one user are never divided.
 RATINGS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
-class Planted:
-    """Users and movies with ids from 1, and what they think of each other.
+class PlantedModel:
+    """Users and movies with ids from 1, and the probability that a user likes a movie.
 
-    The log-odds of a like are the sum of a user's and a movie's bias, the dot product of their
-    tastes, and what the user's gender thinks of the movie's genres.
+    The log-odds of a like are the sum of four terms: the user's bias, the movie's bias, the dot
+    product of their tastes, and the preference of the user's gender for the movie's genres.
 
     Attributes:
-        activity: ratings of each user, [users]; long-tailed.
-        popularity: chance of each movie to be rated, [movies]; long-tailed.
-        genres: whether a movie has a genre, [movies, GENRES].
-        woman: whether a user is one, [users].
-        womens_bias: what women like more than men of a movie, the mean over its genres, [movies].
+        activity: number of ratings of each user, long-tailed, [users]
+        popularity: probability that a rating is of this movie, long-tailed, [movies]
+        genres: whether a movie has a genre, [movies, GENRES]
+        woman: whether a user is a woman, [users]
+        user_bias: [users]
+        movie_bias: [movies]
+        user_taste: [users, TASTE_DIMENSION]
+        movie_taste: [movies, TASTE_DIMENSION]
+        womens_bias: log-odds that a woman adds to a like, and a man takes off, [movies]
     """
 
     activity: npt.NDArray[np.int64]
@@ -51,7 +56,7 @@ class Planted:
     womens_bias: Floats
 
     def probability(self, userids: Ids, movieids: Ids) -> Floats:
-        """Of a like, for pairs of ids, [N]; no score can rank the pairs better."""
+        """The probability of a like for pairs of ids, [N]. No score can rank the pairs better."""
         user, movie = userids - 1, movieids - 1
         taste = np.einsum("nd,nd->n", self.user_taste[user], self.movie_taste[movie])
         gender = np.where(self.woman[user], 1, -1) * self.womens_bias[movie]
@@ -60,72 +65,76 @@ class Planted:
         return probability
 
 
-def plant(params: FetchParams) -> Planted:
+def plant_model(params: FetchParams) -> PlantedModel:
     """Draw users, movies and their tastes.
 
     Raises:
-        InputError: so many ratings do not fit.
+        InputError: there are too few or too many ratings for the users and movies.
     """
     users, movies = params.synthetic_users, params.synthetic_movies
     ratings = params.synthetic_ratings
     if not users <= ratings <= users * movies // 4:
         raise InputError(
-            f"fetch.synthetic_ratings = {ratings}: must be from {users} to {users * movies // 4}, "
-            f"one for each of the users to a quarter of their pairs with the movies"
+            f"fetch.synthetic_ratings = {ratings}: must be from {users} (one rating per user) to "
+            f"{users * movies // 4} (a quarter of all pairs of a user and a movie)"
         )
     rng = np.random.default_rng(params.synthetic_seed)
     genres = rng.random((movies, GENRES)) < 1 / GENRES
     genres[np.arange(movies), rng.integers(GENRES, size=movies)] = True
     popularity = rng.permutation(1 / (np.arange(movies) + 10))
-    return Planted(
-        activity=_share_out(ratings, rng.lognormal(sigma=1.0, size=users), movies // 3),
+    return PlantedModel(
+        activity=_apportion(ratings, rng.lognormal(sigma=1.0, size=users), movies // 3),
         popularity=popularity / popularity.sum(),
         genres=genres,
         woman=rng.random(users) < 0.3,
         user_bias=rng.normal(0.3, 0.6, users),
         movie_bias=rng.normal(0, 0.8, movies),
-        user_taste=rng.normal(0, 0.6, (users, TASTES)),
-        movie_taste=rng.normal(0, 0.6, (movies, TASTES)),
+        user_taste=rng.normal(0, 0.6, (users, TASTE_DIMENSION)),
+        movie_taste=rng.normal(0, 0.6, (movies, TASTE_DIMENSION)),
         womens_bias=genres @ rng.normal(0, 0.3, GENRES) / genres.sum(1),
     )
 
 
-def write_synthetic(world: Planted, folder: Path, seed: int) -> None:
-    """Put `u.data`, `u.item` and `u.user` in ML-100K's layout into `folder`, in pieces."""
+def write_synthetic(planted: PlantedModel, folder: Path, seed: int) -> None:
+    """Write `u.data`, `u.item` and `u.user` to `folder` in the layout of ML-100K, in pieces."""
     schema = pa.schema([(name, pa.int64()) for name in ("user", "movie", "rating", "time")])
     options = csv.WriteOptions(include_header=False, delimiter="\t")
     with atomic_write(folder) as partial:
         partial.mkdir()
-        _write_users(world, partial / "u.user")
-        _write_movies(world, partial / "u.item")
+        _write_users(planted, partial / "u.user")
+        _write_movies(planted, partial / "u.item")
         with csv.CSVWriter(partial / "u.data", schema, write_options=options) as writer:
-            for columns in draw_ratings(world, np.random.default_rng([seed, 1])):
+            for columns in draw_ratings(planted, np.random.default_rng([seed, 1])):
                 writer.write_table(pa.table(columns, schema=schema))
 
 
-def draw_ratings(world: Planted, rng: np.random.Generator) -> Iterator[list[Ids]]:
-    """Columns userid, movieid, rating and timestamp, about `RATINGS_AT_ONCE` rows at a time."""
-    ends = np.cumsum(world.activity)
+def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[list[Ids]]:
+    """Yield batches of the columns userid, movieid, rating and timestamp."""
+    ends = np.cumsum(planted.activity)
     pieces = max(int(ends[-1] // RATINGS_AT_ONCE), 1)
     borders = np.searchsorted(ends, np.linspace(0, ends[-1], pieces + 1)[1:-1])
     for users in np.split(np.arange(len(ends)), np.unique(borders)):
-        user, movie = _draw_pairs(users, world, rng)
-        liked = rng.random(len(user)) < world.probability(user + 1, movie + 1)
+        user, movie = _draw_pairs(users, planted, rng)
+        liked = rng.random(len(user)) < planted.probability(user + 1, movie + 1)
         stars = np.where(liked, rng.integers(4, 6, len(user)), rng.integers(1, 4, len(user)))
         yield [user + 1, movie + 1, stars, rng.integers(*TIMESTAMPS, len(user))]
 
 
-def _draw_pairs(users: Ids, world: Planted, rng: np.random.Generator) -> tuple[Ids, Ids]:
-    """Different movies for each user, as many as their activity: by popularity, then any."""
-    movies, wanted = len(world.popularity), world.activity[users]
-    chances = np.cumsum(world.popularity)
+def _draw_pairs(users: Ids, planted: PlantedModel, rng: np.random.Generator) -> tuple[Ids, Ids]:
+    """Draw distinct movies for each user, as many as the user's activity.
+
+    The first draw follows the popularity of the movies. Each repeated movie is then replaced by one
+    that is drawn uniformly.
+    """
+    movies, wanted = len(planted.popularity), planted.activity[users]
+    chances = np.cumsum(planted.popularity)
     pairs = np.empty(0, np.int64)
     first = True
     while (missing := wanted - np.bincount(pairs // movies, minlength=len(users))).any():
         user = np.repeat(np.arange(len(users)), missing)
         uniform = rng.random(len(user))
         if first:
-            # One from each of as many equal slices of the chances: few come twice.
+            # One draw from each of equal slices of the cumulative popularity: few movies repeat.
             place = np.arange(len(user)) - np.repeat(np.cumsum(missing) - missing, missing)
             uniform, first = (place + uniform) / missing[user], False
             movie = np.searchsorted(chances, uniform * chances[-1])
@@ -136,11 +145,11 @@ def _draw_pairs(users: Ids, world: Planted, rng: np.random.Generator) -> tuple[I
     return users[pairs // movies], pairs % movies
 
 
-def _share_out(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
-    """`total` in whole parts, each from 1 to `most`, about in proportion to the weights."""
+def _apportion(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
+    """Divide `total` into integers from 1 to `most`, roughly in proportion to the weights."""
     shares = (weights / weights.sum() * total).astype(np.int64)
     parts: npt.NDArray[np.int64] = np.clip(shares, 1, most)
-    # What rounding and clipping left over or took too much goes to and comes from where it can.
+    # Rounding and clipping change the sum. Make up for the difference in parts that have room.
     while difference := total - int(parts.sum()):
         able = np.flatnonzero(parts < most if difference > 0 else parts > 1)
         share = max(abs(difference) // len(able), 1)
@@ -149,14 +158,14 @@ def _share_out(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
     return parts
 
 
-def _write_users(world: Planted, path: Path) -> None:
+def _write_users(planted: PlantedModel, path: Path) -> None:
     with path.open("w", encoding="latin-1") as file:
-        for index, woman in enumerate(world.woman):
+        for index, woman in enumerate(planted.woman):
             file.write(f"{index + 1}|30|{'F' if woman else 'M'}|other|00000\n")
 
 
-def _write_movies(world: Planted, path: Path) -> None:
+def _write_movies(planted: PlantedModel, path: Path) -> None:
     with path.open("w", encoding="latin-1") as file:
-        for index, genres in enumerate(world.genres.astype(int)):
+        for index, genres in enumerate(planted.genres.astype(int)):
             flags = "|".join(map(str, genres))
             file.write(f"{index + 1}|Movie {index + 1} (2000)|01-Jan-2000|||0|{flags}\n")

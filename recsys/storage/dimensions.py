@@ -1,4 +1,4 @@
-"""The users and the movies that ratings refer to by row: the dimension tables of the star schema.
+"""The dimension tables of the star schema: users and movies, which ratings refer to by row.
 
 Shapes: U users, M movies.
 """
@@ -21,14 +21,14 @@ RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
 
 @dataclass(frozen=True)
 class Dimensions:
-    """Both tables, what encode fitted to them, and what training knows of each row.
+    """The users and movies, their vocabulary, and how many training ratings each of them has.
 
     Attributes:
-        folder: where the tables were read from.
+        folder: the folder that the tables were read from.
         tables: `users` and `movies`, with the columns of `schemas.users()` and `movies()`.
-        vocabulary: names by code, and a digest of the raw ids.
-        training_ratings: how many ratings the training part has of each user, [U], and movie, [M].
-        origin: digests of the ids and of the split that was counted.
+        vocabulary: the names behind the codes, and a digest of the raw ids.
+        training_ratings: number of ratings in the training part, by user, [U], and by movie, [M]
+        origin: digests of the ids and of the split whose ratings were counted.
     """
 
     folder: Path
@@ -38,16 +38,16 @@ class Dimensions:
     origin: Origin
 
     def raw_ids(self, table: str) -> npt.NDArray[np.int32]:
-        """The published ids of a table's rows, ascending."""
+        """The published ids of a table's rows, ascending, [U] or [M]."""
         ids: npt.NDArray[np.int32] = self.tables[table][RAW_IDS[table]].to_numpy()
         return ids
 
     def rows_needed(self, feature: str) -> int:
-        """Rows that the embedding table of a sparse or list feature needs."""
+        """The number of rows that the embedding table of a sparse or list feature needs."""
         if feature in self.vocabulary.names:
-            # A data set without any genre still has the (always empty) feature.
+            # Without any genre the feature still exists, and an embedding table needs a row.
             return max(len(self.vocabulary.names[feature]), 1)
-        # Row 0 is "unknown".
+        # The first row of the embedding table is for unknown users or movies.
         return len(self.tables["users" if feature == "userid" else "movies"]) + 1
 
     @classmethod
@@ -56,10 +56,10 @@ class Dimensions:
 
         Args:
             encoded: a folder with users.parquet, movies.parquet and vocabulary.json.
-            counts: a folder with a file of `schemas.COUNTS` for each table.
+            counts: a folder with users.parquet and movies.parquet, both of `schemas.COUNTS`.
 
         Raises:
-            InputError: a file is missing, damaged, or of another run than the others.
+            InputError: a file is missing or damaged, or the files are of different runs.
         """
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
         paths = {name: encoded / f"{name}.parquet" for name in RAW_IDS}
@@ -69,8 +69,8 @@ class Dimensions:
         }
         if vocabulary.ids != digest_ids(tables, vocabulary.names):
             raise InputError(
-                f"{encoded}: vocabulary.json is of other users and movies than users.parquet and "
-                "movies.parquet; run `dvc repro`"
+                f"{encoded}: vocabulary.json does not belong to users.parquet and movies.parquet; "
+                "run `dvc repro`"
             )
         origin = {"ids": vocabulary.ids}
         training_ratings = {}
@@ -88,7 +88,7 @@ class Dimensions:
         return cls(encoded, tables, vocabulary, training_ratings, origin)
 
     def save(self, encoded: Path, counts: Path) -> None:
-        """Write what `load` reads."""
+        """Write the files that `load` reads."""
         self.vocabulary.save(encoded / "vocabulary.json")
         for name, schema in (("users", schemas.users()), ("movies", schemas.movies())):
             write_parquet(self.tables[name], encoded / f"{name}.parquet", schema)
@@ -98,13 +98,13 @@ class Dimensions:
 def write_counts(
     training_ratings: dict[str, npt.NDArray[np.int32]], folder: Path, origin: Origin
 ) -> None:
-    """Write a file of `schemas.COUNTS` for the users and one for the movies."""
+    """Write users.parquet and movies.parquet, both of `schemas.COUNTS`."""
     for name, counted in training_ratings.items():
         column = pa.table({"training_ratings": counted}, schema=schemas.COUNTS)
         write_parquet(column, folder / f"{name}.parquet", schemas.COUNTS, origin)
 
 
 def digest_ids(tables: dict[str, pa.Table], names: dict[str, tuple[str, ...]]) -> str:
-    """Of the raw ids of both tables, and of what the codes in them stand for."""
+    """A digest of the raw ids of both tables and of the names behind their codes."""
     ids = (tables[name][column].to_numpy() for name, column in RAW_IDS.items())
     return digest(*ids, str(sorted(names.items())))

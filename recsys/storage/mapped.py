@@ -1,4 +1,4 @@
-"""Arrays that live on a disk: memory holds what is in use of them, and can give it back."""
+"""Memory-mapped arrays: they are stored on disk, and memory holds only the pages in use."""
 
 import os
 import tempfile
@@ -13,9 +13,10 @@ from recsys.common.atomic import report_full_disk
 def mapped_array(
     shape: tuple[int, ...], kind: npt.DTypeLike, folder: Path
 ) -> npt.NDArray[np.generic]:
-    """Zeros, mapped from a file in the folder that has no name and is gone when the array is.
+    """An array of zeros, mapped from a file without a name that disappears with the array.
 
-    Where the folder takes none, the file is in that of TMPDIR, which may be of memory.
+    The file is in `folder`. If that is not writable, it is in the folder for temporary files
+    (TMPDIR), which may be in memory.
 
     Raises:
         InputError: the disk is full.
@@ -25,6 +26,6 @@ def mapped_array(
         return np.zeros(shape, kind)
     place = folder if os.access(folder, os.W_OK) else None
     with report_full_disk(folder), tempfile.TemporaryFile(dir=place) as file:
-        # Now, as there is no telling when a page finds no room later.
+        # Reserve the space now. A page that finds no space later would kill the process.
         os.posix_fallocate(file.fileno(), 0, size)
         return np.asarray(np.memmap(file, kind, "r+", shape=shape))

@@ -1,7 +1,7 @@
-"""Which run a file is of.
+"""The origin of a file: digests that say which run it belongs to.
 
-Digests travel in the metadata of Parquet files and in a checkpoint's model.json. Files that are
-used together must agree in those that they share.
+They are in the metadata of Parquet files and in the model.json of a checkpoint. Files that are
+used together must agree in every digest that they share.
 """
 
 import hashlib
@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from recsys.common.errors import InputError
 
-# By key, what a digest is of.
+# The digests by key. The files of a split have one more key, `visible`; see `describe_split`.
 Origin = dict[str, str]
-MEANING = {
+# What each digest is computed from. Error messages quote it.
+DIGEST_NAMES = {
     "ids": "users and movies",
     "split": "split",
     "fitted": "fitted features",
@@ -22,24 +23,24 @@ MEANING = {
 
 
 def digest(*parts: npt.NDArray[np.generic] | str) -> str:
-    """The SHA-256 of arrays and texts, one after the other."""
+    """The SHA-256 of arrays and texts in the given order."""
     total = hashlib.sha256()
     for part in parts:
         content = part.encode() if isinstance(part, str) else np.ascontiguousarray(part).tobytes()
-        # With its length, so that what ends one part cannot begin the next.
+        # The length comes first, so that moving bytes from one part to the next changes the digest.
         total.update(len(content).to_bytes(8, "little") + content)
     return total.hexdigest()
 
 
 def require_same_run(path: Path, origin: Origin, other: Path, others: Origin) -> None:
-    """Compare the digests that both have.
+    """Compare the digests that two files share.
 
     Raises:
-        InputError: they differ; names both files and what they differ in.
+        InputError: a digest differs. The message names both files and what differs.
     """
-    for key, meaning in MEANING.items():
+    for key, name in DIGEST_NAMES.items():
         if key in origin and key in others and origin[key] != others[key]:
             raise InputError(
-                f"{path} and {other} are of different runs: they have other {meaning}; "
-                "run `dvc repro`, or name the files of one run"
+                f"{path} and {other} are of different runs: they differ in their {name}; "
+                "run `dvc repro`, or name files of the same run"
             )

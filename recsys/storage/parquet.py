@@ -1,4 +1,4 @@
-"""Parquet files: the same rows give the same bytes, and no more of them in memory than needed."""
+"""Read and write Parquet files, in pieces; the same rows always give the same bytes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,22 +14,22 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.storage.mapped import mapped_array
 
-# Rows that are read or written at once; those of a row group at most.
+# The number of rows that are read or written at once.
 ROWS_AT_ONCE = 2**20
 NO_METADATA: Mapping[str, str] = {}
 
 
 class TableWriter:
-    """Appends rows to a Parquet file, the schema's columns in its order.
+    """Appends rows to a Parquet file, with the columns of a schema in its order.
 
     Args:
-        metadata: texts that `read_metadata` gives back.
+        metadata: texts that `read_metadata` returns.
     """
 
     def __init__(
         self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] = NO_METADATA
     ) -> None:
-        # In place of pandas' metadata, which names its version.
+        # Replace the metadata of pandas, which would put its version into the file.
         self.schema = schema.with_metadata(metadata) if metadata else schema
         self.file = pq.ParquetWriter(path, self.schema, compression="zstd", version="2.6")
 
@@ -51,23 +51,27 @@ def write_parquet(
     schema: pa.Schema,
     metadata: Mapping[str, str] = NO_METADATA,
 ) -> None:
-    """Write a table, or frames one after the other, to a file that appears whole."""
+    """Write a table, or one frame after the other, to a file in an atomic write."""
     with atomic_write(path) as partial, TableWriter(partial, schema, metadata) as writer:
         for piece in [rows] if isinstance(rows, pd.DataFrame | pa.Table) else rows:
             writer.write(piece)
 
 
 def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a file that must have the schema's columns.
+    """Read a file that must have the columns of the schema.
 
     Raises:
-        InputError: it is missing, damaged or has other columns.
+        InputError: the file is missing or damaged, or it has other columns.
     """
     return _open(path, schema).read()
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The texts that `write_parquet` wrote beside the rows. Raises: InputError: no such file."""
+    """The metadata that `write_parquet` wrote.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
     metadata = _open(path, None).schema_arrow.metadata or {}
     return {key.decode(): value.decode() for key, value in metadata.items()}
 
@@ -75,24 +79,31 @@ def read_metadata(path: Path) -> dict[str, str]:
 def read_batches(
     path: Path, schema: pa.Schema | None, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Some columns of a file, `ROWS_AT_ONCE` rows at a time. Raises: as `read_parquet`."""
+    """Yield some columns of a file, `ROWS_AT_ONCE` rows at a time.
+
+    Args:
+        schema: the schema that the file must have; None accepts any file with these columns.
+
+    Raises:
+        InputError: as for `read_parquet`.
+    """
     yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
 def read_column(
     path: Path, schema: pa.Schema | None, name: str, share: tuple[int, int] = (0, 1)
 ) -> npt.NDArray[Any]:
-    """One column as a NumPy array, filled batch by batch.
+    """Read one column into a NumPy array, batch by batch.
 
-    Parquet is compressed and cannot be mapped itself, so the array is mapped from another file,
-    without a name, beside it.
+    The array is memory-mapped, so a column may be larger than memory. Parquet is compressed and
+    cannot be mapped itself, so the array has a file of its own beside it.
 
     Args:
-        schema: that the file must have; None for any with the column.
-        share: (rank, size); only the rows with row % size == rank are kept.
+        schema: the schema that the file must have; None accepts any file with this column.
+        share: (rank, size); only rows with row % size == rank are kept.
 
     Raises:
-        InputError: as `read_parquet`, or there is no room beside the file.
+        InputError: as for `read_parquet`, or the disk is full.
     """
     rank, size = share
     file = _open(path, schema)
@@ -109,12 +120,20 @@ def read_column(
 
 
 def read_column_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
-    """The columns of a type. Raises: InputError: the file is missing or damaged."""
+    """The names of the columns of one type.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
     return tuple(field.name for field in _open(path, None).schema_arrow if field.type == kind)
 
 
 def count_rows(path: Path, schema: pa.Schema) -> int:
-    """Raises: as `read_parquet`."""
+    """The number of rows of a file.
+
+    Raises:
+        InputError: as for `read_parquet`.
+    """
     rows: int = _open(path, schema).metadata.num_rows
     return rows
 

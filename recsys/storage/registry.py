@@ -1,6 +1,6 @@
-"""The feature registry: what a model can be given, and where it lies.
+"""The feature registry: which features a model can have, and where their values are stored.
 
-To add a column of the users or movies as a feature, add an entry here and name it in params.yaml.
+To make a column of the users or movies a feature, add an entry here and name it in params.yaml.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ class Feature:
     """One feature of a rating.
 
     Attributes:
-        name: as in params.yaml.
+        name: the name in params.yaml.
         kind: sparse (one value, looked up in an embedding table), list (any number of values,
-            pooled), or dense (numbers).
-        table: whose rows it describes. `users` and `movies` are joined to a rating; `ratings`
-            means that the stage features computes it for each rating.
-        column: where it lies in that table. None for an id, which is the row itself; a group of
-            columns, or the name of a history, where the table is `ratings`.
-        source: of a coded column, the column of the raw table whose values the codes stand for.
-        embedding_table: the table that looks it up; "" for one of its own.
-        missing: of a dense feature, the value of a user or movie that is not in the tables.
+            looked up and pooled), or dense (numbers).
+        table: the table whose rows the feature describes. Rows of `users` and `movies` are joined
+            to a rating. For `ratings`, the stage features computes the feature of each rating.
+        column: the column of that table. For an id it is None, because the row itself is the
+            value. For `ratings` it names a group of columns or a history.
+        source: for a column of codes, the raw column whose values are coded.
+        embedding_table: the embedding table that the feature shares; "" if it has its own.
+        missing: for a dense feature, the value for a user or movie that is not in the tables.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Feature:
 
     @property
     def lookup(self) -> str:
-        """The name of its embedding table."""
+        """The name of the feature's embedding table."""
         return self.embedding_table or self.name
 
 
-# Features of one embedding table stand side by side, as TorchRec orders its tables.
+# Features that share an embedding table are neighbours here, because TorchRec orders them so.
 _ALL = (
     Feature("userid", "sparse", "users"),
     Feature("movieid", "sparse", "movies"),
@@ -54,7 +54,7 @@ _ALL = (
     Feature("zip", "sparse", "users", "zip_code", source="zip_prefix"),
     Feature("period", "sparse", "movies", "period_code", source="period"),
     Feature("gender", "dense", "users", "gender", missing=0.5),
-    # Groups of statistics of the user's and the movie's other ratings.
+    # Groups of statistics of the visible ratings.
     *(
         Feature(group, "dense", "ratings", group)
         for group in ("user", "movie", "affinity", "recent", "time", "taste", "liking")
@@ -64,12 +64,12 @@ REGISTRY: dict[str, Feature] = {feature.name: feature for feature in _ALL}
 
 
 def select_features(names: tuple[str, ...]) -> tuple[Feature, ...]:
-    """The features of these names, in the order of the registry."""
+    """The features with these names, in the order of the registry."""
     return tuple(feature for name, feature in REGISTRY.items() if name in names)
 
 
 def coded_features(table: str) -> tuple[Feature, ...]:
-    """The features of a table whose column holds codes from 0."""
+    """The features of a table whose columns hold codes, from 0."""
     return tuple(f for f in REGISTRY.values() if f.table == table and f.source)
 
 
@@ -77,8 +77,8 @@ def _names(dense: bool) -> list[str]:
     return [name for name, feature in REGISTRY.items() if (feature.kind == "dense") == dense]
 
 
-def _some() -> Any:
-    # YAML has lists only; strict mode would refuse one where a tuple is declared.
+def _name_list() -> Any:
+    # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
     return Field(strict=False, min_length=1, description="a list of at least one name")
 
 
@@ -86,13 +86,13 @@ class FeatureParams(Section):
     """The section `features` of params.yaml."""
 
     name = "features"
-    sparse: Annotated[tuple[str, ...], _some()]
-    dense: Annotated[tuple[str, ...], _some()]
+    sparse: Annotated[tuple[str, ...], _name_list()]
+    dense: Annotated[tuple[str, ...], _name_list()]
     history_length: Count
 
     @property
     def selected(self) -> tuple[Feature, ...]:
-        """The features, in the order of the registry, whatever the order that they are named in."""
+        """The selected features, always in the order of the registry."""
         return select_features(self.sparse + self.dense)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """The columns of every Parquet file in the pipeline.
 
-The tables are a star schema: a rating refers to its user and its movie by their rows, from 0, in
-the users and the movies table. Raw ids stand in those two tables only.
+The tables are a star schema. A rating refers to its user and its movie by their rows, from 0, in
+the users and movies tables. Only these two tables hold the published ("raw") ids.
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from recsys.storage.registry import coded_features
 
 
 def users() -> pa.Schema:
-    """Of the users, ascending by raw id."""
+    """The schema of the users, whose rows ascend by raw id."""
     return _with_codes(
         "users",
         [
             ("raw_userid", pa.int32()),  # as published
-            ("gender", pa.float32()),  # 0 F, 1 M, 0.5 not published
-            ("age", pa.int16()),  # years; in ml-1m the first of a range
+            ("gender", pa.float32()),  # 0 for F, 1 for M, 0.5 if not published
+            ("age", pa.int16()),  # years; in ml-1m the lower end of a range
             ("occupation", pa.string()),
             ("zip", pa.string()),
         ],
@@ -26,24 +26,24 @@ def users() -> pa.Schema:
 
 
 def movies() -> pa.Schema:
-    """Of the movies, ascending by raw id."""
+    """The schema of the movies, whose rows ascend by raw id."""
     return _with_codes(
         "movies",
         [
             ("raw_movieid", pa.int32()),  # as published
             ("title", pa.string()),
-            ("year", pa.int16()),  # of release, from the title
+            ("year", pa.int16()),  # the release year in the title, or null
         ],
     )
 
 
 def _with_codes(table: str, columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
-    # LabelEncoder codes from 0 of what the model looks up.
+    # The codes are those of scikit-learn's LabelEncoder, from 0.
     types = {"sparse": pa.int32(), "list": pa.list_(pa.int32())}
     return pa.schema([*columns, *((f.column, types[f.kind]) for f in coded_features(table))])
 
 
-# Sorted by (timestamp, user, movie), a total key.
+# The rows are sorted by (timestamp, user, movie), and no two rows have the same key.
 RATINGS = pa.schema(
     [
         ("user", pa.int32()),  # row of the users table
@@ -55,17 +55,22 @@ RATINGS = pa.schema(
     ]
 )
 PARTS = ("train", "validation", "test")
-# A part of the ratings: rows of the ratings table, ascending, with their row number as the key.
+# A part of the ratings: some rows of the ratings table, ascending, with their row number as key.
 PART = pa.schema([("row", pa.int32()), *RATINGS])
-# For each row of the users or the movies table, how many ratings the training part has of it.
+# For each row of the users or movies table, the number of its ratings in the training part.
 COUNTS = pa.schema([("training_ratings", pa.int32())])
-# A user's liked or disliked movies: one user's after another's, each in the order of time.
+# The liked (or disliked) movies of all users, sorted by user, then time.
 HISTORY_LOG = pa.schema([("movie", pa.int32())])
 
 
 def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:
-    """Of the features of a part's rows, by the same key: standardised numbers and log stretches."""
-    # Entries from `start` on of the log, `length` of them, without the one at `skip` (or -1).
+    """The schema of the features of a part: the part's key, statistics, and stretches of histories.
+
+    Args:
+        statistics: names of the columns of standardised numbers.
+        histories: names of the histories. A rating's history is a stretch of its log: the `length`
+            entries from `start` on, without the entry at `skip` (-1 for none).
+    """
     stretches = [f"{name}_{end}" for name in histories for end in ("start", "length", "skip")]
     return pa.schema(
         [
@@ -82,6 +87,6 @@ PREDICTIONS = pa.schema(
         ("raw_movieid", pa.int32()),
         ("rating", pa.float32()),
         ("label", pa.int8()),
-        ("score", pa.float32()),  # probability of a like; regression: the rating expected
+        ("score", pa.float32()),  # the predicted probability of a like or, for regression, stars
     ]
 )

@@ -1,4 +1,4 @@
-"""What the numbers in the tables stand for: names by code, the rating scale, the label."""
+"""The vocabulary: what the codes, normalised ratings and labels in the tables stand for."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,13 +14,13 @@ from recsys.common.rating_scale import RatingScale
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What encode found in the values of a data set.
+    """What the stage encode learnt from the values of a data set.
 
     Attributes:
-        ids: a digest of the raw ids of users and movies, and of the names below.
-        names: for each coded feature its values, ascending; the one at position i has code i.
-        rating_scale: the ratings that users could give.
-        label_threshold: stars above which a rating is a like.
+        ids: a digest of the raw ids of users and movies, and of `names`.
+        names: the values of each coded feature, ascending; the value at position i has code i.
+        rating_scale: the stars that users could give.
+        label_threshold: a rating of more stars than this is a like.
     """
 
     ids: str
@@ -34,7 +34,11 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Raises: InputError: the file is missing or not a vocabulary."""
+        """Read the file that `save` wrote.
+
+        Raises:
+            InputError: the file is missing or not a vocabulary.
+        """
         try:
             content = json.loads(path.read_text())
             return cls(
@@ -44,20 +48,20 @@ class Vocabulary:
                 content["label_threshold"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is no vocabulary ({error}); run `dvc repro`") from error
+            raise InputError(f"{path} is not a vocabulary ({error}); run `dvc repro`") from error
 
 
 def find_rows(
     raw: npt.NDArray[np.integer], known: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.int32]:
-    """The rows of raw ids in a table, whose ids ascend; -1 for an id that it has not.
+    """Find the rows of a table that hold some raw ids.
 
     Args:
-        raw: [N]
-        known: the table's raw ids, [T]
+        raw: the raw ids to find, [N]
+        known: the table's raw ids, ascending, [T]
 
     Returns:
-        [N]
+        the row of each id, or -1 if the table does not have it, [N]
     """
     places = np.minimum(np.searchsorted(known, raw), len(known) - 1)
     return np.where(known[places] == raw, places, -1).astype(np.int32)

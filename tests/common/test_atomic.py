@@ -7,7 +7,7 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 
 
-def test_a_file_or_folder_is_put_in_place_whole(tmp_path: Path) -> None:
+def test_a_file_or_folder_appears_whole(tmp_path: Path) -> None:
     for path in (tmp_path / "new" / "file", tmp_path / "folder"):
         with atomic_write(path) as partial:
             assert partial.parent == path.parent
@@ -22,7 +22,7 @@ def test_a_file_or_folder_is_put_in_place_whole(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_what_was_there_survives_a_failure(tmp_path: Path) -> None:
+def test_a_failure_keeps_the_old_output(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     path.mkdir()
     (path / "old").touch()
@@ -33,7 +33,7 @@ def test_what_was_there_survives_a_failure(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.rglob("*")] == ["folder", "old"]
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+def test_the_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "folder") as partial:
         name = partial.name
         partial.mkdir()
@@ -45,6 +45,6 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == [tmp_path / "folder"]
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the disk is full"), atomic_write(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")

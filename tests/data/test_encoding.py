@@ -52,30 +52,30 @@ def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
     return tables, encode_dimensions(tables, RELEASES["ml-1m"], ENCODE)
 
 
-def test_movies_by_hand() -> None:
+def test_encoded_movies_match_an_example_by_hand() -> None:
     movies, names = encode_codes(prepare_movies(MOVIES, ENCODE), "movies")
     assert names["genres"] == ("Action", "Comedy", "Drama")
     assert movies["raw_movieid"].tolist() == [10, 20, 30, 40]
     assert [codes.tolist() for codes in movies["genres"]] == [[], [1], [2, 0], [0]]
     assert movies["year"].tolist() == [1994, pd.NA, 1995, 1968]
-    # 1990 to 1994, unknown, 1995 to 1999 and 1965 to 1969, by name.
+    # The periods from 1990, of no year, from 1995 and from 1965, coded in the order of their names.
     assert movies["period_code"].tolist() == [1, 3, 2, 0]
     assert names["period"] == ("393.0", "398.0", "399.0", "nan")
 
 
-def test_periods_have_the_years_of_the_params() -> None:
+def test_params_set_the_years_of_a_period() -> None:
     params = ENCODE.model_copy(update={"period_years": 10})
     movies, _ = encode_codes(prepare_movies(MOVIES, params), "movies")
     assert movies["period_code"].tolist() == [1, 2, 1, 0]
 
 
-def test_movies_without_any_genre() -> None:
+def test_movies_without_any_genre_have_empty_lists() -> None:
     movies, names = encode_codes(prepare_movies(MOVIES.assign(genres=[[]] * 4), ENCODE), "movies")
     assert names["genres"] == ()
     assert [len(codes) for codes in movies["genres"]] == [0] * 4
 
 
-def test_users_by_hand() -> None:
+def test_encoded_users_match_an_example_by_hand() -> None:
     users, names = encode_codes(prepare_users(USERS, ENCODE), "users")
     assert users["raw_userid"].tolist() == [3, 7]
     assert users["gender"].tolist() == [0, 1]
@@ -86,7 +86,7 @@ def test_users_by_hand() -> None:
     assert prepare_users(USERS.assign(gender=None), ENCODE)["gender"].tolist() == [0.5, 0.5]
 
 
-def test_the_prefix_of_a_zip_code_has_the_length_of_the_params() -> None:
+def test_params_set_the_length_of_a_zip_prefix() -> None:
     params = ENCODE.model_copy(update={"zip_prefix": 2})
     _, names = encode_codes(prepare_users(USERS, params), "users")
     assert names["zip"] == ("12",)
@@ -137,20 +137,22 @@ def test_ratings_come_in_pieces(
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
 
 
-def test_scales() -> None:
+def test_rating_scales_map_stars_to_0_and_1_and_back() -> None:
     stars = np.array([1, 2, 5], np.float32)
     assert WHOLE_STARS.normalise(stars).tolist() == [0, 0.25, 1]
     assert HALF_STARS.normalise(np.array([0.5, 2.75], np.float32)).tolist() == [0, 0.5]
     np.testing.assert_allclose(HALF_STARS.denormalise(HALF_STARS.normalise(stars)), stars)
 
 
-def test_rows_of_ids_and_none_for_an_id_that_is_not_there() -> None:
+def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
     known = np.array([10, 20, 40], np.int32)
     raw = np.array([40, 10, 20, 30, 5, 50], np.int32)
     assert find_rows(raw, known).tolist() == [2, 0, 1, -1, -1, -1]
 
 
-def test_a_vocabulary_survives_its_file(tmp_path: Path, encoded: tuple[Tables, Encoded]) -> None:
+def test_a_saved_vocabulary_loads_unchanged(
+    tmp_path: Path, encoded: tuple[Tables, Encoded]
+) -> None:
     _, vocabulary = encoded[1]
     vocabulary.save(tmp_path / "vocabulary.json")
     loaded = Vocabulary.load(tmp_path / "vocabulary.json")
@@ -160,7 +162,7 @@ def test_a_vocabulary_survives_its_file(tmp_path: Path, encoded: tuple[Tables, E
     assert sizes == {"age": 50, "occupation": 1, "zip": 1, "genres": 4, "period": 8}
 
 
-def test_other_ids_are_another_digest(encoded: tuple[Tables, Encoded]) -> None:
+def test_other_ids_or_genres_change_the_digest(encoded: tuple[Tables, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
     users = tables.users.assign(userid=tables.users["userid"] + 1)
     for changed in (
@@ -169,7 +171,7 @@ def test_other_ids_are_another_digest(encoded: tuple[Tables, Encoded]) -> None:
     ):
         _, other = encode_dimensions(changed, RELEASES["ml-1m"], ENCODE)
         assert other.ids != vocabulary.ids
-    # Their order in the file does not count.
+    # The order of the users in the file does not matter.
     _, same = encode_dimensions(
         replace(tables, users=tables.users.iloc[::-1]), RELEASES["ml-1m"], ENCODE
     )
@@ -177,7 +179,7 @@ def test_other_ids_are_another_digest(encoded: tuple[Tables, Encoded]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]"])
-def test_a_damaged_vocabulary_is_told(tmp_path: Path, text: str) -> None:
+def test_a_damaged_vocabulary_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / "vocabulary.json").write_text(text)
-    with pytest.raises(InputError, match="is no vocabulary"):
+    with pytest.raises(InputError, match="is not a vocabulary"):
         Vocabulary.load(tmp_path / "vocabulary.json")

@@ -10,7 +10,7 @@ from tests.conftest import unpinned
 from tests.toy import Toy, write_100k, write_csv, write_dat
 
 
-def published(toy: Toy) -> Tables:
+def expected_tables(toy: Toy) -> Tables:
     return Tables(
         pd.DataFrame(toy.users, columns=["userid", "gender", "age", "occupation", "zip"]),
         pd.DataFrame(toy.movies, columns=["movieid", "title", "genres"]),
@@ -18,34 +18,34 @@ def published(toy: Toy) -> Tables:
     )
 
 
-def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(left, right, check_dtype=False)
 
 
 def test_every_layout_gives_the_same_tables(tmp_path: Path, toy: Toy) -> None:
-    expected = published(toy)
+    expected = expected_tables(toy)
     for tables in (
         read_tables(write_100k(toy, tmp_path / "100k"), unpinned("ml-100k")),
         read_tables(write_dat(toy, tmp_path / "1m"), unpinned("ml-1m")),
     ):
-        same(tables.users, expected.users)
-        same(tables.movies, expected.movies)
-        same(tables.ratings, expected.ratings)
+        assert_same(tables.users, expected.users)
+        assert_same(tables.movies, expected.movies)
+        assert_same(tables.ratings, expected.ratings)
 
 
-def test_without_a_users_file_users_are_those_who_rated(tmp_path: Path, toy: Toy) -> None:
-    expected = published(toy)
+def test_without_a_users_file_the_users_are_those_who_rated(tmp_path: Path, toy: Toy) -> None:
+    expected = expected_tables(toy)
     write_dat(toy, tmp_path / "10m", encoding="utf-8", users=False)
     write_csv(toy, tmp_path / "csv")
     for folder, name in (("10m", "ml-10m"), ("csv", "ml-25m")):
         tables = read_tables(tmp_path / folder, unpinned(name))
         assert tables.users["userid"].tolist() == sorted(expected.ratings["userid"].unique())
         assert tables.users.drop(columns="userid").isna().all(axis=None)
-        same(tables.movies, expected.movies)
-        same(tables.ratings, expected.ratings)
+        assert_same(tables.movies, expected.movies)
+        assert_same(tables.ratings, expected.ratings)
 
 
-def test_ids_are_four_bytes(tmp_path: Path, toy: Toy) -> None:
+def test_ids_and_ratings_take_four_bytes(tmp_path: Path, toy: Toy) -> None:
     ratings = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m")).ratings
     assert ratings.dtypes.astype(str).to_dict() == {
         "userid": "int32",
@@ -55,7 +55,7 @@ def test_ids_are_four_bytes(tmp_path: Path, toy: Toy) -> None:
     }
 
 
-def test_quoted_titles_with_commas_and_half_stars(tmp_path: Path) -> None:
+def test_csv_files_may_have_quoted_titles_and_half_stars(tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\r\n7,11,0.5,9\r\n")
     movies = 'movieId,title,genres\r\n11,"American President, The (1995)",Comedy|Sci-Fi\r\n'
     (tmp_path / "movies.csv").write_text(movies)
@@ -66,7 +66,7 @@ def test_quoted_titles_with_commas_and_half_stars(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "line", "told"),
+    ("file", "line", "message"),
     [
         ("ratings.dat", "1::2::5\n", r"ratings.dat: .*Row #1501: Expected 4 columns, got 3"),
         ("ratings.dat", "1::x::5::9\n", r"ratings.dat: .*Row #1501: .*int32: invalid value 'x'"),
@@ -79,17 +79,17 @@ def test_quoted_titles_with_commas_and_half_stars(tmp_path: Path) -> None:
     ],
 )
 def test_a_malformed_row_is_named(
-    tmp_path: Path, toy: Toy, file: str, line: str, told: str
+    tmp_path: Path, toy: Toy, file: str, line: str, message: str
 ) -> None:
     write_dat(toy, tmp_path)
     with (tmp_path / file).open("a") as content:
         content.write(line)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_tables(tmp_path, unpinned("ml-1m"))
 
 
 @pytest.mark.parametrize("header", ["", "a,b,c,d\n", "movieId,userId,rating,timestamp\n"])
-def test_a_csv_without_its_header_is_told(tmp_path: Path, toy: Toy, header: str) -> None:
+def test_a_csv_without_its_header_is_reported(tmp_path: Path, toy: Toy, header: str) -> None:
     write_csv(toy, tmp_path)
     lines = (tmp_path / "ratings.csv").read_text().splitlines(keepends=True)
     (tmp_path / "ratings.csv").write_text(header + "".join(lines[1:]))

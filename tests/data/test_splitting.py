@@ -19,7 +19,7 @@ def make_params(method: str = "random", seed: int = 42, min_history: int = 0) ->
 
 
 def make_ratings(rows: int = 1000) -> pd.DataFrame:
-    """In the order of time; the rating is the row's number, to know it again."""
+    """Ratings in the order of time. The rating is the row number, which identifies the row."""
     rng = np.random.default_rng(1)
     return pd.DataFrame(
         {
@@ -52,7 +52,9 @@ def test_every_row_is_in_exactly_one_part(tmp_path: Path, method: str, rows: int
         assert part["rating"].is_monotonic_increasing
 
 
-def test_pieces_make_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_splitting_in_pieces_gives_the_same_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = split(tmp_path, make_ratings(), make_params())
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 300)
     pieces = split(tmp_path, make_ratings(), make_params())
@@ -60,7 +62,7 @@ def test_pieces_make_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         pd.testing.assert_frame_equal(whole[name], pieces[name])
 
 
-def test_the_seed_decides(tmp_path: Path) -> None:
+def test_the_seed_determines_the_result(tmp_path: Path) -> None:
     ratings = make_ratings()
     first, again = (split(tmp_path, ratings, make_params()) for _ in range(2))
     other = split(tmp_path, ratings, make_params(seed=43))
@@ -72,7 +74,7 @@ def test_the_seed_decides(tmp_path: Path) -> None:
 
 def test_chronological_parts_follow_each_other(tmp_path: Path) -> None:
     parts = split(tmp_path, make_ratings(), make_params("chronological"))
-    # The rows are in the order of time, and the rating is the row's number.
+    # The rows are in the order of time, and the rating is the row number.
     assert parts["train"]["rating"].max() < parts["validation"]["rating"].min()
     assert parts["validation"]["rating"].max() < parts["test"]["rating"].min()
 
@@ -92,7 +94,7 @@ def test_training_ratings_are_counted() -> None:
     ("method", "visible"),
     [("random", "training"), ("chronological", "earlier"), ("leave_last", "earlier")],
 )
-def test_a_split_says_what_it_is(tmp_path: Path, method: str, visible: str) -> None:
+def test_the_metadata_of_a_split_describes_it(tmp_path: Path, method: str, visible: str) -> None:
     split(tmp_path, make_ratings(), make_params(method))
     described = [read_metadata(tmp_path / f"{name}.parquet") for name in PARTS]
     assert described[0] == described[1] == described[2]
@@ -102,7 +104,7 @@ def test_a_split_says_what_it_is(tmp_path: Path, method: str, visible: str) -> N
 
 
 @pytest.mark.parametrize("min_history", [0, 1, 2])
-def test_leave_last_tests_on_each_users_last(tmp_path: Path, min_history: int) -> None:
+def test_leave_last_tests_on_the_last_rating_of_each_user(tmp_path: Path, min_history: int) -> None:
     ratings = make_ratings()
     parts = split(tmp_path, ratings, make_params("leave_last", min_history=min_history))
     for _, group in ratings.groupby("user"):
@@ -113,15 +115,15 @@ def test_leave_last_tests_on_each_users_last(tmp_path: Path, min_history: int) -
 
 
 @pytest.mark.parametrize("method", ["random", "chronological"])
-def test_first_ratings_of_each_user_are_in_no_part(tmp_path: Path, method: str) -> None:
+def test_the_first_ratings_of_each_user_are_in_no_part(tmp_path: Path, method: str) -> None:
     ratings = make_ratings()
     parts = split(tmp_path, ratings, make_params(method, min_history=2))
     left = sorted(np.concatenate([part["rating"] for part in parts.values()]))
     assert left == sorted(ratings[ratings.groupby("user").cumcount() >= 2]["rating"])
 
 
-def test_an_empty_part_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is no row"):
+def test_an_empty_part_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is empty"):
         split(tmp_path, make_ratings(4), make_params())
     with pytest.raises(InputError, match=r"split\.train: this share of 0.*\(now 99\)"):
         split(tmp_path, make_ratings(4), make_params(min_history=99))

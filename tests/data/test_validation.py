@@ -14,16 +14,16 @@ from tests.toy import Toy, write_dat
 @pytest.fixture
 def tables(tmp_path: Path, toy: Toy) -> Tables:
     tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
-    # As read they are Arrow's memory, which cannot be changed.
+    # The frames that were read are Arrow's memory, which cannot be changed.
     return Tables(tables.users.copy(), tables.movies.copy(), tables.ratings.copy())
 
 
-def test_the_toy_holds(tables: Tables) -> None:
+def test_the_toy_tables_are_valid(tables: Tables) -> None:
     check_tables(tables, unpinned("ml-1m"))
 
 
 @pytest.mark.parametrize(
-    ("table", "row", "column", "value", "told"),
+    ("table", "row", "column", "value", "message"),
     [
         (
             "ratings",
@@ -49,35 +49,35 @@ def test_the_toy_holds(tables: Tables) -> None:
     ],
 )
 def test_the_offending_row_is_named(
-    tables: Tables, table: str, row: int, column: str, value: object, told: str
+    tables: Tables, table: str, row: int, column: str, value: object, message: str
 ) -> None:
     frame: pd.DataFrame = getattr(tables, table)
     frame.loc[row, column] = value
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         check_tables(tables, unpinned("ml-1m"))
 
 
 @pytest.mark.parametrize("table", ["users", "movies"])
-def test_an_id_twice_is_named(tables: Tables, table: str) -> None:
+def test_a_duplicate_id_is_named(tables: Tables, table: str) -> None:
     frame: pd.DataFrame = getattr(tables, table)
     frame.iloc[7, 0] = frame.iloc[2, 0]
     with pytest.raises(
-        InputError, match=rf"{table}.dat line 8: .* {frame.iloc[2, 0]} is there twice"
+        InputError, match=rf"{table}.dat line 8: .* {frame.iloc[2, 0]} occurs twice"
     ):
         check_tables(tables, unpinned("ml-1m"))
 
 
-def test_a_pair_twice_is_named_and_counted(tables: Tables) -> None:
+def test_duplicate_pairs_are_named_and_counted(tables: Tables) -> None:
     for row in (30, 40):
         tables.ratings.loc[row, ["userid", "movieid"]] = tables.ratings.loc[2]
-    told = (
+    message = (
         r"ratings.dat line 31: movieid \d+ was rated by the same user before \(and 1 more lines\)"
     )
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         check_tables(tables, unpinned("ml-1m"))
 
 
-def test_no_ratings_are_told(tables: Tables) -> None:
+def test_a_file_without_ratings_is_reported(tables: Tables) -> None:
     with pytest.raises(InputError, match=r"ratings\.dat has no ratings"):
         check_tables(Tables(tables.users, tables.movies, tables.ratings[:0]), unpinned("ml-1m"))
 

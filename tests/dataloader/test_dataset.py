@@ -115,7 +115,7 @@ def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
         MovieLensDataset(part, make_dimensions(), "label")
     part = write_part(tmp_path)
     computed = write_computed(tmp_path / "features", split="other")
-    with pytest.raises(InputError, match="of different runs: they have other split"):
+    with pytest.raises(InputError, match="of different runs: they differ in their split"):
         MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
 
 

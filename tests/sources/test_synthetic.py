@@ -10,7 +10,7 @@ from recsys.data.validation import check_tables
 from recsys.pipeline.params import load_params
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
-from recsys.sources.synthetic import draw_ratings, plant, write_synthetic
+from recsys.sources.synthetic import draw_ratings, plant_model, write_synthetic
 from tests.conftest import PARAMS
 
 
@@ -22,10 +22,10 @@ def make_params(users: int = 300, movies: int = 200, ratings: int = 9000) -> Fet
 @pytest.mark.parametrize(
     ("users", "movies", "ratings"), [(300, 200, 9000), (50, 40, 50), (50, 40, 500), (2, 400, 200)]
 )
-def test_files_hold_the_contracts_and_as_many_ratings_as_asked(
+def test_files_are_valid_and_have_the_requested_number_of_ratings(
     tmp_path: Path, users: int, movies: int, ratings: int
 ) -> None:
-    write_synthetic(plant(make_params(users, movies, ratings)), tmp_path / "raw", seed=1)
+    write_synthetic(plant_model(make_params(users, movies, ratings)), tmp_path / "raw", seed=1)
     tables = read_tables(tmp_path / "raw", RELEASES["synthetic"])
     check_tables(tables, RELEASES["synthetic"])
     assert (len(tables.users), len(tables.movies)) == (users, movies)
@@ -34,19 +34,19 @@ def test_files_hold_the_contracts_and_as_many_ratings_as_asked(
     assert set(tables.ratings["rating"]) <= {1, 2, 3, 4, 5}
 
 
-def test_the_seed_decides(tmp_path: Path) -> None:
+def test_the_seed_determines_the_result(tmp_path: Path) -> None:
     content = []
     for seed in (1, 1, 2):
-        write_synthetic(plant(make_params()), tmp_path / "raw", seed)
+        write_synthetic(plant_model(make_params()), tmp_path / "raw", seed)
         content.append((tmp_path / "raw" / "u.data").read_bytes())
     assert content[0] == content[1] != content[2]
 
 
 def test_likes_follow_the_planted_probabilities() -> None:
-    world = plant(make_params(2000, 1000, 200_000))
-    columns = zip(*draw_ratings(world, np.random.default_rng(0)), strict=True)
+    planted = plant_model(make_params(2000, 1000, 200_000))
+    columns = zip(*draw_ratings(planted, np.random.default_rng(0)), strict=True)
     users, movies, stars, _ = (np.concatenate(column) for column in columns)
-    probability = world.probability(users, movies)
+    probability = planted.probability(users, movies)
     for low in (0.1, 0.4, 0.7):
         group = (probability > low) & (probability < low + 0.1)
         share = np.mean(stars[group] > 3)
@@ -55,8 +55,8 @@ def test_likes_follow_the_planted_probabilities() -> None:
 
 
 def test_popularity_and_activity_have_long_tails() -> None:
-    world = plant(make_params(2000, 1000, 200_000))
-    columns = zip(*draw_ratings(world, np.random.default_rng(0)), strict=True)
+    planted = plant_model(make_params(2000, 1000, 200_000))
+    columns = zip(*draw_ratings(planted, np.random.default_rng(0)), strict=True)
     users, movies, *_ = (np.concatenate(column) for column in columns)
     for ids in (users, movies):
         counts = np.sort(np.bincount(ids)[1:])
@@ -64,6 +64,6 @@ def test_popularity_and_activity_have_long_tails() -> None:
 
 
 @pytest.mark.parametrize("ratings", [299, 300 * 200 // 4 + 1])
-def test_ratings_that_do_not_fit_are_told(ratings: int) -> None:
+def test_a_wrong_number_of_ratings_is_reported(ratings: int) -> None:
     with pytest.raises(InputError, match=f"fetch.synthetic_ratings = {ratings}: must be from 300"):
-        plant(make_params(ratings=ratings))
+        plant_model(make_params(ratings=ratings))

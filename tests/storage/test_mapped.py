@@ -11,7 +11,7 @@ from recsys.storage.mapped import mapped_array
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 2), (0,), (4, 0)])
-def test_an_array_is_zeros_that_can_be_changed(shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_an_array_starts_as_zeros_and_is_writable(shape: tuple[int, ...], tmp_path: Path) -> None:
     array = mapped_array(shape, np.int16, tmp_path)
     assert (array.shape, array.dtype, array.any()) == (shape, np.int16, False)
     assert isinstance(array.base, np.memmap) == bool(array.size)
@@ -19,7 +19,7 @@ def test_an_array_is_zeros_that_can_be_changed(shape: tuple[int, ...], tmp_path:
     assert (array == 7).all()
 
 
-def test_its_file_has_no_name(tmp_path: Path) -> None:
+def test_the_file_of_an_array_has_no_name(tmp_path: Path) -> None:
     array = mapped_array((1000,), np.float32, tmp_path)
     assert not list(tmp_path.iterdir())
     assert str(tmp_path) in Path("/proc/self/maps").read_text()
@@ -27,7 +27,7 @@ def test_its_file_has_no_name(tmp_path: Path) -> None:
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
-def test_a_full_disk_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -36,7 +36,7 @@ def test_a_full_disk_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         mapped_array((1,), np.int8, tmp_path)
 
 
-def test_a_folder_that_takes_no_file_is_no_hindrance(
+def test_a_folder_that_is_not_writable_is_replaced_by_tmpdir(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = tmp_path / "elsewhere"

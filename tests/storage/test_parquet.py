@@ -2,19 +2,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from recsys.common.errors import InputError
 from recsys.storage import parquet, schemas
-from recsys.storage.parquet import read_column, read_parquet, write_parquet
+from recsys.storage.parquet import read_column, read_metadata, read_parquet, write_parquet
 
+# The columns are in another order than the schema's, and one is not in the schema.
 MOVIES = pd.DataFrame(
     {
         "period_code": [0, 1],
         "genres": [[1, 2], []],
         "title": ["a", "é"],
-        "movieid": [1, 2],
         "raw_movieid": [5, 9],
         "year": pd.array([1995, None], "Int16"),
         "more": 0,
@@ -22,44 +23,69 @@ MOVIES = pd.DataFrame(
 )
 
 
-def test_rows_survive_and_the_same_rows_are_the_same_bytes(tmp_path: Path) -> None:
+def test_rows_survive_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_parquet(MOVIES, tmp_path / name, schemas.MOVIES)
+        write_parquet(MOVIES, tmp_path / name, schemas.movies())
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    table = read_parquet(tmp_path / "one", schemas.MOVIES)
+    table = read_parquet(tmp_path / "one", schemas.movies())
     assert table.to_pydict() == {
-        "movieid": [1, 2],
         "raw_movieid": [5, 9],
         "title": ["a", "é"],
         "year": [1995, None],
-        "period_code": [0, 1],
         "genres": [[1, 2], []],
+        "period_code": [0, 1],
     }
     column = pq.ParquetFile(tmp_path / "one").metadata.row_group(0).column(0)
     assert column.compression == "ZSTD"
-    # pandas' own metadata would name its version.
+    # The metadata of pandas would name its version.
     assert table.schema.metadata is None
 
 
-def test_other_columns_are_told(tmp_path: Path) -> None:
-    write_parquet(MOVIES, tmp_path / "movies", schemas.MOVIES)
-    with pytest.raises(InputError, match="movies has the columns movieid, raw_movieid, title"):
-        read_parquet(tmp_path / "movies", schemas.USERS)
+def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) -> None:
+    metadata = {"ids": "0123abcd", "split": "é"}
+    for name in ("one", "two"):
+        write_parquet(MOVIES, tmp_path / name, schemas.movies(), metadata)
+    assert read_metadata(tmp_path / "one") == metadata
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    # The schema is compared without the metadata.
+    table = read_parquet(tmp_path / "one", schemas.movies())
+    write_parquet(MOVIES, tmp_path / "without", schemas.movies())
+    assert table.to_pydict() == read_parquet(tmp_path / "without", schemas.movies()).to_pydict()
 
 
-def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
+def test_without_metadata_the_bytes_are_those_of_the_rows_and_the_schema(tmp_path: Path) -> None:
+    write_parquet(MOVIES, tmp_path / "one", schemas.movies())
+    rows = pa.Table.from_pandas(MOVIES, schemas.movies(), preserve_index=False)
+    options = {"compression": "zstd", "version": "2.6"}
+    with pq.ParquetWriter(tmp_path / "two", schemas.movies(), **options) as writer:
+        writer.write_table(rows.replace_schema_metadata(None))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert read_metadata(tmp_path / "one") == {}
+
+
+def test_wrong_columns_are_reported(tmp_path: Path) -> None:
+    write_parquet(MOVIES, tmp_path / "movies", schemas.movies())
+    with pytest.raises(InputError, match="movies has the columns raw_movieid, title, year"):
+        read_parquet(tmp_path / "movies", schemas.users())
+
+
+def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "damaged").write_bytes(b"PAR1")
     for name in ("missing", "damaged"):
         with pytest.raises(InputError, match=f"{name} cannot be read"):
-            read_parquet(tmp_path / name, schemas.USERS)
+            read_parquet(tmp_path / name, schemas.users())
+        with pytest.raises(InputError, match=f"{name} cannot be read"):
+            read_metadata(tmp_path / name)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 20])
-def test_a_share_of_a_column(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_of_a_column_is_read(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 4)
-    users = pd.DataFrame({name: np.arange(10) for name in schemas.HISTORY_LOG.names})
-    write_parquet(users, tmp_path / "log", schemas.HISTORY_LOG)
+    log = pd.DataFrame({"movie": np.arange(10)})
+    write_parquet(log, tmp_path / "log", schemas.HISTORY_LOG)
     for rank in range(size):
-        column = read_column(tmp_path / "log", schemas.HISTORY_LOG, "movieid", (rank, size))
+        column = read_column(tmp_path / "log", schemas.HISTORY_LOG, "movie", (rank, size))
         assert column.dtype == np.int32
         assert column.tolist() == list(range(rank, 10, size))
