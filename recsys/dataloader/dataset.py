@@ -175,7 +175,7 @@ def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
     Returns:
         dense_features [B, d], sparse_features with B lengths for each feature, and labels [B].
     """
-    columns = rows if isinstance(rows, Rows) else _columns_of(rows)
+    columns = rows if isinstance(rows, Rows) else _collate_items(rows)
     values, lengths = zip(*columns.sparse.values(), strict=True)
     sparse = KeyedJaggedTensor(list(columns.sparse), torch.cat(values), lengths=torch.cat(lengths))
     return Batch(columns.dense, sparse, columns.label)
@@ -222,7 +222,7 @@ def check_rows(part: Path, computed: Path | None = None) -> None:
             raise InputError(f"{computed} and {part} have different rows; run `dvc repro features`")
 
 
-def _columns_of(items: Sequence[dict[str, Tensor]]) -> Rows:
+def _collate_items(items: Sequence[dict[str, Tensor]]) -> Rows:
     # Sparse features are integers, dense features are floats.
     sparse = [name for name, value in items[0].items() if not value.is_floating_point()]
     dense = [name for name in items[0] if name not in sparse and name != "label"]

@@ -59,7 +59,7 @@ def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFram
 
 
 def calibration_error(reliability: pd.DataFrame) -> float:
-    """The mean difference of prediction and truth over groups, weighted by their rows.
+    """The mean absolute difference of prediction and truth over groups, weighted by rows.
 
     This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions.
 

@@ -28,7 +28,5 @@ class EvaluateParams(Section):
     def _steps_ascend(self) -> "EvaluateParams":
         for name, (few, many) in (("user", self.user_steps), ("movie", self.movie_steps)):
             if few >= many:
-                raise ValueError(
-                    f"{name}_steps = [{few}, {many}]: the second must be larger"
-                )
+                raise ValueError(f"{name}_steps = [{few}, {many}]: the second must be larger")
         return self

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder with a trained model and everything that scoring with it needs."""
+"""Checkpoints: folders with a trained model and everything that scoring with it needs."""
 
 from pathlib import Path
 from typing import Literal

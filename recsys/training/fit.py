@@ -109,7 +109,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
         weights = gather(model, group, folder)
         if group.rank == 0:
             write_outputs(weights, records, description, dimensions, outputs)
-        # Until all processes are here, one may fail, and all of them would resume from their state.
+        # Until all processes are done, one may still fail, and then all of them need their states.
         group.barrier()
         if resume:
             resume.remove()

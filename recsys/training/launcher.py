@@ -43,8 +43,8 @@ def launch(processes: int, device: str, work: Callable[..., None], *arguments: o
     set_forkserver_preload(["recsys.training.sharding", "recsys.training.loop"])
     # Otherwise torch warns in each process that it found no unused parameters.
     os.environ["TORCH_CPP_LOG_LEVEL"] = "ERROR"
-    # In torch 2.13, restarted processes otherwise meet in the store of the dead ones. There they
-    # find the addresses of the dead processes and wait for them.
+    # In torch 2.13, restarted processes would otherwise meet in the store of the dead ones. There
+    # they would find the addresses of the dead processes and wait for them.
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     with TemporaryDirectory() as folder:
         message = Path(folder) / "message"
