@@ -28,6 +28,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES, run_stage, write_params
 from recsys.common.memory import keep_freed_memory
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
+from recsys.dataloader.tables import make_index
 from recsys.models.dlrm import DLRM, DLRMRecommender
 from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch, make_tables
 from recsys.models.interactions import InteractionArch
@@ -66,29 +67,34 @@ class ByRow(Dataset):
     This is the literal reading of the system's description.
     """
 
-    def __init__(self, dataset: MovieLensDataset) -> None:
-        self.dataset, fields = dataset, dataset.fields
-        self.userid, self.movieid = fields["userid"].values, fields["movieid"].values
-        self.genres = fields["genres"]
+    def __init__(self, dataset: MovieLensDataset, dimensions: Dimensions) -> None:
+        self.dataset = dataset
+        self.userid, self.movieid = (make_index(dimensions, name) for name in ("users", "movies"))
+        self.gender = torch.tensor(dimensions.tables["users"]["gender"].to_numpy())
+        lists = dimensions.tables["movies"]["genres"].combine_chunks()
+        self.genres = torch.tensor(lists.flatten().to_numpy())
+        self.offsets = lists.offsets.to_pylist()
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
-        movie = self.dataset.movie_row[row]
-        start = self.genres.starts[movie]
+        user, movie = self.dataset.user[row], self.dataset.movie[row]
         return {
-            "userid": self.userid[row].long(),
-            "movieid": self.movieid[row].long(),
-            "genres": self.genres.values[start : start + self.genres.lengths[movie]].long(),
-            "gender": self.dataset.gender[self.dataset.user_row[row]],
+            "userid": self.userid[user].long(),
+            "movieid": self.movieid[movie].long(),
+            "genres": self.genres[self.offsets[movie] : self.offsets[movie + 1]].long(),
+            "gender": self.gender[user],
             "label": self.dataset.label[row].float(),
         }
 
 
+def load_dimensions(data: Path) -> Dimensions:
+    return Dimensions.load(data / "encoded", data / "split/counts")
+
+
 def load(data: Path) -> MovieLensDataset:
-    dimensions = Dimensions.load(data / "encoded", data / "split/counts")
-    return MovieLensDataset(data / "split/train.parquet", dimensions, "label")
+    return MovieLensDataset(data / "split/train.parquet", load_dimensions(data), "label")
 
 
 @contextmanager
@@ -215,7 +221,9 @@ def make_batches(rows: Iterator) -> Loop:
 
 
 LOOPS: dict[str, Callable[[Path, int], Loop]] = {
-    "literal": lambda data, size: train(make_stock(), by_row(ByRow(load(data)), size), fused=False),
+    "literal": lambda data, size: train(
+        make_stock(), by_row(ByRow(load(data), load_dimensions(data)), size), fused=False
+    ),
     "stock_torchrec": lambda data, size: train(
         make_stock(), shuffled(load(data), size), fused=False
     ),

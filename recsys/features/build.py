@@ -143,8 +143,8 @@ def warn_about_leaky_user_ids(
     if groups and not log.past_only and "userid" in params.sparse:
         logger.warning(
             "features.sparse: userid together with statistics of a random split harms the model: "
-            "from a user's mean without the row it learns which label was left out. Remove userid, "
-            "or split by time"
+            "a user's mean without the row leaks the label of the row. Remove userid, or split by "
+            "time"
         )
 
 

@@ -12,8 +12,8 @@ maximisation for probabilistic PCA with missing values (Tipping & Bishop 1999; I
 The prior mean of the factors is linear in the movie's genres and release year.
 
 Given the factors, a user's posterior is exact (Rasmussen & Williams 2006, "Gaussian Processes for
-Machine Learning", chapter 2). One Cholesky factorisation per user predicts every rating from the
-earlier ones, or from all others.
+Machine Learning", chapter 2). One Cholesky factorisation predicts all ratings of a user, each from
+the earlier ones or from all others.
 
 Shapes: N ratings, U users, M movies, K factors, n ratings of one user, C content columns.
 """
@@ -61,9 +61,9 @@ def predict_opinions(
 ) -> tuple[Floats, Floats]:
     """Predict the target of each row from the rows that are visible to it.
 
-    A training row is predicted with factors that were learnt without it, fold by fold. If only the
-    past is visible, the factors were learnt without the row's user. Otherwise the predictions of
-    the training part would be better than those of the other parts.
+    The factors that predict a training row are learnt from the other folds. Factors that were
+    learnt from the row itself would make the predictions of the training part too good, compared
+    with those of the other parts.
 
     Args:
         target: stars or labels, [N]
@@ -133,8 +133,8 @@ def predict_from_earlier(
 ) -> tuple[Floats, Floats]:
     """Predict each value from the earlier values that are visible to it.
 
-    Row i of the Cholesky factor holds the weights of the innovations up to i. The prediction from
-    the first k values is the sum over the first k innovations.
+    Row i of the Cholesky factor holds the weights of the innovations in value i. The prediction of
+    value i from the first k values is the weighted sum of the first k innovations.
 
     Args:
         visible: how many of the first values are visible to each value, [n]

@@ -25,7 +25,7 @@ FIRST_YEAR, DECADES = 1920, 9
 
 
 class Statistics:
-    """Computes groups of columns; a method for each group, named as in `features.dense`.
+    """Computes the groups of columns that `features.dense` names, each with a method of that name.
 
     Args:
         log: the ratings.

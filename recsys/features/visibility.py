@@ -127,8 +127,8 @@ class VisibleRatings:
             entries: which positions in `order` are entries, [N]
 
         Returns:
-            the first entry of each stretch, the number of entries in it, and the row's own entry or
-            -1; all three count entries, and each is [N]
+            the start of each stretch, the number of entries in it, and the row's own entry or -1;
+            start and own entry are positions among the entries, and each array is [N]
         """
         # The number of entries before each position, and in total.
         before = np.append(0, np.cumsum(entries))

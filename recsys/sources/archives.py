@@ -140,7 +140,7 @@ def _extract(release: Release, archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as content:
             for member in release.members:
                 info = content.getinfo(f"{release.folder}/{member.name}")
-                # A forged size cannot exceed the limit: zipfile never reads more than it says.
+                # zipfile reads at most this many bytes, so a forged size cannot pass the limit.
                 if info.file_size > member.max_bytes:
                     raise InputError(
                         f"{archive.name}: {info.filename} has {info.file_size:,} bytes, at most "

@@ -29,13 +29,13 @@ class TableWriter:
     def __init__(
         self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] = NO_METADATA
     ) -> None:
-        # Replace the metadata of pandas, which would put its version into the file.
         self.schema = schema.with_metadata(metadata) if metadata else schema
         self.file = pq.ParquetWriter(path, self.schema, compression="zstd", version="2.6")
 
     def write(self, rows: pd.DataFrame | pa.Table) -> None:
         if isinstance(rows, pd.DataFrame):
             rows = pa.Table.from_pandas(rows, self.schema, preserve_index=False)
+        # This replaces the metadata of pandas, which would put its version into the file.
         self.file.write_table(rows.replace_schema_metadata(self.schema.metadata))
 
     def __enter__(self) -> "TableWriter":

@@ -47,7 +47,7 @@ def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) 
         write_parquet(MOVIES, tmp_path / name, schemas.movies(), metadata)
     assert read_metadata(tmp_path / "one") == metadata
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    # The schema is compared without the metadata.
+    # Metadata changes neither the rows nor the schema that a file must have.
     table = read_parquet(tmp_path / "one", schemas.movies())
     write_parquet(MOVIES, tmp_path / "without", schemas.movies())
     assert table.to_pydict() == read_parquet(tmp_path / "without", schemas.movies()).to_pydict()
