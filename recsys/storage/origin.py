@@ -14,7 +14,7 @@ from recsys.common.errors import InputError
 
 # The digests by key. The files of a split have one more key, `visible`; see `describe_split`.
 Origin = dict[str, str]
-# What each digest is computed from. Error messages quote it.
+# The content of each digest, in words that error messages quote.
 DIGEST_NAMES = {
     "ids": "users and movies",
     "split": "split",

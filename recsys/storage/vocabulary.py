@@ -14,7 +14,7 @@ from recsys.common.rating_scale import RatingScale
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the stage encode learnt from the values of a data set.
+    """The names, scale and threshold that the stage encode found for a data set.
 
     Attributes:
         ids: a digest of the raw ids of users and movies, and of `names`.
