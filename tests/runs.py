@@ -75,7 +75,7 @@ def save_model(
         task=task,
         architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes),
         features=features,
-        embedding_rows={f.name: dimensions.rows_needed(f.lookup) for f in sparse},
+        embedding_rows={f.name: dimensions.count_embeddings(f.lookup) for f in sparse},
         dense_features=tuple(f.name for f in features if f.kind == "dense"),
         origin=dimensions.origin,
     )

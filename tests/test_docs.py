@@ -17,8 +17,8 @@ def test_the_reference_is_that_of_the_code() -> None:
     written = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
-    told = "run `python docs/reference.py`"
-    assert written == (ROOT / "docs/reference.md").read_text(), told
+    message = "run `python docs/reference.py`"
+    assert written == (ROOT / "docs/reference.md").read_text(), message
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

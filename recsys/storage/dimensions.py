@@ -14,6 +14,7 @@ from recsys.common.errors import InputError
 from recsys.storage import schemas
 from recsys.storage.origin import Origin, digest, require_same_run
 from recsys.storage.parquet import read_column, read_metadata, read_parquet, write_parquet
+from recsys.storage.registry import REGISTRY
 from recsys.storage.vocabulary import Vocabulary
 
 RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
@@ -42,13 +43,13 @@ class Dimensions:
         ids: npt.NDArray[np.int32] = self.tables[table][RAW_IDS[table]].to_numpy()
         return ids
 
-    def rows_needed(self, feature: str) -> int:
-        """The number of rows that the embedding table of a sparse or list feature needs."""
+    def count_embeddings(self, feature: str) -> int:
+        """The number of rows of the embedding table that is named after a feature."""
         if feature in self.vocabulary.names:
             # Without any genre the feature still exists, and an embedding table needs a row.
             return max(len(self.vocabulary.names[feature]), 1)
-        # The first row of the embedding table is for unknown users or movies.
-        return len(self.tables["users" if feature == "userid" else "movies"]) + 1
+        # An id: the first row of the embedding table is for unknown users or movies.
+        return len(self.tables[REGISTRY[feature].table]) + 1
 
     @classmethod
     def load(cls, encoded: Path, counts: Path) -> "Dimensions":

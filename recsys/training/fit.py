@@ -134,7 +134,7 @@ def describe_model(
         architecture=params[ModelParams],
         features=params[FeatureParams].selected,
         embedding_rows={
-            feature.name: dimensions.rows_needed(feature.lookup)
+            feature.name: dimensions.count_embeddings(feature.lookup)
             for feature in training.sparse_features
         },
         dense_features=training.dense_names,

@@ -71,7 +71,7 @@ def make_part(tables: Path, name: str, group: ProcessGroup = SINGLE_PROCESS) -> 
 def make_model(tables: Path, group: ProcessGroup = SINGLE_PROCESS) -> DLRMRecommender:
     torch.manual_seed(1)
     dimensions = load_dimensions(tables)
-    rows = {name: dimensions.rows_needed(name) for name in ("userid", "movieid", "genres")}
+    rows = {name: dimensions.count_embeddings(name) for name in ("userid", "movieid", "genres")}
     folder = tables if group.size > 1 else None
     return DLRMRecommender(rows, 1, load_params(PARAMS)[ModelParams], folder)
 
