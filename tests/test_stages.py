@@ -24,7 +24,8 @@ from tests.conftest import PARAMS
 from tests.toy import Toy, write_csv, zip_release
 
 STAGES = {
-    "fetch": "data/raw",
+    "source": "data/source.json",
+    "fetch": "data/source.json data/raw",
     "encode": "data/raw data/encoded",
     "split": "data/encoded data/split",
     "features": "data/encoded data/split data/features",
@@ -224,12 +225,14 @@ def test_a_missing_input_is_reported_in_one_line(stage: str) -> None:
 
 def test_a_bad_row_stops_encode_and_keeps_the_old_output(mirror: Path, toy: Toy) -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
-    for stage in ("fetch", "encode"):
+    for stage in ("source", "fetch", "encode"):
         assert run(stage).exit_code == 0
     before = Path("data/encoded/ratings.parquet").read_bytes()
     bad = Toy(toy.users, toy.movies, [*toy.ratings, (3, 2, 9, 10**9)])
     zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
-    assert run("fetch").exit_code == 0
+    result = run("fetch")
+    assert "changed since stage source ran; run `dvc repro` again" in result.output
+    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
     result = run("encode")
     assert result.exit_code == 1
     assert "ratings.csv line 1502: rating 9.0 is not on the scale of 0.5" in result.output

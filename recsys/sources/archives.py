@@ -69,17 +69,27 @@ def _sources(release: Release, mirror: str | None) -> dict[str, Source]:
     return sources
 
 
-def _mirror_source(mirror: str) -> Source:
-    url = urlsplit(mirror)
-    if url.scheme == "https":
-        return _web_source(mirror.rstrip("/"))
+def find_mirror_folder(mirror: str | None) -> Path | None:
+    """The folder that MOVIELENS_MIRROR names; None for none or for a web address.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    url = urlsplit(mirror or "")
+    if not mirror or url.scheme == "https":
+        return None
     base = Path(url2pathname(url.path) if url.scheme == "file" else mirror).expanduser()
     if not base.is_dir():
         raise InputError(
             f"MOVIELENS_MIRROR={mirror}: no such folder; give a folder that holds the MovieLens "
             "archives, or a file:// or https:// base"
         )
-    return _folder_source(base)
+    return base
+
+
+def _mirror_source(mirror: str) -> Source:
+    folder = find_mirror_folder(mirror)
+    return _web_source(mirror.rstrip("/")) if folder is None else _folder_source(folder)
 
 
 def _folder_source(base: Path) -> Source:
@@ -127,7 +137,7 @@ def _check_md5(archive: Path, published: str | None) -> None:
     found = re.search(r"\b[0-9a-f]{32}\b", (published or "").lower())
     if not found:
         log.warning("%s has no published checksum: its content is not verified", archive.name)
-    elif (actual := _digest(archive, "md5")) != found[0]:
+    elif (actual := digest_file(archive, "md5")) != found[0]:
         raise InputError(
             f"{archive.name}: md5 {actual}, published {found[0]}; the archive is damaged or "
             "changed: get it again"
@@ -166,14 +176,15 @@ def _extract(release: Release, archive: Path, folder: Path) -> None:
 
 
 def _verify(member: Member, path: Path, source: str) -> None:
-    if member.sha256 and (actual := _digest(path, "sha256")) != member.sha256:
+    if member.sha256 and (actual := digest_file(path, "sha256")) != member.sha256:
         raise InputError(
             f"{member.name} from {source}: sha256 {actual}, published {member.sha256}; the file "
             "is damaged or changed: get it again or use another source"
         )
 
 
-def _digest(path: Path, algorithm: str) -> str:
+def digest_file(path: Path, algorithm: str) -> str:
+    """The hexadecimal digest of a file, by a name that hashlib knows."""
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
