@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from recsys.common.command import PATH
+from recsys.common.guard import remove, temporary
 from recsys.common.params import Params
 from recsys.pipeline.stage import stage
 from recsys.training.params import TrainParams
@@ -51,6 +52,8 @@ def main(
     of the processes itself.
     """
     section = params[TrainParams]
+    # A killed run may have left it.
+    remove(live)
     # These imports are slow. Here they come after the check of the params, which is quick.
     from recsys.training.fit import Inputs, Outputs, fit, fit_quietly
     from recsys.training.launcher import launch
@@ -59,11 +62,12 @@ def main(
     check_device(section.device)
     inputs = Inputs(encoded, parts, features)
     outputs = Outputs(checkpoint, history, state, live)
-    if section.processes == 1 or is_member():
-        fit(params, inputs, outputs, save_every)
-    else:
-        arguments = (params, inputs, outputs, save_every)
-        launch(section.processes, section.device, fit_quietly, *arguments)
+    arguments = (params, inputs, outputs, save_every)
+    with temporary(live):
+        if section.processes == 1 or is_member():
+            fit(*arguments)
+        else:
+            launch(section.processes, section.device, fit_quietly, *arguments)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import functools
 import logging
+import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +11,9 @@ from pathlib import Path
 
 import click
 
+from recsys.common.atomic import FULL, describe_full_disk, find_full_disk
 from recsys.common.errors import InputError
+from recsys.common.guard import INTERRUPTED, REMEDY
 
 PATH = click.Path(path_type=Path)
 
@@ -17,7 +21,8 @@ PATH = click.Path(path_type=Path)
 def command(function: Callable[..., None]) -> click.Command:
     """Make a click command of a function; its docstring is the help.
 
-    It prints an `InputError` or `OSError` as one line, and exits with 1.
+    It prints an `InputError` or `OSError` as one line, and exits with 1. So it does when memory is
+    lacking. Ctrl-C is one line too.
     """
 
     @click.command(help=function.__doc__)
@@ -26,11 +31,27 @@ def command(function: Callable[..., None]) -> click.Command:
         with quiet():
             try:
                 function(*args, **options)
-            # OSError: no permission, no such file, ...
-            except (InputError, OSError) as error:
-                raise click.ClickException(str(error)) from error
+            # OSError: no permission, no such file, ... RuntimeError: torch's, for lack of memory.
+            except (InputError, OSError, MemoryError, RuntimeError) as error:
+                if (message := describe(error)) is None:
+                    raise
+                raise click.ClickException(message) from error
+            except KeyboardInterrupt:
+                click.echo("interrupted", err=True)
+                sys.exit(INTERRUPTED)
 
     return run
+
+
+def describe(error: Exception) -> str | None:
+    """One line about an error that a user can do something about; None for any other error."""
+    if isinstance(error, OSError) and error.errno in FULL and (folder := find_full_disk()):
+        return describe_full_disk(folder)
+    if isinstance(error, (InputError, OSError)):
+        return str(error)
+    if isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)):
+        return f"not enough memory: {REMEDY}"
+    return None
 
 
 @contextmanager

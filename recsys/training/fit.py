@@ -64,7 +64,7 @@ class Outputs(NamedTuple):
         checkpoint: the folder of the model.
         history: a CSV file with a record of each epoch.
         state: what an interrupted training resumes from; removed at the end.
-        live: a JSON file with the record of the last epoch; removed at the end.
+        live: a JSON file with the record of the last epoch; the stage removes it at the end.
     """
 
     checkpoint: Path
@@ -165,8 +165,7 @@ def write_outputs(
     dimensions: Dimensions,
     outputs: Outputs,
 ) -> None:
-    """Write the checkpoint and the history, and remove the record of the last epoch."""
+    """Write the checkpoint and the history."""
     save_checkpoint(weights, description, dimensions, outputs.checkpoint)
     with atomic_write(outputs.history) as partial:
         pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
-    outputs.live.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import set_forkserver_preload
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from recsys.common.errors import InputError
+from recsys.common.guard import watch_starters
 
 MAX_RESTARTS = 3
 
@@ -98,6 +100,7 @@ def _run_worker(
         launcher: the launcher's process id.
         message: the file for the error's message.
     """
+    watch_starters([launcher])
     Thread(target=_exit_with_launcher, args=[launcher], daemon=True).start()
     try:
         work(*arguments)
@@ -119,7 +122,6 @@ def _exit_with_launcher(launcher: int) -> None:
     Args:
         launcher: the launcher's process id.
     """
-    try:
+    with suppress(ProcessLookupError):
         select.select([os.pidfd_open(launcher)], [], [])
-    finally:
-        os._exit(1)
+    os._exit(1)
