@@ -4,7 +4,7 @@ import subprocess
 
 import click
 
-from recsys.cli.project import child_environment, dvc, working_in_root
+from recsys.cli.project import child_environment, dvc, require_ascii, working_in_root
 from recsys.common.command import command
 
 NAME = "demo"
@@ -17,7 +17,8 @@ MovieLens 100K, test part (experiment "demo"):
 
 The model, its predictions and its plots are in DVC's cache. After `source .venv/bin/activate`:
   dvc exp show --drop '(data|models)/.*'  list the experiments
-  dvc exp apply demo                      put its files into data/, models/ and metrics/
+  dvc exp apply demo                      put its files into data/, models/ and metrics/;
+                                          commit or stash your own edits first: it discards them
   dvc plots diff HEAD demo                compare its curves with those of the checkout"""
 
 
@@ -35,6 +36,7 @@ def main() -> None:
     from recsys.reporting.revisions import committed, git
 
     with working_in_root():
+        require_ascii()
         head = git("rev-parse", "HEAD").strip()
         # DVC keeps the experiments of a commit under its hash.
         experiment = f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"

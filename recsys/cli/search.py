@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from recsys.cli.project import dvc, in_project, working_in_root
+from recsys.cli.project import dvc, in_project, require_ascii, working_in_root
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
@@ -49,6 +49,7 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
     if trials is None and minutes is None:
         trials = 20
     with working_in_root():
+        require_ascii()
         if git("status", "--porcelain", "--untracked-files=no"):
             raise InputError(
                 "a trial is an experiment of HEAD: commit your changes, or `git restore .`, first"
@@ -64,4 +65,4 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
         if apply:
             subprocess.run(dvc("exp", "apply", best), check=True)
         else:
-            click.echo(f"put it into the workspace: dvc exp apply {best}")
+            click.echo(f"put it into the workspace: dvc exp apply {best} (it discards your edits)")

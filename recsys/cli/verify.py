@@ -41,13 +41,12 @@ def main(tolerance: float | None) -> None:
 
     # At the end, a process of DVC's may still write to its folder there: ignore_cleanup_errors.
     with working_in_root(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        if git("status", "--porcelain", "--untracked-files=no"):
+        if git("status", "--porcelain", "--untracked-files=no", "--", "."):
             click.echo("Changes that are not committed are not verified.", err=True)
         lock = committed("dvc.lock")
         if lock is None:
             raise InputError("HEAD has no dvc.lock: `dvc repro` and commit it")
-        copy = Path(folder) / "copy"
-        reproduce(copy)
+        copy = reproduce(Path(folder) / "copy")
         new_lock = (copy / "dvc.lock").read_text()
         metrics = changes(committed(METRICS), (copy / METRICS).read_text())
     recorded, found = recorded_outputs(lock), recorded_outputs(new_lock)
@@ -67,18 +66,26 @@ def main(tolerance: float | None) -> None:
     click.echo("\nReproduced" + (": same bytes." if same else f" within {tolerance}: other bytes."))
 
 
-def reproduce(copy: Path) -> None:
-    """Clone HEAD and run all stages there, with a cache of its own."""
-    subprocess.run(["git", "clone", "--quiet", ".", str(copy)], check=True)
-    environment = child_environment() | {"DVC_SITE_CACHE_DIR": str(copy.with_name("site"))}
+def reproduce(clone: Path) -> Path:
+    """Clone HEAD and run all stages there, with a cache of its own.
+
+    Returns:
+        The project's folder in the clone. The project may be a folder of a larger repository.
+    """
+    from recsys.reporting.revisions import git
+
+    git("clone", "--quiet", git("rev-parse", "--show-toplevel").rstrip("\n"), str(clone))
+    copy = clone / git("rev-parse", "--show-prefix").rstrip("\n")
+    environment = child_environment() | {"DVC_SITE_CACHE_DIR": str(clone.with_name("site"))}
     for arguments in (
-        ("cache", "dir", "--local", "--quiet", str(copy.with_name("cache"))),
+        ("cache", "dir", "--local", "--quiet", str(clone.with_name("cache"))),
         ("repro", "--force", "--no-run-cache"),
     ):
         # DVC's messages go to stderr, so that stdout has the tables alone.
         done = subprocess.run(dvc(*arguments), cwd=copy, env=environment, stdout=2)
         if done.returncode:
             raise InputError(f"`dvc {arguments[0]}` failed in the clean copy; see above")
+    return copy
 
 
 def hashes(

@@ -23,7 +23,8 @@ PACKAGES = (
 
 def provenance() -> list[Table]:
     """The commit and the packages, the hash of each output, each stage beside dvc.lock."""
-    changed = git("status", "--porcelain").splitlines()
+    # Not of the larger repository that the project may be a folder of.
+    changed = git("status", "--porcelain", "--", ".").splitlines()
     origin = [
         ["commit", git("log", "-1", "--format=%H").strip()],
         ["date and subject", git("log", "-1", "--format=%cs, %s").strip()],

@@ -1,6 +1,8 @@
 """Git's commits, and the files of them that Git or DVC keeps."""
 
+import os
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,11 +16,32 @@ def git(*arguments: str, folder: Path = Path()) -> str:
     """The output of a git command.
 
     Raises:
+        InputError: there is no Git, or no repository that it may read.
         subprocess.CalledProcessError: it failed.
     """
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments], stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+    command = ["git", "-C", str(folder), *arguments]
+    # Git says in the user's language what went wrong, but here it is read.
+    environment = os.environ | {"LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    except FileNotFoundError as error:
+        raise InputError("the program git is not there; install it") from error
+    here = folder.absolute()
+    if "not a git repository" in done.stderr:
+        raise InputError(f"{here} has no Git commit, which is needed here: `git init` and commit")
+    if "dubious ownership" in done.stderr:
+        raise InputError(
+            f"{here} belongs to another user, so Git does not read it; if you trust it: "
+            f"git config --global --add safe.directory {find_repository(here)}"
+        )
+    sys.stderr.write(done.stderr)
+    done.check_returncode()
+    return done.stdout
+
+
+def find_repository(folder: Path) -> Path:
+    """The nearest folder upwards that has a .git."""
+    return next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
 
 
 def find_commit(revision: str) -> str:

@@ -40,11 +40,12 @@ def test_what_a_clean_copy_makes_otherwise_is_named(small: SmallProject) -> None
 def test_a_tolerance_is_of_the_metrics(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch, tolerance: str, code: int
 ) -> None:
-    def reproduce(copy: Path) -> None:
+    def reproduce(copy: Path) -> Path:
         shutil.copytree(small.folder, copy)
         (copy / "metrics/test.json").write_text('{"auc": 0.81, "rows": 10}')
         lock = copy / "dvc.lock"
         lock.write_text(lock.read_text().replace("md5: ", "md5: 0"))
+        return copy
 
     monkeypatch.setattr(verify, "reproduce", reproduce)
     result = CliRunner().invoke(verify.main, ["--tolerance", tolerance])

@@ -1,0 +1,107 @@
+"""A copy of the project on small synthetic data, and what a run leaves in it."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+PARAMS: dict[str, object] = {
+    "fetch.dataset": "synthetic",
+    "fetch.synthetic_users": 200,
+    "fetch.synthetic_movies": 120,
+    "fetch.synthetic_ratings": 5000,
+    "features.sparse": ["userid", "movieid", "genres", "liked"],
+    "features.dense": ["gender", "user", "movie"],
+    "train.epochs": 6,
+    "train.patience": 6,
+    "train.batch_size": 64,
+}
+FOLDERS = ("data", "models", "metrics", "live")
+MADE = ("data", "models", "metrics", "dvc.lock", ".dvc/cache", ".dvc/tmp")
+
+
+class KilledProject:
+    """A project in a folder of its own, with a cache of its own."""
+
+    def __init__(self, folder: Path, **changes: object) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
+            "OMP_NUM_THREADS": "1",
+            "DVC_SITE_CACHE_DIR": str(folder.with_name(f"{folder.name}-site")),
+            "DVC_NO_ANALYTICS": "1",
+            # So that a killed training resumes.
+            "RECSYS_SAVE_EVERY": "10",
+        }
+        for name in ("recsys", "stages", ".dvc/plots", "live"):
+            ignored = shutil.ignore_patterns("__pycache__", "epoch.json")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config"):
+            shutil.copy(ROOT / name, folder / name)
+        content = YAML(typ="safe").load(folder / "params.yaml")
+        for key, value in (PARAMS | changes).items():
+            section, name = key.split(".")
+            content[section][name] = value
+        YAML(typ="safe").dump(content, folder / "params.yaml")
+        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a command as a terminal does, in a process group of its own."""
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                command or (sys.executable, "-m", "dvc", "repro"),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def clear(self) -> None:
+        """Remove all that a run makes."""
+        for name in MADE:
+            path = self.folder / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def mend(self) -> bool:
+        """Remove the file that DVC 3.67 left half-written, as docs/experiments.md says; or not."""
+        path = self.folder / ".dvc/tmp/rwlock"
+        try:
+            json.loads(path.read_text())
+        except FileNotFoundError:
+            return False
+        except json.JSONDecodeError:
+            path.unlink()
+            return True
+        return False
+
+    def outputs(self) -> dict[str, str]:
+        """The digest of each file that a run made, also of those that should not be there."""
+        paths = [path for name in FOLDERS for path in sorted((self.folder / name).rglob("*"))]
+        digests = {}
+        for path in paths:
+            if path.is_file() and path.name != ".gitignore":
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                digests[str(path.relative_to(self.folder))] = digest
+        return digests
+
+    def lock(self) -> str:
+        return (self.folder / "dvc.lock").read_text()
+
+    def processes(self) -> dict[int, str]:
+        """The command line of each process that runs in the project's folder."""
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink() == self.folder:
+                    command = (process / "cmdline").read_bytes()
+                    found[int(process.name)] = command.replace(b"\0", b" ").decode()
+        return found
