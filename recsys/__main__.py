@@ -1,9 +1,9 @@
 """`python -m recsys` is the command `recsys`."""
 
-from recsys.common.guard import interrupt_quietly
+from recsys.common.interrupt import interrupt_until_command
 
 if __name__ == "__main__":
-    interrupt_quietly()
+    interrupt_until_command()
     from recsys.cli.main import main
 
     main(prog_name="recsys")

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from recsys.common.guard import interrupt_quietly
+from recsys.common.interrupt import interrupt_until_command
 
 # Not where a test imports this.
 if Path(sys.argv[0]).name == "recsys":
-    interrupt_quietly()
+    interrupt_until_command()

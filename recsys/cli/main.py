@@ -19,7 +19,6 @@ from recsys.cli import (
     search,
     verify,
 )
-from recsys.common.guard import interrupt_with_exception
 
 
 @click.group()
@@ -34,8 +33,6 @@ def main() -> None:
       recsys recommend --user 42
       recsys recommend --help
     """
-    # So far Ctrl-C ended the process at once. From here on a command can clear up after itself.
-    interrupt_with_exception()
 
 
 main.add_command(card.main, "card")

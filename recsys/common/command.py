@@ -13,7 +13,8 @@ import click
 
 from recsys.common.atomic import FULL, describe_full_disk, find_full_disk
 from recsys.common.errors import InputError
-from recsys.common.guard import INTERRUPTED, REMEDY
+from recsys.common.guard import REMEDY
+from recsys.common.interrupt import INTERRUPTED, begin_command, say, was_interrupted
 
 PATH = click.Path(path_type=Path)
 
@@ -28,27 +29,29 @@ def command(function: Callable[..., None]) -> click.Command:
     @click.command(help=function.__doc__)
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
+        begin_command()
         with quiet():
             try:
                 function(*args, **options)
-            # OSError: no permission, no such file, ... RuntimeError: torch's, for lack of memory.
-            except (InputError, OSError, MemoryError, RuntimeError) as error:
+            except (Exception, KeyboardInterrupt) as error:
+                if was_interrupted(error):
+                    say("interrupted")
+                    sys.exit(INTERRUPTED)
                 if (message := describe(error)) is None:
                     raise
                 raise click.ClickException(message) from error
-            except KeyboardInterrupt:
-                click.echo("interrupted", err=True)
-                sys.exit(INTERRUPTED)
 
     return run
 
 
-def describe(error: Exception) -> str | None:
+def describe(error: BaseException) -> str | None:
     """One line about an error that a user can do something about; None for any other error."""
     if isinstance(error, OSError) and error.errno in FULL and (folder := find_full_disk()):
         return describe_full_disk(folder)
+    # OSError: no permission, no such file, ...
     if isinstance(error, (InputError, OSError)):
         return str(error)
+    # torch raises a RuntimeError for lack of memory.
     if isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)):
         return f"not enough memory: {REMEDY}"
     return None

@@ -11,22 +11,19 @@ import os
 import select
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import FrameType
 
 from recsys.common.errors import InputError
+from recsys.common.interrupt import say
 
 # DVC and torchrun set these for the processes that they start.
 MARKS = (b"DVC_STAGE=", b"TORCHELASTIC_RUN_ID=")
-INTERRUPTED = 128 + signal.SIGINT
 ORPHANED = "the process that started this stage has ended, so the stage ends without a result"
 REMEDY = (
     "a smaller release (fetch.dataset), train.batch_size or model.embedding_dimension needs less"
 )
 FINISHED = b"finished"
-
-Handler = Callable[[int, FrameType | None], object]
 
 # Descriptors of the processes for whom this one works (see pidfd_open).
 _starters: list[int] = []
@@ -35,32 +32,9 @@ _to_keeper: int | None = None
 
 
 def guard_stage() -> None:
-    """Guard this process. A stage calls this first, before any slow import."""
-    interrupt_quietly()
+    """Guard this process. A stage calls this before any slow import."""
     watch_starters(find_starters(os.getpid()))
     _start_keeper()
-
-
-def interrupt_quietly() -> None:
-    """Let Ctrl-C end this process with one line, also in the middle of an import."""
-    _replace_handler(signal.default_int_handler, _exit_at_once)
-
-
-def interrupt_with_exception() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt again, so that a command can clear up."""
-    _replace_handler(_exit_at_once, signal.default_int_handler)
-
-
-def _replace_handler(old: Handler, new: Handler) -> None:
-    # A shell lets what runs in its background ignore Ctrl-C: that stays so.
-    if signal.getsignal(signal.SIGINT) == old:
-        signal.signal(signal.SIGINT, new)
-
-
-def _exit_at_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    # An exception would not do. Compiled modules turn it into others, or lose it.
-    _say("interrupted")
-    os._exit(INTERRUPTED)
 
 
 def find_starters(pid: int) -> list[int]:
@@ -109,7 +83,7 @@ def watch_starters(pids: Iterable[int]) -> None:
 
 
 def _end_as_orphan() -> None:
-    _say(ORPHANED)
+    say(ORPHANED)
     os._exit(1)
 
 
@@ -191,7 +165,7 @@ def _keep(stage: int, reads: int) -> None:
     while True:
         ready = [handle for handle, _ in poll.poll()]
         if set(ready) & set(_starters):
-            _say(ORPHANED)
+            say(ORPHANED)
             signal.pidfd_send_signal(stage, signal.SIGKILL)
             for starter in _starters:
                 poll.unregister(starter)
@@ -213,7 +187,7 @@ def _keep(stage: int, reads: int) -> None:
         with contextlib.suppress(OSError):
             remove(Path(os.fsdecode(name)))
     if not finished and _count_killed_for_memory() > killed_before:
-        _say(f"the system ended this stage for lack of memory: {REMEDY}")
+        say(f"the system ended this stage for lack of memory: {REMEDY}")
 
 
 def _count_killed_for_memory() -> int:
@@ -223,9 +197,3 @@ def _count_killed_for_memory() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
-
-
-def _say(text: str) -> None:
-    # Not print: a signal's handler may have interrupted another one.
-    with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode())
