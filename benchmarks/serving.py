@@ -22,7 +22,8 @@ from torch import Tensor
 from benchmarks.machine import describe_machine
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.dataloader.pairs import find_rows
-from recsys.serving.export import PRECISIONS, export
+from recsys.serving.description import PRECISIONS
+from recsys.serving.export import export
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.predict import score_file
 from recsys.serving.scorer import Scorer

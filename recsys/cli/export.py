@@ -20,9 +20,10 @@ from recsys.common.command import PATH, command
 def main(checkpoint: Path, artifact: Path, precision: str) -> None:
     """Export a model as a folder that scores without this project.
 
-    Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: the model as a
-    `torch.export` program with quantised embedding tables (model.pt2), the users and movies by
-    their published ids (tables.pt), and the code that loads both.
+    Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: a plain description of
+    the model (model.json), its weights with quantised embedding tables (model.safetensors), the
+    users and movies by their published ids (tables.safetensors), and the code that scores. Only
+    that code runs: a data file that was changed is refused.
 
     \b
     Examples:

@@ -5,7 +5,7 @@ Every exported artifact holds a copy of this file, so it imports nothing but tor
 Shapes: B pairs, U users, M movies, d dense features, N values of a feature's bags.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -16,6 +16,16 @@ from recsys.dataloader.jagged import Bags, Lists, Values
 # The row of the embedding tables for users and movies that the training part has no rating of.
 UNKNOWN = 0
 TableName = Literal["users", "movies"]
+# A sparse feature with one value a row, or with any number of values; or a number.
+Kind = Literal["value", "list", "dense"]
+
+
+class FeatureKind(NamedTuple):
+    """Which column a feature is, and of what kind."""
+
+    name: str
+    table: TableName
+    kind: Kind
 
 
 class SparseFeature(NamedTuple):
@@ -66,6 +76,10 @@ class Pairs:
             for table, values in self._dense.values()
         ]
 
+    def dense_matrix(self, users: Tensor, movies: Tensor) -> Tensor:
+        """The dense features of the pairs, [B, d]; d may be 0."""
+        return torch.cat([torch.empty(len(users), 0), *self.dense(users, movies)], dim=1)
+
     def inputs(self, users: Tensor, movies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Everything that the model takes.
 
@@ -74,34 +88,39 @@ class Pairs:
             [N]; the number of values that each pair has of each feature, [F, B]
         """
         bags = self.bags(users, movies).values()
-        dense = torch.cat(self.dense(users, movies), dim=1)
+        dense = self.dense_matrix(users, movies)
         return dense, torch.cat([b.values for b in bags]), torch.stack([b.lengths for b in bags])
 
+    def kinds(self) -> list[FeatureKind]:
+        """The features in the model's order: the sparse ones, then the dense ones."""
+        return [
+            FeatureKind(name, table, "list" if isinstance(bags, Lists) else "value")
+            for name, (table, bags) in self._sparse.items()
+        ] + [FeatureKind(name, table, "dense") for name, (table, _) in self._dense.items()]
+
     def to_tensors(self) -> dict[str, Tensor]:
-        """Everything that `from_tensors` needs, in the order of the features."""
-        tensors = {}
-        for name, (table, bags) in self._sparse.items():
-            tensors[f"{table}.{name}.values"] = bags.values
+        """The features' tensors: `<name>.values`, and of a list also `<name>.lengths`."""
+        tensors = {f"{name}.values": feature.values for name, feature in self._dense.items()}
+        for name, (_, bags) in self._sparse.items():
+            tensors[f"{name}.values"] = bags.values
             if isinstance(bags, Lists):
-                tensors[f"{table}.{name}.lengths"] = bags.lengths
-        for name, (table, values) in self._dense.items():
-            tensors[f"{table}.{name}.dense"] = values
+                tensors[f"{name}.lengths"] = bags.lengths
         return tensors
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> "Pairs":
-        """The features that `to_tensors` wrote."""
+    def from_tensors(cls, kinds: Iterable[FeatureKind], tensors: Mapping[str, Tensor]) -> "Pairs":
+        """The features whose kinds and tensors `kinds` and `to_tensors` gave."""
         sparse: dict[str, SparseFeature] = {}
         dense: dict[str, DenseFeature] = {}
-        for key, values in tensors.items():
-            table, name, kind = key.split(".")
-            assert table in ("users", "movies")
+        for name, table, kind in kinds:
+            values = tensors[f"{name}.values"]
             if kind == "dense":
-                dense[name] = DenseFeature(table, values)  # type: ignore[arg-type]
-            elif kind == "values":
-                lengths = tensors.get(f"{table}.{name}.lengths")
-                bags = Values(values) if lengths is None else Lists.from_lengths(values, lengths)
-                sparse[name] = SparseFeature(table, bags)  # type: ignore[arg-type]
+                dense[name] = DenseFeature(table, values)
+            elif kind == "value":
+                sparse[name] = SparseFeature(table, Values(values))
+            else:
+                lists = Lists.from_lengths(values, tensors[f"{name}.lengths"])
+                sparse[name] = SparseFeature(table, lists)
         return cls(sparse, dense)
 
 

@@ -1,53 +1,58 @@
-"""Exports a checkpoint for serving: quantised embedding tables and a graph of the whole model.
+"""Exports a checkpoint as a folder that scores without this project.
 
-Shapes: B pairs, F sparse features, D embedding dimension, N values of all their bags.
+Shapes: R rows of an embedding table, D embedding dimension.
 """
 
-import copy
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import torch
-from fbgemm_gpu.split_table_batched_embeddings_ops_inference import (
-    IntNBitTableBatchedEmbeddingBagsCodegen,
-)
 from torch import Tensor, nn
-from torch.ao.quantization import PlaceholderObserver
-from torchrec import EmbeddingBagCollection
-from torchrec.modules.embedding_configs import QuantConfig
-from torchrec.quant.embedding_modules import EmbeddingBagCollection as QuantisedCollection
-from torchrec.quant.embedding_modules import (
-    quant_prep_customize_row_alignment,
-    quant_prep_enable_register_tbes,
-)
 
 from recsys.common.atomic import atomic_write
-from recsys.common.rating_scale import RatingScale
-from recsys.models.dlrm import DLRMRecommender
+from recsys.common.errors import InputError
+from recsys.dataloader.pairs import TableName
+from recsys.models.dlrm import DLRM
+from recsys.models.interactions import CrossInteraction, FactorizationInteraction
+from recsys.serving.artifact import Artifact, write_artifact
+from recsys.serving.description import PRECISIONS, Description
+from recsys.serving.ids import Ids
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.scorer import MODEL, TABLES
+from recsys.storage.dimensions import Dimensions
 
 PACKAGE = Path(__file__).parents[1]
 # The standalone scorer and the modules that it imports. Every artifact holds copies of them.
-MODULES = ("recsys.serving.scorer", "recsys.dataloader.pairs", "recsys.dataloader.jagged")
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.qint8}
+MODULES = (
+    "recsys.serving.scorer",
+    "recsys.serving.artifact",
+    "recsys.serving.network",
+    "recsys.serving.description",
+    "recsys.serving.ids",
+    "recsys.dataloader.pairs",
+    "recsys.dataloader.jagged",
+)
 
 
 def export(scorer: PairScorer, precision: str, folder: Path) -> None:
     """Write everything that `recsys.serving.scorer.Scorer` needs to a folder, its modules included.
 
     Args:
-        precision: of the embedding tables, one of `PRECISIONS`; the MLPs stay fp32.
+        precision: of the embedding tables, one of `description.PRECISIONS`; the MLPs stay fp32.
+
+    Raises:
+        InputError: a weight is not a finite number, or is too large for the precision.
     """
-    rating_scale = scorer.dimensions.vocabulary.rating_scale
-    scale = rating_scale if scorer.description.task == "regression" else None
-    program = trace(Servable(scorer.model, PRECISIONS[precision], scale), scorer)
-    ids = {"userids": scorer.userids, "movieids": scorer.movieids}
+    artifact = Artifact(
+        describe(scorer, precision),
+        read_weights(scorer.model.dlrm, precision),
+        {table: read_ids(scorer.dimensions, table) for table in get_args(TableName)},
+        scorer.pairs.to_tensors(),
+    )
     with atomic_write(folder) as partial:
         partial.mkdir()
-        torch.export.save(program, partial / MODEL)
-        torch.save(ids | scorer.pairs.to_tensors(), partial / TABLES)
+        write_artifact(artifact, partial)
         for module in MODULES:
             copy_module(module, partial)
 
@@ -61,122 +66,119 @@ def copy_module(name: str, folder: Path) -> None:
         (folder / package / "__init__.py").touch()
 
 
-class Servable(nn.Module):
-    """The parts of a model with quantised embeddings; computes predictions from features.
+def read_ids(dimensions: Dimensions, table: str) -> Ids:
+    """The published ids of the users or movies."""
+    ids = dimensions.raw_ids(table)
+    if ids.dtype.kind in "iu":
+        return Ids(torch.from_numpy(ids.astype(np.int64)))
+    return Ids([str(text) for text in ids])
 
-    The parts compute row by row, as `DLRM` does. An exported graph cannot depend on the number of
-    unique values that a dense feature has in a batch.
+
+def describe(scorer: PairScorer, precision: str) -> Description:
+    """The plain description of a model."""
+    params, dlrm = scorer.description.architecture, scorer.model.dlrm
+    scale = scorer.dimensions.vocabulary.rating_scale
+    tables = dlrm.sparse_arch.embedding_bag_collection.embedding_bag_configs()
+    crosses = params.kind == "dcn"
+    return Description(
+        kind=params.kind,
+        precision=precision,
+        pooling=params.pooling,
+        scale=(
+            (float(scale.lowest), float(scale.highest))
+            if scorer.description.task == "regression"
+            else None
+        ),
+        dimension=params.embedding_dimension,
+        bottom=hidden_widths(dlrm.dense_arch),
+        top=hidden_widths(dlrm.over_arch),
+        deep=params.top_layers[0] if params.kind == "deepfm" else 0,
+        cross_layers=params.cross_layers if crosses else 0,
+        cross_rank=params.cross_rank if crosses else 0,
+        embeddings={table.name: table.num_embeddings for table in tables},
+        lookups={name: table.name for table in tables for name in table.feature_names},
+        features=tuple(scorer.pairs.kinds()),
+    )
+
+
+def hidden_widths(mlp: nn.Module) -> tuple[int, ...]:
+    *hidden, _ = linear_layers(mlp)
+    return tuple(layer.out_features for layer in hidden)
+
+
+def linear_layers(module: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def read_weights(dlrm: DLRM, precision: str) -> dict[str, Tensor]:
+    """The weights of a model under the names of `network.weight_forms`.
+
+    Raises:
+        InputError: one is not a finite number, or is too large for the precision.
+    """
+    weights = {
+        **layer_weights("bottom", dlrm.dense_arch),
+        **layer_weights("top", dlrm.over_arch),
+    }
+    if isinstance(dlrm.inter_arch, CrossInteraction):
+        crosses: Any = dlrm.inter_arch.crossnet
+        parts = {"down": crosses.V_kernels, "up": crosses.W_kernels, "bias": crosses.bias}
+        for part, layers in parts.items():
+            weights |= {f"cross.{i}.{part}": layer.detach() for i, layer in enumerate(layers)}
+    if isinstance(dlrm.inter_arch, FactorizationInteraction):
+        weights |= layer_weights("deep", dlrm.inter_arch)
+    for name, bag in dlrm.sparse_arch.embedding_bag_collection.embedding_bags.items():
+        weights |= {
+            f"embeddings.{name}.{part}": tensor
+            for part, tensor in convert(bag.weight.detach(), precision).items()
+        }
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise InputError(
+                f"the exported weights {name} are not finite numbers; export with --precision "
+                "fp32, which has larger numbers, or train again"
+            )
+    return weights
+
+
+def layer_weights(name: str, module: nn.Module) -> dict[str, Tensor]:
+    """The weights of the linear layers of a module, as `network.read_layers` reads them."""
+    return {
+        f"{name}.{i}.{part}": tensor.detach()
+        for i, layer in enumerate(linear_layers(module))
+        for part, tensor in (("weight", layer.weight), ("bias", layer.bias))
+    }
+
+
+def convert(table: Tensor, precision: str) -> dict[str, Tensor]:
+    """The rows of an embedding table in a precision.
 
     Args:
-        model: is not changed.
-        dtype: of the quantised embedding tables.
-        scale: the rating scale of a regression; None for a classification.
+        table: [R, D]
+
+    Returns:
+        rows, [R, D]; of int8 also ranges, [R, 2]
     """
-
-    def __init__(
-        self, model: DLRMRecommender, dtype: torch.dtype, scale: RatingScale | None
-    ) -> None:
-        super().__init__()
-        dlrm = model.dlrm
-        self.lookup = QuantisedLookup(dlrm.sparse_arch.embedding_bag_collection, dtype)
-        self.dense_arch, self.inter_arch = dlrm.dense_arch, dlrm.inter_arch
-        self.over_arch = dlrm.over_arch
-        self.shape = (-1, dlrm.sparse_arch.F, dlrm.sparse_arch.D)
-        self.scale = scale
-
-    def forward(self, dense: Tensor, values: Tensor, lengths: Tensor) -> Tensor:
-        """
-        Args:
-            dense: [B, number of dense features]
-            values: of the sparse features, feature after feature, [N]
-            lengths: the number of values that each pair has of each feature, [F, B]
-
-        Returns:
-            probabilities, or of a regression stars, [B]
-        """
-        pooled = self.lookup(values, lengths.flatten()).view(self.shape).unbind(1)
-        logits = self.over_arch(self.inter_arch(self.dense_arch(dense), pooled)).squeeze(-1)
-        scores = torch.sigmoid(logits)
-        if self.scale is None:
-            return scores
-        return self.scale.lowest + scores * (self.scale.highest - self.scale.lowest)
+    if precision == "int8":
+        return quantise(table)
+    return {"rows": table.to(PRECISIONS[precision])}
 
 
-class QuantisedLookup(nn.Module):
-    """TorchRec's quantised `EmbeddingBagCollection`, reduced to a call of its kernel.
+def quantise(table: Tensor) -> dict[str, Tensor]:
+    """The rows of FBGEMM's int8 tables: a number becomes the nearest of 256 steps of its row.
 
-    The collection itself holds counters of FBGEMM that `torch.export` cannot trace. A row of the
-    weights is D bytes with a scale and a bias (int8), D halves (fp16) or D floats (fp32).
+    FBGEMM's own operator gives the same bytes, but takes no odd D.
+
+    Args:
+        table: [R, D]
+
+    Returns:
+        rows, the steps from the row's least number, [R, D]; and ranges, the size of a step and the
+        least number, halves, [R, 2]
     """
-
-    def __init__(self, collection: EmbeddingBagCollection, dtype: torch.dtype) -> None:
-        super().__init__()
-        kernel = quantise(collection, dtype)
-        self.register_buffer("weights", kernel.weights_host)
-        self.register_buffer("nowhere", kernel.weights_uvm)
-        for name in ("weights_placements", "weights_offsets", "weights_tys", "D_offsets"):
-            self.register_buffer(name, getattr(kernel, name))
-        self.layout: dict[str, Any] = {
-            "total_D": kernel.total_D,
-            "max_int2_D": kernel.max_int2_D,
-            "max_int4_D": kernel.max_int4_D,
-            "max_int8_D": kernel.max_int8_D,
-            "max_float16_D": kernel.max_float16_D,
-            "max_float32_D": kernel.max_float32_D,
-            "pooling_mode": int(kernel.pooling_mode),
-            "output_dtype": kernel.output_dtype,
-            "row_alignment": kernel.row_alignment,
-            "indice_weights": None,
-        }
-
-    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """
-        Args:
-            values: [N]
-            lengths: the length of each bag, feature after feature, [F * B]
-
-        Returns:
-            [B, F * D]
-        """
-        pooled: Tensor = torch.ops.fbgemm.int_nbit_split_embedding_codegen_lookup_function(
-            dev_weights=self.weights,
-            uvm_weights=self.nowhere,
-            weights_placements=self.weights_placements,
-            weights_offsets=self.weights_offsets,
-            weights_tys=self.weights_tys,
-            D_offsets=self.D_offsets,
-            indices=values,
-            offsets=torch.ops.fbgemm.asynchronous_complete_cumsum(lengths).long(),
-            **self.layout,
-        )
-        return pooled
-
-
-def quantise(
-    collection: EmbeddingBagCollection, dtype: torch.dtype
-) -> IntNBitTableBatchedEmbeddingBagsCodegen:
-    """Quantise the tables of a collection, and return the kernel that looks them up."""
-    collection = copy.deepcopy(collection)
-    quant_prep_enable_register_tbes(collection, [EmbeddingBagCollection])
-    # By default, rows are padded to multiples of 16 bytes, which only GPUs need.
-    quant_prep_customize_row_alignment(collection, [EmbeddingBagCollection], 1)
-    # TorchRec's `quantize_embeddings` would set this too, but it calls deprecated parts of torch.
-    collection.qconfig = QuantConfig(
-        activation=PlaceholderObserver.with_args(dtype=torch.float32),
-        weight=PlaceholderObserver.with_args(dtype=dtype),
-    )
-    # All tables have the same pooling, so they are in one kernel.
-    (kernel,) = QuantisedCollection.from_float(collection).tbes
-    return kernel
-
-
-def trace(model: Servable, scorer: PairScorer) -> torch.export.ExportedProgram:
-    """Export the graph, for any number of pairs and of values."""
-    # The example needs several pairs: torch.export takes a size of one for a constant.
-    rows = torch.arange(min(len(scorer.known_users), len(scorer.known_movies), 8))
-    dynamic = torch.export.Dim.DYNAMIC
-    return torch.export.export(
-        model.eval(),
-        scorer.pairs.inputs(rows, rows),
-        dynamic_shapes=({0: dynamic}, {0: dynamic}, {1: dynamic}),
-    )
+    bias = table.amin(1, keepdim=True).half()
+    scale = ((table.amax(1, keepdim=True) - bias.float()) / 255).half()
+    # The numbers of such a row are all the same.
+    scale = torch.where(scale == 0, 1, scale)
+    codes = ((table - bias.float()) * (1 / scale.float())).round().clamp(0, 255)
+    return {"rows": codes.to(torch.uint8), "ranges": torch.cat([scale, bias], dim=1)}

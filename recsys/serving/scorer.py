@@ -1,4 +1,4 @@
-"""Scores any user with any movie by an exported model; needs nothing but torch and FBGEMM.
+"""Scores any user with any movie by an exported model; needs torch and safetensors alone.
 
 Each exported artifact holds a copy of this file and of the project's modules that it imports:
 
@@ -9,33 +9,36 @@ Each exported artifact holds a copy of this file and of the project's modules th
 Shapes: B pairs.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import fbgemm_gpu  # noqa: F401  (registers the kernel of the embedding tables)
 import torch
 from torch import Tensor
 
-from recsys.dataloader.pairs import Pairs, find_rows
-
-MODEL, TABLES = "model.pt2", "tables.pt"
+from recsys.dataloader.pairs import Pairs
+from recsys.serving.artifact import read_artifact
+from recsys.serving.ids import PublishedIds
+from recsys.serving.network import Network
 
 
 class Scorer:
     """An exported model with its users and movies.
 
     Args:
-        folder: the folder that `recsys export` wrote.
+        folder: the folder that `recsys export` wrote. None of its data files is trusted: they are
+            checked, and no code from them runs.
+
+    Raises:
+        ValueError: a file is missing, or is not as it was exported.
     """
 
     def __init__(self, folder: Path) -> None:
-        tables = torch.load(folder / TABLES, weights_only=True)
-        self.userids, self.movieids = tables.pop("userids"), tables.pop("movieids")
-        self.pairs = Pairs.from_tensors(tables)
-        self.model = torch.export.load(folder / MODEL).module()
+        description, weights, ids, features = read_artifact(folder)
+        self.users, self.movies = ids["users"], ids["movies"]
+        self.pairs = Pairs.from_tensors(description.features, features)
+        self.network = Network(description, weights)
 
     @torch.inference_mode()
-    def score(self, userids: Sequence[int] | Tensor, movieids: Sequence[int] | Tensor) -> Tensor:
+    def score(self, userids: PublishedIds, movieids: PublishedIds) -> Tensor:
         """Score user i with movie i. Ids that the data set does not have are scored as unknown.
 
         Args:
@@ -44,6 +47,6 @@ class Scorer:
         Returns:
             the probabilities of a like, or of a regression the expected stars, [B]
         """
-        users, movies = find_rows(userids, self.userids), find_rows(movieids, self.movieids)
-        scores: Tensor = self.model(*self.pairs.inputs(users, movies))
-        return scores
+        users, movies = self.users.find(userids), self.movies.find(movieids)
+        dense, sparse = self.pairs.dense_matrix(users, movies), self.pairs.bags(users, movies)
+        return self.network(dense, sparse)

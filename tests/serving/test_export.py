@@ -1,19 +1,35 @@
+import dataclasses
 import json
 import os
+import pickle
+import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import load_file, save
 
+from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
-from recsys.serving.export import PRECISIONS, export
+from recsys.serving import artifact
+from recsys.serving.artifact import DESCRIPTION, TABLES, WEIGHTS
+from recsys.serving.description import PRECISIONS
+from recsys.serving.export import MODULES, export, quantise
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import Scorer
+from recsys.storage.dimensions import RAW_IDS, Dimensions
+from recsys.storage.registry import select_features
+from tests.imports import ROOT, direct_imports
 from tests.runs import SIDES, Run, save_model
 
+FILES = (DESCRIPTION, WEIGHTS, TABLES)
 # The errors allowed in probabilities, with embeddings from N(0, 1). They come from rounding to
 # floats, to the 11 bits of halves, and to 8 bits over the range of a row.
 TOLERANCES = {"fp32": 1e-6, "fp16": 2e-3, "int8": 2e-2}
@@ -22,11 +38,15 @@ STANDALONE = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, "serving")
+def refuse(*args, **options):
+    raise AssertionError("unpickled")
+import pickle, torch
+pickle.load = pickle.loads = pickle.Unpickler = torch.load = refuse
 from recsys.serving.scorer import Scorer
 scores = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
 ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("recsys")]
 assert all(Path(file).is_relative_to(Path("serving").absolute()) for file in ours), ours
-assert not {"torchrec", "pandas", "pyarrow"} & sys.modules.keys()
+assert not {"torchrec", "fbgemm_gpu", "pandas", "pyarrow", "pydantic"} & sys.modules.keys()
 print(json.dumps(scores.tolist()))
 """
 
@@ -71,8 +91,8 @@ def assert_same_scores(
     served = Scorer(Path("serving"))
     errors = np.abs(served.score(*ids).numpy() - expected)
     assert errors.max() <= span * TOLERANCES[precision]
-    # A single pair works too, although a size of one is special to torch.export.
-    assert served.score([3], [2]).shape == (1,)
+    # A single pair has the score that it has among others.
+    assert served.score(ids[0][:1], ids[1][:1]).item() == pytest.approx(expected[0], abs=0.08)
     if precision != "fp32":
         assert errors.max() > 0
 
@@ -88,6 +108,16 @@ def test_the_artifact_scores_without_the_project(run: Run) -> None:
     assert json.loads(done.stdout) == pytest.approx(expected.tolist())
 
 
+def test_the_artifact_has_all_modules_that_its_modules_import() -> None:
+    files = [ROOT / Path(*module.split(".")).with_suffix(".py") for module in MODULES]
+    names = set().union(*map(direct_imports, files))
+    roots = {name.split(".")[0] for name in names}
+    assert roots - sys.stdlib_module_names == {"recsys", "safetensors", "torch"}
+    # `from a import b` is listed as `a` and as `a.b`.
+    ours = {name for name in names if name.startswith("recsys.")}
+    assert all({name, name.rpartition(".")[0]} & set(MODULES) for name in ours)
+
+
 def test_exports_are_reproducible_and_smaller_with_less_precision(run: Run) -> None:
     save_model(run, dimension=64)
     scorer = PairScorer(run.checkpoint)
@@ -95,6 +125,229 @@ def test_exports_are_reproducible_and_smaller_with_less_precision(run: Run) -> N
         export(scorer, precision, Path(folder))
     for path in filter(Path.is_file, Path("int8").rglob("*")):
         assert path.read_bytes() == (Path("x") / path.relative_to("int8")).read_bytes()
-    sizes = [Path(name, "model.pt2").stat().st_size for name in PRECISIONS]
-    assert sizes == sorted(sizes, reverse=True)
+    sizes = [Path(name, WEIGHTS).stat().st_size for name in ("int8", "fp16", "fp32")]
+    assert sizes == sorted(sizes)
     assert len(set(sizes)) == 3
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("dimension", [1, 5, 6])
+def test_any_embedding_dimension_in_any_precision(
+    run: Run, all_pairs: tuple[torch.Tensor, torch.Tensor], dimension: int, precision: str
+) -> None:
+    save_model(run, features=SIDES, dimension=dimension)
+    assert_same_scores(run, all_pairs, precision, 1)
+
+
+def with_texts(dimensions: Dimensions) -> Dimensions:
+    """The same users and movies, with texts for ids."""
+    tables = {}
+    for name, column in RAW_IDS.items():
+        table = dimensions.tables[name]
+        texts = pa.array([f"№ {number}\n" for number in dimensions.raw_ids(name)])
+        tables[name] = table.set_column(table.schema.get_field_index(column), column, texts)
+    return dataclasses.replace(dimensions, tables=tables)
+
+
+def test_ids_may_be_texts(run: Run) -> None:
+    scorer = PairScorer(run.checkpoint)
+    export(scorer, "fp32", Path("integers"))
+    scorer.dimensions = with_texts(scorer.dimensions)
+    export(scorer, "fp32", Path("texts"))
+    ids = [3, 6, 999], [2, 4, 2]
+    texts = [[f"№ {number}\n" for number in column] for column in ids]
+    expected = Scorer(Path("integers")).score(*ids)
+    assert torch.equal(Scorer(Path("texts")).score(*texts), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("kind", ["dlrm", "fm"])
+def test_a_model_may_have_no_dense_features(
+    run: Run, all_pairs: tuple[torch.Tensor, torch.Tensor], kind: str
+) -> None:
+    save_model(run, kind, features=select_features(("userid", "movieid", "genres")))
+    assert_same_scores(run, all_pairs, "fp32", 1)
+
+
+@pytest.mark.parametrize("std", [1e-8, 1e-3, 1, 1e4])
+def test_int8_rows_are_those_of_fbgemm(std: float) -> None:
+    table = torch.randn(500, 32, generator=torch.Generator().manual_seed(1)) * std
+    table[0], table[1] = 0, std
+    fused = torch.ops.fbgemm.FloatOrHalfToFusedNBitRowwiseQuantizedSBHalf(table, 8)
+    quantised = quantise(table)
+    assert torch.equal(quantised["rows"], fused[:, :-4])
+    assert torch.equal(quantised["ranges"], fused[:, -4:].contiguous().view(torch.float16))
+
+
+@pytest.mark.parametrize(("number", "precision"), [(1e9, "int8"), (1e6, "fp16"), (np.nan, "fp32")])
+def test_a_number_that_does_not_fit_is_refused(run: Run, number: float, precision: str) -> None:
+    scorer = PairScorer(run.checkpoint)
+    table = next(scorer.model.dlrm.sparse_arch.parameters())
+    table.data[0, 0] = number
+    with pytest.raises(
+        InputError, match=r"^the exported weights embeddings\.userid\..*--precision"
+    ):
+        export(scorer, precision, Path("serving"))
+    assert not Path("serving").exists()
+    if np.isfinite(number):
+        export(scorer, "fp32", Path("serving"))
+
+
+@pytest.fixture
+def serving(run: Run) -> Path:
+    """An artifact with features of all kinds."""
+    save_model(run, features=SIDES)
+    export(PairScorer(run.checkpoint), "int8", Path("serving"))
+    return Path("serving")
+
+
+def refusal(folder: Path) -> str:
+    """The message with which an artifact is refused; empty for one that is not."""
+    try:
+        Scorer(folder)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def assert_refused(file: Path) -> None:
+    message = refusal(file.parent)
+    assert re.fullmatch(rf"{file}: [^\n\x1b]+; run `recsys export` again", message), message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_changed_byte_is_refused(serving: Path, name: str) -> None:
+    file = serving / name
+    content = file.read_bytes()
+    random = np.random.default_rng(1)
+    # All bytes of the first lines and headers, and some of the rest.
+    places = [*range(300), *random.integers(300, len(content), 300)]
+    for place, flips in zip(places, random.integers(1, 256, len(places)), strict=True):
+        changed = bytearray(content)
+        changed[place] ^= int(flips)
+        file.write_bytes(changed)
+        assert_refused(file)
+    for length in (0, 1, 100, len(content) // 2, len(content) - 1):
+        file.write_bytes(content[:length])
+        assert_refused(file)
+    file.write_bytes(content + b"\n")
+    assert_refused(file)
+    file.write_bytes(content)
+    assert len(Scorer(serving).score([3], [2])) == 1
+
+
+class Bomb:
+    """Pickled, this makes a file when it is loaded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("exploded"),)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pickle_or_a_missing_file_is_refused(serving: Path, name: str) -> None:
+    file = serving / name
+    file.write_bytes(pickle.dumps(Bomb()))
+    assert_refused(file)
+    torch.save({"weights": Bomb()}, file)
+    assert_refused(file)
+    file.unlink()
+    assert_refused(file)
+    file.mkdir()
+    assert_refused(file)
+    assert not Path("exploded").exists()
+
+
+@pytest.mark.parametrize("names", [(WEIGHTS,), (TABLES,), (DESCRIPTION,), (WEIGHTS, TABLES)])
+def test_files_of_another_artifact_are_refused(run: Run, serving: Path, names: list[str]) -> None:
+    scorer = PairScorer(run.checkpoint)
+    next(scorer.model.parameters()).data += 1
+    scorer.dimensions = with_texts(scorer.dimensions)
+    export(scorer, "int8", Path("other"))
+    for name in names:
+        shutil.copyfile(Path("other") / name, serving / name)
+    # Another description is whole, and the first file that is not its own is the weights.
+    assert_refused(serving / (WEIGHTS if names == (DESCRIPTION,) else names[0]))
+
+
+def edits(content: object) -> Iterator[Any]:
+    """The content with each of its values, one after the other, replaced or removed."""
+    if isinstance(content, (dict, list)):
+        for key in list(content) if isinstance(content, dict) else range(len(content)):
+            for edited in (*edits(content[key]), *OTHERS):
+                copy = content.copy()
+                copy[key] = edited
+                yield copy
+            copy = content.copy()
+            del copy[key]
+            yield copy
+        yield content | {"more": 1} if isinstance(content, dict) else [*content, 1]
+
+
+OTHERS = (None, True, -1, 0, 7, 2**31, 10**400, 0.5, float("inf"), "", "a\nb\x1b", [], {}, [[]])
+
+
+def test_an_edited_description_is_refused(serving: Path) -> None:
+    file = serving / DESCRIPTION
+    content = json.loads(file.read_text())
+    for edited in edits(content):
+        if edited != content:
+            file.write_text(json.dumps(edited, indent=2) + "\n")
+            assert_refused(file)
+
+
+def test_an_edited_description_with_its_digest_is_refused(serving: Path) -> None:
+    """The digest keeps no one out who computes it anew. The sizes and kinds are checked as well."""
+    file = serving / DESCRIPTION
+    original = json.loads(file.read_text())
+    signed = original.pop("sha256")
+    assert resign(file, original) == signed
+    expected = Scorer(serving).score([3, 6], [2, 4])
+    refused = 0
+    for edited in edits(original):
+        resign(file, edited)
+        if message := refusal(serving):
+            assert re.fullmatch(r"serving/[\w.]+: [^\n\x1b]+; run `recsys export` again", message)
+            refused += 1
+        else:
+            assert Scorer(serving).score([3, 6], [2, 4]).shape == expected.shape
+    assert refused > 900
+    file.write_text("[" * 100_000)
+    assert_refused(file)
+
+
+def resign(file: Path, content: object) -> str:
+    """Write a description with the digest that belongs to it."""
+    text = (json.dumps(content, indent=2) + "\n").encode()
+    digest = artifact.digest(text)
+    file.write_bytes(text[:1] + f'\n  "sha256": "{digest}",'.encode() + text[1:])
+    return digest
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "change"),
+    [
+        (WEIGHTS, "top.0.weight", lambda weight: weight[:, 1:]),
+        (WEIGHTS, "top.0.weight", lambda weight: weight.double()),
+        (WEIGHTS, "embeddings.zip.ranges", None),
+        (TABLES, "ids.users", lambda ids: ids.float()),
+        (TABLES, "ids.users", lambda ids: ids[1:]),
+        (TABLES, "ids.movies", None),
+        (TABLES, "features.userid.values", lambda values: values + 1000),
+        (TABLES, "features.userid.values", lambda values: values - 1),
+        (TABLES, "features.genres.values", lambda values: values[1:]),
+        (TABLES, "features.genres.lengths", lambda lengths: -lengths),
+        (TABLES, "features.gender.values", lambda values: values.int()),
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(
+    serving: Path, name: str, key: str, change: Any
+) -> None:
+    tensors = load_file(serving / name)
+    tensor = tensors.pop(key)
+    data = save(tensors | ({key: change(tensor).contiguous()} if change else {}))
+    (serving / name).write_bytes(data)
+    content = json.loads((serving / DESCRIPTION).read_text())
+    del content["sha256"]
+    content["files"][name] = artifact.digest(data)
+    resign(serving / DESCRIPTION, content)
+    assert_refused(serving / name)

@@ -1,0 +1,174 @@
+"""The data files of an exported artifact, which are checked before they are used.
+
+`model.json` describes the model and holds the SHA-256 of the other two files. Its second line is
+the SHA-256 of all its other lines. The numbers are in safetensors files. So reading an artifact
+unpickles nothing and runs no code from its data files.
+
+The artifact holds a copy of this file, so it imports torch, safetensors and other copies.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from recsys.dataloader.pairs import TableName
+from recsys.serving.description import Description
+from recsys.serving.ids import Ids
+from recsys.serving.network import Form, weight_forms
+
+FORMAT = 1
+DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
+CHANGED = "not the file that was exported"
+MISFIT = "its tensors have other names or sizes than in model.json"
+DIGEST = re.compile(rb'\n  "sha256": "([0-9a-f]{64})",')
+
+
+class Artifact(NamedTuple):
+    """An exported model.
+
+    Attributes:
+        weights: under the names of `network.weight_forms`.
+        ids: the published ids of the tables `users` and `movies`.
+        features: the tensors of `Pairs`. Behind the rows of users and movies that have ids, there
+            is a row for unknown ones.
+    """
+
+    description: Description
+    weights: dict[str, Tensor]
+    ids: dict[str, Ids]
+    features: dict[str, Tensor]
+
+
+def write_artifact(artifact: Artifact, folder: Path) -> None:
+    """Write the three files; the same artifact gives the same bytes."""
+    tables = {f"features.{name}": tensor for name, tensor in artifact.features.items()}
+    for table, ids in artifact.ids.items():
+        tables |= ids.to_tensors(f"ids.{table}")
+    files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    digests = {name: digest(data) for name, data in files.items()}
+    content = {"format": FORMAT, "files": digests, "model": artifact.description.to_json()}
+    text = (json.dumps(content, indent=2) + "\n").encode()
+    signed = b'{\n  "sha256": "%b",' % digest(text).encode() + text[1:]
+    (folder / DESCRIPTION).write_bytes(signed)
+
+
+def read_artifact(folder: Path) -> Artifact:
+    """Read the three files.
+
+    Raises:
+        ValueError: a file is missing, or is not the one that was written with the others. The
+            message is one line that names the file and the remedy.
+    """
+    with refuse(folder / DESCRIPTION):
+        content = read_description(folder / DESCRIPTION)
+        require(content.get("format") == FORMAT, f"its format is not {FORMAT}")
+        digests = content["files"]
+        description = Description.from_json(content["model"])
+    with refuse(folder / WEIGHTS):
+        weights = read_tensors(folder / WEIGHTS, digests[WEIGHTS])
+        require(forms_of(weights) == weight_forms(description), MISFIT)
+    with refuse(folder / TABLES):
+        tables = read_tensors(folder / TABLES, digests[TABLES])
+        ids = {table: Ids.from_tensors(f"ids.{table}", tables) for table in get_args(TableName)}
+        features = {
+            name.removeprefix("features."): tensor
+            for name, tensor in tables.items()
+            if not name.startswith("ids.")
+        }
+        check_features(features, description, ids)
+    return Artifact(description, weights, ids, features)
+
+
+@contextmanager
+def refuse(path: Path) -> Iterator[None]:
+    """Turn whatever a bad file raises into a `ValueError` with the file and the remedy."""
+    try:
+        yield
+    # A file that was made to harm, with the right digest, may raise anything.
+    except Exception as error:
+        reason = "its content is none that an export writes"
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+        elif isinstance(error, ValueError):
+            reason = str(error)
+        raise ValueError(f"{path}: {reason}; run `recsys export` again") from error
+
+
+def require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise ValueError(reason)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_description(path: Path) -> Any:
+    """The content of `model.json`.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: its digest is that of another text.
+    """
+    text = path.read_bytes()
+    # The digest stands behind the first brace.
+    found = DIGEST.match(text, 1)
+    unsigned = text[:1] + text[found.end() :] if found else b""
+    require(found is not None and found[1].decode() == digest(unsigned), CHANGED)
+    return json.loads(unsigned)
+
+
+def read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    A file mapped into memory could change after the check, so its bytes are read once.
+
+    Args:
+        expected: the file's digest.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: its digest is another one.
+    """
+    data = path.read_bytes()
+    require(digest(data) == expected, CHANGED)
+    return load(data)
+
+
+def forms_of(tensors: dict[str, Tensor]) -> dict[str, Form]:
+    return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
+
+
+def check_features(
+    features: dict[str, Tensor], description: Description, ids: dict[str, Ids]
+) -> None:
+    """Check that the features of users and movies fit the ids and the model.
+
+    Raises:
+        ValueError: they do not.
+        LookupError: a tensor is missing.
+    """
+    forms: dict[str, Form] = {}
+    for name, table, kind in description.features:
+        count = len(ids[table]) + 1
+        if kind == "list":
+            lengths = features[f"{name}.lengths"]
+            require(bool((lengths >= 0).all()), f"{name} has a negative length")
+            forms[f"{name}.lengths"] = torch.int32, (count,)
+            count = int(lengths.sum())
+        forms[f"{name}.values"] = torch.float32 if kind == "dense" else torch.int32, (count,)
+    require(forms_of(features) == forms, MISFIT)
+    for name, embedding in description.lookups.items():
+        values = features[f"{name}.values"]
+        within = (values >= 0) & (values < description.embeddings[embedding])
+        require(bool(within.all()), f"{name} has a value outside of its embedding table")
