@@ -3,9 +3,10 @@
 import copy
 import hashlib
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -18,16 +19,22 @@ log = logging.getLogger(__name__)
 PACKAGE = Path(__file__).parents[1]
 # The rooms that training depends on, as in dvc.yaml; a test compares them with the imports.
 ROOMS = ("common", "storage", "dataloader", "models", "tasks", "training")
+# The length of a SHA-256 in hexadecimal digits.
+HEX = 64
+
+
+class DamagedStateError(Exception):
+    """A file is not as `ResumeFile.save` wrote it."""
 
 
 class ResumeFile:
     """The saved state of one training run.
 
-    A digest in the file identifies the run. It covers the params, the data, the code and torch's
-    version.
+    The file ends with two SHA-256: that of everything that the run depends on (params, data, code
+    and torch's version), and that of all bytes before it.
 
     Args:
-        path: written atomically.
+        path: written atomically; a process that is killed leaves the old or the new state.
         params: the sections that the run depends on.
         data: the files that the run depends on.
     """
@@ -37,21 +44,42 @@ class ResumeFile:
         self.run = digest_run(params, data)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write a state of tensors, numbers, and containers of these."""
-        with atomic_write(self.path) as partial:
-            torch.save({"run": self.run, **state}, partial)
+        """Write a state of tensors, numbers, and containers of these.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        with atomic_write(self.path) as partial, partial.open("w+b") as file:
+            torch.save(state, file)
+            file.write(self.run.encode())
+            file.write(digest_start(file, file.tell()))
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, or None if there is none of this run; runs no code from the file."""
+        """The saved state, or None without an undamaged one of this run; runs no code from it."""
         try:
-            state: dict[str, Any] = torch.load(self.path, weights_only=True)
+            return self.read()
+        except DamagedStateError:
+            log.warning("the saved state %s is damaged; training starts anew", self.path)
+            return None
+
+    def read(self) -> dict[str, Any] | None:
+        """The saved state, or None if there is none of this run.
+
+        Raises:
+            DamagedStateError: the file is not as it was written.
+        """
+        try:
+            with self.path.open("rb") as file:
+                if read_run(file) != self.run.encode():
+                    return None
+                file.seek(0)
+                state: dict[str, Any] = torch.load(file, weights_only=True)
+                return state
         except FileNotFoundError:
             return None
-        # A damaged file can raise any exception. Training then starts from the beginning.
+        # A file that somebody put there may make torch raise anything.
         except Exception as error:
-            log.warning("%s is not used: %s", self.path, " ".join(str(error).split())[:200])
-            return None
-        return state if state["run"] == self.run else None
+            raise DamagedStateError from error
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -75,6 +103,37 @@ def digest_run(params: Iterable[Section], data: Iterable[Path]) -> str:
             while chunk := file.read(2**20):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_run(file: BinaryIO) -> bytes:
+    """The digest of the run that a state belongs to.
+
+    Raises:
+        DamagedStateError: the digest of the file's content is another one.
+    """
+    end = file.seek(0, os.SEEK_END) - HEX
+    if end < HEX:
+        raise DamagedStateError
+    expected = digest_start(file, end)
+    if file.read() != expected:
+        raise DamagedStateError
+    file.seek(end - HEX)
+    return file.read(HEX)
+
+
+def digest_start(file: BinaryIO, length: int) -> bytes:
+    """The SHA-256 of the first bytes of a file, as hexadecimal digits; leaves the file after them.
+
+    Args:
+        length: how many bytes; the file has at least these.
+    """
+    digest = hashlib.sha256()
+    file.seek(0)
+    while length:
+        chunk = file.read(min(length, 2**20))
+        digest.update(chunk)
+        length -= len(chunk)
+    return digest.hexdigest().encode()
 
 
 class DistributedResume:
@@ -106,9 +165,19 @@ class DistributedResume:
 
         All processes must call this.
         """
-        states = [file.load() for file in self.files]
+        states: list[dict[str, Any] | None] = [None, None]
+        damaged = []
+        for turn, file in enumerate(self.files):
+            try:
+                states[turn] = file.read()
+            except DamagedStateError:
+                damaged.append(str(file.path))
         files = {(s["epoch"], s["step"]): turn for turn, s in enumerate(states) if s}
         steps = self.group.intersection(set(files))
+        if damaged:
+            consequence = "resumes from another one" if steps else "starts anew"
+            names = " and ".join(damaged)
+            log.warning("the saved state %s is damaged; training %s", names, consequence)
         if not steps:
             return None
         # The next save must not replace the state that the processes resume from.
