@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.reporting.baselines import baselines
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.registry import FeatureParams
+from recsys.storage.registry import FeatureParams, select_features
 from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
@@ -37,7 +37,7 @@ def boost(data: Path, params: Params) -> Metrics:
     """The metrics of scikit-learn's boosted trees, on dense features and the codes of others."""
     classify = params["train"]["task"] == "classification"
     target = "label" if classify else "rating"
-    features = FeatureParams.model_validate(params["features"]).selected
+    features = select_features(FeatureParams.model_validate(params["features"]).names)
     dimensions = Dimensions.load(data / "encoded", data / "split/counts")
     training, test = (
         MovieLensDataset(

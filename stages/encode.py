@@ -1,5 +1,6 @@
 """Stage encode: check the raw files and turn them into tables of numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,11 +14,12 @@ from recsys.data.encoding import (
     encode_dimensions,
     encode_ratings,
 )
+from recsys.data.own import read_own
 from recsys.data.params import EncodeParams
-from recsys.data.readers import read_tables
+from recsys.data.readers import Tables, read_tables
 from recsys.data.validation import check_tables
 from recsys.pipeline.stage import stage
-from recsys.sources.params import FetchParams
+from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
@@ -28,29 +30,38 @@ from recsys.storage.parquet import write_parquet
 @click.argument("encoded", type=PATH)
 def main(params: Params, raw: Path, encoded: Path) -> None:
     """Check the files in RAW and write users, movies, ratings and vocabulary to ENCODED."""
-    release = RELEASES[params[FetchParams].dataset]
     section = params[EncodeParams]
-    tables = read_tables(raw, release)
-    check_tables(tables, release)
+    tables = read(params, raw)
+    dataset = params[FetchParams].dataset
+    for note in tables.notes:
+        click.echo(f"{dataset}: {note}")
     tables = drop_ratings(tables, section.drop_ratings)
-    dimensions, vocabulary = encode_dimensions(tables, release, section)
-    if tables.users["gender"].isna().all():
-        click.echo(
-            f"{release.name} publishes no genders: the dense feature is {UNPUBLISHED_GENDER:g} "
-            "for everyone"
-        )
+    dimensions, vocabulary = encode_dimensions(tables, section)
     origin = {"ids": vocabulary.ids}
     with atomic_write(encoded) as folder:
-        write_parquet(dimensions["users"], folder / "users.parquet", schemas.users())
-        write_parquet(dimensions["movies"], folder / "movies.parquet", schemas.movies())
+        for name, table in dimensions.items():
+            write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
         ratings = encode_ratings(tables.ratings, dimensions, vocabulary)
         write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, origin)
         vocabulary.save(folder / "vocabulary.json")
-    likes = (tables.ratings["rating"] > section.label_threshold).mean()
+    likes = (tables.ratings["rating"] > vocabulary.label_threshold).mean()
     click.echo(
-        f"{release.name}: {len(tables.ratings):,} ratings of {len(dimensions['movies']):,} movies "
-        f"by {len(dimensions['users']):,} users, {likes:.1%} above {section.label_threshold:g}"
+        f"{dataset}: {len(tables.ratings):,} ratings of {len(dimensions['movies']):,} movies by "
+        f"{len(dimensions['users']):,} users, {likes:.1%} above {vocabulary.label_threshold:g}"
     )
+
+
+def read(params: Params, raw: Path) -> Tables:
+    """Read and check the raw files of the data set in params.yaml."""
+    dataset = params[FetchParams].dataset
+    if dataset == "own":
+        return read_own(raw, params[OwnParams])
+    tables = read_tables(raw, RELEASES[dataset])
+    check_tables(tables, RELEASES[dataset])
+    if tables.users["gender"].isna().all():
+        note = f"no genders are published: the dense feature is {UNPUBLISHED_GENDER:g} for everyone"
+        return replace(tables, notes=(note,))
+    return tables
 
 
 if __name__ == "__main__":

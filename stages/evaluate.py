@@ -59,7 +59,8 @@ def main(
     scores = predict(model, dataset, task)
 
     table = tabulate_predictions(part, dimensions, scores)
-    write_parquet(table, predictions, schemas.PREDICTIONS)
+    schema = schemas.predictions(dimensions.vocabulary.id_types)
+    write_parquet(table, predictions, schema)
     ideal = None
     if fetch.dataset == "synthetic":
         ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))

@@ -9,7 +9,7 @@ from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.pipeline.stage import stage
-from recsys.storage.registry import FeatureParams
+from recsys.storage.registry import FeatureParams, select_features
 
 
 @stage
@@ -27,11 +27,11 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
     from threadpoolctl import threadpool_limits
 
     from recsys.features import build
-    from recsys.storage import schemas
     from recsys.storage.parquet import read_parquet
+    from recsys.storage.vocabulary import Vocabulary
 
     section, settings = params[FeatureParams], params[StatisticsParams]
-    needed = [feature for feature in section.selected if feature.table == "ratings"]
+    needed = [f for f in select_features(section.names, ()) if f.table == "ratings"]
     with atomic_write(features) as folder:
         folder.mkdir()
         if not needed:
@@ -39,7 +39,8 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             click.echo("features: none but those of the tables")
             return
         log, origin = build.read_log(encoded / "ratings.parquet", parts)
-        movies = read_parquet(encoded / "movies.parquet", schemas.movies())
+        vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+        movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies"))
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
         build.warn_about_leaky_user_ids(log, section, groups)
         # The matrices are small: more threads would be slower, and would change the last digits.

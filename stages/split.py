@@ -8,12 +8,19 @@ from recsys.common.atomic import atomic_write
 from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.data.params import SplitParams
-from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
+from recsys.data.splitting import (
+    assign_parts,
+    count_training,
+    describe_split,
+    require_times,
+    write_parts,
+)
 from recsys.pipeline.stage import stage
 from recsys.storage import schemas
 from recsys.storage.dimensions import write_counts
 from recsys.storage.parquet import count_rows, read_column, read_metadata
 from recsys.storage.schemas import PARTS
+from recsys.storage.vocabulary import Vocabulary
 
 
 @stage
@@ -27,13 +34,17 @@ def main(params: Params, encoded: Path, parts: Path) -> None:
     """
     section = params[SplitParams]
     ratings = encoded / "ratings.parquet"
-    users, movies = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
+    users, movies, seconds = (
+        read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie", "timestamp")
+    )
+    require_times(seconds, section)
     assignment = assign_parts(users, section)
     origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
-    sizes = (
-        count_rows(encoded / "users.parquet", schemas.users()),
-        count_rows(encoded / "movies.parquet", schemas.movies()),
-    )
+    vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+    sizes = [
+        count_rows(encoded / f"{name}.parquet", vocabulary.schema(name))
+        for name in ("users", "movies")
+    ]
     counts = {
         "users": count_training(users, assignment, sizes[0]),
         "movies": count_training(movies, assignment, sizes[1]),

@@ -19,7 +19,7 @@ def encode_toy(toy: Toy, folder: Path) -> Path:
     release = unpinned("ml-1m")
     tables = read_tables(write_dat(toy, folder / "raw"), release)
     section = load_params(PARAMS)[EncodeParams]
-    dimensions, vocabulary = encode_dimensions(tables, release, section)
+    dimensions, vocabulary = encode_dimensions(tables, section)
     encoded = folder / "encoded"
     write_parquet(dimensions["users"], encoded / "users.parquet", schemas.users())
     write_parquet(dimensions["movies"], encoded / "movies.parquet", schemas.movies())

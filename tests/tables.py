@@ -9,6 +9,7 @@ from recsys.common.rating_scale import WHOLE_STARS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import write_parquet
+from recsys.storage.registry import movielens_features
 from recsys.storage.vocabulary import Vocabulary
 
 GENRES = [[0], [], [2, 1, 3], [1, 2]]
@@ -32,9 +33,6 @@ def make_dimensions() -> Dimensions:
     users = {
         "raw_userid": [5, 6, 7],
         "gender": [0.0, 1.0, 0.5],
-        "age": [1, 2, 3],
-        "occupation": ["a", "b", "c"],
-        "zip": ["0", "1", "2"],
         "age_code": [0, 1, 2],
         "occupation_code": [2, 1, 0],
         "zip_code": [1, 1, 0],
@@ -49,7 +47,14 @@ def make_dimensions() -> Dimensions:
     return Dimensions(
         Path("tables"),
         {"users": pa.table(users, schemas.users()), "movies": pa.table(movies, schemas.movies())},
-        Vocabulary("ids", {"genres": ("a", "b", "c", "d")}, WHOLE_STARS, 3),
+        Vocabulary(
+            "ids",
+            {"genres": ("a", "b", "c", "d")},
+            WHOLE_STARS,
+            3,
+            movielens_features(),
+            {"users": "int32", "movies": "int32"},
+        ),
         {name: np.array(counts, np.int32) for name, counts in COUNTS.items()},
         {"ids": "ids", "split": "split"},
     )

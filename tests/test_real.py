@@ -31,7 +31,7 @@ def read(name: str, folder: Path) -> Tables:
 @pytest.mark.parametrize(("name", "positive"), [("ml-100k", 0.55375), ("ml-1m", 0.575)])
 def test_the_published_files_pass_all_checks(tmp_path: Path, name: str, positive: float) -> None:
     tables = read(name, tmp_path / "raw")
-    dimensions, vocabulary = encode_dimensions(tables, RELEASES[name], ENCODE)
+    dimensions, vocabulary = encode_dimensions(tables, ENCODE)
     (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
     counts = RELEASES[name].published_counts
     assert counts is not None
@@ -50,14 +50,14 @@ def test_titles_keep_colons_and_accents(tmp_path: Path) -> None:
     assert movies.loc[73, "title"].startswith("Mis\u00e9rables, Les")
 
 
-def encode(tables: Tables, release: str) -> pd.DataFrame:
-    dimensions, vocabulary = encode_dimensions(tables, RELEASES[release], ENCODE)
+def encode(tables: Tables) -> pd.DataFrame:
+    dimensions, vocabulary = encode_dimensions(tables, ENCODE)
     (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
     return ratings
 
 
 def test_a_chronological_test_part_has_new_users(tmp_path: Path) -> None:
-    users = encode(read("ml-1m", tmp_path / "raw"), "ml-1m")["user"].to_numpy()
+    users = encode(read("ml-1m", tmp_path / "raw"))["user"].to_numpy()
     params = load_params(PARAMS)[SplitParams].model_copy(update={"method": "chronological"})
     assignment = assign_parts(users, params)
     assert np.bincount(assignment).tolist() == [800_167, 100_021, 100_021]
@@ -68,7 +68,7 @@ def test_a_chronological_test_part_has_new_users(tmp_path: Path) -> None:
 def test_the_protocols_have_the_published_number_of_rows(tmp_path: Path) -> None:
     """ReLLa needs five earlier ratings of a user; the DCN V2 paper leaves out the threes."""
     tables = read("ml-1m", tmp_path / "raw")
-    users = encode(tables, "ml-1m")["user"].to_numpy()
+    users = encode(tables)["user"].to_numpy()
     changes = {"method": "chronological", "min_history": 5}
     params = load_params(PARAMS)[SplitParams].model_copy(update=changes)
     assignment = assign_parts(users, params)

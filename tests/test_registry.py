@@ -17,7 +17,7 @@ from tests.test_stages import QUICK, run_all, set_params
 NEW = (
     # A sparse feature of the movies, and a dense feature of the users.
     Feature("decade", "sparse", "movies", "decade_code", source="year"),
-    Feature("years", "dense", "users", "age", missing=30.0),
+    Feature("years", "dense", "users", "years", source="age", missing=30.0),
 )
 
 

@@ -153,7 +153,7 @@ def test_regression_reports_stars() -> None:
 def test_a_release_without_users_has_a_constant_gender() -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     output = run_all()
-    message = "ml-latest-small publishes no genders: the dense feature is 0.5 for everyone"
+    message = "ml-latest-small: no genders are published: the dense feature is 0.5 for everyone"
     assert output.count(message) == 1
     users = pd.read_parquet("data/encoded/users.parquet")
     assert set(users["gender"]) == {0.5}

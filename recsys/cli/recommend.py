@@ -12,8 +12,8 @@ from recsys.common.errors import InputError
 
 
 @command
-@click.option("--user", type=int, help="Recommend to the user with this id.")
-@click.option("--movie", type=int, help="Find movies like the one with this id.")
+@click.option("--user", type=str, help="Recommend to the user with this id.")
+@click.option("--movie", type=str, help="Find movies like the one with this id.")
 @click.option(
     "--top", type=click.IntRange(1), default=10, show_default=True, help="How many to print."
 )
@@ -28,7 +28,7 @@ from recsys.common.errors import InputError
     help="The file that says what a user has rated already.",
 )
 def main(
-    user: int | None, movie: int | None, top: int, as_json: bool, checkpoint: Path, ratings: Path
+    user: str | None, movie: str | None, top: int, as_json: bool, checkpoint: Path, ratings: Path
 ) -> None:
     """Recommend movies to a user, or find movies like another.
 

@@ -13,11 +13,10 @@ from sklearn.preprocessing import LabelEncoder
 from recsys.common.errors import InputError
 from recsys.data.params import EncodeParams
 from recsys.data.readers import Tables
-from recsys.sources.releases import Release
 from recsys.storage import schemas
 from recsys.storage.dimensions import digest_ids
 from recsys.storage.parquet import ROWS_AT_ONCE
-from recsys.storage.registry import REGISTRY, coded_features
+from recsys.storage.registry import REGISTRY, Feature
 from recsys.storage.vocabulary import Vocabulary, find_rows
 
 GENDERS = {"F": 0.0, "M": 1.0}
@@ -27,7 +26,7 @@ Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 
 
 def encode_dimensions(
-    tables: Tables, release: Release, params: EncodeParams
+    tables: Tables, params: EncodeParams
 ) -> tuple[dict[str, pa.Table], Vocabulary]:
     """Encode the users and movies.
 
@@ -37,18 +36,25 @@ def encode_dimensions(
     Returns:
         the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
     """
-    users, names = encode_codes(prepare_users(tables.users, params), "users")
-    movies, names_of_movies = encode_codes(prepare_movies(tables.movies, params), "movies")
-    names |= names_of_movies
-    encoded = {
-        "users": pa.Table.from_pandas(users, schemas.users(), preserve_index=False),
-        "movies": pa.Table.from_pandas(movies, schemas.movies(), preserve_index=False),
+    frames = {
+        "users": prepare_users(tables.users, params),
+        "movies": prepare_movies(tables.movies, params),
     }
+    encoded: dict[str, pa.Table] = {}
+    names: Names = {}
+    for table, frame in frames.items():
+        columns, table_names = encode_columns(frame, table, tables.features)
+        schema = schemas.dimension(table, tables.features, tables.id_types[table])
+        encoded[table] = pa.Table.from_pandas(columns, schema, preserve_index=False)
+        names |= table_names
+    threshold = tables.label_threshold
     vocabulary = Vocabulary(
         ids=digest_ids(encoded, names),
         names=names,
-        rating_scale=release.rating_scale,
-        label_threshold=params.label_threshold,
+        rating_scale=tables.rating_scale,
+        label_threshold=params.label_threshold if threshold is None else threshold,
+        features=tables.features,
+        id_types=tables.id_types,
     )
     return encoded, vocabulary
 
@@ -94,12 +100,14 @@ def encode_ratings(
 
 
 def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
-    """Sort the users by id, make gender a number and add the prefix of the zip code."""
+    """Sort the users by id. Make gender a number, and add the prefix of the zip code, if any."""
     users = users.rename(columns={"userid": "raw_userid"}).sort_values("raw_userid")
-    return users.assign(
-        gender=users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER),
-        zip_prefix=users["zip"].astype(str).str[: params.zip_prefix],
-    )
+    if "gender" in users:
+        gender = users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER)
+        users = users.assign(gender=gender)
+    if "zip" in users:
+        users = users.assign(zip_prefix=users["zip"].astype(str).str[: params.zip_prefix])
+    return users
 
 
 def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
@@ -112,15 +120,23 @@ def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
     )
 
 
-def encode_codes(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, Names]:
-    """Add a column of codes for each coded feature of the table."""
+def encode_columns(
+    frame: pd.DataFrame, table: str, features: tuple[Feature, ...]
+) -> tuple[pd.DataFrame, Names]:
+    """Add the column of each feature of the table: codes, or numbers as they are."""
     names: Names = {}
     columns: dict[str, Any] = {}
-    for feature in coded_features(table):
-        encode: Encoder = encode_lists if feature.kind == "list" else encode_categories
+    for feature in features:
+        if feature.table != table:
+            continue
         assert feature.column
         assert feature.source
-        columns[feature.column], names[feature.name] = encode(frame[feature.source])
+        values = frame[feature.source]
+        if feature.kind == "dense":
+            columns[feature.column] = values.astype(np.float32)
+        else:
+            encode: Encoder = encode_lists if feature.kind == "list" else encode_categories
+            columns[feature.column], names[feature.name] = encode(values)
     return frame.assign(**columns), names
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from recsys.common.params import Count, Section, Seed, Share
+from recsys.sources.params import OwnParams
+from recsys.storage.registry import Feature
 
 # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Stars = Annotated[
@@ -40,3 +42,20 @@ class SplitParams(Section):
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
         return self
+
+
+def own_features(params: OwnParams) -> tuple[Feature, ...]:
+    """The registry entries of the feature columns of own data."""
+    features = []
+    tables: tuple[tuple[str, Literal["users", "movies"]], ...] = (
+        ("users", "users"),
+        ("items", "movies"),
+    )
+    for file, table in tables:
+        for name, kind, _ in params.features(file):
+            if kind == "number":
+                features.append(Feature(name, "dense", table, name, source=name))
+            else:
+                coded: Literal["sparse", "list"] = "list" if kind == "list" else "sparse"
+                features.append(Feature(name, coded, table, f"{name}_code", source=name))
+    return tuple(features)

@@ -4,8 +4,9 @@ Layouts: https://files.grouplens.org/datasets/movielens/ml-1m-README.txt (`.dat`
 ml-100k-README.txt (tabs and pipes) and ml-32m-README.html (CSV with a header).
 """
 
+import csv as text
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import pyarrow as pa
 from pyarrow import csv
 
 from recsys.common.errors import InputError
+from recsys.common.rating_scale import RatingScale
 from recsys.sources.releases import Release
+from recsys.storage.registry import Feature, movielens_features
 
 COLUMN_TYPES = {
     "userid": pa.int32(),
@@ -47,11 +50,21 @@ class Tables:
             and nulls in the other columns.
         movies: movieid, title, genres (a list of names, empty if the file lists none).
         ratings: userid, movieid, rating (stars), timestamp (seconds since 1970, UTC).
+        rating_scale: the stars that users could give.
+        features: the features whose values are in users and movies.
+        id_types: the names of the Arrow types of userid and movieid, by table.
+        label_threshold: a rating above it is a like; None: as encode.label_threshold says.
+        notes: what was dropped or added, for the user to read.
     """
 
     users: pd.DataFrame
     movies: pd.DataFrame
     ratings: pd.DataFrame
+    rating_scale: RatingScale
+    features: tuple[Feature, ...] = field(default_factory=movielens_features)
+    id_types: dict[str, str] = field(default_factory=lambda: {"users": "int32", "movies": "int32"})
+    label_threshold: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_tables(folder: Path, release: Release) -> Tables:
@@ -78,6 +91,7 @@ def _read_tabs_and_pipes(folder: Path, release: Release) -> Tables:
         )[USER_COLUMNS],
         movies=_movies(movies, (names[row] for row in flags)),
         ratings=_parse(folder / "u.data", release, "\t", RATING_COLUMNS),
+        rating_scale=release.rating_scale,
     )
 
 
@@ -91,6 +105,7 @@ def _read_two_colons(folder: Path, release: Release) -> Tables:
         else _users_from(ratings),
         movies=_movies(movies, movies["genres"].str.split("|")),
         ratings=ratings,
+        rating_scale=release.rating_scale,
     )
 
 
@@ -101,6 +116,7 @@ def _read_csv(folder: Path, release: Release) -> Tables:
         users=_users_from(ratings),
         movies=_movies(movies, movies["genres"].str.split("|")),
         ratings=ratings,
+        rating_scale=release.rating_scale,
     )
 
 
@@ -148,11 +164,13 @@ def _parse(path: Path, release: Release, separator: str, columns: list[str]) -> 
 
 
 def _check_header(path: Path, columns: list[str]) -> None:
-    # The published headers say userId and movieId.
-    with path.open(encoding="utf-8", errors="replace") as file:
-        header = file.readline().strip()
-    if header.lower() != ",".join(columns):
-        raise InputError(f"{path} line 1: {header[:80]!r}; expected {','.join(columns)!r}")
+    # The published headers say userId and movieId. Excel begins a file with a byte order mark, and
+    # R and pyarrow put quotes around names.
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        header = next(text.reader(file), [])
+    if [name.strip().lower() for name in header] != columns:
+        found = ",".join(header)[:80]
+        raise InputError(f"{path} line 1: {found!r}; expected {','.join(columns)!r}")
 
 
 def _movies(movies: pd.DataFrame, genres: Iterable[Iterable[str]]) -> pd.DataFrame:

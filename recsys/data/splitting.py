@@ -80,6 +80,22 @@ def assign_parts(users: Ints, params: SplitParams) -> Assignment:
     return assignment
 
 
+def require_times(seconds: Ints, params: SplitParams) -> None:
+    """Check that a split by time has times to follow.
+
+    Args:
+        seconds: the time of each rating, [N]
+
+    Raises:
+        InputError: all ratings have the same time.
+    """
+    if params.follows_time and len(seconds) and seconds.min() == seconds.max():
+        raise InputError(
+            f"split.method = {params.method}: all ratings have the same time, so there is no past "
+            "and no future; set split.method to random, or give the times of the ratings"
+        )
+
+
 def eligible_rows(users: Ints, min_history: int) -> Rows:
     """The rows whose user has at least `min_history` earlier rows."""
     if not min_history:

@@ -57,7 +57,7 @@ class Evaluation:
 
 
 def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Floats) -> pd.DataFrame:
-    """The columns of `schemas.PREDICTIONS`: the rows of a part, with raw ids and scores."""
+    """The columns of `schemas.predictions`: the rows of a part, with raw ids and scores."""
     user, movie, rating, label = (
         read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")
     )
@@ -87,7 +87,7 @@ def evaluate(
 
     Args:
         task: classification or regression.
-        predictions: a table with the columns of `schemas.PREDICTIONS`.
+        predictions: a table with the columns of `schemas.predictions`.
         label_threshold: a rating above this (stars) is a like.
         slices: from `find_slices`, [N] each.
         ideal: the best possible scores, if they are known; their AUC is reported too, [N]

@@ -20,8 +20,10 @@ def find_slices(
     Args:
         users, movies: for each row of the part, the rows of its user and its movie, [N]
     """
-    gender = dimensions.tables["users"]["gender"].to_numpy()[users]
-    slices = {"women": gender == 0, "men": gender == 1}
+    slices: dict[str, Mask] = {}
+    if "gender" in dimensions.tables["users"].column_names:
+        gender = dimensions.tables["users"]["gender"].to_numpy()[users]
+        slices = {"women": gender == 0, "men": gender == 1}
     for noun, rows, steps in (
         ("user", users, params.user_steps),
         ("movie", movies, params.movie_steps),
@@ -44,7 +46,7 @@ def judge_slices(
     Empty slices are left out, and so are slices without an AUC because all labels are equal.
 
     Args:
-        predictions: a table with the columns of `schemas.PREDICTIONS`.
+        predictions: a table with the columns of `schemas.predictions`.
         slices: the rows of each slice, from `find_slices`.
 
     Returns:

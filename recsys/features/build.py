@@ -92,19 +92,34 @@ def compute_statistics(
     """Compute the columns of some groups of statistics.
 
     Args:
-        movies: the table with the columns of `schemas.movies()`.
+        movies: the movies table.
 
     Returns:
         the columns by name, each [N]
     """
     if not groups:
         return {}
-    listed = movies["genres"].to_pandas()
-    genres = np.zeros((len(listed), 1 + max((max(g, default=0) for g in listed), default=0)), bool)
-    for movie, codes in enumerate(listed):
-        genres[movie, codes] = True
+    if log.seconds.min() == log.seconds.max():
+        # A Gaussian process needs no times: opinions of the same time just do not fade.
+        for group in set(groups) & {"recent", "time"}:
+            raise InputError(
+                f"features.dense: {group} needs times, but all ratings have the same time; remove "
+                "it, or give the times of the ratings"
+            )
+    genres = [table_of_codes(column) for column in movies.columns if pa.types.is_list(column.type)]
+    # Without a list of genres, every movie is of the same one.
+    every = np.column_stack(genres) if genres else np.ones((len(movies), 1), bool)
     years = movies["year"].to_pandas().fillna(params.usual_year).to_numpy(int)
-    return Statistics(log, genres, years, params, gaussian_process).compute(groups)
+    return Statistics(log, every, years, params, gaussian_process).compute(groups)
+
+
+def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Whether the list of each movie has each code, [M, codes]."""
+    listed = lists.to_pandas()
+    table = np.zeros((len(listed), 1 + max((max(g, default=0) for g in listed), default=0)), bool)
+    for movie, codes in enumerate(listed):
+        table[movie, codes] = True
+    return table
 
 
 def fit_standardisation(

@@ -48,8 +48,8 @@ def make_card(project: Path) -> str:
         params=params,
         code=describe_code(project),
         weights=count_weights(project / CHECKPOINT),
-        users=count_rows(project / ENCODED / "users.parquet", schemas.users()),
-        movies=count_rows(project / ENCODED / "movies.parquet", schemas.movies()),
+        users=count_rows(project / ENCODED / "users.parquet", vocabulary.schema("users")),
+        movies=count_rows(project / ENCODED / "movies.parquet", vocabulary.schema("movies")),
         vocabulary=vocabulary,
         parts={
             part: count_rows(project / SPLIT / f"{part}.parquet", schemas.PART)

@@ -1,6 +1,7 @@
 """What the ratings are: how many of a user, of a movie, of a genre."""
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def census(encoded: Path) -> list[Table]:
         _summary(ratings, of_user, of_movie),
         Table("Users by ratings", ["ratings", "users", "share"], histogram(of_user)),
         Table("Movies by ratings", ["ratings", "movies", "share"], histogram(of_movie)),
-        _genres(ratings, encoded),
+        *_lists(ratings, encoded),
     ]
 
 
@@ -77,21 +78,31 @@ def histogram(counts: Counts) -> list[tuple[str, int, Share]]:
     ]
 
 
-def _genres(ratings: pd.DataFrame, encoded: Path) -> Table:
-    """A rating counts for each genre of its movie."""
-    names = Vocabulary.load(encoded / "vocabulary.json").names["genres"]
-    movies = read_parquet(encoded / "movies.parquet", schemas.movies()).to_pandas()
-    listed = movies[["genres"]].explode("genres").dropna()
+def _lists(ratings: pd.DataFrame, encoded: Path) -> Iterator[Table]:
+    """A table for each list feature of the movies, such as genres."""
+    vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+    movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies")).to_pandas()
+    for feature in vocabulary.features:
+        if feature.table == "movies" and feature.kind == "list":
+            codes = movies[feature.column]
+            yield _list_table(ratings, feature.name, codes, vocabulary.names[feature.name])
+
+
+def _list_table(
+    ratings: pd.DataFrame, name: str, codes: pd.Series, names: tuple[str, ...]
+) -> Table:
+    """A rating counts for each value in the list of its movie."""
+    listed = codes.explode().dropna().rename("code").to_frame()
     of_movie = ratings.groupby("movie")["label"].agg(["size", "sum"])
-    genres = (
+    counts = (
         listed.join(of_movie)
         .fillna({"size": 0, "sum": 0})
-        .groupby("genres")
+        .groupby("code")
         .agg(movies=("size", "size"), ratings=("size", "sum"), likes=("sum", "sum"))
         .sort_values("ratings", ascending=False)
     )
     rows = [
         [names[int(code)], int(movies), int(rated), Share(likes / max(rated, 1))]
-        for code, movies, rated, likes in genres.itertuples()
+        for code, movies, rated, likes in counts.itertuples()
     ]
-    return Table("Genres", ["genre", "movies", "ratings", "liked"], rows)
+    return Table(name.capitalize(), [name, "movies", "ratings", "liked"], rows)

@@ -4,8 +4,12 @@ Shapes: B pairs, U users, M movies.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from torchrec import KeyedJaggedTensor
@@ -15,6 +19,7 @@ from recsys.common.rating_scale import Floats
 from recsys.dataloader.tables import make_pairs
 from recsys.models.checkpoint import load_checkpoint
 from recsys.storage.registry import Feature
+from recsys.storage.schemas import RAW_IDS
 from recsys.tasks.predict import SCORING_BATCH
 from recsys.tasks.task import make_task
 
@@ -26,7 +31,8 @@ class PairScorer:
         checkpoint: the folder that train wrote.
 
     Attributes:
-        userids, movieids: the published ids, ascending, long, [U], [M]
+        userids, movieids: the published ids, ascending, long, [U], [M]; the numbers of the rows
+            where own data has texts as ids
         known_users, known_movies: whether the training part has a rating of them, [U], [M]
 
     Raises:
@@ -39,7 +45,7 @@ class PairScorer:
         check_features(self.description.features, checkpoint)
         self.task = make_task(self.description.task, self.dimensions.vocabulary.rating_scale)
         self.userids, self.movieids = (
-            torch.from_numpy(self.dimensions.raw_ids(table).astype(np.int64))
+            torch.from_numpy(as_integers(self.dimensions.raw_ids(table)))
             for table in ("users", "movies")
         )
         self.known_users, self.known_movies = (
@@ -47,6 +53,16 @@ class PairScorer:
             for table in ("users", "movies")
         )
         self.pairs = make_pairs(self.dimensions, self.description.features, with_missing=True)
+
+    def find(self, table: str, ids: pa.Array) -> Tensor:
+        """The rows of published ids in the users or movies table, [B]; its length for no row.
+
+        Args:
+            ids: of the type of the table's ids, [B]
+        """
+        known = self.dimensions.tables[table][RAW_IDS[table]].combine_chunks().cast(ids.type)
+        rows = pc.index_in(ids, value_set=known).fill_null(len(known))
+        return torch.from_numpy(rows.to_numpy().astype(np.int64))
 
     @torch.inference_mode()
     def score(self, users: Tensor, movies: Tensor) -> Floats:
@@ -63,6 +79,11 @@ class PairScorer:
         keys = list(self.description.embedding_rows)
         sparse = KeyedJaggedTensor(keys, values, lengths=lengths.flatten())
         return self.task.predictions(self.model(dense, sparse))
+
+
+def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Ids as integers; texts become the numbers of their rows, which ascend as they do."""
+    return np.arange(len(ids)) if ids.dtype == object else ids.astype(np.int64)
 
 
 def check_features(features: tuple[Feature, ...], checkpoint: Path) -> None:

@@ -1,23 +1,35 @@
 """Scores the pairs in a file, piece by piece, so that files of any length fit in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import torch
+import pyarrow.compute as pc
 from torch import Tensor
 from tqdm import tqdm
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
+from recsys.common.params import show, show_key
 from recsys.common.rating_scale import Floats
-from recsys.dataloader.pairs import find_rows
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.streams import Source, Writer, check_suffix, open_source, open_writer
+from recsys.serving.streams import (
+    Source,
+    check_columns,
+    check_suffix,
+    open_source,
+    open_writer,
+)
 
-ID_COLUMNS = ("userid", "movieid")
+# By column of ids, the table that has them.
+ID_COLUMNS = {"userid": "users", "movieid": "movies"}
 SCORE_COLUMN = "score"
+# The types of columns that may hold ids.
+NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0*)?$"
+# How many columns an error message lists.
+MOST_NAMES = 20
 
 
 def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bool = False) -> int:
@@ -37,72 +49,109 @@ def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bo
     """
     check_suffix(target)
     table = open_source(source)
-    schema = output_schema(table, source)
+    schema = output_schema(table, source, scorer.dimensions.vocabulary.id_types)
+    check_columns(schema, source, target)
     rows = 0
     with atomic_write(target) as partial, open_writer(partial, target, schema) as writer:
         for piece in _progress(table):
-            ids = [_read_ids(piece, name, source, rows) for name in ID_COLUMNS]
-            known_ids = scorer.userids, scorer.movieids
-            found = [find_rows(*pair) for pair in zip(ids, known_ids, strict=True)]
+            ids = {name: _read_ids(piece, name, schema, source, rows) for name in ID_COLUMNS}
+            found = [scorer.find(table, ids[name]) for name, table in ID_COLUMNS.items()]
             if not score_unknown:
-                _require_known(known_ids, ids, found, source, rows)
-            _write(writer, schema, piece, ids, scorer.score(*found))
+                _require_known(scorer, ids, found, source, rows)
+            columns = _output_columns(piece, ids, scorer.score(*found))
+            try:
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+            except pa.ArrowException as error:
+                reason = " ".join(str(error).split())
+                raise InputError(f"{source} cannot be written to {target}: {reason}") from error
             rows += len(piece)
     return rows
 
 
-def output_schema(table: Source, source: Path) -> pa.Schema:
-    """The table's columns, with ids as integers, and the score.
+def output_schema(table: Source, source: Path, id_types: Mapping[str, str]) -> pa.Schema:
+    """The table's columns, with ids of the data set's type, and the score.
+
+    Args:
+        id_types: the names of the ids' Arrow types, by table.
 
     Raises:
-        InputError: the table does not have exactly one userid and one movieid, or it already has a
-            score.
+        InputError: the table does not have exactly one userid and one movieid, their type is that
+            of no id, or the table already has a score.
     """
     names = table.schema.names
     for name in ID_COLUMNS:
         if names.count(name) != 1:
+            listed = ", ".join(map(show_key, names[:MOST_NAMES])) or "none"
+            more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+            raise InputError(f"{source} has the columns {listed}{more}; exactly one must be {name}")
+        kind = table.schema.field(name).type
+        if not _may_hold_ids(kind):
             raise InputError(
-                f"{source} has the columns {', '.join(names)}; exactly one must be {name}"
+                f"{source}: {name} has the type {kind}; ids are whole numbers or texts"
             )
     if SCORE_COLUMN in names:
         raise InputError(f"{source} already has a column {SCORE_COLUMN}; rename it")
-    fields = [
-        pa.field(field.name, pa.int64()) if field.name in ID_COLUMNS else field
-        for field in table.schema
-    ]
+    # Integers have 64 bits here, whatever is enough for the data set's.
+    types = {
+        name: pa.string() if id_types[side] == "string" else pa.int64()
+        for name, side in ID_COLUMNS.items()
+    }
+    fields = [field.with_type(types.get(field.name, field.type)) for field in table.schema]
     return pa.schema([*fields, pa.field(SCORE_COLUMN, pa.float32())])
 
 
-def _read_ids(piece: pa.RecordBatch, name: str, source: Path, rows_before: int) -> Tensor:
-    """A column of a piece as published ids, long, [B].
+def _may_hold_ids(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(is_kind(kind) for is_kind in (*NUMBERS, *TEXTS, pa.types.is_null))
+
+
+def _read_ids(
+    piece: pa.RecordBatch, name: str, schema: pa.Schema, source: Path, rows_before: int
+) -> pa.Array:
+    """A column of a piece as published ids of the schema's type, [B].
+
+    An integer is a whole number, whatever its type: 3, 3.0, or a text of one, with spaces around.
 
     Args:
         rows_before: the number of rows of the source before the piece.
     """
-    column = piece[name]
-    if not column.null_count and _are_integers(column):
-        return torch.from_numpy(np.array(column.cast(pa.int64())))
-    row = next(
-        row for row, value in enumerate(column) if not (value.is_valid and _are_integers(value))
-    )
+    column, kind = piece[name], schema.field(name).type
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    ids = _convert(column, kind)
+    if ids is not None and not ids.null_count:
+        return ids
+    row = next(row for row in range(len(column)) if not _is_id(column.slice(row, 1), kind))
     value = column[row].as_py()
-    problem = "is missing" if value is None else f"= {value!r} is not an integer"
+    noun = "a text" if kind == pa.string() else "an integer"
+    problem = "is missing" if value is None else f"= {show(value)} is not {noun}"
     raise InputError(
         f"{source} row {rows_before + row + 1}: {name} {problem}; correct or remove the row"
     )
 
 
-def _are_integers(values: pa.Array | pa.Scalar) -> bool:
+def _convert(column: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """The values as integers or texts, null where one is missing; None where one cannot be."""
     try:
-        values.cast(pa.int64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return False
-    return True
+        if kind != pa.string() and any(is_text(column.type) for is_text in TEXTS):
+            column = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
+            if not pc.all(pc.match_substring_regex(column, WHOLE_NUMBER)).as_py():
+                return None
+            column = pc.replace_substring_regex(column, r"^\+|\.0*$", "")
+        return column.cast(kind)
+    except pa.ArrowException:
+        return None
+
+
+def _is_id(value: pa.Array, kind: pa.DataType) -> bool:
+    ids = _convert(value, kind)
+    return ids is not None and not ids.null_count
 
 
 def _require_known(
-    known_ids: tuple[Tensor, Tensor],
-    ids: list[Tensor],
+    scorer: PairScorer,
+    ids: dict[str, pa.Array],
     found: list[Tensor],
     source: Path,
     rows_before: int,
@@ -110,38 +159,31 @@ def _require_known(
     """Check that the data set has all ids of a piece.
 
     Args:
-        known_ids: the users and movies of the data set, [U], [M]
-        ids: of the piece, [B] each
-        found: the rows of these ids in `known_ids`, from `find_rows`, [B] each
+        ids: of the piece, by column, [B] each
+        found: the rows of these ids in the data set, from `PairScorer.find`, [B] each
         rows_before: the number of rows of the source before the piece.
 
     Raises:
         InputError: it does not.
     """
-    for name, values, rows, known in zip(ID_COLUMNS, ids, found, known_ids, strict=True):
+    for (name, table), rows in zip(ID_COLUMNS.items(), found, strict=True):
+        known = scorer.dimensions.raw_ids(table)
         unknown = (rows == len(known)).nonzero()
         if len(unknown):
             row = int(unknown[0])
             raise InputError(
-                f"{source} row {rows_before + row + 1}: {name} = {int(values[row])} is none of the "
+                f"{source} row {rows_before + row + 1}: {name} = {ids[name][row]} is none of the "
                 f"{len(known):,} ids of the data set ({known[0]} to {known[-1]}); correct or "
                 "remove the row, or score it as unknown with --unknown score"
             )
 
 
-def _write(
-    writer: Writer,
-    schema: pa.Schema,
-    piece: pa.RecordBatch,
-    ids: list[Tensor],
-    scores: Floats,
-) -> None:
-    columns = dict(zip(piece.schema.names, piece.columns, strict=True))
-    columns |= {
-        name: pa.array(values.numpy()) for name, values in zip(ID_COLUMNS, ids, strict=True)
-    }
-    columns[SCORE_COLUMN] = pa.array(scores)
-    writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+def _output_columns(
+    piece: pa.RecordBatch, ids: Mapping[str, pa.Array], scores: Floats
+) -> list[pa.Array]:
+    """The piece's columns, with ids of the schema's type, and the scores."""
+    columns = zip(piece.schema.names, piece.columns, strict=True)
+    return [*(ids.get(name, column) for name, column in columns), pa.array(scores)]
 
 
 def _progress(table: Source) -> Iterator[pa.RecordBatch]:

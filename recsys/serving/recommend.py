@@ -1,6 +1,7 @@
 """Recommends movies to a user, and finds movies that are similar to a movie."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,14 @@ from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import require_same_run
 from recsys.storage.parquet import read_batches, read_metadata
+from recsys.storage.vocabulary import is_integer
 
 # How many of the movies that a user liked are shown.
 LIKED = 5
 Record = dict[str, object]
 
 
-def recommend(scorer: PairScorer, ratings: Path, userid: int, top: int) -> Record:
+def recommend(scorer: PairScorer, ratings: Path, userid: str | int, top: int) -> Record:
     """The movies with the highest scores among those that a user has not rated.
 
     The user's ratings in all parts count as rated. Movies without a training rating are left out,
@@ -53,7 +55,7 @@ def recommend(scorer: PairScorer, ratings: Path, userid: int, top: int) -> Recor
     liked = rated.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]
     catalogue = list_movies(dimensions)
     return {
-        "user": userid,
+        "user": scorer.dimensions.raw_ids("users")[user : user + 1].tolist()[0],
         "rated": len(rated),
         "in_training": bool(scorer.known_users[user]),
         "liked": _records(catalogue, liked["movie"], "rating", liked["rating"]),
@@ -61,7 +63,7 @@ def recommend(scorer: PairScorer, ratings: Path, userid: int, top: int) -> Recor
     }
 
 
-def find_similar(checkpoint: Path, movieid: int, top: int) -> Record:
+def find_similar(checkpoint: Path, movieid: str | int, top: int) -> Record:
     """The movies whose embeddings have the highest cosine with that of a movie.
 
     Args:
@@ -109,15 +111,14 @@ def cosines_to(vectors: Tensor, row: int) -> Tensor:
 
 def list_movies(dimensions: Dimensions) -> pd.DataFrame:
     """The movies in the order of their rows: movie (its published id), title and genres (names)."""
-    names = np.array(dimensions.vocabulary.names["genres"])
     table = dimensions.tables["movies"].to_pandas()
-    return pd.DataFrame(
-        {
-            "movie": table["raw_movieid"],
-            "title": table["title"],
-            "genres": [names[codes].tolist() for codes in table["genres"]],
-        }
-    )
+    genres: list[list[str]] = [[] for _ in range(len(table))]
+    for feature in dimensions.vocabulary.features:
+        if feature.table == "movies" and feature.kind == "list":
+            names = np.array(dimensions.vocabulary.names[feature.name], object)
+            for listed, codes in zip(genres, table[feature.column], strict=True):
+                listed += names[codes].tolist()
+    return pd.DataFrame({"movie": table["raw_movieid"], "title": table["title"], "genres": genres})
 
 
 def read_ratings_of(user: int, ratings: Path) -> pd.DataFrame:
@@ -135,16 +136,23 @@ def read_ratings_of(user: int, ratings: Path) -> pd.DataFrame:
     return found
 
 
-def find_row(known: npt.NDArray[np.integer], wanted: int, noun: str) -> int:
+def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:
     """The row of an id.
 
     Args:
-        known: the ids of all rows, ascending.
+        known: the ids of all rows, integers or texts, ascending.
         noun: user or movie, for the message.
 
     Raises:
         InputError: there is no such id.
     """
+    is_text = known.dtype == object
+    if not is_text and not is_integer(str(wanted)):
+        raise InputError(
+            f"there is no {noun} {wanted!r}: the {len(known):,} {noun}s have whole numbers as ids, "
+            f"from {known[0]} to {known[-1]}"
+        )
+    wanted = str(wanted) if is_text else int(wanted)
     row = int(np.searchsorted(known, wanted))
     if row < len(known) and known[row] == wanted:
         return row
@@ -161,7 +169,12 @@ def _records(
     """Movies, each with a number, as values that JSON can hold."""
     numbers = [round(float(value), 4) for value in np.asarray(values)]
     return [
-        {name: number, "movie": int(movie), "title": title, "genres": genres}
+        {
+            name: number,
+            "movie": movie if isinstance(movie, str) else int(movie),
+            "title": title,
+            "genres": genres,
+        }
         for number, (movie, title, genres) in zip(
             numbers, catalogue.iloc[np.asarray(rows)].itertuples(index=False), strict=True
         )

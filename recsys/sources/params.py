@@ -1,6 +1,8 @@
-"""The section `fetch` of params.yaml."""
+"""The sections `fetch` and `own` of params.yaml."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, model_validator
 
 from recsys.common.params import Count, Section, Seed
 
@@ -16,8 +18,94 @@ class FetchParams(Section):
         "ml-25m",
         "ml-32m",
         "synthetic",
+        "own",
     ]
     synthetic_users: Count
     synthetic_movies: Count
     synthetic_ratings: Count
     synthetic_seed: Seed
+
+
+KINDS = ("category", "list", "number")
+
+
+class OwnFeature(NamedTuple):
+    """A column of the users or items file that becomes a feature.
+
+    Attributes:
+        name: of the column, and of the feature in params.yaml.
+        kind: category (one value), list (values between separators) or number.
+        separator: of a list.
+    """
+
+    name: str
+    kind: str
+    separator: str = "|"
+
+
+def _text(description: str) -> Any:
+    return Field(description=description, max_length=4096)
+
+
+Names = Annotated[
+    tuple[str, ...],
+    Field(strict=False, description="a list of COLUMN:category, COLUMN:list or COLUMN:number"),
+]
+Scale = Annotated[
+    tuple[float, ...], Field(strict=False, description="[lowest, highest, step], or []")
+]
+
+
+class OwnParams(Section):
+    """Which files hold own data, and what their columns mean."""
+
+    name = "own"
+    interactions: Annotated[str, _text("the path of a file")]
+    users: Annotated[str, _text("the path of a file, or empty")]
+    items: Annotated[str, _text("the path of a file, or empty")]
+    user: Annotated[str, _text("the name of a column")]
+    item: Annotated[str, _text("the name of a column")]
+    rating: Annotated[str, _text("the name of a column, or empty")]
+    label: Annotated[str, _text("the name of a column, or empty")]
+    time: Annotated[str, _text("the name of a column, or empty")]
+    time_format: Literal["seconds", "milliseconds", "iso"]
+    title: Annotated[str, _text("the name of a column, or empty")]
+    duplicates: Literal["refuse", "keep_last"]
+    negatives: Annotated[int, Field(description="an integer from 0 to 100", ge=0, le=100)]
+    seed: Seed
+    rating_scale: Scale
+    user_features: Names
+    item_features: Names
+
+    def features(self, table: str) -> tuple[OwnFeature, ...]:
+        """The features of the users or items file, as parsed from `COLUMN:KIND:SEPARATOR`."""
+        texts = self.user_features if table == "users" else self.item_features
+        return tuple(parse_feature(text) for text in texts)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "OwnParams":
+        if self.rating and self.label:
+            raise ValueError("rating and label are both set; leave one of them empty")
+        if self.rating_scale:
+            lowest, highest, step = (*self.rating_scale, 0, 0, 0)[:3]
+            if len(self.rating_scale) != 3 or not (lowest < highest and step > 0):
+                raise ValueError(
+                    f"rating_scale = {list(self.rating_scale)}: give [lowest, highest, step], "
+                    "ascending and with a step above 0, or []"
+                )
+        names = [f.name for table in ("users", "items") for f in self.features(table)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the feature {name} is listed twice; name it once")
+        return self
+
+
+def parse_feature(text: str) -> OwnFeature:
+    """`COLUMN:category`, `COLUMN:number` or `COLUMN:list:SEPARATOR`. Raises: ValueError."""
+    name, _, rest = text.partition(":")
+    kind, _, separator = rest.partition(":")
+    if not name or kind not in KINDS or (separator and kind != "list"):
+        raise ValueError(
+            f"feature {text!r}: give COLUMN:category, COLUMN:number or COLUMN:list:SEPARATOR"
+        )
+    return OwnFeature(name, kind, separator or "|")

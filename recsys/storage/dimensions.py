@@ -3,8 +3,10 @@
 Shapes: U users, M movies.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +17,8 @@ from recsys.storage import schemas
 from recsys.storage.origin import Origin, digest, require_same_run
 from recsys.storage.parquet import read_column, read_metadata, read_parquet, write_parquet
 from recsys.storage.registry import REGISTRY
+from recsys.storage.schemas import RAW_IDS
 from recsys.storage.vocabulary import Vocabulary
-
-RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Dimensions:
 
     Attributes:
         folder: the folder that the tables were read from.
-        tables: `users` and `movies`, with the columns of `schemas.users()` and `movies()`.
+        tables: `users` and `movies`, with the columns of `vocabulary.schema`.
         vocabulary: the names behind the codes, and a digest of the raw ids.
         training_ratings: number of ratings in the training part, by user, [U], and by movie, [M]
         origin: digests of the ids and of the split whose ratings were counted.
@@ -38,9 +39,9 @@ class Dimensions:
     training_ratings: dict[str, npt.NDArray[np.int32]]
     origin: Origin
 
-    def raw_ids(self, table: str) -> npt.NDArray[np.int32]:
-        """The published ids of a table's rows, ascending, [U] or [M]."""
-        ids: npt.NDArray[np.int32] = self.tables[table][RAW_IDS[table]].to_numpy()
+    def raw_ids(self, table: str) -> npt.NDArray[Any]:
+        """The published ids of a table's rows, integers or texts, ascending, [U] or [M]."""
+        ids: npt.NDArray[Any] = self.tables[table][RAW_IDS[table]].to_numpy()
         return ids
 
     def count_embeddings(self, feature: str) -> int:
@@ -64,10 +65,7 @@ class Dimensions:
         """
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
         paths = {name: encoded / f"{name}.parquet" for name in RAW_IDS}
-        tables = {
-            "users": read_parquet(paths["users"], schemas.users()),
-            "movies": read_parquet(paths["movies"], schemas.movies()),
-        }
+        tables = {name: read_parquet(path, vocabulary.schema(name)) for name, path in paths.items()}
         if vocabulary.ids != digest_ids(tables, vocabulary.names):
             raise InputError(
                 f"{encoded}: vocabulary.json does not belong to users.parquet and movies.parquet; "
@@ -91,8 +89,8 @@ class Dimensions:
     def save(self, encoded: Path, counts: Path) -> None:
         """Write the files that `load` reads."""
         self.vocabulary.save(encoded / "vocabulary.json")
-        for name, schema in (("users", schemas.users()), ("movies", schemas.movies())):
-            write_parquet(self.tables[name], encoded / f"{name}.parquet", schema)
+        for name, table in self.tables.items():
+            write_parquet(table, encoded / f"{name}.parquet", self.vocabulary.schema(name))
         write_counts(self.training_ratings, counts, self.origin)
 
 
@@ -108,4 +106,6 @@ def write_counts(
 def digest_ids(tables: dict[str, pa.Table], names: dict[str, tuple[str, ...]]) -> str:
     """A digest of the raw ids of both tables and of the names behind their codes."""
     ids = (tables[name][column].to_numpy() for name, column in RAW_IDS.items())
-    return digest(*ids, str(sorted(names.items())))
+    # An array of texts holds addresses, which differ from run to run.
+    contents = (json.dumps(known.tolist()) if known.dtype == object else known for known in ids)
+    return digest(*contents, str(sorted(names.items())))

@@ -3,6 +3,7 @@
 To make a column of the users or movies a feature, add an entry here and name it in params.yaml.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -43,38 +44,48 @@ class Feature:
 
 
 # Features that share an embedding table are neighbours here, because TorchRec orders them so.
-_ALL = (
-    Feature("userid", "sparse", "users"),
-    Feature("movieid", "sparse", "movies"),
+IDS = (Feature("userid", "sparse", "users"), Feature("movieid", "sparse", "movies"))
+HISTORIES = (
     Feature("liked", "list", "ratings", "liked", embedding_table="movieid"),
     Feature("disliked", "list", "ratings", "disliked", embedding_table="movieid"),
+)
+# What the releases of MovieLens publish; own data brings its own (`own` in params.yaml).
+MOVIELENS = (
     Feature("genres", "list", "movies", "genres", source="genres"),
     Feature("age", "sparse", "users", "age_code", source="age"),
     Feature("occupation", "sparse", "users", "occupation_code", source="occupation"),
     Feature("zip", "sparse", "users", "zip_code", source="zip_prefix"),
     Feature("period", "sparse", "movies", "period_code", source="period"),
-    Feature("gender", "dense", "users", "gender", missing=0.5),
-    # Groups of statistics of the visible ratings.
-    *(
-        Feature(group, "dense", "ratings", group)
-        for group in ("user", "movie", "affinity", "recent", "time", "taste", "liking")
-    ),
+    Feature("gender", "dense", "users", "gender", source="gender", missing=0.5),
 )
-REGISTRY: dict[str, Feature] = {feature.name: feature for feature in _ALL}
+# Groups of statistics of the visible ratings.
+STATISTICS = tuple(
+    Feature(group, "dense", "ratings", group)
+    for group in ("user", "movie", "affinity", "recent", "time", "taste", "liking")
+)
+# Any data set has these; the values of the others are in its users and movies tables.
+COMPUTED = (*IDS, *HISTORIES, *STATISTICS)
+REGISTRY: dict[str, Feature] = {f.name: f for f in (*IDS, *HISTORIES, *MOVIELENS, *STATISTICS)}
 
 
-def select_features(names: tuple[str, ...]) -> tuple[Feature, ...]:
-    """The features with these names, in the order of the registry."""
-    return tuple(feature for name, feature in REGISTRY.items() if name in names)
+def movielens_features() -> tuple[Feature, ...]:
+    """The features of the users and movies tables of a MovieLens release."""
+    return tuple(feature for feature in REGISTRY.values() if feature not in COMPUTED)
 
 
-def coded_features(table: str) -> tuple[Feature, ...]:
-    """The features of a table whose columns hold codes, from 0."""
-    return tuple(f for f in REGISTRY.values() if f.table == table and f.source)
+def select_features(
+    names: tuple[str, ...], known: tuple[Feature, ...] | None = None
+) -> tuple[Feature, ...]:
+    """The features with these names, in the order in which every model takes them.
 
-
-def _names(dense: bool) -> list[str]:
-    return [name for name, feature in REGISTRY.items() if (feature.kind == "dense") == dense]
+    Args:
+        known: the features of the users and movies tables; MovieLens's if there are none.
+    """
+    known = movielens_features() if known is None else known
+    sparse = [feature for feature in known if feature.kind != "dense"]
+    dense = [feature for feature in known if feature.kind == "dense"]
+    ordered = (*IDS, *HISTORIES, *sparse, *dense, *STATISTICS)
+    return tuple(feature for feature in ordered if feature.name in names)
 
 
 def _name_list() -> Any:
@@ -91,19 +102,28 @@ class FeatureParams(Section):
     history_length: Count
 
     @property
-    def selected(self) -> tuple[Feature, ...]:
-        """The selected features, always in the order of the registry."""
-        return select_features(self.sparse + self.dense)
+    def names(self) -> tuple[str, ...]:
+        return self.sparse + self.dense
 
     @model_validator(mode="after")
-    def _names_are_known(self) -> "FeatureParams":
+    def _no_name_is_listed_twice(self) -> "FeatureParams":
         for key, names in (("sparse", self.sparse), ("dense", self.dense)):
-            allowed = _names(dense=key == "dense")
             for name in names:
-                if name not in allowed:
-                    raise ValueError(
-                        f"{key}: no such feature {name!r}; allowed: {', '.join(allowed)}"
-                    )
                 if names.count(name) > 1:
                     raise ValueError(f"{key}: {name} is listed twice; name it once")
         return self
+
+    def find_unknown(self, known: tuple[Feature, ...]) -> Iterator[str]:
+        """Describe each name that is no feature of a data set.
+
+        Args:
+            known: the features of its users and movies tables.
+        """
+        for key, names in (("sparse", self.sparse), ("dense", self.dense)):
+            is_dense = key == "dense"
+            allowed = [f.name for f in (*COMPUTED, *known) if (f.kind == "dense") == is_dense]
+            for name in names:
+                if name not in allowed:
+                    yield (
+                        f"features.{key}: no such feature {name!r}; allowed: {', '.join(allowed)}"
+                    )

@@ -4,43 +4,42 @@ The tables are a star schema. A rating refers to its user and its movie by their
 the users and movies tables. Only these two tables hold the published ("raw") ids.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from recsys.storage.registry import coded_features
+from recsys.storage.registry import Feature, movielens_features
+
+# The column of published ids of each table.
+RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
+COLUMN_TYPES = {"sparse": pa.int32(), "list": pa.list_(pa.int32()), "dense": pa.float32()}
+
+
+def dimension(table: str, features: Iterable[Feature], id_type: str) -> pa.Schema:
+    """The schema of the users or movies, whose rows ascend by raw id.
+
+    Sparse and list features are codes from 0 of scikit-learn's LabelEncoder, dense ones numbers.
+
+    Args:
+        features: those of the data set, of both tables.
+        id_type: the name of the raw ids' Arrow type.
+    """
+    columns = [(RAW_IDS[table], pa.type_for_alias(id_type))]
+    if table == "movies":
+        # The release year is null if the title does not have it.
+        columns += [("title", pa.string()), ("year", pa.int16())]
+    columns += [(str(f.column), COLUMN_TYPES[f.kind]) for f in features if f.table == table]
+    return pa.schema(columns)
 
 
 def users() -> pa.Schema:
-    """The schema of the users, whose rows ascend by raw id."""
-    return _with_codes(
-        "users",
-        [
-            ("raw_userid", pa.int32()),  # as published
-            ("gender", pa.float32()),  # 0 for F, 1 for M, 0.5 if not published
-            ("age", pa.int16()),  # years; in ml-1m the lower end of a range
-            ("occupation", pa.string()),
-            ("zip", pa.string()),
-        ],
-    )
+    """The schema of the users of a MovieLens release."""
+    return dimension("users", movielens_features(), "int32")
 
 
 def movies() -> pa.Schema:
-    """The schema of the movies, whose rows ascend by raw id."""
-    return _with_codes(
-        "movies",
-        [
-            ("raw_movieid", pa.int32()),  # as published
-            ("title", pa.string()),
-            ("year", pa.int16()),  # the release year in the title, or null
-        ],
-    )
-
-
-def _with_codes(table: str, columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
-    # The codes are those of scikit-learn's LabelEncoder, from 0.
-    types = {"sparse": pa.int32(), "list": pa.list_(pa.int32())}
-    return pa.schema([*columns, *((f.column, types[f.kind]) for f in coded_features(table))])
+    """The schema of the movies of a MovieLens release."""
+    return dimension("movies", movielens_features(), "int32")
 
 
 # The rows are sorted by (timestamp, user, movie), and no two rows have the same key.
@@ -81,12 +80,19 @@ def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:
     )
 
 
-PREDICTIONS = pa.schema(
-    [
-        ("raw_userid", pa.int32()),
-        ("raw_movieid", pa.int32()),
-        ("rating", pa.float32()),
-        ("label", pa.int8()),
-        ("score", pa.float32()),  # the predicted probability of a like or, for regression, stars
-    ]
-)
+def predictions(id_types: Mapping[str, str]) -> pa.Schema:
+    """The schema of the predictions.
+
+    Args:
+        id_types: the names of the raw ids' Arrow types, by table.
+    """
+    return pa.schema(
+        [
+            ("raw_userid", pa.type_for_alias(id_types["users"])),
+            ("raw_movieid", pa.type_for_alias(id_types["movies"])),
+            ("rating", pa.float32()),
+            ("label", pa.int8()),
+            # The predicted probability of a like or, for regression, stars.
+            ("score", pa.float32()),
+        ]
+    )

@@ -18,7 +18,7 @@ from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.registry import FeatureParams
+from recsys.storage.registry import FeatureParams, select_features
 from recsys.tasks.metrics import Metrics, rounded
 from recsys.tasks.task import make_task
 from recsys.training.loop import train
@@ -89,7 +89,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
     set_up_torch(section)
     dimensions = Dimensions.load(inputs.encoded, inputs.parts / "counts")
     task = make_task(section.task, dimensions.vocabulary.rating_scale)
-    features = params[FeatureParams].selected
+    features = select_features(params[FeatureParams].names, dimensions.vocabulary.features)
     sections = [params[FeatureParams], params[ModelParams], section]
     file = ResumeFile(outputs.state, sections, inputs.files()) if save_every else None
     with join_process_group(section.device) as group:
@@ -132,7 +132,7 @@ def describe_model(
     return Description(
         task=params[TrainParams].task,
         architecture=params[ModelParams],
-        features=params[FeatureParams].selected,
+        features=select_features(params[FeatureParams].names, dimensions.vocabulary.features),
         embedding_rows={
             feature.name: dimensions.count_embeddings(feature.lookup)
             for feature in training.sparse_features

@@ -10,7 +10,7 @@ from recsys.common.errors import InputError
 from recsys.common.rating_scale import HALF_STARS, WHOLE_STARS
 from recsys.data import encoding
 from recsys.data.encoding import (
-    encode_codes,
+    encode_columns,
     encode_dimensions,
     encode_ratings,
     prepare_movies,
@@ -19,7 +19,7 @@ from recsys.data.encoding import (
 from recsys.data.params import EncodeParams
 from recsys.data.readers import Tables, read_tables
 from recsys.pipeline.params import load_params
-from recsys.sources.releases import RELEASES
+from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary, find_rows
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
@@ -49,11 +49,11 @@ Encoded = tuple[dict[str, pa.Table], Vocabulary]
 @pytest.fixture
 def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
     tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
-    return tables, encode_dimensions(tables, RELEASES["ml-1m"], ENCODE)
+    return tables, encode_dimensions(tables, ENCODE)
 
 
 def test_encoded_movies_match_an_example_by_hand() -> None:
-    movies, names = encode_codes(prepare_movies(MOVIES, ENCODE), "movies")
+    movies, names = encode_columns(prepare_movies(MOVIES, ENCODE), "movies", MOVIELENS)
     assert names["genres"] == ("Action", "Comedy", "Drama")
     assert movies["raw_movieid"].tolist() == [10, 20, 30, 40]
     assert [codes.tolist() for codes in movies["genres"]] == [[], [1], [2, 0], [0]]
@@ -65,18 +65,20 @@ def test_encoded_movies_match_an_example_by_hand() -> None:
 
 def test_params_set_the_years_of_a_period() -> None:
     params = ENCODE.model_copy(update={"period_years": 10})
-    movies, _ = encode_codes(prepare_movies(MOVIES, params), "movies")
+    movies, _ = encode_columns(prepare_movies(MOVIES, params), "movies", MOVIELENS)
     assert movies["period_code"].tolist() == [1, 2, 1, 0]
 
 
 def test_movies_without_any_genre_have_empty_lists() -> None:
-    movies, names = encode_codes(prepare_movies(MOVIES.assign(genres=[[]] * 4), ENCODE), "movies")
+    movies, names = encode_columns(
+        prepare_movies(MOVIES.assign(genres=[[]] * 4), ENCODE), "movies", MOVIELENS
+    )
     assert names["genres"] == ()
     assert [len(codes) for codes in movies["genres"]] == [0] * 4
 
 
 def test_encoded_users_match_an_example_by_hand() -> None:
-    users, names = encode_codes(prepare_users(USERS, ENCODE), "users")
+    users, names = encode_columns(prepare_users(USERS, ENCODE), "users", MOVIELENS)
     assert users["raw_userid"].tolist() == [3, 7]
     assert users["gender"].tolist() == [0, 1]
     assert users["age_code"].tolist() == [1, 0]
@@ -88,7 +90,7 @@ def test_encoded_users_match_an_example_by_hand() -> None:
 
 def test_params_set_the_length_of_a_zip_prefix() -> None:
     params = ENCODE.model_copy(update={"zip_prefix": 2})
-    _, names = encode_codes(prepare_users(USERS, params), "users")
+    _, names = encode_columns(prepare_users(USERS, params), "users", MOVIELENS)
     assert names["zip"] == ("12",)
 
 
@@ -121,7 +123,7 @@ def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None
         }
     )
     params = ENCODE.model_copy(update={"label_threshold": threshold})
-    result = encode_dimensions(Tables(USERS, MOVIES, ratings), RELEASES["ml-1m"], params)
+    result = encode_dimensions(Tables(USERS, MOVIES, ratings, WHOLE_STARS), params)
     (frame,) = encode_ratings(ratings, *result)
     assert frame["label"].tolist() == labels
 
@@ -169,12 +171,10 @@ def test_other_ids_or_genres_change_the_digest(encoded: tuple[Tables, Encoded]) 
         replace(tables, users=users),
         replace(tables, movies=tables.movies.assign(genres=[["Drama"]] * len(tables.movies))),
     ):
-        _, other = encode_dimensions(changed, RELEASES["ml-1m"], ENCODE)
+        _, other = encode_dimensions(changed, ENCODE)
         assert other.ids != vocabulary.ids
     # The order of the users in the file does not matter.
-    _, same = encode_dimensions(
-        replace(tables, users=tables.users.iloc[::-1]), RELEASES["ml-1m"], ENCODE
-    )
+    _, same = encode_dimensions(replace(tables, users=tables.users.iloc[::-1]), ENCODE)
     assert same.ids == vocabulary.ids
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.common.errors import InputError
+from recsys.common.rating_scale import WHOLE_STARS
 from recsys.data.readers import Tables, read_tables
 from recsys.sources.releases import RELEASES
 from tests.conftest import unpinned
@@ -15,6 +16,7 @@ def expected_tables(toy: Toy) -> Tables:
         pd.DataFrame(toy.users, columns=["userid", "gender", "age", "occupation", "zip"]),
         pd.DataFrame(toy.movies, columns=["movieid", "title", "genres"]),
         pd.DataFrame(toy.ratings, columns=["userid", "movieid", "rating", "timestamp"]),
+        WHOLE_STARS,
     )
 
 
@@ -101,3 +103,16 @@ def test_a_missing_file_is_named(tmp_path: Path, toy: Toy) -> None:
     (write_dat(toy, tmp_path) / "users.dat").unlink()
     with pytest.raises(InputError, match=r"users\.dat is missing; fetch ml-1m again"):
         read_tables(tmp_path, unpinned("ml-1m"))
+
+
+@pytest.mark.parametrize(
+    "header", ["\ufeffuserId,movieId,rating,timestamp", '"userId","movieId","rating","timestamp"']
+)
+def test_a_header_may_have_a_byte_order_mark_or_quotes(
+    tmp_path: Path, toy: Toy, header: str
+) -> None:
+    folder = write_csv(toy, tmp_path)
+    expected = read_tables(folder, unpinned("ml-latest-small")).ratings
+    text = (folder / "ratings.csv").read_text().replace("userId,movieId,rating,timestamp", header)
+    (folder / "ratings.csv").write_text(text, encoding="utf-8")
+    assert_same(read_tables(folder, unpinned("ml-latest-small")).ratings, expected)

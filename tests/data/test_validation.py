@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from recsys.common.errors import InputError
+from recsys.common.rating_scale import WHOLE_STARS
 from recsys.data.readers import Tables, read_tables
 from recsys.data.validation import check_tables
 from recsys.sources.releases import RELEASES
@@ -15,7 +17,7 @@ from tests.toy import Toy, write_dat
 def tables(tmp_path: Path, toy: Toy) -> Tables:
     tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
     # The frames that were read are Arrow's memory, which cannot be changed.
-    return Tables(tables.users.copy(), tables.movies.copy(), tables.ratings.copy())
+    return Tables(tables.users.copy(), tables.movies.copy(), tables.ratings.copy(), WHOLE_STARS)
 
 
 def test_the_toy_tables_are_valid(tables: Tables) -> None:
@@ -79,7 +81,7 @@ def test_duplicate_pairs_are_named_and_counted(tables: Tables) -> None:
 
 def test_a_file_without_ratings_is_reported(tables: Tables) -> None:
     with pytest.raises(InputError, match=r"ratings\.dat has no ratings"):
-        check_tables(Tables(tables.users, tables.movies, tables.ratings[:0]), unpinned("ml-1m"))
+        check_tables(replace(tables, ratings=tables.ratings[:0]), unpinned("ml-1m"))
 
 
 def test_published_counts_are_checked(tables: Tables) -> None:

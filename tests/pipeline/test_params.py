@@ -1,4 +1,6 @@
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -7,11 +9,20 @@ from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
 from recsys.common.params import Section
+from recsys.evaluation.params import EvaluateParams
 from recsys.pipeline.params import SECTIONS, load_params
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
 from recsys.training.params import TrainParams
 from tests.conftest import PARAMS
+
+NINE = ("[{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}]").format
+BILLION_LAUGHS = "a0: &a0 1\n" + "".join(
+    f"a{i}: &a{i} {NINE(f'*a{i - 1}')}\n" for i in range(1, 20)
+)
+BILLION_MERGES = "a0: &a0 {k: 1}\n" + "".join(
+    f"a{i}: &a{i} {{<<: {NINE(f'*a{i - 1}')}}}\n" for i in range(1, 20)
+)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -30,7 +41,7 @@ def test_every_key_has_a_comment_above_it() -> None:
 
 
 def test_every_release_can_be_chosen() -> None:
-    assert set(get_args(FetchParams.model_fields["dataset"].annotation)) == set(RELEASES)
+    assert set(get_args(FetchParams.model_fields["dataset"].annotation)) == set(RELEASES) | {"own"}
 
 
 def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
@@ -58,12 +69,12 @@ def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
         (
             "features.sparse",
             ["userid", "colour"],
-            "features: sparse: no such feature 'colour'; ",
+            "features.sparse: no such feature 'colour'; ",
         ),
         (
             "features.sparse",
             ["gender"],
-            "features: sparse: no such feature 'gender'; allow",
+            "features.sparse: no such feature 'gender'; allow",
         ),
         ("features.dense", ["gender", "gender"], "features: dense: gender is listed twice; name i"),
         ("features.dense", [], "features.dense = []: must be a list of at least one name"),
@@ -94,17 +105,134 @@ def test_a_bad_value_is_reported_in_one_line(
     [
         ("fetch: {dataset: ml-1m}\n", "fetch.synthetic_users missing: must be an integer from 1"),
         ("fetch: 3\n", "fetch = 3: must be a section with the keys dataset, synthetic_users"),
-        ("splits: {}\n", "splits: no such section; allowed: fetch, encode, split, features, stat"),
-        ("- 1\n", r"expected sections, found \[1\]"),
-        ("split: [\n", "is not valid YAML"),
+        ("splits: {}\n", "splits: no such section; allowed: fetch, own, encode, split, featur"),
+        ("- 1\n", "expected sections, found [1]"),
+        ("split: [\n", "is not valid YAML: line 2: "),
+        ("", "expected sections, found None"),
+        ("fetch: 1\nfetch: 2\n", "is not valid YAML: line 2: found duplicate key"),
+        ("fetch:\n\tdataset: ml-1m\n", "is not valid YAML: line 2: found character"),
+        ("fetch: {}\n---\nfetch: {}\n", "is not valid YAML: line 2: but found another document"),
+        ("fetch: \0\n", "is not valid YAML: unacceptable character"),
+        ("1: 2\n", "1: no such section"),
+        ('"a\\nb": 2\n', r"'a\nb': no such section"),
+        ("? [a]\n: 2\n", "('a',): no such section"),
+        ("fetch: {1: 2}\n", "fetch.1 = 1: no such key"),
+        ("fetch: {dataset: 2001-13-45}\n", "line 1: '2001-13-45' is not a valid timestamp"),
+        ("fetch: {dataset: 0x_}\n", "line 1: '0x_' is not a valid int; correct it, or write it in"),
+        ("fetch: {dataset: !!int x}\n", "line 1: 'x' is not a valid int"),
+        ("fetch: {dataset: !!bool 3}\n", "line 1: '3' is not a valid bool"),
+        (
+            "fetch: {dataset: !!python/object:os.system x}\n",
+            "line 1: the tag 'tag:yaml.org,2002:py",
+        ),
+        ("fetch: {dataset: !!binary aGk=}\n", "line 1: the tag 'tag:yaml.org,2002:binary' is not"),
+        ("fetch: {dataset: 2001-12-14}\n", "fetch.dataset = datetime.date(2001, 12, 14): must be"),
+        (f"fetch: {{synthetic_users: {10**400}}}\n", "synthetic_users = 1000000000000000000000000"),
+        (f"fetch: {{synthetic_users: 0x{'f' * 5000}}}\n", "line 1: a value of 5,002 characters"),
+        ("fetch: {synthetic_users: 1e999}\n", "fetch.synthetic_users = inf: must be an integer"),
+        ("fetch: &a [*a]\n", "has more than 10,000 values once its aliases are written out"),
+        (BILLION_LAUGHS, "has more than 10,000 values once its aliases are written out"),
+        (BILLION_MERGES, "has more than 10,000 values once its aliases are written out"),
+        ("[" * 500, "is nested too deeply"),
+        ("- " * 100_000, "is nested too deeply"),
+        ("a" * 300_000, "is larger than 262,144 bytes"),
+        ("<<<<<<< HEAD\nfetch: 1\n=======\n>>>>>>> x\n", "has merge conflicts (line 1); resolve"),
+        ("\x80", "is not UTF-8 (byte 0); save it as UTF-8"),
+        (
+            "fetch: {}\n".encode("utf-16").decode("latin-1"),
+            "is not UTF-8 (byte 0); save it as UTF-8",
+        ),
     ],
 )
-def test_a_bad_file_is_reported_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_bad_file_is_reported_in_one_short_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message) as error:
+    path.write_text(text, encoding="latin-1")
+    started = time.monotonic()
+    with pytest.raises(InputError) as error:
         load_params(path)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 1500
+    assert time.monotonic() - started < 10
+
+
+def test_many_bad_keys_are_a_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("fetch: {" + ", ".join(f"key{i}: 1" for i in range(300)) + "}\n")
+    with pytest.raises(InputError, match=r"fetch\.key0 = 1: no such key") as error:
+        load_params(path)
+    assert len(str(error.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+        lambda text: f"%YAML 1.2\n---\n{text}...\n",
+        lambda text: text.replace("dataset: ml-1m", 'dataset: &name !!str "ml-1m"'),
+        lambda text: text.replace("  threshold: 0.5\n", "").replace(
+            "evaluate:\n", "evaluate:\n  <<: {threshold: 0.5}\n"
+        ),
+        lambda text: re.sub(
+            r"user_steps:(\n  - \d+){2}\n  movie_steps:(\n  - \d+){2}",
+            "user_steps: &steps [20, 100]\n  movie_steps: *steps",
+            text,
+        ),
+    ],
+    ids=["byte order mark and CRLF", "markers", "anchor and tag", "merge", "alias"],
+)
+def test_a_file_in_odd_but_valid_yaml_is_read(tmp_path: Path, change: Callable[[str], str]) -> None:
+    path = tmp_path / "params.yaml"
+    text = change(PARAMS.read_text())
+    assert text != PARAMS.read_text()
+    path.write_bytes(text.encode())
+    assert load_params(path)[EvaluateParams].threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"embedding_optimizer": "rowwise_adagrad", "embedding_dimension": 6},
+            "model.embedding_dimension = 6: train.embedding_optimizer = rowwise_adagrad needs a m",
+        ),
+        (
+            {"last": [1, 5, 1]},
+            "statistics.last = [1, 5, 1]: a number is listed twice; name it once",
+        ),
+        (
+            {"windows": [0, 0]},
+            "statistics.windows = [0, 0]: a number is listed twice; name it once",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_reported(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    content = YAML(typ="safe").load(PARAMS)
+    for section in content.values():
+        section.update({name: value for name, value in changes.items() if name in section})
+    YAML(typ="safe").dump(content, path)
+    with pytest.raises(InputError) as error:
+        load_params(path)
+    assert str(error.value).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("key", ["label_threshold", "drop_ratings"])
+def test_stars_are_finite(tmp_path: Path, key: str, number: float) -> None:
+    path = tmp_path / "params.yaml"
+    content = YAML(typ="safe").load(PARAMS)
+    content["encode"][key] = [number] if key == "drop_ratings" else number
+    YAML(typ="safe").dump(content, path)
+    with pytest.raises(InputError, match=rf"encode\.{key}.* = {number}: must be a"):
+        load_params(path)
+
+
+def test_a_folder_is_no_params_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Is a directory; run from the project's folder"):
+        load_params(tmp_path)
 
 
 def test_a_misspelt_key_comes_before_the_missing_one(tmp_path: Path) -> None:

@@ -1,0 +1,244 @@
+"""Own data from raw files to recommendations: three layouts that are not MovieLens's."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.predict import score_file
+from recsys.serving.recommend import find_similar, recommend
+from tests.conftest import PARAMS
+from tests.test_stages import QUICK, STAGES, run, run_all, set_params
+
+USERS, ITEMS = 30, 20
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MOVIELENS_MIRROR", raising=False)
+    Path("params.yaml").write_text(PARAMS.read_text())
+    set_params(**QUICK, **{"fetch.dataset": "own", "own.interactions": "own.csv"})
+    return tmp_path
+
+
+def describe(**own: Any) -> None:
+    set_params(**{f"own.{key}": value for key, value in own.items()})
+
+
+def draw(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Different pairs of a user and an item, and whether the user likes the item."""
+    random = np.random.default_rng(0)
+    users, items = np.divmod(random.choice(USERS * ITEMS, count, replace=False), ITEMS)
+    return users, items, (users % 2 == items % 2) ^ (random.random(count) < 0.1)
+
+
+def test_a_shop_with_clicks() -> None:
+    """A 0/1 label, integers of 64 bits, tabs, milliseconds, a compressed file, numbers."""
+    users, items, clicked = draw()
+    frame = pd.DataFrame(
+        {
+            "Session User": users + 2**40,
+            "Product-ID": items * 10,
+            "clicked": clicked.astype(int),
+            "ts": 1_700_000_000_000 + np.arange(len(users)) * 61_000,
+        }
+    )
+    with gzip.open("clicks.tsv.gz", "wt") as file:
+        frame.to_csv(file, sep="\t", index=False)
+    products = pd.DataFrame(
+        {"product_id": np.arange(ITEMS) * 10, "price": np.arange(ITEMS) * 1.5, "brand": "ab" * 1}
+    )
+    products.loc[3, "price"] = None
+    products.to_csv("products.csv", sep=";", index=False)
+    describe(
+        interactions="clicks.tsv.gz", items="products.csv", user="session_user", item="product_id",
+        label="clicked", time="ts", time_format="milliseconds",
+        item_features=["price:number", "brand:category"],
+    )  # fmt: skip
+    set_params(
+        **{
+            "features.sparse": ["userid", "movieid", "brand"],
+            "features.dense": ["price"],
+            "split.method": "chronological",
+        }
+    )
+    run_all()
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert metrics["rows"] == 40
+    assert pd.read_parquet("data/predictions.parquet")["raw_userid"].min() >= 2**40
+    scorer = PairScorer(Path("models/dlrm"))
+    found = recommend(scorer, Path("data/encoded/ratings.parquet"), 2**40 + 1, 3)
+    assert len(found["recommended"]) == 3
+    price = scorer.dimensions.tables["movies"]["price"].to_numpy()
+    assert price[3] == 0
+    assert abs(price.mean()) < 0.1
+
+
+def test_books_with_ratings_from_0_to_10() -> None:
+    """Texts as ids, a byte order mark, quotes, lists, no time, users without features."""
+    users, items, liked = draw()
+    frame = pd.DataFrame(
+        {
+            "reader": [f"reader, {u:02}" for u in users],
+            "isbn": [f"{i:010}X" for i in items],
+            "score": np.where(liked, 8, 3) + users % 3,
+        }
+    )
+    frame.to_csv("books.csv", index=False, encoding="utf-8-sig", quoting=1)
+    books = pd.DataFrame(
+        {
+            "ISBN": [f"{i:010}X" for i in range(ITEMS)],
+            "name": [f"Book {i}" for i in range(ITEMS)],
+            "subjects": ["art/ history", "art", "", "history/art/art"] * 5,
+        }
+    )
+    pq.write_table(pa.Table.from_pandas(books, preserve_index=False), "books.parquet")
+    describe(
+        interactions="books.csv", items="books.parquet", user="reader", item="isbn",
+        rating="score", title="name", item_features=["subjects:list:/"],
+    )  # fmt: skip
+    set_params(
+        **{
+            "features.sparse": ["movieid", "subjects"],
+            "features.dense": ["user", "movie", "affinity"],
+            "encode.label_threshold": 6,
+        }
+    )
+    assert "own: 400 ratings of 20 movies by 30 users" in run_all()
+    movies = pd.read_parquet("data/encoded/movies.parquet")
+    assert movies["title"].tolist() == [f"Book {i}" for i in range(ITEMS)]
+    assert [codes.tolist() for codes in movies["subjects_code"][:4]] == [[0, 1], [0], [], [1, 0]]
+    predictions = pd.read_parquet("data/predictions.parquet")
+    assert predictions["raw_userid"].str.startswith("reader, ").all()
+    for key, value in (("split.method", "chronological"), ("features.dense", ["time"])):
+        set_params(**{key: value})
+        result = [run(stage) for stage in ("split", "features")][key == "features.dense"]
+        assert result.exit_code == 1
+        assert "all ratings have the same time" in result.output
+        set_params(**{"split.method": "random"})
+
+
+def test_pairs_of_texts_are_scored_and_recommended() -> None:
+    users, items, liked = draw()
+    frame = pd.DataFrame({"user_id": [f"u{u}" for u in users], "item_id": items, "liked": liked})
+    frame.to_csv("own.csv", index=False)
+    describe(label="liked")
+    set_params(
+        **{"features.sparse": ["userid", "movieid"], "features.dense": ["flat"]},
+        **{"own.users": "users.csv", "own.user_features": ["flat:number"]},
+    )
+    pd.DataFrame({"user_id": [f"u{u}" for u in range(USERS)], "flat": 1}).to_csv("users.csv")
+    run_all()
+    predictions = pd.read_parquet("data/predictions.parquet")
+    names = {"raw_userid": "userid", "raw_movieid": "movieid"}
+    pairs = predictions.rename(columns=names)[["userid", "movieid"]]
+    pairs.to_csv("pairs.csv", index=False)
+    scorer = PairScorer(Path("models/dlrm"))
+    assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == len(pairs)
+    scores = pd.read_parquet("scores.parquet")
+    assert scores["userid"].tolist() == predictions["raw_userid"].tolist()
+    np.testing.assert_array_equal(scores["score"], predictions["score"])
+    Path("bad.csv").write_text("userid,movieid\nu1,3\nnobody,3\n")
+    with pytest.raises(InputError, match=r"bad.csv row 2: userid = nobody is none of the 30 ids"):
+        score_file(scorer, Path("bad.csv"), Path("scores.csv"))
+    found = recommend(scorer, Path("data/encoded/ratings.parquet"), "u7", 3)
+    assert (found["user"], len(found["recommended"])) == ("u7", 3)
+    with pytest.raises(InputError, match="there is no user 7; the 30 users have ids from u0 to u9"):
+        recommend(scorer, Path("data/encoded/ratings.parquet"), "7", 3)
+    with pytest.raises(InputError, match="there is no movie 'x': the 20 movies have whole numbers"):
+        find_similar(Path("models/dlrm"), "x", 3)
+
+
+def test_a_playlist_log_of_positives_alone() -> None:
+    users, items, _ = draw(200)
+    frame = pd.DataFrame({"listener": users, "song": items, "day": "2024-05-01T10:00:00Z"})
+    frame["day"] = pd.date_range("2024-05-01", periods=200, freq="h").astype(str)
+    frame.to_csv("plays.csv", index=False)
+    describe(interactions="plays.csv", user="listener", item="song", time="day", time_format="iso")
+    set_params(
+        **{
+            "features.sparse": ["movieid"],
+            "features.dense": ["user", "movie", "recent"],
+            "split.method": "chronological",
+        }
+    )
+    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
+    result = run("encode")
+    assert result.exit_code == 1
+    assert "set own.negatives to the number of items to draw as 0 for each row" in result.output
+    describe(negatives=1)
+    output = run_all()
+    (drawn,) = [line for line in output.splitlines() if line.endswith("negatives are drawn")]
+    ratings = pd.read_parquet("data/encoded/ratings.parquet")
+    assert drawn == f"own: {len(ratings) - 200} negatives are drawn"
+    assert ratings["label"].sum() == 200
+    assert not ratings.duplicated(["user", "movie"]).any()
+
+
+GOOD = "user_id,item_id,stars,when\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "own.csv is empty: a header with the columns' names is needed"),
+        (GOOD, "own.csv has no interactions below its header"),
+        ("user,item_id,stars,when\n1,2,3,1500000000\n", "own.csv has no column 'user_id' (own.us"),
+        (
+            "user_id,USER ID,item_id,stars,when\n1,1,2,3,1500000000\n",
+            "own.csv has 2 columns 'user_id' (own.user)",
+        ),
+        (GOOD + "1,2,3,1500000000\n,2,3,1500000000\n", "line 3: user_id = '' is empty, but every"),
+        (GOOD + "1,2,3,1500000000\n2,2,x,1500000000\n", "line 3: stars = 'x' is not a number"),
+        (GOOD + "1,2,3,1500000000\n2,2,nan,1500000000\n", "line 3: stars = 'nan' is not a number"),
+        (GOOD + "1,2,3,1500000000\n2,2,4,15\n", "line 3: when = '15' is a time before 1990 or aft"),
+        (GOOD + "1,2,3,1500000000000\n", "is own.time_format right"),
+        (GOOD + "1,2,3\n", "own.csv line 2 has 3 columns, the header 4; correct the line"),
+        (GOOD + '"1\n2",2,3,1500000000\n2,2,x,1500000000\n', "line 4: stars = 'x'"),
+        (
+            GOOD + "1,2,3,1500000000\n1,2,4,1500000001\n1,2,4,1500000002\n",
+            "line 3: user_id 1 already has item_id 2 (and 1 more lines repeat a pair); remove",
+        ),
+        (GOOD + "1,2,3,1500000000\n2,2,3,1500000000\n", "stars has 1 different values; set own.ra"),
+    ],
+)
+def test_what_is_wrong_is_one_line_about_the_users_file(text: str, message: str) -> None:
+    Path("own.csv").write_text(text)
+    describe(rating="stars", time="when")
+    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
+    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
+    result = run("encode")
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert message in line
+    assert not Path("data/encoded").exists()
+
+
+def test_a_file_that_is_not_there_and_features_that_are_not_described() -> None:
+    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
+    assert "own.interactions = own.csv: no such file" in run("source").output
+    set_params(**{"features.sparse": ["movieid", "genres"]})
+    assert "features.sparse: no such feature 'genres'; allowed: userid" in run("source").output
+    describe(item_features=["genres"])
+    assert "feature 'genres': give COLUMN:category" in run("source").output
+
+
+def test_other_content_is_other_data() -> None:
+    Path("own.csv").write_text(GOOD + "1,2,3,1500000000\n2,2,4,1500000000\n")
+    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
+    assert run("source").exit_code == 0
+    before = Path("data/source.json").read_text()
+    Path("own.csv").write_text(GOOD + "1,2,3,1500000000\n2,2,5,1500000000\n")
+    assert "a file of own changed since" in run("fetch").output
+    assert run("source").exit_code == 0
+    assert Path("data/source.json").read_text() != before
+    assert set(STAGES) >= {"source", "fetch"}
