@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from recsys.cli.project import find_root, in_project
+from recsys.cli.targets import check_file
 from recsys.common.command import PATH, command
 
 
@@ -23,8 +24,12 @@ def main(card: Path) -> None:
     """
     from recsys.common.atomic import atomic_write
     from recsys.reporting.card import make_card
+    from recsys.reporting.lock import check_run
 
-    text = make_card(find_root())
+    check_file(card)
+    project = find_root()
+    check_run(project)
+    text = make_card(project)
     with atomic_write(card) as partial:
         partial.write_text(text)
     click.echo(f"{card} written")

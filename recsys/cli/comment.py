@@ -1,5 +1,7 @@
 """`recsys comment`."""
 
+from pathlib import Path
+
 import click
 
 from recsys.cli.project import working_in_root
@@ -19,6 +21,8 @@ def main(base: str) -> None:
       recsys comment origin/main
     """
     from recsys.reporting.comment import make_comment
+    from recsys.reporting.lock import check_run
 
     with working_in_root():
+        check_run(Path())
         click.echo(make_comment(base), nl=False)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from recsys.cli.targets import check_artifact
 from recsys.common.command import PATH, command
 
 
@@ -30,6 +31,8 @@ def main(checkpoint: Path, artifact: Path, precision: str) -> None:
       recsys export models/dlrm models/serving
       recsys export models/dlrm models/serving --precision fp16
     """
+    check_artifact(artifact, checkpoint)
+    # Slower to import: a wrong name is refused before.
     import torch
 
     from recsys.serving.export import export

@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from recsys.cli.project import CHECKPOINT
+from recsys.cli.targets import check_file
 from recsys.common.command import PATH, command
+from recsys.common.errors import InputError
 
 
 @command
@@ -27,8 +29,8 @@ def main(pairs: Path, scores: Path, unknown: str, threads: int, checkpoint: Path
 
     Reads the rows of the file PAIRS and writes them with their scores to the file SCORES. Both are
     Parquet or CSV, by the end of the name. PAIRS has the columns userid and movieid, ids as
-    published; other columns are kept. The score is the probability of a like; with `train.task:
-    regression`, the expected stars.
+    published; other columns are kept. 3, 3.0 and a text of either are the same id. The score is the
+    probability of a like; with `train.task: regression`, the expected stars.
 
     \b
     Examples:
@@ -39,6 +41,9 @@ def main(pairs: Path, scores: Path, unknown: str, threads: int, checkpoint: Path
 
     check_suffix(pairs)
     check_suffix(scores)
+    check_file(scores)
+    if pairs.exists() and scores.exists() and pairs.samefile(scores):
+        raise InputError(f"{scores} is the file of the pairs; name another file for the scores")
     # Slower to import: a wrong name is refused before.
     import torch
 

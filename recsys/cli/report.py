@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from recsys.cli.project import in_project, working_in_root
+from recsys.cli.targets import check_file
 from recsys.common.command import command
 
 
@@ -27,10 +28,14 @@ def main(folder: Path) -> None:
       recsys report /tmp
     """
     from recsys.common.atomic import atomic_write
+    from recsys.reporting.lock import check_run
     from recsys.reporting.pages import as_markdown, html
     from recsys.reporting.report import make_report
 
+    for name in ("report.html", "report.md"):
+        check_file(folder / name)
     with working_in_root():
+        check_run(Path())
         report = make_report()
         texts = {"report.html": html(report), "report.md": as_markdown(report)}
     for name, text in texts.items():

@@ -1,11 +1,12 @@
 """`recsys search`."""
 
+import math
 import subprocess
 from pathlib import Path
 
 import click
 
-from recsys.cli.project import dvc, in_project, require_ascii, working_in_root
+from recsys.cli.project import dvc, find_root, in_project, require_ascii, working_in_root
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
@@ -45,7 +46,9 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
     from recsys.cli.trials import finished_trials, open_study, read_space, run_trials
     from recsys.reporting.revisions import git
 
-    space = read_space(path)
+    if minutes is not None and not math.isfinite(minutes):
+        raise InputError(f"--minutes {minutes}: give a finite number")
+    space = read_space(path, find_root() / "params.yaml")
     if trials is None and minutes is None:
         trials = 20
     with working_in_root():

@@ -7,52 +7,142 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from fractions import Fraction
+from itertools import islice, product
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import click
+import numpy as np
 import optuna
 import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from recsys.cli.project import child_environment, dvc
 from recsys.common.errors import InputError
-from recsys.common.params import read_yaml
+from recsys.common.params import read_yaml, show, show_key
+from recsys.common.rating_scale import WHOLE_STARS
+from recsys.pipeline.params import SECTIONS, parse_params
+from recsys.pipeline.recipes import apply_changes
 from recsys.reporting.revisions import content, git
+from recsys.tasks.task import make_task
+from recsys.training.params import TrainParams
 
 HISTORY = "models/history.csv"
 JOURNAL = Path("search/trials.log")
 Value = float | int | str | bool
+Changes = dict[str, dict[str, Value]]
+# How many combinations of values are checked before the first trial.
+MOST_COMBINATIONS = 200
+
+
+def _all_different(values: list[Value]) -> list[Value]:
+    for value in values:
+        if sum(value == other for other in values) > 1:
+            raise ValueError(f"{value} is listed twice; name it once")
+    return values
+
+
+Values = Annotated[
+    list[StrictInt | StrictFloat | StrictBool | StrictStr],
+    Field(min_length=1, max_length=100),
+    AfterValidator(_all_different),
+]
+Number = StrictInt | StrictFloat
+# The names that pydantic gives to the types in a union.
+INNER_NAMES = ("list", "range", "int", "float", "bool", "str", "[key]")
+TYPE_MESSAGES = (
+    ({"missing"}, "needs this key"),
+    ({"finite_number"}, "must be a finite number"),
+    ({"int_type", "string_type"}, "must be a number, a text, true or false"),
+    ({"int_type", "float_type"}, "must be a number"),
+    ({"model_type"}, "must be a list of values, or a range with low and high"),
+)
 
 
 class Range(BaseModel):
     """Numbers from low to high; integers if both of these are integers."""
 
-    model_config = ConfigDict(extra="forbid")
-    low: int | float
-    high: int | float
-    log: bool = False
-    step: int | float | None = None
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    low: Number
+    high: Number
+    log: StrictBool = False
+    step: Number | None = None
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> "Range":
+        """Refuse what Optuna refuses, and what it would change with a warning."""
+        if self.low > self.high:
+            raise ValueError("low is above high; swap them")
+        if self.log and self.low <= 0:
+            raise ValueError("log needs a low above 0")
+        if self.log and self.step is not None:
+            raise ValueError("log and step do not go together; remove one")
+        if self.step is not None:
+            if self.step <= 0 or (self.whole and self.step % 1):
+                kind = "an integer" if self.whole else "a number"
+                raise ValueError(f"step must be {kind} above 0")
+            # As written: 0.1 is a tenth here.
+            low, high, step = (Fraction(str(x)) for x in (self.low, self.high, self.step))
+            if (high - low) % step:
+                raise ValueError("the steps from low do not meet high; change one of them")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     def suggest(self, trial: optuna.Trial, name: str) -> Value:
-        if isinstance(self.low, int) and isinstance(self.high, int):
+        if self.whole:
             step = int(self.step or 1)
-            return trial.suggest_int(name, self.low, self.high, log=self.log, step=step)
-        value = trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
-        # Three digits: people read params.yaml.
-        return float(f"{value:.3g}")
+            return trial.suggest_int(name, int(self.low), int(self.high), log=self.log, step=step)
+        return self._rounded(
+            trial.suggest_float(name, self.low, self.high, log=self.log, step=self.step)
+        )
+
+    def examples(self) -> list[Value]:
+        """The ends of the range, and of integers the first few: all kinds that it may suggest."""
+        if self.whole:
+            low, high, step = int(self.low), int(self.high), int(self.step or 1)
+            return [*range(low, min(high, low + 4 * step), step), high]
+        return [self._rounded(float(self.low)), self._rounded(float(self.high))]
+
+    def _rounded(self, value: float) -> float:
+        """Three digits, for people read params.yaml, unless these lie outside of the range."""
+        short = float(f"{value:.3g}")
+        return short if self.low <= short <= self.high else value
+
+
+Choice = Annotated[
+    Annotated[Values, Tag("list")] | Annotated[Range, Tag("range")],
+    Discriminator(lambda value: "list" if isinstance(value, list) else "range"),
+]
 
 
 class Space(BaseModel):
     """The content of search.yaml."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     metric: str
     direction: Literal["maximize", "minimize"]
-    params: dict[str, list[Value] | Range]
+    params: Annotated[dict[str, Choice], Field(min_length=1)]
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
         suggested: dict[str, Value] = {}
@@ -63,28 +153,103 @@ class Space(BaseModel):
                 suggested[name] = cast("Value", trial.suggest_categorical(name, values))
         return suggested
 
+    def examples(self) -> Iterator[dict[str, Value]]:
+        """Combinations of values, such that each value is in one: many, but not all."""
+        values = {
+            name: v.examples() if isinstance(v, Range) else v for name, v in self.params.items()
+        }
+        for i in range(max(map(len, values.values()))):
+            yield {name: v[i % len(v)] for name, v in values.items()}
+        for combination in islice(product(*values.values()), MOST_COMBINATIONS):
+            yield dict(zip(values, combination, strict=True))
 
-def read_space(path: Path) -> Space:
-    """Raises: InputError: the file cannot be read, or a value in it is wrong."""
+
+def read_space(path: Path, params: Path = Path("params.yaml")) -> Space:
+    """Read search.yaml, and check that its values can be tried.
+
+    Args:
+        params: the file with the values of the params that are not searched.
+
+    Raises:
+        InputError: a file cannot be read, or a value in it is wrong.
+    """
+    base = read_yaml(params)
+    parse_params(base, params)
     try:
-        return Space.model_validate(read_yaml(path))
+        space = Space.model_validate(read_yaml(path))
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"])) or "content"
-        raise InputError(f"{path}: {key} = {problem['input']!r}: {problem['msg']}") from error
+        raise InputError(f"{path}: {_describe(error)}") from error
+    check_names(space, path)
+    for values in space.examples():
+        changes: Changes = {}
+        for name, value in values.items():
+            section, key = name.split(".")
+            changes.setdefault(section, {})[key] = value
+        tried = parse_params(apply_changes(cast("Changes", base), changes), path)
+        check_metric(space.metric, tried[TrainParams].task, path)
+    return space
+
+
+def check_names(space: Space, path: Path) -> None:
+    """Raises: InputError: params.yaml has no key of a name."""
+    known = [f"{section.name}.{key}" for section in SECTIONS for key in section.model_fields]
+    for name in space.params:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; do you mean {near[0]}?" if near else ""
+            raise InputError(f"{path}: params.{show_key(name)}: params.yaml has no such key{hint}")
+
+
+def check_metric(metric: str, task: str, path: Path) -> None:
+    """Raises: InputError: training does not report the metric."""
+    example = np.array([0, 1], np.float32)
+    metrics = make_task(task, WHOLE_STARS).validate(example, example)
+    reported = ["train_loss", *(f"validation_{name}" for name in metrics)]
+    if metric not in reported:
+        raise InputError(
+            f"{path}: metric = {show(metric)}: must be one of {', '.join(reported)} (train.task: "
+            f"{task})"
+        )
+
+
+def _describe(error: ValidationError) -> str:
+    """The first problem that pydantic found, as "KEY = VALUE: what is wrong"."""
+    problems = error.errors()
+    first = problems[0]
+    names = [place for place in first["loc"] if place not in INNER_NAMES]
+    if not names:
+        return f"expected metric, direction and params, found {show(first['input'])}"
+    key = ".".join(map(show_key, names))
+    # A value that may have several types has a problem for each of them.
+    kinds = {problem["type"] for problem in problems if problem["input"] is first["input"]}
+    message = next(
+        (text for needed, text in TYPE_MESSAGES if kinds >= needed),
+        first["msg"].removeprefix("Value error, "),
+    )
+    return f"{key} = {show(first['input'])}: {message}"
 
 
 def open_study(space: Space) -> optuna.Study:
-    """The study of this commit and this space: scores of other code are not comparable."""
+    """The study of this commit and this space: scores of other code are not comparable.
+
+    Raises:
+        InputError: the journal of the earlier trials is damaged.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     identity = git("rev-parse", "HEAD") + space.model_dump_json()
-    study = optuna.create_study(
-        storage=storage(),
-        study_name=f"trial-{hashlib.sha256(identity.encode()).hexdigest()[:6]}",
-        direction=space.direction,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            storage=storage(),
+            study_name=f"trial-{hashlib.sha256(identity.encode()).hexdigest()[:6]}",
+            direction=space.direction,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
+            load_if_exists=True,
+        )
+    except OSError:
+        raise
+    # Optuna takes the lines of the journal as they are, so a damaged one raises anything.
+    except Exception as error:
+        raise InputError(f"{JOURNAL} is damaged; remove it to begin the search anew") from error
     # A search that continues must not draw the same numbers again.
     study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
@@ -135,7 +300,10 @@ def run_trial(trial: optuna.Trial, name: str, space: Space) -> float:
                     click.echo(f"{name}: stopped after epoch {record['epoch']:.0f}")
                     raise optuna.TrialPruned
     # A run that comes from DVC's cache prints no epochs, but has the file.
-    history = pd.read_csv(io.StringIO(content(HISTORY, name) or ""))[space.metric]
+    text = content(HISTORY, name)
+    if not text or space.metric not in text.splitlines()[0].split(","):
+        raise InputError(f"{HISTORY} of {name} has no {space.metric}; run it again")
+    history = pd.read_csv(io.StringIO(text))[space.metric]
     score = float(history.max() if space.direction == "maximize" else history.min())
     click.echo(f"{name}: {space.metric} {score:.5f}")
     return score

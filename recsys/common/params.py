@@ -3,19 +3,32 @@
 Each room declares its own sections in its `params.py`; `recsys.pipeline.params` lists them all.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from reprlib import Repr
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from recsys.common.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+
+# The limits of a YAML file: many times what a params file, search.yaml or dvc.lock needs.
+MOST_BYTES, MOST_VALUES, MOST_CHARACTERS = 2**18, 10_000, 1_000
+YAML_TAG = "tag:yaml.org,2002:"
+TAGS = ("null", "bool", "int", "float", "str", "timestamp", "seq", "map", "merge")
+CONFLICT = re.compile(r"^(<{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)
+# How many problems of a section one message names.
+MOST_PROBLEMS = 5
+SHORT = Repr()
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 80
 
 # Error messages quote these descriptions.
 Share = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
@@ -63,8 +76,11 @@ def parse_section(content: object, section: type[S], path: Path) -> S:
         return section.model_validate(content)
     except ValidationError as error:
         # Unknown keys come first: a misspelt key explains why the right one is missing.
-        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        descriptions = "; ".join(_describe(section, problem) for problem in problems)
+        unknown = ("extra_forbidden", "invalid_key")
+        problems = sorted(error.errors(), key=lambda problem: problem["type"] not in unknown)
+        descriptions = "; ".join(
+            _describe(section, problem) for problem in problems[:MOST_PROBLEMS]
+        )
         raise InputError(f"{path}: {descriptions}") from error
 
 
@@ -72,33 +88,135 @@ def read_yaml(path: Path) -> object:
     """Read a YAML file.
 
     Raises:
-        InputError: the file cannot be read, or it is not valid YAML.
+        InputError: the file cannot be read, or `parse_yaml` refuses it.
     """
     try:
-        # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
-        return YAML(typ="safe", pure=True).load(path)
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; run from the project's folder") from error
-    except YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_yaml(content, path)
+
+
+def parse_yaml(content: bytes, path: Path) -> object:
+    """Build the one document of a YAML file, as plain dicts, lists, texts, numbers and dates.
+
+    Args:
+        path: the file, which the error message names.
+
+    Raises:
+        InputError: the content is not YAML in UTF-8, has merge conflicts or values that no params
+            file needs, or is so large or so nested that it would take much time or memory.
+    """
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path} is larger than {MOST_BYTES:,} bytes; shorten it")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    if conflict := CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise InputError(
+            f"{path} has merge conflicts (line {line}); resolve them, then `dvc repro`"
+        )
+    # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(text)
+        if root is None:
+            return None
+        _check_nodes(root, yaml, path)
+        return yaml.constructor.construct_document(root)
+    except InputError:
+        raise
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply; use sections, keys and lists") from error
+    # Besides its own errors, ruamel raises many of Python's: ValueError, KeyError, AttributeError.
+    except Exception as error:
+        raise InputError(f"{path} is not valid YAML: {_reason(error)}") from error
+
+
+def show(value: object) -> str:
+    """A value as messages quote it: in one line, and never long."""
+    return SHORT.repr(value)
+
+
+def _check_nodes(root: Node, yaml: YAML, path: Path) -> None:
+    """Refuse tags that no params file needs, scalars that cannot be built, and too many values."""
+    sizes: dict[Node, int] = {}
+    if _written_out(root, sizes) > MOST_VALUES:
+        raise InputError(
+            f"{path} has more than {MOST_VALUES:,} values once its aliases are written out; "
+            "write fewer"
+        )
+    for node in sizes:
+        place = f"{path} line {node.start_mark.line + 1}"
+        kind = str(node.tag).removeprefix(YAML_TAG)
+        if kind not in TAGS:
+            raise InputError(f"{place}: the tag {show(node.tag)} is not allowed; remove it")
+        if not isinstance(node, ScalarNode) or kind == "merge":
+            continue
+        if len(node.value) > MOST_CHARACTERS:
+            raise InputError(
+                f"{place}: a value of {len(node.value):,} characters; at most {MOST_CHARACTERS:,}"
+            )
+        try:
+            yaml.constructor.construct_object(node)
+        except Exception as error:
+            raise InputError(
+                f"{place}: {show(node.value)} is not a valid {kind}; correct it, or write it in "
+                "quotes if it is a text"
+            ) from error
+
+
+def _written_out(node: Node, sizes: dict[Node, int]) -> int:
+    """The number of values in a node, each alias counted as what it stands for.
+
+    Args:
+        sizes: the number of each node that was met, which this adds to.
+    """
+    if node not in sizes:
+        # An alias to a node that it lies in has no end.
+        sizes[node] = MOST_VALUES + 1
+        if isinstance(node, ScalarNode):
+            children = []
+        elif isinstance(node, MappingNode):
+            children = [child for pair in node.value for child in pair]
+        else:
+            children = node.value
+        sizes[node] = 1 + sum(_written_out(child, sizes) for child in children)
+    return sizes[node]
+
+
+def _reason(error: Exception) -> str:
+    """An error of ruamel in one line, with the line of the file where it has one."""
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        problem = " ".join(str(error.problem).split())
+        return f"line {error.problem_mark.line + 1}: {problem}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _describe(section: type[Section], problem: "ErrorDetails") -> str:
     """Turn a pydantic error into "KEY = VALUE: what is allowed"."""
-    key = ".".join([section.name, *map(str, problem["loc"])])
+    key = ".".join([section.name, *map(show_key, problem["loc"])])
     if problem["type"] == "value_error":
         return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
     if not problem["loc"]:
-        return f"{key} = {problem['input']!r}: must be a section with the keys {_keys(section)}"
-    if problem["type"] == "extra_forbidden":
-        return f"{key} = {problem['input']!r}: no such key; allowed: {_keys(section)}"
-    field = section.model_fields[str(problem["loc"][0])]
+        return f"{key} = {show(problem['input'])}: must be a section with the keys {_keys(section)}"
+    field = section.model_fields.get(str(problem["loc"][0]))
+    if field is None:
+        return f"{key} = {show(problem['input'])}: no such key; allowed: {_keys(section)}"
     if get_origin(field.annotation) is Literal:
         allowed = "one of " + ", ".join(get_args(field.annotation))
     else:
         allowed = str(field.description)
-    value = "missing" if problem["type"] == "missing" else f"= {problem['input']!r}"
+    value = "missing" if problem["type"] == "missing" else f"= {show(problem['input'])}"
     return f"{key} {value}: must be {allowed}"
+
+
+def show_key(key: object) -> str:
+    """A key as messages quote it: plain if it is a plain word."""
+    return str(key) if re.fullmatch(r"[\w.-]{1,80}", str(key)) else show(key)
 
 
 def _keys(section: type[Section]) -> str:

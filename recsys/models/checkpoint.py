@@ -1,8 +1,14 @@
 """Checkpoints: folders with a trained model and everything that scoring with it needs."""
 
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -10,16 +16,19 @@ from torch import Tensor
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
+from recsys.common.params import show, show_key
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import Origin, require_same_run
-from recsys.storage.registry import Feature
+from recsys.storage.registry import Feature, select_features
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 # Folders of the users and movies, and of their numbers of training ratings.
 TABLES, COUNTS = "tables", "counts"
+# Limits of the header of the weights, which names each tensor, and of an error message.
+MOST_HEADER_BYTES, MOST_CHARACTERS = 2**20, 300
 
 
 class Description(BaseModel):
@@ -43,6 +52,10 @@ class Description(BaseModel):
     dense_features: tuple[str, ...]
     origin: Origin
 
+    @property
+    def sparse_features(self) -> tuple[Feature, ...]:
+        return tuple(feature for feature in self.features if feature.kind != "dense")
+
     def build(self, folder: Path | None = None) -> DLRMRecommender:
         """Build the model with random weights.
 
@@ -65,7 +78,8 @@ def save_checkpoint(
     """
     with atomic_write(folder) as partial:
         partial.mkdir()
-        save_file(weights, partial / WEIGHTS)
+        with _as_os_errors():
+            save_file(weights, partial / WEIGHTS)
         (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
         dimensions.save(partial / TABLES, partial / COUNTS)
 
@@ -74,16 +88,22 @@ def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensi
     """Rebuild a model from its folder alone; runs no code from the files.
 
     Raises:
-        InputError: a file is missing or damaged, the weights do not fit the architecture, or the
-            tables belong to another run.
+        InputError: a file is missing, damaged or edited, the weights do not fit the description,
+            or the tables belong to another run.
     """
     description = load_description(folder)
     dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
     require_same_run(folder / DESCRIPTION, description.origin, folder / TABLES, dimensions.origin)
     try:
-        model = description.build()
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        _check_description(description, dimensions)
+        weights = _load_weights(folder / WEIGHTS)
+        _check_tables(description, weights)
+        # On this device the layers take no memory, whatever their sizes; those of the tables were
+        # compared with the weights. Then the layers take the tensors that the file has.
+        with torch.device("meta"):
+            model = description.build()
+        model.load_state_dict(weights, assign=True)
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise _not_a_checkpoint(folder, error) from error
     return model, description, dimensions
 
@@ -96,10 +116,88 @@ def load_description(folder: Path) -> Description:
     """
     try:
         return Description.model_validate_json((folder / DESCRIPTION).read_bytes())
-    except (OSError, ValidationError) as error:
+    except ValidationError as error:
+        raise _not_a_checkpoint(folder, ValueError(_problem(error))) from error
+    except OSError as error:
         raise _not_a_checkpoint(folder, error) from error
+
+
+def _problem(error: ValidationError) -> str:
+    """The first of the problems that pydantic found: the key, what is wrong, and its value."""
+    first = error.errors()[0]
+    key = ".".join([DESCRIPTION, *map(show_key, first["loc"])])
+    return f"{key}: {first['msg']}, found {show(first['input'])}"
+
+
+def _check_description(description: Description, dimensions: Dimensions) -> None:
+    """Compare a description with the users and movies that it was saved with.
+
+    Raises:
+        ValueError: it names other features, sizes or digests.
+    """
+    names = tuple(feature.name for feature in description.features)
+    if description.features != select_features(names, dimensions.vocabulary.features):
+        raise ValueError(f"{DESCRIPTION}: the features are not those of the users and movies")
+    rows = {f.name: dimensions.count_embeddings(f.lookup) for f in description.sparse_features}
+    # The order counts too.
+    if list(description.embedding_rows.items()) != list(rows.items()):
+        raise ValueError(f"{DESCRIPTION}: embedding_rows must be {json.dumps(rows)}")
+    dense = tuple(f for f in description.features if f.kind == "dense")
+    stored = tuple(f.name for f in dense if f.table != "ratings")
+    found = description.dense_features
+    if found[: len(stored)] != stored or (len(found) > len(stored)) != (len(dense) > len(stored)):
+        raise ValueError(f"{DESCRIPTION}: dense_features must begin with {', '.join(stored)}")
+    for key, value in dimensions.origin.items():
+        if description.origin.get(key) != value:
+            raise ValueError(f"{DESCRIPTION}: origin.{key} must be {value}")
+
+
+def _load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the weights.
+
+    Raises:
+        ValueError: the header is too long, or a tensor is not of finite 32-bit floats.
+    """
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if header > MOST_HEADER_BYTES:
+        raise ValueError(f"{WEIGHTS}: a header of {header:,} bytes")
+    # Copies: the tensors that safetensors reads stay parts of the file.
+    weights = {name: weight.clone() for name, weight in load_file(path).items()}
+    for name, weight in weights.items():
+        if weight.dtype != torch.float32:
+            raise ValueError(f"{WEIGHTS}: {show(name)} is {weight.dtype}, not torch.float32")
+        if not weight.isfinite().all():
+            raise ValueError(f"{WEIGHTS}: {show(name)} has numbers that are not finite")
+    return weights
+
+
+def _check_tables(description: Description, weights: dict[str, Tensor]) -> None:
+    """Raises: ValueError: the embedding tables would have more numbers than all weights."""
+    tables = {f.lookup: description.embedding_rows[f.name] for f in description.sparse_features}
+    needed = sum(tables.values()) * description.architecture.embedding_dimension
+    there = sum(weight.numel() for weight in weights.values())
+    if needed > there:
+        raise ValueError(
+            f"{DESCRIPTION} describes embedding tables of {needed:,} numbers, {WEIGHTS} has "
+            f"{there:,}"
+        )
 
 
 def _not_a_checkpoint(folder: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())
+    if len(reason) > MOST_CHARACTERS:
+        reason = f"{reason[:MOST_CHARACTERS]} ..."
     return InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`")
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """Raise an error of the operating system, such as a full disk, as Python does."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error

@@ -1,5 +1,7 @@
 """dvc.lock: what it records of a run, and whether code, params and files match it."""
 
+import json
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,28 +13,103 @@ from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from dvc.utils.flatten import flatten
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ValidationError
 
 from recsys.common.errors import InputError
+from recsys.common.params import parse_yaml, read_yaml, show, show_key
 
+LOCK, METRICS = Path("dvc.lock"), Path("metrics/test.json")
 ABSENT = "absent"
+
+
+class RecordedOutput(BaseModel):
+    path: str
+    # A stage that failed has none.
+    md5: str | None = None
+
+
+class RecordedStage(BaseModel):
+    outs: list[RecordedOutput] = []
+    # By file, then by section.
+    params: dict[str, dict[str, Any] | None] = {}
+
+
+class Lock(BaseModel):
+    """What this project reads of a dvc.lock."""
+
+    stages: dict[str, RecordedStage] = {}
+
+
+def parse_lock(content: str | bytes) -> Lock:
+    """Read the content of a dvc.lock.
+
+    Raises:
+        InputError: it has merge conflicts, or it is no dvc.lock.
+    """
+    content = content.encode() if isinstance(content, str) else content
+    try:
+        return Lock.model_validate(parse_yaml(content, LOCK))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ": ".join([str(LOCK), *map(show_key, first["loc"])])
+        problem = re.sub(r" or instance of \w+", "", first["msg"])
+        raise InputError(
+            f"{key}: {problem}, found {show(first['input'])}; restore it (`git "
+            f"restore {LOCK}`), or remove it and run `dvc repro`"
+        ) from error
+
+
+def check_lock(project: Path) -> None:
+    """Check that a project's dvc.lock can be read, if there is one.
+
+    Raises:
+        InputError: it cannot.
+    """
+    path = project / LOCK
+    if path.is_file():
+        parse_lock(path.read_bytes())
+
+
+def check_run(project: Path) -> None:
+    """Check that the files in Git that describe a run can be read, as far as they are there.
+
+    Raises:
+        InputError: one has merge conflicts, or it is damaged.
+    """
+    for name in ("dvc.yaml", "params.yaml"):
+        if (project / name).is_file():
+            read_yaml(project / name)
+    check_lock(project)
+    path = project / METRICS
+    if path.is_file():
+        _check_metrics(path)
+
+
+def _check_metrics(path: Path) -> None:
+    try:
+        content = json.loads(path.read_bytes())
+    # RecursionError: nested too deeply.
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} has merge conflicts or is damaged ({error}); run `dvc repro`"
+        ) from error
+    slices = content.get("slices", []) if isinstance(content, dict) else None
+    if not isinstance(slices, list) or not all(isinstance(record, dict) for record in slices):
+        raise InputError(f"{path} has no metrics; run `dvc repro`")
 
 
 def recorded_outputs(lock: str) -> dict[str, str]:
     """Path and hash of every output in the text of a dvc.lock, in its order."""
-    return {out["path"]: out["md5"] for stage in _recorded_stages(lock) for out in stage["outs"]}
+    outs = (out for stage in parse_lock(lock).stages.values() for out in stage.outs)
+    return {out.path: out.md5 for out in outs if out.md5 is not None}
 
 
 def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
     """The sections of params.yaml that the stages in the text of a dvc.lock ran with."""
     sections: dict[str, dict[str, Any]] = {}
-    for stage in _recorded_stages(lock):
-        sections |= stage.get("params", {}).get("params.yaml", {})
+    for stage in parse_lock(lock).stages.values():
+        sections |= stage.params.get("params.yaml") or {}
     return sections
-
-
-def _recorded_stages(lock: str) -> list[dict[str, Any]]:
-    return list(YAML(typ="safe", pure=True).load(lock)["stages"].values())
 
 
 def check_files(project: Path, needed: Collection[str]) -> None:
@@ -69,11 +146,15 @@ def lock_differences(folder: str = ".") -> dict[str, list[str]]:
 
 @contextmanager
 def _stages(project: Path) -> Iterator[list[PipelineStage]]:
+    check_lock(project)
     try:
         with Repo(str(project)) as repo:
             yield [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
     except DvcException as error:
-        raise InputError(f"{project}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{project}: {reason}; `git diff dvc.lock dvc.yaml` may say why"
+        ) from error
 
 
 def _differences(stage: PipelineStage, made: dict[str, Output]) -> Iterator[str]:

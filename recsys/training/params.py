@@ -1,19 +1,17 @@
 """The section `train` of params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from recsys.common.params import Count, NotNegative, Section, Seed, Workers
+from recsys.common.params import Count, NotNegative, Positive, Section, Seed, Workers
 
 
 class TrainParams(Section):
     name = "train"
     task: Literal["classification", "regression"]
-    learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
+    learning_rate: Positive
     weight_decay: NotNegative
     embedding_optimizer: Literal["adam", "rowwise_adagrad"]
-    embedding_learning_rate: Annotated[float, Field(description="a number above 0", gt=0)]
+    embedding_learning_rate: Positive
     average_epochs: NotNegative
     batch_size: Count
     epochs: Count

@@ -98,9 +98,9 @@ def test_an_export_prints_its_sizes_and_the_libraries_print_nothing(
     result = call("export", "models/dlrm models/serving --precision fp16")
     assert result.exit_code == 0
     (line,) = result.output.splitlines()
-    assert line.startswith("model.pt2 0.")
-    assert line.count(" MB") == 2
-    assert Path("models/serving/tables.pt").is_file()
+    assert line.startswith("model.json 0.")
+    assert line.count(" MB") == 3
+    assert Path("models/serving/tables.safetensors").is_file()
     assert capfd.readouterr().err == ""
 
 

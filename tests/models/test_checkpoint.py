@@ -1,8 +1,12 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
@@ -88,8 +92,127 @@ def test_a_missing_or_damaged_file_is_an_error(checkpoint: Path, file: str) -> N
         load_checkpoint(checkpoint)
 
 
-def test_weights_of_another_architecture_are_an_error(checkpoint: Path) -> None:
-    text = (checkpoint / "model.json").read_text()
-    (checkpoint / "model.json").write_text(text.replace('"userid": 61', '"userid": 62'))
-    with pytest.raises(InputError, match="size mismatch"):
+def edit(checkpoint: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the content of model.json."""
+    content = json.loads((checkpoint / "model.json").read_text())
+    change(content)
+    (checkpoint / "model.json").write_text(json.dumps(content))
+
+
+MODEL_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a missing key": (lambda m: m.pop("task"), r"model\.json\.task: Field required"),
+    "another key": (lambda m: m.update(x=1), r"model\.json\.x: Extra inputs are not permitted"),
+    "another task": (lambda m: m.update(task="ranking"), r"task: Input should be 'classification'"),
+    "a text for a number": (
+        lambda m: m["architecture"].update(embedding_dimension="32"),
+        r"architecture\.embedding_dimension: Input should be a valid integer, found '32'",
+    ),
+    "another kind": (lambda m: m["architecture"].update(kind="dcn"), "size mismatch|Missing key"),
+    "wider layers": (
+        lambda m: m["architecture"].update(bottom_layers=[65536] * 50, top_layers=[65536] * 50),
+        "Missing key|size mismatch",
+    ),
+    "a huge dimension": (
+        lambda m: m["architecture"].update(embedding_dimension=65536),
+        r"model\.json describes embedding tables of 6,946,816 numbers, model\.safetensors has 1",
+    ),
+    "huge tables": (
+        lambda m: m["embedding_rows"].update(userid=10**12),
+        r'embedding_rows must be \{"userid": 61, "movieid": 41, "genres": 4\}',
+    ),
+    "a negative table": (lambda m: m["embedding_rows"].update(userid=-1), "embedding_rows must be"),
+    "tables in another order": (
+        lambda m: m.update(embedding_rows=dict(reversed(m["embedding_rows"].items()))),
+        "embedding_rows must be",
+    ),
+    "no table": (lambda m: m["embedding_rows"].pop("genres"), "embedding_rows must be"),
+    "another feature": (
+        lambda m: m["features"][0].update(name="other"),
+        "the features are not those of the users and movies",
+    ),
+    "a feature twice": (
+        lambda m: m["features"].append(m["features"][0]),
+        "the features are not those of the users and movies",
+    ),
+    "another column": (
+        lambda m: m["features"][-1].update(column="title"),
+        "the features are not those of the users and movies",
+    ),
+    "other dense features": (
+        lambda m: m.update(dense_features=["age"]),
+        "dense_features must begin with gender",
+    ),
+    "more dense features": (
+        lambda m: m["dense_features"].append("age"),
+        "dense_features must begin with gender",
+    ),
+    "no origin": (lambda m: m.update(origin={}), r"origin\.ids must be"),
+    "no split": (lambda m: m["origin"].pop("split"), r"origin\.split must be"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MODEL_CHANGES.values(), ids=MODEL_CHANGES)
+def test_an_edited_description_is_refused(
+    checkpoint: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    edit(checkpoint, change)
+    with pytest.raises(InputError, match=rf"dlrm is no checkpoint \(.*({message})") as error:
         load_checkpoint(checkpoint)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 600
+
+
+def test_an_edited_origin_is_of_another_run(checkpoint: Path) -> None:
+    edit(checkpoint, lambda model: model["origin"].update(ids="0" * 64))
+    with pytest.raises(InputError, match="are of different runs: they differ in their users and"):
+        load_checkpoint(checkpoint)
+
+
+TABLE = "dlrm.sparse_arch.embedding_bag_collection.embedding_bags.userid.weight"
+BIAS = "dlrm.over_arch.0.bias"
+WEIGHT_CHANGES: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], str]] = {
+    "not a number": (lambda w: w[TABLE].view(-1)[7:8].fill_(torch.nan), f"'?{TABLE}'? has numbers"),
+    "infinite": (lambda w: w[BIAS][0:1].fill_(-torch.inf), f"'?{BIAS}'? has numbers that are not"),
+    "halves": (lambda w: w.update({BIAS: w[BIAS].half()}), f"'?{BIAS}'? is torch.float16, not"),
+    "integers": (lambda w: w.update({BIAS: w[BIAS].int()}), f"'?{BIAS}'? is torch.int32, not"),
+    "one missing": (lambda w: w.pop(BIAS), f'Missing key.* "{BIAS}"'),
+    "one more": (lambda w: w.update(more=torch.zeros(1)), 'Unexpected key.* "more"'),
+    "another shape": (lambda w: w.update({BIAS: torch.zeros(3)}), f"size mismatch for {BIAS}"),
+    "a smaller table": (lambda w: w.update({TABLE: w[TABLE][1:].clone()}), "size mismatch"),
+    "none": (lambda w: w.clear(), "describes embedding tables of 3,392 numbers, .* has 0"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WEIGHT_CHANGES.values(), ids=WEIGHT_CHANGES)
+def test_edited_weights_are_refused(
+    checkpoint: Path, change: Callable[[dict[str, torch.Tensor]], object], message: str
+) -> None:
+    weights = load_file(checkpoint / "model.safetensors")
+    weights = {name: weight.clone() for name, weight in weights.items()}
+    change(weights)
+    save_file(weights, checkpoint / "model.safetensors")
+    with pytest.raises(InputError, match=rf"dlrm is no checkpoint \(.*{message}") as error:
+        load_checkpoint(checkpoint)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 600
+
+
+def test_a_huge_header_is_refused(checkpoint: Path) -> None:
+    header = b"{" + b" " * 2**21 + b"}"
+    file = checkpoint / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match=r"model\.safetensors: a header of 2,097,154 bytes"):
+        load_checkpoint(checkpoint)
+
+
+def test_a_full_disk_names_the_checkpoint(
+    checkpoint: Path, dimensions: Dimensions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left (os error 28)")
+
+    before = (checkpoint / "model.json").read_bytes()
+    monkeypatch.setattr("recsys.models.checkpoint.save_file", fail)
+    with pytest.raises(InputError, match="dlrm: the disk is full; free some space"):
+        save_checkpoint({}, make_description(dimensions), dimensions, checkpoint)
+    assert (checkpoint / "model.json").read_bytes() == before

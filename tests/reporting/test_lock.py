@@ -1,9 +1,21 @@
 """dvc.lock against the code, the params and the files."""
 
+import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from recsys.reporting.lock import lock_differences, recorded_outputs, recorded_params
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.reporting.lock import (
+    check_run,
+    lock_differences,
+    parse_lock,
+    recorded_outputs,
+    recorded_params,
+)
 from tests.small import PREPARE, SmallProject
 
 
@@ -40,3 +52,80 @@ def test_metrics_that_are_not_those_of_the_lock_are_named(small: SmallProject) -
 def test_a_missing_lock_is_named(small: SmallProject) -> None:
     Path("dvc.lock").unlink()
     assert lock_differences() == {"prepare": ["not in dvc.lock"], "judge": ["not in dvc.lock"]}
+
+
+DAMAGES: dict[str, tuple[Callable[[str], str], str]] = {
+    "merge conflicts": (
+        lambda text: text.replace("  judge:", "<<<<<<< HEAD\n  judge:") + "=======\n>>>>>>> x\n",
+        r"has merge conflicts \(line 16\); resolve them, then `dvc repro`",
+    ),
+    "half of it": (lambda text: text[: len(text) // 2], "is not valid YAML: line 22: "),
+    "empty": (lambda _: "", "Input should be a valid dictionary, found None; restore it"),
+    "a list": (lambda _: "- 1\n", r"Input should be a valid dictionary, found \[1\]; restore it"),
+    "stages of a number": (lambda _: "stages: 3\n", "stages: Input should be a valid dictionary"),
+    "a stage of a number": (
+        lambda _: "stages:\n  judge: 3\n",
+        "stages: judge: Input should be a valid dictionary, found 3",
+    ),
+    "a hash of a number": (
+        lambda text: re.sub("md5: .*", "md5: 3", text),
+        "stages: prepare: outs: 0: md5: Input should be a valid string, found 3",
+    ),
+    "params of a list": (
+        lambda text: text.replace("        model:", "      - model:"),
+        "stages: judge: params: params.yaml: Input should be a valid dictionary",
+    ),
+    "a stage twice": (lambda text: text + "  judge:\n    cmd: x\n", "found duplicate key"),
+    "a tag": (lambda text: text.replace("size: 3", "size: !!python/object:x 3"), "the tag"),
+    "NUL": (lambda text: text + "\0", "is not valid YAML: unacceptable character"),
+}
+
+
+@pytest.fixture(scope="module")
+def lock(small_template: Path) -> str:
+    return (small_template / "dvc.lock").read_text()
+
+
+@pytest.mark.parametrize(("change", "message"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_lock_is_one_line(lock: str, change: Callable[[str], str], message: str) -> None:
+    with pytest.raises(InputError, match=f"^dvc.lock.*{message}") as error:
+        parse_lock(change(lock))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["schema: '2.0'\n", "schema: '2.0'\nstages: {judge: {cmd: x}}\n"])
+def test_a_lock_without_outputs_records_none(text: str) -> None:
+    assert recorded_outputs(text) == recorded_params(text) == {}
+
+
+def test_merge_conflicts_are_named_before_anything_is_compared(small: SmallProject) -> None:
+    small.write("dvc.lock", "<<<<<<< HEAD\n" + Path("dvc.lock").read_text())
+    with pytest.raises(InputError, match=r"^dvc.lock has merge conflicts \(line 1\)"):
+        lock_differences()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("dvc.yaml", "=======\n", r"dvc.yaml has merge conflicts \(line 1\)"),
+        ("params.yaml", "<<<<<<< HEAD\n", r"params.yaml has merge conflicts \(line 1\)"),
+        ("dvc.lock", ">>>>>>> x\n", r"dvc.lock has merge conflicts \(line 1\)"),
+        (
+            "metrics/test.json",
+            "<<<<<<< HEAD\n",
+            "has merge conflicts or is damaged .*; run `dvc re",
+        ),
+        ("metrics/test.json", "[" * 100_000, "metrics/test.json has merge conflicts or is damaged"),
+        ("metrics/test.json", "[]", "metrics/test.json has no metrics; run `dvc repro`"),
+        ("metrics/test.json", json.dumps({"slices": [3]}), "metrics/test.json has no metrics"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_one_line(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    check_run(tmp_path)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message) as error:
+        check_run(tmp_path)
+    assert "\n" not in str(error.value)

@@ -1,3 +1,7 @@
+import datetime
+import os
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -5,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from pyarrow import csv
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
@@ -106,13 +111,159 @@ def test_a_bad_row_is_named_and_nothing_is_written(
         ([3.0, 6.5, None], "row 2: userid = 6.5 is not an integer"),
         ([3.0, float("nan")], "row 2: userid = nan is not"),
         (["3", "six"], "row 2: userid = 'six'"),
-        ([[3], [6]], r"row 1: userid = \[3\] is not"),
+        ([3.0, 1e300], r"row 2: userid = 1e\+300 is not"),
+        (["3", None], "row 2: userid is missing"),
+        (["3", "0x6"], "row 2: userid = '0x6' is not"),
+        (["3", "x" * 1000], r"row 2: userid = 'x+\.\.\.x+' is not"),
+        (pa.array([3, None]).dictionary_encode(), "row 2: userid is missing"),
+        (pa.array([3, 2**64 - 1], pa.uint64()), "row 2: userid = 18446744073709551615 is not"),
+        (pa.nulls(2), "row 1: userid is missing"),
+        ([[3], [6]], r"userid has the type list<element: int64>; ids are whole numbers or texts"),
+        ([True, False], "userid has the type bool"),
+        ([b"3", b"6"], "userid has the type binary"),
+        ([datetime.date(1970, 1, 4)] * 2, r"userid has the type date32\[day\]"),
+        (pa.array([3, 6], pa.timestamp("s")), r"userid has the type timestamp\[ms\]"),
+        (pa.array([3, 6], pa.duration("s")), r"userid has the type duration"),
     ],
 )
 def test_a_bad_value_of_any_type_is_named(scorer: PairScorer, users: list, message: str) -> None:
     pq.write_table(pa.table({"userid": users, "movieid": [2] * len(users)}), "pairs.parquet")
     with pytest.raises(InputError, match=message):
         score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        [3.0, 6.0],
+        ["3", "6"],
+        [" 3", "6.0 "],
+        ["003", "+6."],
+        pa.array([3, 6], pa.uint8()),
+        pa.array([3, 6], pa.float16()),
+        pa.array(["3", "6"], pa.large_string()),
+        pa.array([Decimal("3.00"), Decimal("6.00")]),
+        pa.array(["3", "6"]).dictionary_encode(),
+        pa.array([3, 6]).dictionary_encode(),
+    ],
+    ids=str,
+)
+def test_a_whole_number_of_any_type_is_an_id(scorer: PairScorer, users: list) -> None:
+    pq.write_table(pa.table({"userid": users, "movieid": [2, 2]}), "pairs.parquet")
+    score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
+    table = pq.read_table("scores.parquet")
+    assert table["userid"].to_pylist() == [3, 6]
+    assert table.schema.field("userid").type == pa.int64()
+
+
+ODD_CSV = {
+    "byte order mark": "\ufeffuserid,movieid\n3,2\n6,4\n",
+    "CRLF": "userid,movieid\r\n3,2\r\n6,4\r\n",
+    "CR": "userid,movieid\r3,2\r6,4\r",
+    "no last newline": "userid,movieid\n3,2\n6,4",
+    "blank lines": "\n\nuserid,movieid\n3,2\n\n6,4\n\n",
+    "quoted": '"userid","movieid"\n"3","2"\n"6","4"\n',
+    "floats": "userid,movieid\n3.0,2.0\n6.0,4.0\n",
+    "spaces": "userid,movieid\n3 , 2\n 6, 4\n",
+    "unnamed columns": ",,userid,movieid\n0,a,3,2\n1,b,6,4\n",
+    "columns of one name": "userid,movieid,x,x\n3,2,a,b\n6,4,c,d\n",
+    "a newline in a value": 'userid,movieid,note\n3,2,"a\nb"\n6,4,"say ""hi"""\n',
+    "a quote in a value": 'userid,movieid,size\n3,2,5" disk\n6,4,x\n',
+}
+
+
+@pytest.mark.parametrize("target", ["scores.csv", "scores.parquet"])
+@pytest.mark.parametrize("text", ODD_CSV.values(), ids=ODD_CSV)
+def test_odd_but_valid_csv_is_scored(scorer: PairScorer, text: str, target: str) -> None:
+    Path("pairs.csv").write_bytes(text.encode())
+    Path("plain.csv").write_text("userid,movieid\n3,2\n6,4\n")
+    assert score_file(scorer, Path("plain.csv"), Path("plain.parquet")) == 2
+    assert score_file(scorer, Path("pairs.csv"), Path(target)) == 2
+    table = csv.read_csv(target) if target.endswith("csv") else pq.ParquetFile(target).read()
+    scores = pq.read_table("plain.parquet")["score"].to_numpy()
+    assert table["score"].to_numpy() == pytest.approx(scores)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('userid,movieid,t\n3,2,"a\n6,4,c\n', "line 2: unexpected end of data; close the quotes"),
+        ('userid,movieid,t\n3,2,"a\n6,4,"b"\n', "line 2: ',' expected after '\"'"),
+        ('userid,movieid,t\n3,2,"a"b\n', "line 2: ',' expected after '\"'"),
+        ("userid,movieid\n3,2\n".encode("utf-16"), "is not UTF-8 "),
+        ("userid,movieid\n3,2\n".encode("utf-16-le"), "has NUL characters"),
+        ("userid,movieid,n\n3,2,Caf\xe9\n".encode("latin-1"), "is not UTF-8 "),
+        ("us\xe9rid,movieid\n3,2\n".encode("latin-1"), "is not UTF-8 "),
+        ("", "cannot be read: it is empty; begin with a header"),
+        ("\n\n", "cannot be read: it is empty; begin with a header"),
+        ("a\x1b[31m,b\n", r"has the columns 'a\\x1b\[31m', b; exactly one must be userid"),
+        (
+            ",".join(f"c{i}" for i in range(100)),
+            r"has the columns c0, .*, c19 and 80 more; exactly one must be",
+        ),
+    ],
+)
+def test_a_bad_csv_file_is_one_line(scorer: PairScorer, content: str | bytes, message: str) -> None:
+    raw = content.encode() if isinstance(content, str) else content
+    Path("pairs.csv").write_bytes(raw)
+    with pytest.raises(InputError, match=f"pairs.csv {message}") as error:
+        score_file(scorer, Path("pairs.csv"), Path("scores.csv"))
+    assert "\n" not in str(error.value)
+    assert not Path("scores.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ([["a"], []], "list<element: string>"),
+        ([{"a": 1}, {"a": 2}], "struct<a: int64>"),
+        ([b"\xff", b"a"], "binary"),
+    ],
+)
+def test_a_column_that_csv_cannot_hold_is_kept_in_parquet(
+    scorer: PairScorer, column: list, kind: str
+) -> None:
+    table = pa.table({"userid": [3, 6], "movieid": [2, 4], "x": column})
+    pq.write_table(table, "pairs.parquet")
+    message = re.escape(f"a CSV file cannot hold the column 'x' ({kind}); remove it, or write")
+    with pytest.raises(InputError, match=message):
+        score_file(scorer, Path("pairs.parquet"), Path("scores.csv"))
+    score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
+    assert pq.read_table("scores.parquet")["x"].to_pylist() == column
+
+
+def test_columns_of_one_name_are_kept_in_parquet(scorer: PairScorer) -> None:
+    columns = [pa.array(values) for values in ([3, 6], [2, 4], [1, 2], ["a", "b"])]
+    table = pa.Table.from_arrays(columns, names=["userid", "movieid", "x", "x"])
+    pq.write_table(table, "pairs.parquet")
+    score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
+    kept = pq.ParquetFile("scores.parquet").read()
+    assert kept.column_names == ["userid", "movieid", "x", "x", "score"]
+    assert [kept.column(i).to_pylist() for i in (2, 3)] == [[1, 2], ["a", "b"]]
+
+
+def test_bad_parquet_files_are_one_line(scorer: PairScorer) -> None:
+    pq.write_table(pa.table({}), "empty.parquet")
+    pq.write_table(pa.table({"userid": [3] * 999, "movieid": [2] * 999}), "damaged.parquet")
+    content = bytearray(Path("damaged.parquet").read_bytes())
+    content[4:60] = bytes(56)
+    Path("damaged.parquet").write_bytes(content)
+    for name, message in (
+        ("empty", "has the columns none; exactly one must be userid"),
+        ("damaged", "cannot be read: "),
+    ):
+        with pytest.raises(InputError, match=f"{name}.parquet {message}") as error:
+            score_file(scorer, Path(f"{name}.parquet"), Path("scores.csv"))
+        assert "\n" not in str(error.value)
+    assert not Path("scores.csv").exists()
+
+
+def test_what_is_no_regular_file_is_refused(scorer: PairScorer) -> None:
+    os.mkfifo("pipe.csv")
+    Path("folder.csv").mkdir()
+    for name in ("pipe.csv", "folder.csv"):
+        with pytest.raises(InputError, match=f"{name} is not a regular file"):
+            score_file(scorer, Path(name), Path("scores.csv"))
 
 
 def test_unknown_ids_can_be_scored(scorer: PairScorer) -> None:
@@ -149,7 +300,8 @@ def test_bad_files_are_refused(scorer: PairScorer) -> None:
             score_file(scorer, *map(Path, names))
 
 
-def test_a_file_without_rows_is_scored(scorer: PairScorer) -> None:
-    Path("pairs.csv").write_text("userid,movieid\n")
+@pytest.mark.parametrize("text", ["userid,movieid\n", "userid,movieid", "\n\nuserid,movieid\n\n"])
+def test_a_file_without_rows_is_scored(scorer: PairScorer, text: str) -> None:
+    Path("pairs.csv").write_text(text)
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == 0
     assert pd.read_parquet("scores.parquet").columns.tolist() == ["userid", "movieid", "score"]

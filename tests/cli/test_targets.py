@@ -1,0 +1,90 @@
+"""Where the commands may write: a wrong place is refused before the work, and nothing is lost."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from recsys.cli.main import main
+from recsys.cli.targets import check_artifact, check_file
+from recsys.common.errors import InputError
+from tests.runs import Run
+
+
+def test_a_file_may_be_new_or_replaced(tmp_path: Path) -> None:
+    check_file(tmp_path / "new.csv")
+    check_file(tmp_path / "new" / "folder" / "new.csv")
+    (tmp_path / "old.csv").touch()
+    check_file(tmp_path / "old.csv")
+
+
+def test_what_is_no_place_for_a_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name, message in (
+        ("folder", "folder is a folder; name a file"),
+        ("pipe", "pipe is not a regular file; name another"),
+        ("file/new", "file is a file; name a path in a folder"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_file(tmp_path / name)
+    # Root may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path / "folder")
+    with pytest.raises(InputError, match=r"you may not write to .*folder; name another folder"):
+        check_file(tmp_path / "folder" / "new")
+
+
+def test_an_artifact_replaces_nothing_but_an_artifact(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "models" / "dlrm"
+    (checkpoint / "tables").mkdir(parents=True)
+    artifact = tmp_path / "serving"
+    check_artifact(artifact, checkpoint)
+    artifact.mkdir()
+    check_artifact(artifact, checkpoint)
+    (artifact / "recsys" / "serving").mkdir(parents=True)
+    (artifact / "recsys" / "serving" / "scorer.py").touch()
+    check_artifact(artifact, checkpoint)
+    (artifact / "docs").mkdir()
+    (tmp_path / "file").touch()
+    for folder, message in (
+        (artifact, "serving holds other files than an exported model; name a new folder"),
+        (checkpoint, "dlrm holds the checkpoint .*dlrm; name another folder"),
+        (tmp_path, "holds the checkpoint"),
+        (tmp_path / "file", "file is no folder; name a new one"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_artifact(folder, checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("predict pairs.csv pairs.csv", "pairs.csv is the file of the pairs; name another file"),
+        ("predict pairs.csv link.csv", "link.csv is the file of the pairs"),
+        ("predict pairs.csv folder.csv", "folder.csv is a folder; name a file"),
+        ("predict pairs.csv pairs.csv/scores.csv", "pairs.csv/scores.csv: "),
+        ("export models/dlrm folder.csv", "folder.csv holds other files than an exported model"),
+        ("export models/dlrm models/dlrm", "models/dlrm holds the checkpoint models/dlrm"),
+        ("export models/dlrm .", ". holds the checkpoint models/dlrm"),
+        ("card folder.csv", "folder.csv is a folder; name a file"),
+        ("card .", ". is a folder; name a file"),
+        ("report folder.csv", "folder.csv/report.html is a folder; name a file"),
+    ],
+)
+def test_a_wrong_target_is_one_line_and_nothing_is_lost(
+    run: Run, arguments: str, message: str
+) -> None:
+    Path("dvc.yaml").touch()
+    Path("pairs.csv").write_text("userid,movieid\n3,2\n")
+    Path("link.csv").symlink_to("pairs.csv")
+    Path("folder.csv/report.html").mkdir(parents=True)
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    result = CliRunner().invoke(main, arguments.split())
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {message}")
+    assert result.output.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
