@@ -16,22 +16,26 @@ from recsys.tasks import metrics  # noqa: E402
 
 
 def comments(section: type[Section]) -> dict[str, str]:
-    """The comment of each key in params.yaml: above it, or after its name in a common comment."""
+    """Each key's comment in params.yaml: the lines above it, or those from `# key: ...` on."""
     text = (ROOT / "params.yaml").read_text().split(f"\n{section.name}:\n")[1].split("\n# ---")[0]
-    # Of several lists, and after what DVC would drop: "name: what it is."
-    named = re.compile(rf"(?:^| )({'|'.join(section.model_fields)}): ")
-    said: dict[str, str] = {}
-    lines: list[str] = []
+    named = re.compile(rf"({'|'.join(section.model_fields)}): (.*)")
+    found: dict[str, str] = {}
+    name, lines = "", []
     for line in text.splitlines():
         if line.startswith("  #"):
-            lines.append(line.strip(" #"))
+            comment = line.strip(" #")
+            if match := named.match(comment):
+                name, comment = match.groups()
+                found[name] = comment
+            elif name:
+                found[name] += f" {comment}"
+            else:
+                lines.append(comment)
         elif match := re.match(r"  (\w+):", line):
-            _, *parts = named.split(" ".join(lines))
-            said |= dict(zip(parts[::2], parts[1::2], strict=True))
-            if not parts and lines:
-                said[match[1]] = " ".join(lines)
-            lines = []
-    return said
+            if lines and not name:
+                found[match[1]] = " ".join(lines)
+            name, lines = "", []
+    return found
 
 
 def allowed(section: type[Section], key: str) -> str:
@@ -42,9 +46,9 @@ def allowed(section: type[Section], key: str) -> str:
 
 
 def params_table(section: type[Section]) -> str:
-    said = comments(section)
+    described = comments(section)
     rows = [
-        f"| `{section.name}.{key}` | {escape(said[key])} | {escape(allowed(section, key))} |"
+        f"| `{section.name}.{key}` | {escape(described[key])} | {escape(allowed(section, key))} |"
         for key in section.model_fields
     ]
     return "\n".join(["| key | what | allowed |", "|---|---|---|", *rows])
