@@ -44,10 +44,18 @@ def report_full_disk(path: Path) -> Iterator[None]:
     """Raise an `InputError` that names `path` if the block finds the disk full."""
     try:
         yield
-    except OSError as error:
-        if error.errno in FULL:
+    except InputError:
+        raise
+    except Exception as error:
+        if is_full_disk(error) or (isinstance(error, RuntimeError) and _is_full(path.parent)):
             raise InputError(describe_full_disk(path)) from error
         raise
+
+
+def is_full_disk(error: Exception) -> bool:
+    """Whether an exception says so. Those of safetensors have no number, torch's say nothing."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in FULL or "No space left on device" in str(error)
 
 
 def describe_full_disk(path: Path) -> str:
@@ -59,11 +67,18 @@ def describe_full_disk(path: Path) -> str:
 def find_full_disk() -> Path | None:
     """A folder for temporary files whose disk or memory is full."""
     for folder in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path()):  # noqa: S108
-        with contextlib.suppress(OSError):
-            left = os.statvfs(folder)
-            if left.f_bavail * left.f_frsize < 2**16 or (left.f_files and not left.f_favail):
-                return folder
+        if _is_full(folder):
+            return folder
     return None
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        left = os.statvfs(folder)
+    except OSError:
+        return False
+    # Some file systems count no files.
+    return left.f_bavail * left.f_frsize < 2**16 or bool(left.f_files and not left.f_favail)
 
 
 def replace(new: Path, path: Path) -> None:

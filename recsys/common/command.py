@@ -11,12 +11,14 @@ from pathlib import Path
 
 import click
 
-from recsys.common.atomic import FULL, describe_full_disk, find_full_disk
+from recsys.common.atomic import describe_full_disk, find_full_disk, is_full_disk
 from recsys.common.errors import InputError
 from recsys.common.guard import REMEDY
 from recsys.common.interrupt import INTERRUPTED, begin_command, say, was_interrupted
 
 PATH = click.Path(path_type=Path)
+# In the messages of torch's RuntimeErrors, and of the ImportError of a library that is too large.
+NO_MEMORY = "allocate memory|out of memory|start new thread|failed to map segment"
 
 
 def command(function: Callable[..., None]) -> click.Command:
@@ -46,13 +48,12 @@ def command(function: Callable[..., None]) -> click.Command:
 
 def describe(error: BaseException) -> str | None:
     """One line about an error that a user can do something about; None for any other error."""
-    if isinstance(error, OSError) and error.errno in FULL and (folder := find_full_disk()):
+    if isinstance(error, Exception) and is_full_disk(error) and (folder := find_full_disk()):
         return describe_full_disk(folder)
     # OSError: no permission, no such file, ...
     if isinstance(error, (InputError, OSError)):
         return str(error)
-    # torch raises a RuntimeError for lack of memory.
-    if isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)):
+    if isinstance(error, MemoryError) or re.search(NO_MEMORY, str(error)):
         return f"not enough memory: {REMEDY}"
     return None
 

@@ -147,3 +147,15 @@ def test_a_full_disk_is_reported(tmp_path: Path) -> None:
         atomic_write(outer / "inner"),
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_reported_by_libraries_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="file: the disk is full"), atomic_write(tmp_path / "file"):
+        raise ValueError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(RuntimeError, match="unexpected pos"), atomic_write(tmp_path / "file"):
+        raise RuntimeError("unexpected pos 64 vs 0")
+    monkeypatch.setattr(atomic, "_is_full", lambda _: True)
+    with pytest.raises(InputError, match="file: the disk is full"), atomic_write(tmp_path / "file"):
+        raise RuntimeError("unexpected pos 64 vs 0")

@@ -29,10 +29,16 @@ MADE = ("data", "models", "metrics", "dvc.lock", ".dvc/cache", ".dvc/tmp")
 
 
 class KilledProject:
-    """A project in a folder of its own, with a cache of its own."""
+    """A project in a folder of its own, with a cache of its own.
 
-    def __init__(self, folder: Path, **changes: object) -> None:
+    Args:
+        target: the last stage to run.
+        changes: params.
+    """
+
+    def __init__(self, folder: Path, target: str = "evaluate", **changes: object) -> None:
         self.folder = folder
+        self.command = (sys.executable, "-m", "dvc", "repro", target)
         self.environment = os.environ | {
             "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
             "OMP_NUM_THREADS": "1",
@@ -53,11 +59,11 @@ class KilledProject:
         YAML(typ="safe").dump(content, folder / "params.yaml")
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a command as a terminal does, in a process group of its own."""
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start `dvc repro` as a terminal does, in a process group of its own."""
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                command or (sys.executable, "-m", "dvc", "repro"),
+                self.command,
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,

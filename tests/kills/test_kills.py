@@ -1,0 +1,31 @@
+"""A few kills of the first stages and of training; `python -m tests.kills` has two hundred."""
+
+from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM
+
+from tests.kills.killer import Kill, finish, kill_run
+from tests.kills.project import KilledProject
+
+# In the order of the pipeline: each run goes on where the one before was killed.
+KILLS = [
+    Kill("fetch", "raw", "group", SIGKILL),
+    Kill("encode", 0.1, "group", SIGINT),
+    Kill("encode", "ratings.parquet", "dvc", SIGTERM),
+    Kill("encode", "encoded", "stage", SIGKILL),
+    Kill("split", "train.parquet", "dvc", SIGKILL),
+    Kill("train", 0.5, "dvc", SIGTERM),
+    Kill("train", "train.state", "dvc", SIGKILL),
+    Kill("train", "epoch.json", "group", SIGKILL),
+]
+
+
+def test_a_run_that_was_killed_again_and_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    """No process goes on, nothing is left in live/, and no output is half of a whole."""
+    changes = {"train.epochs": 1, "features.sparse": ["userid"], "features.dense": []}
+    project = KilledProject(tmp_path / "project", target="train", **changes)
+    assert project.start().wait() == 0, (project.folder / "log").read_text()
+    expected, lock = project.outputs(), project.lock()
+    project.clear()
+    for kill in KILLS:
+        assert kill_run(project, kill, expected).wrong == [], kill
+    assert finish(project, expected, lock) == []
