@@ -132,11 +132,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     frame = pd.DataFrame({"user_id": [f"u{u}" for u in users], "item_id": items, "liked": liked})
     frame.to_csv("own.csv", index=False)
     describe(label="liked")
-    set_params(
-        **{"features.sparse": ["userid", "movieid"], "features.dense": ["flat"]},
-        **{"own.users": "users.csv", "own.user_features": ["flat:number"]},
-    )
-    pd.DataFrame({"user_id": [f"u{u}" for u in range(USERS)], "flat": 1}).to_csv("users.csv")
+    set_params(**{"features.sparse": ["userid", "movieid"], "features.dense": ["bias"]})
     run_all()
     predictions = pd.read_parquet("data/predictions.parquet")
     names = {"raw_userid": "userid", "raw_movieid": "movieid"}

@@ -222,7 +222,9 @@ def _describe(
     row = entities["row"].to_numpy()
     if table is not None and (missing := int((row < 0).sum())):
         notes.append(f"{missing:,} {file} of the interactions are not in {table.shown}")
-    if file == "items":
+    if file == "users":
+        described["bias"] = np.float32(1)
+    else:
         described["title"] = [str(identity) for identity in entities.index]
         if table is not None and params.title:
             titles = table.column(params.title, "own.title").to_numpy(object)

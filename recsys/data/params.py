@@ -45,8 +45,11 @@ class SplitParams(Section):
 
 
 def own_features(params: OwnParams) -> tuple[Feature, ...]:
-    """The registry entries of the feature columns of own data."""
-    features = []
+    """The registry entries of the feature columns of own data.
+
+    The first one, `bias`, is 1 for everybody: the dense input of a model without any other.
+    """
+    features = [Feature("bias", "dense", "users", "bias", source="bias", missing=1.0)]
     tables: tuple[tuple[str, Literal["users", "movies"]], ...] = (
         ("users", "users"),
         ("items", "movies"),
