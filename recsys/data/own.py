@@ -152,8 +152,8 @@ def _without_duplicates(
         row = int(np.argmax(again))
         user, item = ratings["userid"].iloc[row], ratings["movieid"].iloc[row]
         raise InputError(
-            f"{table.shown} {table.place(row)}: {params.user} {user} already has {params.item} {item} "
-            f"(and {again.sum() - 1:,} more lines repeat a pair); remove them, or set "
+            f"{table.shown} {table.place(row)}: {params.user} {user} already has {params.item} "
+            f"{item} (and {again.sum() - 1:,} more lines repeat a pair); remove them, or set "
             "own.duplicates to keep_last"
         )
     notes.append(f"{again.sum():,} earlier interactions of a repeated pair are dropped")
