@@ -1,6 +1,8 @@
 """Where the commands may write: a wrong place is refused before the work, and nothing is lost."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from recsys.cli.main import main
 from recsys.cli.targets import check_artifact, check_file
 from recsys.common.errors import InputError
 from tests.runs import Run
+from tests.small import SmallProject
 
 
 def test_a_file_may_be_new_or_replaced(tmp_path: Path) -> None:
@@ -88,3 +91,37 @@ def test_a_wrong_target_is_one_line_and_nothing_is_lost(
     assert result.output.startswith(f"Error: {message}")
     assert result.output.count("\n") == 1
     assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of its own, with 24 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root may mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_line_that_names_the_target(run: Run, full_disk: Path) -> None:
+    Path("dvc.yaml").touch()
+    Path("pairs.csv").write_text("userid,movieid\n" + "3,2\n" * 20_000)
+    for command, name in (
+        ("predict pairs.csv", "scores.csv"),
+        ("predict pairs.csv", "scores.parquet"),
+        ("export models/dlrm", "serving"),
+    ):
+        target = full_disk / name
+        result = CliRunner().invoke(main, [*command.split(), str(target)])
+        assert result.exit_code == 1
+        message = f"Error: {target}: the disk is full; free some space and run again\n"
+        assert result.output == message
+        assert not list(full_disk.iterdir())
+
+
+def test_a_full_disk_is_named_by_a_report(small: SmallProject, full_disk: Path) -> None:
+    result = CliRunner().invoke(main, ["report", str(full_disk)])
+    message = f"Error: {full_disk}/report.html: the disk is full; free some space and run again\n"
+    assert (result.exit_code, result.output) == (1, message)

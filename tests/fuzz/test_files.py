@@ -1,0 +1,246 @@
+"""Files that are damaged, edited or odd are used or refused in one line, and nothing is lost."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from ruamel.yaml import YAML
+from safetensors.torch import load_file, save_file
+
+from recsys.cli.trials import read_space
+from recsys.models.checkpoint import load_checkpoint
+from recsys.pipeline.params import load_params, parse_params
+from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
+from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.predict import score_file
+from recsys.serving.recommend import find_similar, recommend
+from tests.conftest import PARAMS
+from tests.fuzz.mutations import ODD_TEXTS, change_value, fuzz, mutate
+from tests.imports import ROOT
+from tests.runs import Run
+
+
+def test_params(tmp_path: Path) -> None:
+    path, content = tmp_path / "params.yaml", PARAMS.read_bytes()
+
+    def attempt(rng: random.Random) -> None:
+        path.write_bytes(mutate(content, rng) if rng.random() < 0.9 else content)
+        load_params(path)
+
+    fuzz("params.yaml", attempt)
+
+
+def test_values_of_params() -> None:
+    content = YAML(typ="safe").load(PARAMS)
+
+    def attempt(rng: random.Random) -> None:
+        parse_params(change_value(content, rng) if rng.random() < 0.95 else content, PARAMS)
+
+    fuzz("values of params", attempt)
+
+
+def test_search(tmp_path: Path) -> None:
+    path, text = tmp_path / "search.yaml", (ROOT / "search.yaml").read_bytes()
+    content = YAML(typ="safe").load(text)
+    ends = [-1, 0, 0.1, 0.5, 0.30000000000000004, 1, 2, 8, 16, 1e-3, 1e3, 10**9, float("nan")]
+
+    def attempt(rng: random.Random) -> None:
+        if rng.random() < 0.3:
+            path.write_bytes(mutate(text, rng))
+        else:
+            space = change_value(content, rng)
+            if isinstance(space, dict) and isinstance(space.get("params"), dict):
+                key = rng.choice(("train.epochs", "model.dropout", "train.learning_rate"))
+                names = rng.sample(("low", "high", "log", "step"), rng.choice((2, 2, 3, 4)))
+                space["params"][key] = {
+                    name: rng.random() < 0.5 if name == "log" else rng.choice(ends)
+                    for name in names
+                }
+            YAML(typ="safe").dump(space if rng.random() < 0.9 else content, path)
+        read_space(path, PARAMS)
+
+    fuzz("search.yaml", attempt)
+
+
+def test_lock(small_template: Path) -> None:
+    content = (small_template / "dvc.lock").read_bytes()
+
+    def attempt(rng: random.Random) -> None:
+        text = mutate(content, rng)
+        parse_lock(text)
+        recorded_outputs(text.decode())
+        recorded_params(text.decode())
+
+    fuzz("dvc.lock", attempt)
+
+
+def attempt_to_predict(
+    scorer: PairScorer, source: str, write: Callable[[Path, random.Random], None]
+) -> Callable[[random.Random], None]:
+    def attempt(rng: random.Random) -> None:
+        target = Path(rng.choice(("scores.csv", "scores.parquet")))
+        target.write_text("old")
+        write(Path(source), rng)
+        done = None
+        try:
+            done = score_file(scorer, Path(source), target, rng.random() < 0.7)
+        finally:
+            assert not list(Path().glob(".*partial*"))
+            if done is None:
+                assert target.read_text() == "old"
+        if target.suffix == ".parquet":
+            assert pq.ParquetFile(target).metadata.num_rows == done
+
+    return attempt
+
+
+def test_predict_csv(run: Run) -> None:
+    plain = b'userid,movieid,note\n3,2,a\n6,4,"b, c"\n9,6,"say ""x"""\n'
+    words = ["3", "2", "3.0", " 6", "userid", "movieid", "x", '"a"', '"', *ODD_TEXTS[:40]]
+
+    def write(path: Path, rng: random.Random) -> None:
+        if rng.random() < 0.5:
+            path.write_bytes(mutate(plain, rng))
+            return
+        width = rng.randrange(1, 5)
+        end = rng.choice(("\n", "\r\n", "\r"))
+        header = rng.sample(["userid", "movieid", "", "x", "x"], min(5, width + 1))
+        rows = [[rng.choice(words) for _ in header] for _ in range(rng.randrange(6))]
+        text = end.join(rng.choice((",", ",", ",", ";")).join(row) for row in [header, *rows])
+        path.write_text(text + end * rng.randrange(2), newline="")
+
+    fuzz("predict, CSV", attempt_to_predict(PairScorer(run.checkpoint), "pairs.csv", write))
+
+
+# A column of each of these types, drawn from the numbers 0 to 9.
+COLUMNS: list[Callable[[np.ndarray], pa.Array]] = [
+    pa.array,
+    lambda n: pa.array(n.astype("float64")),
+    lambda n: pa.array(n * 1.5),
+    lambda n: pa.array(n.astype(str).tolist()),
+    lambda n: pa.array(n.astype(str).tolist(), pa.large_string()),
+    lambda n: pa.array(n.astype(str).tolist(), pa.string_view()),
+    lambda n: pa.array(n.astype(str).tolist(), pa.binary()),
+    lambda n: pa.array(n.astype(str).tolist()).dictionary_encode(),
+    lambda n: pa.array(n).dictionary_encode(),
+    lambda n: pa.array(n > 4),
+    lambda n: pa.array(n, pa.timestamp("us")),
+    lambda n: pa.array(n, pa.duration("s")),
+    lambda n: pa.array(n).cast(pa.decimal128(38, 2)),
+    lambda n: pa.array([[int(i)] for i in n]),
+    lambda n: pa.array([{"a": int(i)} for i in n]),
+    lambda n: pa.nulls(len(n)),
+    lambda n: pa.array([None if i % 3 else int(i) for i in n], pa.int64()),
+    lambda n: pa.array(n.astype("uint64") + 2**63),
+]
+
+
+def test_predict_parquet(run: Run) -> None:
+    plain = pa.table({"userid": [3, 6] * 50, "movieid": [2, 4] * 50, "note": ["a", "b"] * 50})
+    pq.write_table(plain, "plain.parquet")
+    content = Path("plain.parquet").read_bytes()
+
+    def write(path: Path, rng: random.Random) -> None:
+        if rng.random() < 0.6:
+            path.write_bytes(mutate(content, rng))
+            return
+        rows = rng.randrange(4)
+        names = rng.sample(["userid", "movieid", "x", "x", "", "a.b"], rng.randrange(7))
+        numbers = np.array([rng.choice((0, 2, 3, 4, 6)) for _ in range(rows)], np.int64)
+        columns = [
+            pa.array(numbers)
+            if name.endswith("id") and rng.random() < 0.6
+            else rng.choice(COLUMNS)(numbers)
+            for name in names
+        ]
+        pq.write_table(pa.Table.from_arrays(columns, names=names), path)
+
+    fuzz("predict, Parquet", attempt_to_predict(PairScorer(run.checkpoint), "pairs.parquet", write))
+
+
+@pytest.fixture
+def copied(run: Run) -> Path:
+    return Path(shutil.copytree(run.checkpoint, "copied"))
+
+
+def test_description_of_a_checkpoint(copied: Path) -> None:
+    file = copied / "model.json"
+    text = file.read_bytes()
+    content = json.loads(text)
+
+    def attempt(rng: random.Random) -> None:
+        kind = rng.random()
+        if kind < 0.1:
+            file.write_bytes(text)
+        elif kind < 0.3:
+            file.write_bytes(mutate(text, rng))
+        else:
+            file.write_text(json.dumps(change_value(content, rng)))
+        load_checkpoint(copied)
+
+    fuzz("model.json", attempt)
+
+
+def test_weights_of_a_checkpoint(copied: Path) -> None:
+    file = copied / "model.safetensors"
+    content = file.read_bytes()
+    # Copies: the file is overwritten below.
+    weights = {name: weight.clone() for name, weight in load_file(file).items()}
+    header = int.from_bytes(content[:8], "little") + 8
+
+    def attempt(rng: random.Random) -> None:
+        kind = rng.random()
+        if kind < 0.1:
+            file.write_bytes(content)
+        elif kind < 0.7:
+            # The header is a small part of the file, but most can go wrong in it.
+            file.write_bytes(mutate(content[:header], rng) + content[header:])
+        else:
+            save_file(change_weights(weights, rng), file)
+        load_checkpoint(copied)
+
+    fuzz("model.safetensors", attempt)
+
+
+def change_weights(weights: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    changed = {name: weight.clone() for name, weight in weights.items()}
+    name = rng.choice(list(changed))
+    new = rng.choice(
+        (
+            changed[name].double(),
+            changed[name].half(),
+            changed[name][:-1].clone(),
+            changed[name].flatten().clone(),
+            torch.full_like(changed[name], rng.choice((torch.nan, torch.inf, 1e38))),
+            torch.zeros(0),
+        )
+    )
+    changed[rng.choice((name, name, "more"))] = new.clone()
+    if rng.random() < 0.2:
+        del changed[name]
+    return changed
+
+
+SHORT_TEXTS = [text for text in ODD_TEXTS if len(text) < 1000]
+
+
+def test_ids(run: Run) -> None:
+    scorer = PairScorer(run.checkpoint)
+
+    def attempt(rng: random.Random) -> None:
+        wanted = rng.choice((*SHORT_TEXTS, "3", "6", "2", "4", "102", str(rng.randrange(300))))
+        top = rng.choice((1, 10, 10**30))
+        if rng.random() < 0.5:
+            recommend(scorer, run.ratings, wanted, top)
+        else:
+            find_similar(run.checkpoint, wanted, top)
+
+    fuzz("ids", attempt)
