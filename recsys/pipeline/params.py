@@ -71,6 +71,13 @@ def _conflicts(params: Params) -> Iterator[str]:
             "rowwise_adagrad needs a multiple of 4; change one of them"
         )
     yield from params[FeatureParams].find_unknown(known_features(params))
+    # `recent` has columns for each number in one of these lists, and the model needs a column.
+    key = "last" if params[SplitParams].follows_time else "windows"
+    if params[FeatureParams].dense == ("recent",) and not getattr(statistics, key):
+        yield (
+            f"features.dense = ['recent']: statistics.{key} = [] gives it no column; add a number, "
+            "or name another dense feature"
+        )
     # Each number names columns of its own.
     for key, values in (("last", statistics.last), ("windows", statistics.windows)):
         if len(set(values)) < len(values):

@@ -204,6 +204,14 @@ def test_a_file_in_odd_but_valid_yaml_is_read(tmp_path: Path, change: Callable[[
             {"windows": [0, 0]},
             "statistics.windows = [0, 0]: a number is listed twice; name it once",
         ),
+        (
+            {"sparse": ["movieid"], "dense": ["recent"], "windows": []},
+            "features.dense = ['recent']: statistics.windows = [] gives it no column; add a number",
+        ),
+        (
+            {"method": "leave_last", "dense": ["recent"], "last": []},
+            "features.dense = ['recent']: statistics.last = [] gives it no column; add a number",
+        ),
     ],
 )
 def test_values_that_do_not_go_together_are_reported(
