@@ -80,7 +80,7 @@ def plan_kills_of_two(count: int, generator: random.Random) -> list[Kill]:
     return [
         Kill(
             "train",
-            generator.choice(["train.state", "epoch.json", "dlrm", 2.0, 4.0, 6.0]),
+            generator.choice(["train.state", "epoch.json", "dlrm", 0.0, 1.0, 2.0, 4.0]),
             generator.choice(["worker", "worker", *TARGETS]),
             generator.choice(SIGNALS[:2]),
         )
@@ -147,6 +147,9 @@ def wait_for_moment(
         if stage is None:
             stage = find_stage(running.pid, later)
             began = time.monotonic()
+        elif kill.target == "worker" and not find_workers(stage):
+            # They take seconds to start, which count as none.
+            began = time.monotonic()
         elif isinstance(kill.moment, str):
             if is_written(project, kill.moment) or not Path(f"/proc/{stage}").exists():
                 break
@@ -156,9 +159,13 @@ def wait_for_moment(
     if running.poll() is not None or stage is None:
         return []
     if kill.target == "worker":
-        workers = [w for child in children(stage) for w in children(child)]
-        return workers[-1:]
+        return find_workers(stage)[-1:]
     return [stage if kill.target == "stage" else running.pid]
+
+
+def find_workers(stage: int) -> list[int]:
+    """The processes that train together: children of the fork server, which the stage started."""
+    return [worker for child in children(stage) for worker in children(child)]
 
 
 def find_stage(dvc: int, stages: list[str]) -> int | None:
@@ -189,13 +196,13 @@ def is_written(project: KilledProject, name: str) -> bool:
     """Whether a file or folder of this name is being written."""
     folders = [project.folder / folder for folder in ("data", "models", "metrics", "live")]
     while folders:
+        folder = folders.pop()
         with contextlib.suppress(OSError):
-            for entry in os.scandir(folders.pop()):
-                if entry.name.endswith(".partial"):
-                    if entry.name.startswith(f".{name}."):
-                        return True
-                    folders.append(Path(entry.path))
-                    folders += [Path(inner.path) for inner in os.scandir(entry) if inner.is_dir()]
+            for entry in os.listdir(folder):  # noqa: PTH208
+                if entry.startswith(f".{name}.") and entry.endswith(".partial"):
+                    return True
+                if entry.endswith(".partial") or folder.name.endswith(".partial"):
+                    folders.append(folder / entry)
     return False
 
 

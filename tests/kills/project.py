@@ -38,7 +38,7 @@ class KilledProject:
 
     def __init__(self, folder: Path, target: str = "evaluate", **changes: object) -> None:
         self.folder = folder
-        self.command = (sys.executable, "-m", "dvc", "repro", target)
+        self.aim_at(target)
         self.environment = os.environ | {
             "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
             "OMP_NUM_THREADS": "1",
@@ -58,6 +58,10 @@ class KilledProject:
             content[section][name] = value
         YAML(typ="safe").dump(content, folder / "params.yaml")
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+
+    def aim_at(self, stage: str) -> None:
+        """Let runs end with this stage."""
+        self.command = (sys.executable, "-m", "dvc", "repro", stage)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start `dvc repro` as a terminal does, in a process group of its own."""
