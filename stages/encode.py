@@ -1,5 +1,7 @@
 """Stage encode: check the raw files and turn them into tables of numbers."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Stage evaluate: predict the test part, and write its metrics and plots."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 from pathlib import Path
 
 import click

@@ -1,5 +1,7 @@
 """Stage features: compute statistics and histories of each rating, if params.yaml selects any."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 from pathlib import Path
 
 import click

@@ -1,5 +1,7 @@
 """Stage fetch: get the raw files of a release."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 import os
 from pathlib import Path
 

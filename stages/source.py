@@ -1,5 +1,7 @@
 """Stage source: say which content fetch would read."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 import os
 from pathlib import Path
 

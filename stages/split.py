@@ -1,5 +1,7 @@
 """Stage split: put each rating into the training, validation or test part."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 from pathlib import Path
 
 import click

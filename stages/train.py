@@ -1,5 +1,7 @@
 """Stage train: train a model, and write its checkpoint and training history."""
 
+import recsys.common.guarded  # noqa: F401  # isort: skip
+
 from pathlib import Path
 
 import click
