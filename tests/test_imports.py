@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.imports import ROOT, direct_imports
+from tests.imports import ROOT
 
 HEAVY = ("torch", "torchrec", "sklearn.metrics", "optuna", "dvc")
 MODULES = {
@@ -27,8 +27,3 @@ def test_a_bad_value_is_refused_before_the_slow_imports(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
     assert output == "[]\n"
-
-
-def test_the_standalone_scorer_imports_what_an_artifact_has() -> None:
-    names = {name.split(".")[0] for name in direct_imports(ROOT / "recsys/serving/scorer.py")}
-    assert names == {"collections", "fbgemm_gpu", "pathlib", "recsys", "torch"}

@@ -16,7 +16,8 @@ from recsys.common.rating_scale import RatingScale
 from recsys.storage import schemas
 from recsys.storage.registry import Feature
 
-WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
+# More digits than 64 bits have are no integer, however many there are.
+WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """The section `train` of params.yaml."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from recsys.common.params import Count, NotNegative, Positive, Section, Seed, Workers
+from pydantic import Field
+
+from recsys.common.params import Count, NotNegative, Section, Seed, Workers
+
+LearningRate = Annotated[float, Field(description="a number above 0", gt=0)]
 
 
 class TrainParams(Section):
     name = "train"
     task: Literal["classification", "regression"]
-    learning_rate: Positive
+    learning_rate: LearningRate
     weight_decay: NotNegative
     embedding_optimizer: Literal["adam", "rowwise_adagrad"]
-    embedding_learning_rate: Positive
+    embedding_learning_rate: LearningRate
     average_epochs: NotNegative
     batch_size: Count
     epochs: Count

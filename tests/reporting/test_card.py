@@ -64,7 +64,7 @@ def test_a_card_describes_the_params(changes: dict[str, object], expected: list[
         weights=1234,
         users=10,
         movies=20,
-        vocabulary=Vocabulary("", {"genres": ("Drama",)}, WHOLE_STARS, 3),
+        vocabulary=Vocabulary("", {"genres": ("Drama",)}, WHOLE_STARS, 3, (), {}),
         parts={"train": 8000, "test": 1000},
         epochs=3,
         best={"epoch": 2, "validation_auc": 0.81234},
