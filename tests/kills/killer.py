@@ -35,7 +35,8 @@ WRITES = {
 TARGETS = ("group", "dvc", "stage")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SECONDS_TO_FINISH = 180
-SECONDS_TO_END = 2
+# The fork server of two processes does nothing more, but takes seconds to clear up.
+SECONDS_TO_END = 10
 
 
 @dataclass(frozen=True)
