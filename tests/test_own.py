@@ -148,7 +148,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
         score_file(scorer, Path("bad.csv"), Path("scores.csv"))
     found = recommend(scorer, Path("data/encoded/ratings.parquet"), "u7", 3)
     assert (found["user"], len(found["recommended"])) == ("u7", 3)
-    with pytest.raises(InputError, match="there is no user 7; the 30 users have ids from u0 to u9"):
+    with pytest.raises(InputError, match="there is no user '7'; the 30 users have ids from u0"):
         recommend(scorer, Path("data/encoded/ratings.parquet"), "7", 3)
     with pytest.raises(InputError, match="there is no movie 'x': the 20 movies have whole numbers"):
         find_similar(Path("models/dlrm"), "x", 3)

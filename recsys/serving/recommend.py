@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from recsys.common.errors import InputError
+from recsys.common.params import show
 from recsys.models.checkpoint import load_checkpoint
 from recsys.serving.pair_scorer import PairScorer
 from recsys.storage import schemas
@@ -149,8 +150,8 @@ def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:
     is_text = known.dtype == object
     if not is_text and not is_integer(str(wanted)):
         raise InputError(
-            f"there is no {noun} {wanted!r}: the {len(known):,} {noun}s have whole numbers as ids, "
-            f"from {known[0]} to {known[-1]}"
+            f"there is no {noun} {show(wanted)}: the {len(known):,} {noun}s have whole numbers as "
+            f"ids, from {known[0]} to {known[-1]}"
         )
     wanted = str(wanted) if is_text else int(wanted)
     row = int(np.searchsorted(known, wanted))
@@ -158,8 +159,8 @@ def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:
         return row
     nearest = " and ".join(str(i) for i in known[max(row - 1, 0) : row + 1])
     raise InputError(
-        f"there is no {noun} {wanted}; the {len(known):,} {noun}s have ids from {known[0]} to "
-        f"{known[-1]}, the nearest {nearest}"
+        f"there is no {noun} {show(wanted)}; the {len(known):,} {noun}s have ids from {known[0]} "
+        f"to {known[-1]}, the nearest {nearest}"
     )
 
 
