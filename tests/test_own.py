@@ -162,8 +162,8 @@ def test_a_playlist_log_of_positives_alone() -> None:
     describe(interactions="plays.csv", user="listener", item="song", time="day", time_format="iso")
     set_params(
         **{
-            "features.sparse": ["movieid"],
-            "features.dense": ["user", "movie", "recent"],
+            "features.sparse": ["userid", "movieid"],
+            "features.dense": ["bias"],
             "split.method": "chronological",
         }
     )
@@ -178,6 +178,13 @@ def test_a_playlist_log_of_positives_alone() -> None:
     assert drawn == f"own: {len(ratings) - 200} negatives are drawn"
     assert ratings["label"].sum() == 200
     assert not ratings.duplicated(["user", "movie"]).any()
+    # A song that was drawn for a listener was not played, so it may be recommended.
+    found = recommend(PairScorer(Path("models/dlrm")), Path("data/encoded/ratings.parquet"), 3, 99)
+    played = set(frame["song"][frame["listener"] == 3])
+    assert found["rated"] == len(played)
+    assert not {movie["movie"] for movie in found["recommended"]} & played
+    drawn_for_them = ratings[(ratings["user"] == 3) & (ratings["label"] == 0)]["movie"]
+    assert {movie["movie"] for movie in found["recommended"]} & set(drawn_for_them)
 
 
 GOOD = "user_id,item_id,stars,when\n"

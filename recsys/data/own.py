@@ -65,6 +65,7 @@ def read_own(folder: Path, params: OwnParams) -> Tables:
         id_types={"users": user_type, "movies": item_type},
         # A label of 1 lies above this, a label of 0 does not.
         label_threshold=None if params.rating else 0.5,
+        drawn_negatives=not params.rating and not params.label,
         notes=tuple(notes),
     )
 

@@ -48,6 +48,9 @@ def recommend(scorer: PairScorer, ratings: Path, userid: str | int, top: int) ->
     user = find_row(dimensions.raw_ids("users"), userid, "user")
     require_same_run(ratings, read_metadata(ratings), dimensions.folder, dimensions.origin)
     rated = read_ratings_of(user, ratings)
+    if dimensions.vocabulary.drawn_negatives:
+        # The user has no interaction with the items that were drawn: they may be recommended.
+        rated = rated[rated["label"] == 1]
     candidates = scorer.known_movies.clone()
     candidates[rated["movie"].to_numpy()] = False
     movies = candidates.nonzero().squeeze(-1)
@@ -123,12 +126,12 @@ def list_movies(dimensions: Dimensions) -> pd.DataFrame:
 
 
 def read_ratings_of(user: int, ratings: Path) -> pd.DataFrame:
-    """A user's ratings in all parts: movie (its row), rating and timestamp.
+    """A user's ratings in all parts: movie (its row), rating, label and timestamp.
 
     Args:
         user: the user's row.
     """
-    columns = ["user", "movie", "rating", "timestamp"]
+    columns = ["user", "movie", "rating", "label", "timestamp"]
     pieces = read_batches(ratings, schemas.RATINGS, columns)
     found: pd.DataFrame = pd.concat(
         [piece.filter(pc.equal(piece["user"], user)).to_pandas() for piece in pieces],

@@ -31,6 +31,7 @@ class Vocabulary:
         label_threshold: a rating of more stars than this is a like.
         features: the features of the users and movies tables.
         id_types: the names of the raw ids' Arrow types, by table: int32, int64 or string.
+        drawn_negatives: whether the rows of label 0 were drawn, and are no interactions.
     """
 
     ids: str
@@ -39,6 +40,7 @@ class Vocabulary:
     label_threshold: float
     features: tuple[Feature, ...]
     id_types: dict[str, str]
+    drawn_negatives: bool = False
 
     def schema(self, table: str) -> pa.Schema:
         """The columns of the users or movies table."""
@@ -64,6 +66,7 @@ class Vocabulary:
                 content["label_threshold"],
                 tuple(Feature(**feature) for feature in content["features"]),
                 content["id_types"],
+                content["drawn_negatives"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} is not a vocabulary ({error}); run `dvc repro`") from error
