@@ -3,6 +3,8 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
+# Also under -j: what is typed together runs in this order, and one pip at a time fills .venv.
+.NOTPARALLEL:
 .PHONY: help demo repro check-lock verify search report test hooks lint bench install lock clean
 
 help:  ## List the targets.
