@@ -29,15 +29,17 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
     from threadpoolctl import threadpool_limits
 
     from recsys.features import build
+    from recsys.features.fitted import write_fitted
     from recsys.storage.parquet import read_parquet
     from recsys.storage.vocabulary import Vocabulary
 
-    section, settings = params[FeatureParams], params[StatisticsParams]
+    section = params[FeatureParams]
+    settings = build.Settings(section, params[StatisticsParams], params[GaussianProcessParams])
     needed = [f for f in select_features(section.names, ()) if f.table == "ratings"]
     with atomic_write(features) as folder:
         folder.mkdir()
         if not needed:
-            build.write_description({}, (), folder)
+            write_fitted(None, None, folder)
             click.echo("features: none but those of the tables")
             return
         log, origin = build.read_log(encoded / "ratings.parquet", parts)
@@ -47,14 +49,13 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
         build.warn_about_leaky_user_ids(log, section, groups)
         # The matrices are small: more threads would be slower, and would change the last digits.
         with threadpool_limits(1):
-            statistics = build.compute_statistics(
-                log, movies, groups, settings, params[GaussianProcessParams]
+            catalogue = build.make_catalogue(movies, settings.statistics)
+            dense, histories, fitted, ratings = build.compute_features(
+                log, catalogue, groups, settings, vocabulary.label_threshold
             )
-        fitted = build.fit_standardisation(statistics, log)
-        columns = build.standardise(statistics, fitted, settings.cutoff)
-        histories = build.find_histories(log, section)
-        build.write_features(columns, histories, fitted, log, folder, origin)
-    click.echo(f"features: {', '.join([*columns, *histories])}")
+        origin |= {"fitted": write_fitted(fitted, ratings, folder)}
+        build.write_columns(dense, histories, log, folder, origin)
+    click.echo(f"features: {', '.join([*dense, *histories])}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.cli.project import CHECKPOINT
+from recsys.cli.project import CHECKPOINT, FEATURES
 from recsys.cli.targets import check_file
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
@@ -23,8 +23,21 @@ from recsys.common.errors import InputError
 @click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that score."
 )
+@click.option(
+    "--time", "time_column", help="The column of times, in seconds since 1970; else just after the "
+    "user's last rating."
+)
 @CHECKPOINT
-def main(pairs: Path, scores: Path, unknown: str, threads: int, checkpoint: Path) -> None:
+@FEATURES
+def main(
+    pairs: Path,
+    scores: Path,
+    unknown: str,
+    threads: int,
+    time_column: str | None,
+    checkpoint: Path,
+    features: Path,
+) -> None:
     """Score the pairs of users and movies in a file.
 
     Reads the rows of the file PAIRS and writes them with their scores to the file SCORES. Both are
@@ -53,5 +66,6 @@ def main(pairs: Path, scores: Path, unknown: str, threads: int, checkpoint: Path
 
     torch.set_num_threads(threads)
     keep_freed_memory()
-    rows = score_file(PairScorer(checkpoint), pairs, scores, unknown == "score")
+    scorer = PairScorer(checkpoint, features, threads)
+    rows = score_file(scorer, pairs, scores, unknown == "score", time_column)
     click.echo(f"{rows:,} pairs scored")

@@ -44,6 +44,14 @@ CHECKPOINT = click.option(
     callback=in_project,
     help="The model's folder.",
 )
+FEATURES = click.option(
+    "--features",
+    type=PATH,
+    default="data/features",
+    show_default=True,
+    callback=in_project,
+    help="The folder of the computed features, for a model that has some.",
+)
 
 
 @contextmanager

@@ -1,26 +1,34 @@
 """`recsys recommend`."""
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recsys.cli.project import CHECKPOINT, in_project
+from recsys.cli.project import CHECKPOINT, FEATURES, in_project
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
 
 @command
 @click.option("--user", type=str, help="Recommend to the user with this id.")
+@click.option("--ratings", type=PATH, help="Recommend to somebody who rated what this file says.")
 @click.option("--movie", type=str, help="Find movies like the one with this id.")
 @click.option(
     "--top", type=click.IntRange(1), default=10, show_default=True, help="How many to print."
 )
+@click.option(
+    "--time",
+    type=click.DateTime(),
+    help="When the person would watch the movies (UTC); else just after the last rating.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CHECKPOINT
+@FEATURES
 @click.option(
-    "--ratings",
+    "--log",
     type=PATH,
     default="data/encoded/ratings.parquet",
     callback=in_project,
@@ -28,44 +36,63 @@ from recsys.common.errors import InputError
     help="The file that says what a user has rated already.",
 )
 def main(
-    user: str | None, movie: str | None, top: int, as_json: bool, checkpoint: Path, ratings: Path
+    user: str | None,
+    ratings: Path | None,
+    movie: str | None,
+    top: int,
+    time: datetime | None,
+    as_json: bool,
+    checkpoint: Path,
+    features: Path,
+    log: Path,
 ) -> None:
-    """Recommend movies to a user, or find movies like another.
+    """Recommend movies to a user or a new person, or find movies like another.
 
-    Ids are those that the data set publishes. A user gets no movie that they have rated, and none
+    Ids are those that the data set publishes. Nobody gets a movie that they have rated, and none
     without a training rating. The score is the probability of a like; with `train.task:
     regression`, the expected stars.
+
+    The file RATINGS is a table with the columns movieid or title, rating, and perhaps timestamp
+    (seconds since 1970, or like 2026-11-25 16:00:00). With --user, these are new ratings of the
+    user. Only a model with features that come from ratings (features.dense, or liked and disliked)
+    gives other scores for them.
 
     \b
     Examples:
       recsys recommend --user 42
+      recsys recommend --ratings mine.csv
       recsys recommend --movie 260 --top 5 --json
     """
-    if (user is None) == (movie is None):
-        raise InputError("give either --user ID or --movie ID")
+    if (movie is None) == (user is None and ratings is None):
+        raise InputError("give either --user ID, --ratings FILE or both, or --movie ID")
     # Slow to import: wrong options are refused before.
     import torch
 
+    from recsys.serving.given import read_given
     from recsys.serving.pair_scorer import PairScorer
+    from recsys.serving.person import find_person
     from recsys.serving.recommend import find_similar, recommend
 
     torch.set_num_threads(1)
-    if user is not None:
-        scorer = PairScorer(checkpoint)
-        found = recommend(scorer, ratings, user, top)
-        text = format_recommendations(found, scorer.description.task)
-    else:
-        assert movie is not None
+    if movie is not None:
         found = find_similar(checkpoint, movie, top)
         text = format_similar(found)
+    else:
+        scorer = PairScorer(checkpoint, features)
+        given = read_given(ratings, scorer.dimensions) if ratings else None
+        person = find_person(scorer, log, user, given)
+        moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
+        found = recommend(scorer, person, top, moment)
+        text = format_recommendations(found, scorer.description.task)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else text)
 
 
 def format_recommendations(found: dict[str, Any], task: str) -> str:
     unit = "probability of a like" if task == "classification" else "expected stars"
-    lines = [f"user {found['user']} rated {found['rated']:,} movies; among the best:"]
+    who = "a new person" if found["user"] is None else f"user {found['user']}"
+    lines = [f"{who} rated {found['rated']:,} movies; among the best:"]
     lines += format_movies(found["liked"], "rating", ".1f")
-    if not found["in_training"]:
+    if found["user"] is not None and not found["in_training"]:
         lines.append("none of these ratings is in training: the scores are those of a new user")
     lines.append(f"recommended ({unit}):")
     lines += format_movies(found["recommended"], "score", ".3f")

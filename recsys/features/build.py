@@ -1,13 +1,12 @@
-"""Compute the features of every rating, and write them as columns.
+"""Compute the features of every rating, write them as columns, and keep what was fitted.
 
-Shapes: N ratings, M movies.
+Shapes: N ratings, M movies, G genres.
 """
 
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +14,55 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys.common.errors import InputError
+fit_and_predict = None
 from recsys.features.histories import HISTORIES, History, find_history
+from recsys.features.online import OPINIONS, Fitted, Standardisation, standardise
 from recsys.features.params import GaussianProcessParams, StatisticsParams
-from recsys.features.statistics import Statistics
-from recsys.features.visibility import RatingLog
+from recsys.features.posterior import Process
+from recsys.features.statistics import (
+    DECADES,
+    FIRST_YEAR,
+    GROUPS,
+    Catalogue,
+    Columns,
+    Constants,
+    Floats,
+    MovieSums,
+    Statistics,
+    sum_movies,
+)
+from recsys.features.visibility import NO_PART, RatingLog, round_for_exact_sums
 from recsys.storage import schemas
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.origin import Origin, require_same_run
 from recsys.storage.parquet import read_column, read_metadata, write_parquet
 from recsys.storage.registry import FeatureParams
 from recsys.storage.schemas import PARTS
 
 logger = logging.getLogger(__name__)
 
-Standardisation = dict[str, tuple[float, float]]
+
+class Settings(NamedTuple):
+    """The sections of params.yaml that say how features are computed."""
+
+    features: FeatureParams
+    statistics: StatisticsParams
+    gaussian_process: GaussianProcessParams
+
+
+class Computed(NamedTuple):
+    """The computed features of all ratings.
+
+    Attributes:
+        dense: the standardised columns by name, [N] each
+        histories: by name.
+        fitted: what the features of any other pair need.
+        ratings: the columns of `schemas.FITTED_RATINGS`.
+    """
+
+    dense: dict[str, npt.NDArray[np.float32]]
+    histories: dict[str, History]
+    fitted: Fitted
+    ratings: pa.Table
 
 
 def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
@@ -47,7 +82,7 @@ def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
     user, movie, seconds = columns["user"], columns["movie"], columns["timestamp"]
     if not are_sorted(seconds, user, movie):
         raise InputError(f"{ratings} is not sorted by time, user and movie; run `dvc repro encode`")
-    part = np.full(len(user), -1, np.int8)
+    part = np.full(len(user), NO_PART, np.int8)
     origin = read_metadata(ratings)
     for place, name in enumerate(PARTS):
         path = parts / f"{name}.parquet"
@@ -82,35 +117,100 @@ def are_sorted(*keys: npt.NDArray[np.generic]) -> bool:
     return bool(ascending.all())
 
 
-def compute_statistics(
+def compute_features(
     log: RatingLog,
-    movies: pa.Table,
+    catalogue: Catalogue,
     groups: tuple[str, ...],
-    params: StatisticsParams,
-    gaussian_process: GaussianProcessParams,
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Compute the columns of some groups of statistics.
+    settings: Settings,
+    label_threshold: float,
+) -> Computed:
+    """Compute the features of all ratings.
 
     Args:
-        movies: the movies table.
+        groups: the names of the groups of columns, in the order of the registry.
 
-    Returns:
-        the columns by name, each [N]
+    Raises:
+        InputError: a group needs times, and there are none.
     """
-    if not groups:
-        return {}
-    if log.seconds.min() == log.seconds.max():
-        # A Gaussian process needs no times: opinions of the same time just do not fade.
-        for group in set(groups) & {"recent", "time"}:
+    check_times(log, groups)
+    constants = fit_constants(log, settings.statistics)
+    sums, residual, unexplained = sum_movies(log, constants)
+    statistics = Statistics(log, residual, sums, catalogue, constants)
+    dense: dict[str, npt.NDArray[np.float32]] = {}
+    fitted: Standardisation = {}
+    processes: dict[str, Process] = {}
+    for group in groups:
+        if group in GROUPS:
+            columns = GROUPS[group](statistics)
+        else:
+            columns, processes[group] = predict_opinions(
+                group, log, catalogue, settings.gaussian_process
+            )
+        for name, values in columns.items():
+            training = values[log.training]
+            fitted[name] = float(training.mean()), float(training.std())
+            scaled = standardise(values, fitted[name], settings.statistics.cutoff)
+            dense[name] = scaled.astype(np.float32)
+    return Computed(
+        dense,
+        {
+            name: find_history(log, label, settings.features.history_length)
+            for name, label in HISTORIES.items()
+            if name in settings.features.sparse
+        },
+        Fitted(
+            groups=groups,
+            histories=tuple(name for name in HISTORIES if name in settings.features.sparse),
+            history_length=settings.features.history_length,
+            past_only=log.past_only,
+            label_threshold=label_threshold,
+            cutoff=settings.statistics.cutoff,
+            standardisation=fitted,
+            end=int(log.seconds[-1]),
+            constants=constants,
+            catalogue=catalogue,
+            movies=sum_all(log, unexplained, len(catalogue.years)),
+            processes=processes,
+        ),
+        list_ratings(log, residual, unexplained),
+    )
+
+
+def check_times(log: RatingLog, groups: tuple[str, ...]) -> None:
+    """Check that there are times if a group needs them. Raises: InputError."""
+    # A Gaussian process needs no times: opinions of the same time just do not fade.
+    for group in {"recent", "time"}.intersection(groups):
+        if log.seconds[0] == log.seconds[-1]:
             raise InputError(
                 f"features.dense: {group} needs times, but all ratings have the same time; remove "
                 "it, or give the times of the ratings"
             )
+
+
+def fit_constants(log: RatingLog, params: StatisticsParams) -> Constants:
+    """What all rows share: values of the training part, and params."""
+    stars = log.stars[log.training]
+    return Constants(
+        average=float(stars.mean()),
+        like_rate=float(log.label[log.training].astype(float).mean()),
+        spread=float(stars.var()),
+        start=int(log.seconds[0]),
+        user_damping=params.user_damping,
+        movie_damping=params.movie_damping,
+        last_damping=params.last_damping,
+        window_damping=params.window_damping,
+        last=params.last,
+        windows=params.windows,
+    )
+
+
+def make_catalogue(movies: pa.Table, params: StatisticsParams) -> Catalogue:
+    """The genres and years of the movies table, and of one more movie: an unknown one."""
     genres = [table_of_codes(column) for column in movies.columns if pa.types.is_list(column.type)]
     # Without a list of genres, every movie is of the same one.
     every = np.column_stack(genres) if genres else np.ones((len(movies), 1), bool)
     years = movies["year"].to_pandas().fillna(params.usual_year).to_numpy(int)
-    return Statistics(log, every, years, params, gaussian_process).compute(groups)
+    return Catalogue(np.pad(every, ((0, 1), (0, 0))), np.append(years, params.usual_year))
 
 
 def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -122,33 +222,45 @@ def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     return table
 
 
-def fit_standardisation(
-    columns: dict[str, npt.NDArray[np.float64]], log: RatingLog
-) -> Standardisation:
-    """The mean and standard deviation of each column over the training part."""
-    training = ((name, values[log.training]) for name, values in columns.items())
-    return {name: (float(v.mean()), float(v.std())) for name, v in training}
+def predict_opinions(
+    group: str, log: RatingLog, catalogue: Catalogue, params: GaussianProcessParams
+) -> tuple[Columns, Process]:
+    """The opinions that a Gaussian process predicts, their standard deviations, and the process."""
+    half_decades = np.clip((catalogue.years - FIRST_YEAR) // 5, 0, 2 * DECADES - 2)
+    content = np.column_stack(
+        [np.ones(len(half_decades)), catalogue.genres, np.eye(2 * DECADES - 1)[half_decades]]
+    )
+    target = getattr(log, OPINIONS[group]).astype(float)
+    mean, deviation, process = fit_and_predict(log, target, content, params)
+    return {group: mean, f"{group}_deviation": deviation}, process
 
 
-def standardise(
-    columns: dict[str, npt.NDArray[np.float64]], fitted: Standardisation, cutoff: float
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Give each column mean 0 and standard deviation 1, and clip it at `cutoff` deviations."""
-    result = {}
-    for name, values in columns.items():
-        mean, deviation = fitted[name]
-        scaled = (values - mean) / (deviation + 1e-6)
-        result[name] = np.clip(scaled, -cutoff, cutoff).astype(np.float32)
-    return result
+def sum_all(log: RatingLog, unexplained: Floats, movies: int) -> MovieSums:
+    """Sums over all ratings that a query after the end of the log sees, by movie, [M + 1] each."""
+    columns = (np.ones(len(log.stars)), log.stars, log.stars**2, log.label, unexplained)
+    return MovieSums(
+        *(np.bincount(log.movie, values * log.observed, movies) for values in columns)
+    )
 
 
-def find_histories(log: RatingLog, params: FeatureParams) -> dict[str, History]:
-    """The histories that params.yaml selects, by name."""
-    return {
-        name: find_history(log, label, params.history_length)
-        for name, label in HISTORIES.items()
-        if name in params.sparse
-    }
+def list_ratings(log: RatingLog, residual: Floats, unexplained: Floats) -> pa.Table:
+    """The ratings that a query sees, with the columns of `schemas.FITTED_RATINGS`."""
+    order = log.by_user.order
+    rows = order[log.observed[order]]
+    columns = (
+        log.user,
+        log.movie,
+        log.stars,
+        log.label,
+        log.seconds,
+        round_for_exact_sums(residual),
+        round_for_exact_sums(unexplained),
+    )
+    schema = schemas.FITTED_RATINGS
+    return pa.table(
+        [pa.array(c[rows], f.type, safe=False) for c, f in zip(columns, schema, strict=True)],
+        schema=schema,
+    )
 
 
 def warn_about_leaky_user_ids(
@@ -163,39 +275,33 @@ def warn_about_leaky_user_ids(
         )
 
 
-def write_features(
-    statistics: Mapping[str, npt.NDArray[np.float32]],
+def write_columns(
+    dense: Mapping[str, npt.NDArray[np.float32]],
     histories: Mapping[str, History],
-    fitted: Standardisation,
     log: RatingLog,
     folder: Path,
     origin: Origin,
 ) -> None:
     """Write the features of each part with the part's key, and the logs of the histories.
 
-    Every file carries the digest of the fitted values, as does every model trained on the files.
+    Args:
+        origin: the digests that every file carries.
     """
-    content = write_description(fitted, tuple(histories), folder)
-    origin = origin | {"fitted": digest(content)}
-    columns: dict[str, npt.NDArray[Any]] = dict(statistics)
+    columns: dict[str, npt.NDArray[Any]] = dict(dense)
     for name, history in histories.items():
         entries = pd.DataFrame({"movie": history.movies})
         write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, origin)
         columns |= history.columns(name)
-    schema = schemas.features(statistics, histories)
+    schema = schemas.features(dense, histories)
     for part, name in enumerate(PARTS):
         rows = np.flatnonzero(log.part == part)
-        frame = pd.DataFrame({"row": rows.astype(np.int32)})
-        frame = frame.assign(**{column: values[rows] for column, values in columns.items()})
-        write_parquet(frame, folder / f"{name}.parquet", schema, origin)
+        write_parquet(
+            _frames(rows, columns), folder / f"{name}.parquet", schema, origin
+        )
 
 
-def write_description(fitted: Standardisation, histories: tuple[str, ...], folder: Path) -> str:
-    """Write features.json: the fitted values and the names of the histories.
-
-    Returns:
-        the content of the file
-    """
-    content = json.dumps({"standardisation": fitted, "histories": histories}, indent=2) + "\n"
-    (folder / "features.json").write_text(content)
-    return content
+def _frames(
+    rows: npt.NDArray[np.intp], columns: Mapping[str, npt.NDArray[Any]]
+) -> Iterator[pd.DataFrame]:
+    frame = pd.DataFrame({"row": rows.astype(np.int32)})
+    yield frame.assign(**{name: values[rows] for name, values in columns.items()})

@@ -3,6 +3,8 @@
 All liked movies are in one log, and all disliked movies in another. A log is sorted by user, then
 time. The history of a rating is a stretch of a log: consecutive entries, except the rating's own.
 
+Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
+
 Shapes: N ratings, E entries of a log.
 """
 
@@ -43,9 +45,7 @@ class History:
 def find_history(log: RatingLog, label: int, longest: int) -> History:
     """Find the log of the ratings with one label, and at most `longest` entries for each rating."""
     order = log.by_user.order
-    entries: Mask = log.label[order] == label
-    if not log.past_only:
-        entries &= log.training[order]
+    entries: Mask = (log.label[order] == label) & log.observed[order]
     stretches = np.empty((3, len(order)), np.int64)
     stretches[:, order] = log.by_user.stretches(entries, longest)
     return History(log.movie[order[entries]], *stretches)

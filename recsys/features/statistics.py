@@ -1,19 +1,21 @@
-"""Statistics of the visible ratings of each rating: dense features, in groups.
+"""Statistics of the visible ratings of each row: dense features, in groups.
 
-Values that all ratings share, such as overall means, come from the training part. So no statistic
+Values that all rows share, such as overall means, come from the training part. So no statistic
 depends on the label of a later rating (if the split follows time), or on a label of the validation
 and test parts (if it is random).
 
-Shapes: N ratings, M movies, G genres.
+Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
+
+Shapes: N rows of a log, M movies and one unknown movie, G genres.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from recsys.features.gaussian_process import predict_opinions
-from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.visibility import RatingLog, VisibleRatings
 
 Floats = npt.NDArray[np.float64]
@@ -22,79 +24,128 @@ Columns = dict[str, Floats]
 SECONDS_PER_DAY = 86_400
 # The decades of release years. Earlier and later years count as the first and the last decade.
 FIRST_YEAR, DECADES = 1920, 9
+LEAST_VARIANCE = 0.01
+
+
+class Catalogue(NamedTuple):
+    """What the statistics need to know about the movies.
+
+    Attributes:
+        genres: whether a movie has a genre, [M + 1, G]
+        years: the release year of each movie, [M + 1]
+    """
+
+    genres: npt.NDArray[np.bool_]
+    years: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What is the same for all rows.
+
+    Attributes:
+        average, like_rate, spread: the mean of the stars, the share of likes and the variance of
+            the stars in the training part.
+        start: the time of the first rating, in seconds since 1970.
+        user_damping, movie_damping, last_damping, window_damping, last, windows: as in the section
+            `statistics` of params.yaml.
+    """
+
+    average: float
+    like_rate: float
+    spread: float
+    start: int
+    user_damping: float
+    movie_damping: float
+    last_damping: float
+    window_damping: float
+    last: tuple[int, ...]
+    windows: tuple[int, ...]
+
+
+class MovieSums(NamedTuple):
+    """Sums over the ratings of movies.
+
+    The sums are those over the ratings that are visible to each row of a log, [N], or over all
+    ratings of each movie, [M + 1].
+
+    Attributes:
+        count: the number of ratings.
+        stars, squares, likes: sums of the stars, of their squares and of the labels.
+        unexplained: the sum of the stars above those that the user usually gives.
+    """
+
+    count: Floats
+    stars: Floats
+    squares: Floats
+    likes: Floats
+    unexplained: Floats
+
+    def mean(self, constants: Constants) -> Floats:
+        """The damped mean of the stars."""
+        return damped_mean(self.stars, self.count, constants.average, constants.movie_damping)
 
 
 class Statistics:
-    """Computes the groups of columns that `features.dense` names, each with a method of that name.
+    """Computes groups of columns, each with a method of that name.
 
     Args:
-        log: the ratings.
-        genres: whether a movie has a genre, [M, G]
-        years: the release year of each movie, [M]
+        log: the rows.
+        residual: for each rating, the stars above the movie's damped mean at its time, [N]
+        movies: sums over the ratings of each row's movie that are visible to the row, [N] each
     """
 
     def __init__(
         self,
         log: RatingLog,
-        genres: npt.NDArray[np.bool_],
-        years: npt.NDArray[np.integer],
-        params: StatisticsParams,
-        gaussian_process: GaussianProcessParams,
+        residual: Floats,
+        movies: MovieSums,
+        catalogue: Catalogue,
+        constants: Constants,
     ) -> None:
-        self.log, self.genres, self.years = log, genres, years
-        self.params, self.gaussian_process = params, gaussian_process
-        self.ones = np.ones(len(log.stars))
+        self.log, self.residual, self.movies = log, residual, movies
+        self.genres, self.years = catalogue
+        self.constants = constants
         self.liked = log.label.astype(float)
-        self.average = log.stars[log.training].mean()
-        self.like_rate = self.liked[log.training].mean()
-        self.spread = log.stars[log.training].var()
-        self.user_count = log.by_user.sum(self.ones)
-        self.movie_count = log.by_movie.sum(self.ones)
-        # The stars above the movie's mean say more about the user than the stars themselves.
-        movie_mean = self._mean(log.by_movie, log.stars, self.average, params.movie_damping)
-        self.residual = log.stars - movie_mean
-        self.user_residual = self._mean(log.by_user, self.residual, 0, params.user_damping)
-
-    def compute(self, groups: tuple[str, ...]) -> Columns:
-        """Compute the columns of some groups, by name, each [N]."""
-        columns: Columns = {}
-        for name in groups:
-            columns |= GROUPS[name](self)
-        return columns
+        self.user_count = log.by_user.sum(np.ones(len(residual)))
+        self.user_residual = damped_mean(
+            log.by_user.sum(residual), self.user_count, 0, constants.user_damping
+        )
 
     def user(self) -> Columns:
         """The number, mean, like rate and standard deviation of the user's ratings."""
-        return self._moments("user", self.log.by_user, self.params.user_damping) | {
-            "user_residual": self.user_residual
-        }
+        sums = (self.log.by_user.sum(v) for v in (self.log.stars, self.log.stars**2, self.liked))
+        columns = self._moments("user", self.user_count, *sums, self.constants.user_damping)
+        return columns | {"user_residual": self.user_residual}
 
     def movie(self) -> Columns:
         """The number, mean, like rate and standard deviation of the movie's ratings."""
-        log = self.log
-        unexplained = log.stars - self.average - self.user_residual
-        return self._moments("movie", log.by_movie, self.params.movie_damping) | {
-            "movie_residual": self._mean(log.by_movie, unexplained, 0, self.params.movie_damping)
+        count, stars, squares, likes, unexplained = self.movies
+        damping = self.constants.movie_damping
+        return self._moments("movie", count, stars, squares, likes, damping) | {
+            "movie_residual": damped_mean(unexplained, count, 0, damping)
         }
 
     def affinity(self) -> Columns:
         """How much more the user likes movies of these genres and this decade than other movies."""
         user, movie = self.log.user, self.log.movie
+        damping = self.constants.user_damping
         total, count = np.zeros(len(user)), np.zeros(len(user))
         for genre in self.genres.T:
             member = genre[movie]
             in_genre = self.log.by_user.sum(member)
             residuals = self.log.by_user.sum(self.residual * member) - in_genre * self.user_residual
-            total += member * residuals / (in_genre + self.params.user_damping)
+            total += member * damped_mean(residuals, in_genre, 0, damping)
             count += member * in_genre
         genres = np.maximum(self.genres[movie].sum(1), 1)
         decade = np.clip((self.years[movie] - FIRST_YEAR) // 10, 0, DECADES - 1)
         in_decade = VisibleRatings(user.astype(np.int64) * DECADES + decade, self.log)
-        in_decade_count = in_decade.sum(self.ones)
-        residuals = in_decade.sum(self.residual) - in_decade_count * self.user_residual
+        decade_count = in_decade.sum(np.ones(len(user)))
+        residuals = in_decade.sum(self.residual) - decade_count * self.user_residual
         return {
             "genre_affinity": total / genres,
             "genre_count": np.log1p(count / genres),
-            "decade_affinity": residuals / (in_decade_count + self.params.user_damping),
+            "decade_affinity": damped_mean(residuals, decade_count, 0, damping),
         }
 
     def recent(self) -> Columns:
@@ -102,76 +153,54 @@ class Statistics:
         return self._last_ratings() if self.log.past_only else self._nearest_ratings()
 
     def time(self) -> Columns:
-        """The time of the rating, in years, and since the user's earlier ratings (logarithms)."""
-        log = self.log
-        order, start = log.by_user.order, log.by_user.group_start
-        seconds = log.seconds[order]
-        first, gap, place = (np.empty(len(order)) for _ in range(3))
-        first[order] = seconds - seconds[start]
-        gap[order] = np.where(np.arange(len(order)) == start, 0, np.diff(seconds, prepend=0))
-        place[order] = np.arange(len(order)) - start
+        """The time of the row, in years, and since the user's earlier ratings (logarithms)."""
+        seconds = self.log.seconds
+        first, last, number = self.log.by_user.times()
         return {
-            "days_since_first": np.log1p(first / SECONDS_PER_DAY),
-            "seconds_since_last": np.log1p(gap),
-            "ratings_before": np.log1p(place),
-            "year_rated": (log.seconds - log.seconds[0]) / (365 * SECONDS_PER_DAY),
-            "year_released": self.years[log.movie].astype(float),
+            "days_since_first": np.log1p((seconds - first) / SECONDS_PER_DAY),
+            "seconds_since_last": np.log1p(seconds - last),
+            "ratings_before": np.log1p(number),
+            "year_rated": (seconds - self.constants.start) / (365 * SECONDS_PER_DAY),
+            "year_released": self.years[self.log.movie].astype(float),
         }
 
-    def taste(self) -> Columns:
-        """The stars that the Gaussian process predicts, and the prediction's standard deviation."""
-        return self._predict("taste", self.log.stars)
-
-    def liking(self) -> Columns:
-        """The same for likes instead of stars."""
-        return self._predict("liking", self.liked)
-
-    def _predict(self, name: str, target: Floats) -> Columns:
-        half_decades = np.clip((self.years - FIRST_YEAR) // 5, 0, 2 * DECADES - 2)
-        content = np.column_stack(
-            [np.ones(len(self.years)), self.genres, np.eye(2 * DECADES - 1)[half_decades]]
-        )
-        mean, deviation = predict_opinions(self.log, target, content, self.gaussian_process)
-        return {name: mean, f"{name}_deviation": deviation}
-
-    def _mean(self, visible: VisibleRatings, values: Floats, prior: float, weight: float) -> Floats:
-        count = self.user_count if visible is self.log.by_user else self.movie_count
-        return (visible.sum(values) + weight * prior) / (count + weight)
-
-    def _moments(self, noun: str, visible: VisibleRatings, weight: float) -> Columns:
-        mean = self._mean(visible, self.log.stars, self.average, weight)
-        square = self._mean(visible, self.log.stars**2, self.average**2 + self.spread, weight)
-        count = self.user_count if noun == "user" else self.movie_count
+    def _moments(
+        self, noun: str, count: Floats, stars: Floats, squares: Floats, likes: Floats, weight: float
+    ) -> Columns:
+        average = self.constants.average
+        mean = damped_mean(stars, count, average, weight)
+        square = damped_mean(squares, count, average**2 + self.constants.spread, weight)
         return {
             f"{noun}_count": np.log1p(count),
             f"{noun}_mean": mean,
-            f"{noun}_like_rate": self._mean(visible, self.liked, self.like_rate, weight),
-            f"{noun}_spread": np.sqrt(np.maximum(square - mean**2, 0.01)),
+            f"{noun}_like_rate": damped_mean(likes, count, self.constants.like_rate, weight),
+            f"{noun}_spread": np.sqrt(np.maximum(square - mean**2, LEAST_VARIANCE)),
         }
 
     def _last_ratings(self) -> Columns:
-        columns, damping = {}, self.params.last_damping
-        for count in self.params.last:
+        columns, damping = {}, self.constants.last_damping
+        for count in self.constants.last:
             residuals, likes, number = (
                 self.log.by_user.sum_of_last(values, count)
-                for values in (self.residual, self.liked, self.ones)
+                for values in (self.residual, self.liked, np.ones(len(self.liked)))
             )
-            columns[f"last_{count}_residual"] = (residuals - number * self.user_residual) / (
-                number + damping
+            columns[f"last_{count}_residual"] = damped_mean(
+                residuals - number * self.user_residual, number, 0, damping
             )
-            columns[f"last_{count}_like_rate"] = (likes + damping * self.like_rate) / (
-                number + damping
+            columns[f"last_{count}_like_rate"] = damped_mean(
+                likes, number, self.constants.like_rate, damping
             )
         return columns
 
     def _nearest_ratings(self) -> Columns:
-        columns, damping = {}, self.params.window_damping
-        for window in self.params.windows:
+        columns, damping = {}, self.constants.window_damping
+        for window in self.constants.windows:
             residuals, number = (
-                self.log.by_user.sum_within(values, window) for values in (self.residual, self.ones)
+                self.log.by_user.sum_within(values, window)
+                for values in (self.residual, np.ones(len(self.liked)))
             )
-            columns[f"within_{window}_residual"] = (residuals - number * self.user_residual) / (
-                number + damping
+            columns[f"within_{window}_residual"] = damped_mean(
+                residuals - number * self.user_residual, number, 0, damping
             )
             columns[f"within_{window}_count"] = np.log1p(number)
         return columns
@@ -183,6 +212,30 @@ GROUPS: dict[str, Callable[[Statistics], Columns]] = {
     "affinity": Statistics.affinity,
     "recent": Statistics.recent,
     "time": Statistics.time,
-    "taste": Statistics.taste,
-    "liking": Statistics.liking,
 }
+
+
+def sum_movies(log: RatingLog, constants: Constants) -> tuple[MovieSums, Floats, Floats]:
+    """The sums of each row's movie, and what they and the user leave unexplained of each rating.
+
+    Args:
+        log: all ratings.
+
+    Returns:
+        the sums, [N] each; the stars above the movie's mean, [N], which say more about the user
+        than the stars themselves; the stars above those that the user usually gives, [N]
+    """
+    ones, liked = np.ones(len(log.stars)), log.label.astype(float)
+    values = (ones, log.stars, log.stars**2, liked, np.zeros(len(ones)))
+    sums = MovieSums(*(log.by_movie.sum(v) for v in values))
+    residual = log.stars - sums.mean(constants)
+    user_residual = damped_mean(
+        log.by_user.sum(residual), log.by_user.sum(ones), 0, constants.user_damping
+    )
+    unexplained = log.stars - constants.average - user_residual
+    return sums._replace(unexplained=log.by_movie.sum(unexplained)), residual, unexplained
+
+
+def damped_mean(sums: Floats, count: Floats, prior: float, weight: float) -> Floats:
+    """The mean of `count` values and of `weight` more, which equal `prior`."""
+    return (sums + weight * prior) / (count + weight)

@@ -7,13 +7,17 @@ Only this module decides which ratings are visible.
 - If the split is random (leave-one-out), the ratings of the training part are visible, except the
   rating itself.
 
-Shapes: N ratings, n ratings of one group.
+A row may also be a query: a user, a movie and a time whose features are wanted. It sees what a
+rating in its place would see, and no row sees it. So the features of a whole log and those of any
+other pair come from the same code.
+
+Every exported artifact holds a copy of this file, so it imports NumPy alone.
+
+Shapes: N rows, n rows of one group, E entries.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +26,20 @@ Ints = npt.NDArray[np.signedinteger]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
+# The parts of a log's rows that are in none of `schemas.PARTS`.
+TRAINING, NO_PART, QUERY = 0, -1, -2
+
 
 @dataclass(frozen=True)
 class RatingLog:
-    """All ratings in the order of time, by column.
+    """Ratings, and perhaps queries, in the order of time, by column.
 
     Attributes:
         user, movie: rows of the users and movies tables, [N]
         stars: [N]
         label: 1 for a like, else 0, [N]
         seconds: time of the rating, in seconds since 1970, ascending, [N]
-        part: position of the rating's part in `PARTS`, or -1 for no part, [N]
+        part: position of the rating's part in `PARTS`, or `NO_PART`, or `QUERY`, [N]
         past_only: True if the ratings of an earlier second are visible, False if the other ratings
             of the training part are.
     """
@@ -48,7 +55,13 @@ class RatingLog:
     @cached_property
     def training(self) -> Mask:
         """Whether a row is in the training part, [N]."""
-        mask: Mask = self.part == 0
+        mask: Mask = self.part == TRAINING
+        return mask
+
+    @cached_property
+    def observed(self) -> Mask:
+        """Whether a row is visible to any other row, [N]."""
+        mask: Mask = self.part != QUERY if self.past_only else self.training
         return mask
 
     @cached_property
@@ -78,28 +91,33 @@ class VisibleRatings:
 
     def __init__(self, groups: Ints, log: RatingLog) -> None:
         self.groups, self.log = groups, log
-        self.order = np.argsort(groups, kind="stable")
+        self.order = smallest(np.argsort(groups, kind="stable"))
         grouped, seconds = groups[self.order], log.seconds[self.order]
-        places = np.arange(len(groups))
         new_group = np.append(True, grouped[1:] != grouped[:-1])
-        new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
-        self.group_start = np.maximum.accumulate(np.where(new_group, places, 0))
-        self.group_stop = np.searchsorted(grouped, grouped, "right")
-        self.second_start = np.maximum.accumulate(np.where(new_second, places, 0))
+        self.new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
+        self.group_start, self.group_stop = find_stretches(new_group)
+        self.second_start, _ = find_stretches(self.new_second)
+
+    @cached_property
+    def _before(self) -> Ints:
+        """The number of observed rows before each position in `order`, and in total, [N + 1]."""
+        return count_before(self.log.observed[self.order])
 
     def sum(self, values: Floats | Mask) -> Floats:
         """Sum `values` over the visible rows, [N]."""
+        weights = round_for_exact_sums(values * self.log.observed)
         if self.log.past_only:
-            return self._sum_between(values, self.group_start, self.second_start)
-        weights = round_for_exact_sums(values * self.log.training)
+            return self._sum_between(weights, self.group_start, self.second_start)
         return np.bincount(self.groups, weights)[self.groups] - weights
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
         """Sum `values` over the last `count` visible rows, [N]; needs `past_only`."""
         assert self.log.past_only
-        return self._sum_between(
-            values, np.maximum(self.group_start, self.second_start - count), self.second_start
-        )
+        end = self._before[self.second_start]
+        start = np.maximum(self._before[self.group_start], end - count)
+        entries = self.order[self.log.observed[self.order]]
+        sums = np.append(0.0, np.cumsum(round_for_exact_sums(values[entries])))
+        return self._by_row(sums[end] - sums[start])
 
     def sum_within(self, values: Floats, window: int) -> Floats:
         """Sum `values` over the visible rows at most `window` seconds away, [N].
@@ -113,8 +131,29 @@ class VisibleRatings:
         key = self.groups[self.order].astype(np.int64) * span + (seconds - seconds.min())
         start = np.searchsorted(key, key - window, "left")
         end = np.searchsorted(key, key + window, "right")
-        weights = values * self.log.training
-        return self._sum_between(weights, start, end) - round_for_exact_sums(weights)
+        weights = round_for_exact_sums(values * self.log.observed)
+        return self._sum_between(weights, start, end) - weights
+
+    def times(self) -> tuple[Ints, Ints, Ints]:
+        """The times of the visible rows that are not later than the row.
+
+        Returns:
+            the times of the first and the last of them, or the row's own time if there are none;
+            and their number, each [N]
+        """
+        start, end = self._before[self.group_start], self._before[self.second_start]
+        seconds = self.log.seconds[self.order]
+        entries = seconds[self.log.observed[self.order]]
+        number, last = end - start, entries[np.maximum(end - 1, 0)] if len(entries) else seconds
+        if not self.log.past_only:
+            second_stop = find_stretches(self.new_second)[1]
+            beside = self._before[second_stop] - end - self.log.observed[self.order]
+            number, last = number + beside, np.where(beside > 0, seconds, last)
+        some = number > 0
+        first = entries[np.minimum(start, len(entries) - 1)] if len(entries) else seconds
+        times = np.where(some, first, seconds), np.where(some, last, seconds), number
+        first, last, number = (self._by_row(values) for values in times)
+        return first, last, number
 
     def stretches(self, entries: Mask, longest: int) -> tuple[Ints, Ints, Ints]:
         """For each position in `order`, find the visible entries of its group, at most `longest`.
@@ -130,8 +169,7 @@ class VisibleRatings:
             the start of each stretch, the number of entries in it, and the row's own entry or -1;
             start and own entry are positions among the entries, and each array is [N]
         """
-        # The number of entries before each position, and in total.
-        before = np.append(0, np.cumsum(entries))
+        before = count_before(entries)
         if self.log.past_only:
             end = before[self.second_start]
             begin = np.maximum(before[self.group_start], end - longest)
@@ -145,36 +183,37 @@ class VisibleRatings:
             end = np.minimum(begin + width, last)
         return begin, end - begin, own
 
-    def iterate_groups(self, wanted: Mask) -> Iterator[tuple[Ints, npt.NDArray[Any]]]:
-        """Iterate over the groups that contain a wanted row.
+    def _sum_between(self, weights: Floats, start: Ints, end: Ints) -> Floats:
+        """For each row, sum `weights` from position `start` up to but not including `end`, [N]."""
+        sums = np.append(0.0, np.cumsum(weights[self.order]))
+        return self._by_row(sums[end] - sums[start])
 
-        Args:
-            wanted: which rows are wanted, [N]
-
-        Yields:
-            the rows of one group in the order of time, [n], and which of them are visible, [n]. If
-            only the past is visible, the rows end with the last wanted one, and the second array
-            says how many of the first rows are visible to each row. Otherwise the second array is
-            True for each row that is visible to all others.
-        """
-        for start in np.unique(self.group_start):
-            place = slice(start, self.group_stop[start])
-            rows = self.order[place]
-            wanted_places = np.flatnonzero(wanted[rows])
-            if not len(wanted_places):
-                continue
-            if self.log.past_only:
-                count = wanted_places[-1] + 1
-                yield rows[:count], (self.second_start[place] - start)[:count]
-            else:
-                yield rows, self.log.training[rows]
-
-    def _sum_between(self, values: Floats | Mask, start: Ints, end: Ints) -> Floats:
-        """For each row, sum `values` from position `start` up to but not including `end`, [N]."""
-        sums = np.append(0.0, np.cumsum(round_for_exact_sums(values)[self.order]))
-        result = np.empty(len(values))
-        result[self.order] = sums[end] - sums[start]
+    def _by_row(self, values: npt.NDArray[np.number]) -> npt.NDArray[np.number]:
+        """Values by position in `order` as values by row, [N]."""
+        result = np.empty_like(values)
+        result[self.order] = values
         return result
+
+
+def find_stretches(new: Mask) -> tuple[Ints, Ints]:
+    """The first position of each position's stretch, and the one after its last, each [N].
+
+    Args:
+        new: whether a stretch begins at a position, [N]
+    """
+    starts = np.append(np.flatnonzero(new), len(new))
+    number = np.cumsum(new) - 1
+    return smallest(starts[number]), smallest(starts[number + 1])
+
+
+def count_before(entries: Mask) -> Ints:
+    """The number of entries before each position, and in total, [N + 1]."""
+    return smallest(np.append(0, np.cumsum(entries)))
+
+
+def smallest(positions: Ints) -> Ints:
+    """Positions as 32-bit integers, which take half of the memory, where these are enough."""
+    return positions.astype(np.int32) if len(positions) < 2**31 else positions
 
 
 def round_for_exact_sums(values: Floats | Mask) -> Floats:

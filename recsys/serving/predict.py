@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -32,7 +33,13 @@ WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0*)?$"
 MOST_NAMES = 20
 
 
-def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bool = False) -> int:
+def score_file(
+    scorer: PairScorer,
+    source: Path,
+    target: Path,
+    score_unknown: bool = False,
+    time_column: str | None = None,
+) -> int:
     """Copy the rows of `source` to `target`, with `score` as an additional last column.
 
     Args:
@@ -40,6 +47,8 @@ def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bo
         target: Parquet or CSV; written atomically.
         score_unknown: score ids that the data set does not have as "unknown", instead of refusing
             them.
+        time_column: the column with the time of each score, in seconds since 1970; None for the
+            second after the user's last rating.
 
     Returns:
         the number of rows.
@@ -49,7 +58,7 @@ def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bo
     """
     check_suffix(target)
     table = open_source(source)
-    schema = output_schema(table, source, scorer.dimensions.vocabulary.id_types)
+    schema = output_schema(table, source, scorer.dimensions.vocabulary.id_types, time_column)
     check_columns(schema, source, target)
     rows = 0
     with atomic_write(target) as partial, open_writer(partial, target, schema) as writer:
@@ -58,7 +67,8 @@ def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bo
             found = [scorer.find(table, ids[name]) for name, table in ID_COLUMNS.items()]
             if not score_unknown:
                 _require_known(scorer, ids, found, source, rows)
-            columns = _output_columns(piece, ids, scorer.score(*found))
+            seconds = _read_times(piece, time_column, source, rows) if time_column else None
+            columns = _output_columns(piece, ids, scorer.score(*found, seconds))
             try:
                 writer.write_batch(pa.record_batch(columns, schema=schema))
             except pa.ArrowException as error:
@@ -68,7 +78,9 @@ def score_file(scorer: PairScorer, source: Path, target: Path, score_unknown: bo
     return rows
 
 
-def output_schema(table: Source, source: Path, id_types: Mapping[str, str]) -> pa.Schema:
+def output_schema(
+    table: Source, source: Path, id_types: Mapping[str, str], time_column: str | None = None
+) -> pa.Schema:
     """The table's columns, with ids of the data set's type, and the score.
 
     Args:
@@ -89,6 +101,8 @@ def output_schema(table: Source, source: Path, id_types: Mapping[str, str]) -> p
             raise InputError(
                 f"{source}: {name} has the type {kind}; ids are whole numbers or texts"
             )
+    if time_column and names.count(time_column) != 1:
+        raise InputError(f"{source} has {names.count(time_column)} columns {show_key(time_column)}")
     if SCORE_COLUMN in names:
         raise InputError(f"{source} already has a column {SCORE_COLUMN}; rename it")
     # Integers have 64 bits here, whatever is enough for the data set's.
@@ -129,6 +143,14 @@ def _read_ids(
     raise InputError(
         f"{source} row {rows_before + row + 1}: {name} {problem}; correct or remove the row"
     )
+
+
+def _read_times(
+    piece: pa.RecordBatch, name: str, source: Path, rows_before: int
+) -> Tensor:
+    """A column of a piece as seconds since 1970, long, [B]."""
+    schema = pa.schema([(name, pa.int64())])
+    return torch.from_numpy(_read_ids(piece, name, schema, source, rows_before).to_numpy().copy())
 
 
 def _convert(column: pa.Array, kind: pa.DataType) -> pa.Array | None:

@@ -61,6 +61,19 @@ COUNTS = pa.schema([("training_ratings", pa.int32())])
 # The liked (or disliked) movies of all users, sorted by user, then time.
 HISTORY_LOG = pa.schema([("movie", pa.int32())])
 
+# The visible ratings of all users, sorted by user, then time.
+FITTED_RATINGS = pa.schema(
+    [
+        ("user", pa.int32()),
+        ("movie", pa.int32()),
+        ("rating", pa.float32()),
+        ("label", pa.int8()),
+        ("timestamp", pa.int64()),
+        ("residual", pa.float32()),  # stars above the movie's mean at that time
+        ("unexplained", pa.float32()),  # stars above those that the user usually gave
+    ]
+)
+
 
 def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:
     """The schema of the features of a part: the part's key, statistics, and stretches of histories.

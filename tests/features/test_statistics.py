@@ -5,29 +5,31 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from recsys.features.statistics import GROUPS, Statistics
+from recsys.features.build import fit_constants
+from recsys.features.statistics import GROUPS, Catalogue, Columns, Statistics, sum_movies
 from recsys.features.visibility import RatingLog, VisibleRatings
-from tests.logs import (
-    GAUSSIAN_PROCESS,
-    MOVIES,
-    RATINGS,
-    STATISTICS,
-    USERS,
-    make_genres,
-    make_log,
-    make_years,
-    with_stars,
-)
-
-
-def make_statistics(log: RatingLog) -> Statistics:
-    return Statistics(log, make_genres(), make_years(), STATISTICS, GAUSSIAN_PROCESS)
+from tests import logs
+from tests.logs import MOVIES, RATINGS, STATISTICS, USERS, make_log, with_stars
 
 
 def compute(log: RatingLog) -> np.ndarray:
-    """All statistics, [N, columns]."""
-    columns = make_statistics(log).compute(tuple(GROUPS))
-    return np.column_stack(list(columns.values()))
+    """All statistics, and what the Gaussian process predicts, [N, columns]."""
+    return np.column_stack(list(logs.compute(log).dense.values()))
+
+
+def raw_columns(log: RatingLog, catalogue: Catalogue) -> Columns:
+    """The statistics before they are standardised."""
+    constants = fit_constants(log, STATISTICS)
+    sums, residual, _ = sum_movies(log, constants)
+    statistics = Statistics(log, residual, sums, catalogue, constants)
+    columns: Columns = {}
+    for group in GROUPS.values():
+        columns |= group(statistics)
+    return columns
+
+
+def raw_matrix(log: RatingLog) -> np.ndarray:
+    return np.column_stack(list(raw_columns(log, logs.make_catalogue()).values()))
 
 
 def test_labels_of_the_test_part_change_no_statistic_of_any_row() -> None:
@@ -53,10 +55,10 @@ def test_later_labels_change_no_statistic_of_an_earlier_row() -> None:
 def test_a_training_rows_own_label_hardly_changes_its_statistics(past_only: bool) -> None:
     """The label changes them only through means over the whole training part."""
     log = make_log(past_only)
-    before = compute(log)
+    before = raw_matrix(log)
     others = 0.0
     for row in np.flatnonzero(log.training)[::20]:
-        changed = compute(with_stars(log, np.array([row]), 6 - log.stars[[row]]))
+        changed = raw_matrix(with_stars(log, np.array([row]), 6 - log.stars[[row]]))
         difference = np.abs(changed - before)
         assert difference[row].max() < 0.05
         others = max(others, difference.max())
@@ -86,35 +88,128 @@ def test_random_labels_are_predictable_only_with_a_planted_leak(
     assert np.mean([auc_with_random_labels(make_log(past_only, seed)) for seed in range(4)]) > 0.65
 
 
-def test_statistics_match_an_example_by_hand() -> None:
-    """The last row is user 0's third rating, after a 5 for movie 0 and a 1 for movie 1.
+DAY = 86_400
+AVERAGE, LIKE_RATE, SPREAD = 13 / 4, 1 / 2, (9 + 25 + 1 + 16) / 4 - (13 / 4) ** 2
+# Of params.yaml: pseudo-ratings of users and movies, of the last ratings, and of a window.
+USER, MOVIE, LAST, WINDOW = 5, 10, 1, 2
 
-    User 1 gave movie 0 a 3 before, and nobody rated movie 1 before.
-    """
+
+def make_example(past_only: bool) -> Columns:
+    """Statistics of five ratings. The last one, of user 0 for movie 2, is in the test part."""
     log = RatingLog(
-        user=np.array([1, 0, 0, 0]),
-        movie=np.array([0, 0, 1, 2]),
-        stars=np.array([3.0, 5.0, 1.0, 4.0]),
-        label=np.array([0, 1, 0, 1], np.int8),
-        seconds=np.array([10, 20, 30, 40]),
-        part=np.array([0, 0, 0, 2]),
-        past_only=True,
+        user=np.array([1, 0, 0, 1, 0]),
+        movie=np.array([0, 0, 1, 2, 2]),
+        stars=np.array([3.0, 5.0, 1.0, 4.0, 4.0]),
+        label=np.array([0, 1, 0, 1, 1], np.int8),
+        seconds=10**9 + np.array([0, DAY, DAY + 30, 2 * DAY, 3 * DAY]),
+        part=np.array([0, 0, 0, 0, 2]),
+        past_only=past_only,
     )
-    genres = np.array([[1, 0], [0, 1], [1, 0]], bool)
-    statistics = Statistics(log, genres, np.full(3, 1990), STATISTICS, GAUSSIAN_PROCESS)
-    columns = statistics.compute(("user", "movie", "affinity", "recent", "time"))
-    last = {name: values[3] for name, values in columns.items()}
-    assert last["user_count"] == pytest.approx(np.log(3))
-    assert last["user_mean"] == pytest.approx((6 + 5 * 3) / 7)
-    # The 5 is 2 above the damped mean of movie 0, (3 + 10 * 3) / 11; the 1 is 2 below that of
-    # movie 1, which is the overall mean, 3.
-    assert last["user_residual"] == pytest.approx((2 - 2) / 7)
-    assert last["movie_mean"] == pytest.approx(3)
-    assert last["genre_affinity"] == pytest.approx(2 / 6)
-    assert last["last_1_residual"] == pytest.approx(-2 / 2)
-    assert last["last_5_like_rate"] == pytest.approx((1 + 1 / 3) / 3)
-    assert last["ratings_before"] == pytest.approx(np.log(3))
-    assert last["seconds_since_last"] == pytest.approx(np.log(11))
+    genres = np.array([[1, 0], [0, 1], [1, 1]], bool)
+    return raw_columns(log, Catalogue(genres, np.array([1994, 1985, 1996])))
+
+
+def test_statistics_of_the_past_match_an_example_by_hand() -> None:
+    """The last row's user gave movie 0 a 5 and movie 1 a 1; user 1 gave its movie a 4."""
+    columns = {name: values[4] for name, values in make_example(past_only=True).items()}
+    # The residuals of the three ratings before; user 1 rated movie 0 a 3 before user 0 did.
+    five, one, three = 5 - (3 + MOVIE * AVERAGE) / (1 + MOVIE), 1 - AVERAGE, 3 - AVERAGE
+    user = (five + one) / (2 + USER)
+    user_mean = (5 + 1 + USER * AVERAGE) / (2 + USER)
+    movie_mean = (4 + MOVIE * AVERAGE) / (1 + MOVIE)
+    square = AVERAGE**2 + SPREAD
+    assert columns == pytest.approx(
+        {
+            "user_count": np.log(3),
+            "user_mean": user_mean,
+            "user_like_rate": (1 + USER * LIKE_RATE) / (2 + USER),
+            "user_spread": np.sqrt((25 + 1 + USER * square) / (2 + USER) - user_mean**2),
+            "user_residual": user,
+            "movie_count": np.log(2),
+            "movie_mean": movie_mean,
+            "movie_like_rate": (1 + MOVIE * LIKE_RATE) / (1 + MOVIE),
+            "movie_spread": np.sqrt((16 + MOVIE * square) / (1 + MOVIE) - movie_mean**2),
+            "movie_residual": (4 - AVERAGE - three / (1 + USER)) / (1 + MOVIE),
+            # One movie of each of the two genres; the 5 is for a movie of the same decade.
+            "genre_affinity": ((five - user) / (1 + USER) + (one - user) / (1 + USER)) / 2,
+            "genre_count": np.log(2),
+            "decade_affinity": (five - user) / (1 + USER),
+            "last_1_residual": (one - user) / (1 + LAST),
+            "last_1_like_rate": (0 + LAST * LIKE_RATE) / (1 + LAST),
+            "last_5_residual": (five + one - 2 * user) / (2 + LAST),
+            "last_5_like_rate": (1 + LAST * LIKE_RATE) / (2 + LAST),
+            "last_20_residual": (five + one - 2 * user) / (2 + LAST),
+            "last_20_like_rate": (1 + LAST * LIKE_RATE) / (2 + LAST),
+            "days_since_first": np.log(1 + 2),
+            "seconds_since_last": np.log(1 + 2 * DAY - 30),
+            "ratings_before": np.log(1 + 2),
+            "year_rated": 3 / 365,
+            "year_released": 1996,
+        },
+        abs=1e-6,
+    )
+
+
+def test_leave_one_out_statistics_match_an_example_by_hand() -> None:
+    """The second row: its user also gave movie 1 a 1, and user 1 gave its movie a 3."""
+    columns = {name: values[1] for name, values in make_example(past_only=False).items()}
+    # The residuals of the user's other rating, and of user 1's other rating.
+    one, four = 1 - AVERAGE, 4 - AVERAGE
+    user = one / (1 + USER)
+    user_mean, movie_mean = (1 + USER * AVERAGE) / (1 + USER), (3 + MOVIE * AVERAGE) / (1 + MOVIE)
+    square = AVERAGE**2 + SPREAD
+    near = (one - user) / (1 + WINDOW)
+    assert columns == pytest.approx(
+        {
+            "user_count": np.log(2),
+            "user_mean": user_mean,
+            "user_like_rate": (0 + USER * LIKE_RATE) / (1 + USER),
+            "user_spread": np.sqrt((1 + USER * square) / (1 + USER) - user_mean**2),
+            "user_residual": user,
+            "movie_count": np.log(2),
+            "movie_mean": movie_mean,
+            "movie_like_rate": (0 + MOVIE * LIKE_RATE) / (1 + MOVIE),
+            "movie_spread": np.sqrt((9 + MOVIE * square) / (1 + MOVIE) - movie_mean**2),
+            "movie_residual": (3 - AVERAGE - four / (1 + USER)) / (1 + MOVIE),
+            "genre_affinity": 0,
+            "genre_count": 0,
+            "decade_affinity": 0,
+            # The other rating is 30 seconds away.
+            "within_0_residual": 0,
+            "within_0_count": 0,
+            "within_60_residual": near,
+            "within_60_count": np.log(2),
+            "within_1800_residual": near,
+            "within_1800_count": np.log(2),
+            "within_86400_residual": near,
+            "within_86400_count": np.log(2),
+            "days_since_first": 0,
+            "seconds_since_last": 0,
+            "ratings_before": 0,
+            "year_rated": 1 / 365,
+            "year_released": 1994,
+        },
+        abs=1e-6,
+    )
+
+
+def test_times_count_from_the_visible_ratings() -> None:
+    """The third row comes 30 seconds after the user's first rating."""
+    for past_only in (False, True):
+        columns = make_example(past_only)
+        assert columns["days_since_first"][2] == pytest.approx(np.log1p(30 / DAY))
+        assert columns["seconds_since_last"][2] == pytest.approx(np.log(31))
+        assert columns["ratings_before"][2] == pytest.approx(np.log(2))
+
+
+def test_years_beyond_the_decades_count_as_the_nearest() -> None:
+    log = make_log(past_only=True)
+    genres = np.zeros((MOVIES, 1), bool)
+    for odd, nearest in ((1900, 1920), (2010, 2000)):
+        years = np.where(np.arange(MOVIES) % 2, odd, 1950)
+        expected = np.where(np.arange(MOVIES) % 2, nearest, 1950)
+        found, wanted = (raw_columns(log, Catalogue(genres, y)) for y in (years, expected))
+        np.testing.assert_array_equal(found["decade_affinity"], wanted["decade_affinity"])
 
 
 def test_the_test_data_have_the_expected_size() -> None:
@@ -126,7 +221,7 @@ def test_the_test_data_have_the_expected_size() -> None:
 def test_time_windows_contain_only_ratings_of_the_user() -> None:
     """All ratings are within minutes, so the window contains all training ratings of a user."""
     log = make_log(past_only=False)
-    columns = make_statistics(log).compute(("recent",))
+    columns = raw_columns(log, logs.make_catalogue())
     counts = np.expm1(columns["within_1800_count"])
     expected = np.bincount(log.user, weights=log.training)[log.user] - log.training
     np.testing.assert_allclose(counts, expected, atol=1e-9)

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from recsys.features.visibility import RatingLog, VisibleRatings
+from recsys.features.visibility import QUERY, RatingLog, VisibleRatings
 from tests.logs import make_log
 
 
@@ -12,6 +14,13 @@ def visible_rows(log: RatingLog, groups: np.ndarray, row: int) -> np.ndarray:
         return np.flatnonzero(same & (log.seconds < log.seconds[row]))
     others = np.arange(len(groups)) != row
     return np.flatnonzero(same & others & log.training)
+
+
+def with_queries(log: RatingLog) -> RatingLog:
+    """The same log, with some rows that are queries."""
+    part = log.part.copy()
+    part[::7] = QUERY
+    return replace(log, part=part)
 
 
 @pytest.mark.parametrize("past_only", [False, True])
@@ -30,3 +39,44 @@ def test_sum_of_last_is_over_the_last_visible_rows(count: int) -> None:
     for row, total in enumerate(sums):
         visible = visible_rows(log, log.user, row)
         assert total == pytest.approx(log.stars[visible[-count:]].sum())
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_times_are_those_of_the_visible_rows_that_are_not_later(past_only: bool) -> None:
+    for log in (make_log(past_only), with_queries(make_log(past_only))):
+        for row, found in enumerate(zip(*log.by_user.times(), strict=True)):
+            rows = visible_rows(log, log.user, row)
+            times = log.seconds[rows[log.observed[rows]]]
+            times = times[times <= log.seconds[row]]
+            ends = (times[0], times[-1]) if len(times) else (log.seconds[row],) * 2
+            assert found == (*ends, len(times))
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_no_row_sees_a_query(past_only: bool) -> None:
+    log = make_log(past_only)
+    queries = with_queries(log)
+    kept = np.flatnonzero(queries.part != QUERY)
+    columns = ("user", "movie", "stars", "label", "seconds", "part")
+    without = replace(log, **{name: getattr(log, name)[kept] for name in columns})
+    for a, b in ((queries.by_user, without.by_user), (queries.by_movie, without.by_movie)):
+        np.testing.assert_array_equal(a.sum(queries.stars)[kept], b.sum(without.stars))
+        if past_only:
+            for count in (1, 4):
+                found = a.sum_of_last(queries.stars, count)[kept]
+                np.testing.assert_array_equal(found, b.sum_of_last(without.stars, count))
+        else:
+            found = a.sum_within(queries.stars, 10)[kept]
+            np.testing.assert_array_equal(found, b.sum_within(without.stars, 10))
+        for mine, theirs in zip(a.times(), b.times(), strict=True):
+            np.testing.assert_array_equal(mine[kept], theirs)
+
+
+@pytest.mark.parametrize("window", [0, 3, 1000])
+def test_sum_within_is_over_the_visible_rows_of_the_window(window: int) -> None:
+    log = make_log(past_only=False)
+    sums = log.by_user.sum_within(log.stars, window)
+    for row, total in enumerate(sums):
+        rows = visible_rows(log, log.user, row)
+        near = np.abs(log.seconds[rows] - log.seconds[row]) <= window
+        assert total == pytest.approx(log.stars[rows[near]].sum())

@@ -1,0 +1,43 @@
+"""Sums over the ratings that a movie had at any time.
+
+Shapes: R ratings, B queries.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.features.statistics import MovieSums
+from recsys.features.visibility import Ints, round_for_exact_sums
+
+
+class MovieIndex:
+    """Ratings sorted by movie, then time, with running sums.
+
+    Args:
+        movie, seconds: [R]
+        values: what is summed, [R] each
+    """
+
+    def __init__(self, movie: Ints, seconds: Ints, values: MovieSums) -> None:
+        self._first, last = int(seconds.min()), int(seconds.max())
+        # A key that ascends over all movies.
+        self._span = last - self._first + 2
+        keys = self._keys(movie, seconds)
+        order = np.argsort(keys, kind="stable")
+        self._sorted = keys[order]
+        self._sums = [np.append(0.0, np.cumsum(round_for_exact_sums(v)[order])) for v in values]
+
+    def before(self, movie: Ints, seconds: Ints) -> MovieSums:
+        """Sums over the ratings of a movie in earlier seconds, [B] each.
+
+        Args:
+            movie, seconds: [B]
+        """
+        start = np.searchsorted(self._sorted, movie.astype(np.int64) * self._span)
+        end = np.searchsorted(self._sorted, self._keys(movie, seconds))
+        return MovieSums(*(sums[end] - sums[start] for sums in self._sums))
+
+    def _keys(self, movie: Ints, seconds: Ints) -> npt.NDArray[np.int64]:
+        within = np.clip(seconds - self._first, 0, self._span - 1)
+        keys: npt.NDArray[np.int64] = movie.astype(np.int64) * self._span + within
+        return keys

@@ -1,0 +1,142 @@
+"""The features of any pairs at any time, from the log of all ratings.
+
+Shapes: R ratings, B pairs.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.features.fitted import read_fitted
+from recsys.features.movie_index import MovieIndex
+from recsys.features.online import OPINIONS, Fitted, OnlineFeatures, Ratings
+from recsys.features.statistics import MovieSums, damped_mean
+from recsys.features.visibility import Floats, Ints, RatingLog, round_for_exact_sums
+from recsys.storage.origin import Origin
+
+
+class FeatureStore(OnlineFeatures):
+    """Knows every user's ratings and those of the movies at any time, and takes new ratings in.
+
+    Args:
+        table: the columns of `schemas.FITTED_RATINGS`, sorted by user, then time.
+        threads: threads that predict opinions; any number gives the same numbers.
+    """
+
+    def __init__(self, fitted: Fitted, table: pa.Table, threads: int = 1) -> None:
+        super().__init__(fitted)
+        *columns, unexplained = (column.to_numpy() for column in table.columns)
+        user, movie, stars, label, seconds, residual = columns
+        known = Ratings(user, movie, stars.astype(float), label, seconds, residual.astype(float))
+        self._known, self._threads = known, threads
+        self._unexplained = unexplained.astype(float)
+        self._new, self._new_unexplained = Ratings(*(v[:0] for v in known)), np.empty(0)
+        self.end = fitted.end
+
+    @classmethod
+    def load(
+        cls, folder: Path, checkpoint: Path, origin: Origin, threads: int = 1
+    ) -> "FeatureStore":
+        """Read what the stage features wrote. Raises: InputError, as `read_fitted`."""
+        return cls(*read_fitted(folder, origin, checkpoint), threads)
+
+    def ratings_of(self, users: Ints) -> Ratings:
+        """All visible ratings of some users.
+
+        Args:
+            users: rows of the users table, each once; others have no ratings.
+        """
+        start, end = (np.searchsorted(self._known.user, users, side) for side in ("left", "right"))
+        length = end - start
+        rows = np.repeat(start - (np.cumsum(length) - length), length) + np.arange(length.sum())
+        new = np.isin(self._new.user, users)
+        return Ratings(
+            *(
+                np.concatenate([known[rows], added[new]])
+                for known, added in zip(self._known, self._new, strict=True)
+            )
+        )
+
+    def find_moments(self, users: Ints) -> Ints:
+        """The second after each user's last rating; after the last of all for one without, [B]."""
+        unique, places = np.unique(users, return_inverse=True)
+        ratings = self.ratings_of(unique)
+        last = np.full(len(unique), -1)
+        np.maximum.at(last, np.searchsorted(unique, ratings.user), ratings.seconds)
+        return np.where(last < 0, self.end, last)[places] + 1
+
+    def append(self, user: int, movie: Ints, stars: Floats, seconds: Ints) -> None:
+        """Take in new ratings of a user, as if they had been in the log all along.
+
+        This is exact for a split that follows time and ratings that are not older than the log.
+
+        Args:
+            user: row of the users table.
+            movie, stars, seconds: [R]
+
+        Raises:
+            ValueError: the user has rated one of the movies already.
+        """
+        constants = self.fitted.constants
+        for place in np.argsort(seconds, kind="stable"):
+            own = self.ratings_of(np.array([user]))
+            if movie[place] in own.movie:
+                raise ValueError(f"the user has rated movie {movie[place]} already")
+            one = slice(place, place + 1)
+            added = self.rate(np.array([user]), movie[one], stars[one], seconds[one])
+            visible = (own.seconds < seconds[place]) | (not self.fitted.past_only)
+            residual = round_for_exact_sums(own.residual[visible]).sum()
+            usual = damped_mean(residual, visible.sum(), 0, constants.user_damping)
+            self._new = Ratings(*map(np.append, self._new, added))
+            unexplained = added.stars - constants.average - usual
+            self._new_unexplained = np.append(self._new_unexplained, unexplained)
+            self.end = max(self.end, int(seconds[place]))
+
+    def sum_movies(self, movie: Ints, seconds: Ints) -> MovieSums:
+        past_only = self.fitted.past_only
+        if past_only and len(seconds) and seconds.min() <= self.fitted.end:
+            sums = self._index.before(movie, seconds)
+        else:
+            sums = super().sum_movies(movie, seconds)
+        if not len(self._new.movie):
+            return sums
+        visible = (movie[:, None] == self._new.movie).astype(float)
+        if past_only:
+            visible *= seconds[:, None] > self._new.seconds
+        new = np.column_stack(_summands(self._new, self._new_unexplained))
+        return MovieSums(*(old + added for old, added in zip(sums, (visible @ new).T, strict=True)))
+
+    def predict_opinions(self, group: str, log: RatingLog, wanted: Ints) -> tuple[Floats, Floats]:
+        user, seconds = log.user[wanted], log.seconds[wanted]
+        if len(wanted) and (user == user[0]).all() and (seconds == seconds.max(initial=0)).all():
+            if log.past_only or seconds[0] >= log.seconds[log.observed].max(initial=0):
+                return super().predict_opinions(group, log, wanted)
+        # Slow to import, and needed for many moments only.
+        from recsys.features.gaussian_process import predict_rows
+
+        order = log.by_user.order
+        rows = (log.user, log.movie, log.seconds, getattr(log, OPINIONS[group]), log.observed)
+        found = predict_rows(
+            self.fitted.processes[group],
+            *(column[order] for column in rows),
+            log.past_only,
+            self._threads,
+        )
+        mean, deviation = np.empty(len(order)), np.empty(len(order))
+        mean[order], deviation[order] = found
+        return mean[wanted], deviation[wanted]
+
+    @cached_property
+    def _index(self) -> MovieIndex:
+        known = self._known
+        return MovieIndex(known.movie, known.seconds, _summands(known, self._unexplained))
+
+
+def _summands(ratings: Ratings, unexplained: Floats) -> MovieSums:
+    """What each rating adds to the sums of its movie, [R] each."""
+    stars = ratings.stars
+    return MovieSums(
+        np.ones(len(stars)), stars, stars**2, ratings.label.astype(float), unexplained
+    )

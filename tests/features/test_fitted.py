@@ -1,0 +1,78 @@
+"""The files of the fitted features give back what was written, and nothing else."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.features.build import Computed
+from recsys.features.fitted import read_fitted, write_fitted
+from tests.logs import compute, make_log
+
+CHECKPOINT = Path("models/dlrm")
+
+
+@pytest.fixture(scope="module")
+def computed() -> Computed:
+    return compute(make_log(past_only=True))
+
+
+@pytest.fixture
+def folder(computed: Computed, tmp_path: Path) -> Path:
+    write_fitted(computed.fitted, computed.ratings, tmp_path)
+    return tmp_path
+
+
+def test_what_is_read_is_what_was_written(computed: Computed, tmp_path: Path) -> None:
+    origin = {"fitted": write_fitted(computed.fitted, computed.ratings, tmp_path)}
+    fitted, ratings = read_fitted(tmp_path, origin, CHECKPOINT)
+    assert ratings.equals(computed.ratings)
+    for name in ("groups", "histories", "constants", "standardisation", "end", "past_only"):
+        assert getattr(fitted, name) == getattr(computed.fitted, name)
+    for mine, theirs in zip(
+        (*fitted.movies, *fitted.catalogue),
+        (*computed.fitted.movies, *computed.fitted.catalogue),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+    for name, process in fitted.processes.items():
+        expected = computed.fitted.processes[name]
+        np.testing.assert_array_equal(process.factors, expected.factors)
+        assert (process.noise, process.moods) == (expected.noise, expected.moods)
+
+
+def test_files_of_another_run_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="different runs: they differ in their fitted features"):
+        read_fitted(folder, {"fitted": "another"}, CHECKPOINT)
+
+
+@pytest.mark.parametrize("name", ["fitted.safetensors", "ratings.parquet"])
+def test_a_changed_byte_is_refused(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(InputError, match=f"{name} was changed.*dvc repro features"):
+        read_fitted(folder, {}, CHECKPOINT)
+
+
+@pytest.mark.parametrize("name", ["features.json", "fitted.safetensors", "ratings.parquet"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=name):
+        read_fitted(folder, {}, CHECKPOINT)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "x", '{"files": 1}', '{"files": {}}'])
+def test_other_json_is_refused(folder: Path, content: str) -> None:
+    (folder / "features.json").write_text(content)
+    with pytest.raises(InputError, match="the fitted features cannot be read"):
+        read_fitted(folder, {}, CHECKPOINT)
+
+
+def test_a_run_without_computed_features_writes_one_file(tmp_path: Path) -> None:
+    write_fitted(None, None, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["features.json"]
+    content = json.loads((tmp_path / "features.json").read_text())
+    assert content == {"standardisation": {}, "histories": []}
