@@ -113,5 +113,5 @@ def test_damage_behind_the_columns_names_is_reported(tmp_path: Path) -> None:
 
 def test_metadata_that_is_no_text_is_reported(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({b"ids": b"\xff"}), tmp_path / "a")
-    with pytest.raises(InputError, match="a cannot be read .*utf-8"):
+    with pytest.raises(InputError, match=r"a cannot be read .*utf-8"):
         read_metadata(tmp_path / "a")
