@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
-from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.exceptions import NotDvcRepoError
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -143,12 +143,16 @@ def _stages(project: Path) -> Iterator[list[PipelineStage]]:
         raise InputError(
             f"{project.absolute()} has no folder .dvc; `git restore .dvc`, or clone the project"
         ) from error
-    except DvcException as error:
+    except InputError:
+        raise
+    # Besides its own errors, DVC raises whatever an odd value in dvc.yaml or dvc.lock leads to.
+    except Exception as error:
         # If Git is behind it, this says what to do.
         git("rev-parse", folder=project)
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"{project.absolute()}: {reason}; `git diff dvc.lock dvc.yaml` may say why"
+            f"{project.absolute()}: {reason}; `git diff dvc.lock dvc.yaml` may say why, and "
+            "`git restore` brings them back"
         ) from error
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
@@ -18,7 +18,8 @@ Number = float | int | None
 class Slice(BaseModel):
     """The record of a slice, which has its metric beside these: auc or rmse."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, Number]
     slice: str
     rows: int
     positive_rate: float
@@ -26,9 +27,16 @@ class Slice(BaseModel):
     high: Number
 
 
-# The content of metrics/test.json: each metric by its name, and the list `slices`.
+class Metrics(BaseModel):
+    """The content of metrics/test.json: each metric by its name, and the list of slices."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, Number]
+    slices: list[Slice] = []
+
+
+# What `Metrics` accepts, as it was written.
 Content = dict[str, Any]
-FORMAT = TypeAdapter(dict[str, Number | list[Slice]], config=ConfigDict(strict=True))
 
 
 class Metric(NamedTuple):
@@ -103,7 +111,7 @@ def parse_metrics(text: str | bytes, place: Path | str) -> Content:
     """
     try:
         content: Content = json.loads(text)
-        FORMAT.validate_python(content)
+        Metrics.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ": ".join([str(place), *map(show_key, first["loc"])])
@@ -123,7 +131,7 @@ def numbers(content: Content) -> dict[str, Number]:
 
 def slices(content: Content) -> list[dict[str, Any]]:
     """The records of the slices."""
-    records: list[dict[str, Any]] = content.get("slices") or []
+    records: list[dict[str, Any]] = content.get("slices", [])
     return records
 
 

@@ -12,7 +12,7 @@ from recsys.reporting.revisions import committed
 PATH = Path("params.yaml")
 
 
-def flat_params(text: str | None, place: str = str(PATH)) -> dict[str, Any]:
+def flat_params(text: str | bytes, place: str = str(PATH)) -> dict[str, Any]:
     """The text of a params file as `{"train.epochs": 20}`.
 
     Args:
@@ -21,10 +21,13 @@ def flat_params(text: str | None, place: str = str(PATH)) -> dict[str, Any]:
     Raises:
         InputError: it is no params file.
     """
-    content = parse_yaml((text or "{}").encode(), Path(place))
+    content = parse_yaml(text.encode() if isinstance(text, str) else text, Path(place))
     if not isinstance(content, dict):
         raise InputError(f"{place}: expected sections, found {show(content)}")
-    params: dict[str, Any] = flatten(content)
+    try:
+        params: dict[str, Any] = flatten(content)
+    except RecursionError as error:
+        raise InputError(f"{place} is nested too deeply; use sections, keys and lists") from error
     return params
 
 
@@ -34,8 +37,8 @@ def changed_params(base: str) -> list[tuple[str, str, str]]:
     Raises:
         InputError: one of them has no params file that can be read.
     """
-    new = flat_params(PATH.read_text())
-    old = flat_params(committed(str(PATH), base), f"{PATH} of {base}")
+    new = flat_params(PATH.read_bytes())
+    old = flat_params(committed(str(PATH), base) or "{}", f"{PATH} of {base}")
     return [
         (key, str(old.get(key, "")), str(new.get(key, "")))
         for key in {**new, **old}

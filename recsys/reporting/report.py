@@ -40,7 +40,7 @@ def make_report() -> Report:
     metrics = load_metrics()
     base = find_base()
     before, damage = unless_damaged(lambda: committed_metrics(base) if base else {})
-    dataset = flat_params(Path("params.yaml").read_text()).get("fetch.dataset", "Run")
+    dataset = flat_params(Path("params.yaml").read_bytes()).get("fetch.dataset", "Run")
     changed = " with changes" if _run_is_changed() else ""
     return Report(
         title=f"{dataset} at {find_commit('HEAD')}{changed}",
