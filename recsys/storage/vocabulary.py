@@ -1,7 +1,6 @@
 """The vocabulary: what the codes, normalised ratings and labels in the tables stand for."""
 
 import json
-import math
 import re
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -24,6 +23,8 @@ from recsys.storage.schemas import ID_TYPES, RAW_IDS
 
 # More digits than 64 bits have are no integer, however many there are.
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+# The largest number of 32 bits: columns of larger ones would be infinite.
+MOST = float(np.finfo(np.float32).max)
 
 
 def _require_ascending(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ def check(vocabulary: Vocabulary) -> Vocabulary:
         InputError: some values do not fit each other. Names the key, the value and what is allowed.
     """
     scale, threshold = vocabulary.rating_scale, vocabulary.label_threshold
-    if not 0 < scale.step <= scale.highest - scale.lowest < math.inf:
+    if not (scale.lowest >= -MOST and 0 < scale.step <= scale.highest - scale.lowest <= MOST):
         raise InputError(f"rating_scale = {scale}: must ascend, by a step above 0")
     if not scale.lowest <= threshold <= scale.highest:
         raise InputError(
@@ -111,7 +112,7 @@ def check(vocabulary: Vocabulary) -> Vocabulary:
             raise InputError(f"features.{place}.name = {show(feature.name)}: there is another one")
         taken.add(feature.name)
         is_column = feature.table != "ratings" and feature.column
-        if not is_column or not math.isfinite(feature.missing):
+        if not is_column or not abs(feature.missing) <= MOST:
             raise InputError(f"features.{place} = {show(feature)}: is no column of users or movies")
     coded = [feature for feature in vocabulary.features if feature.kind != "dense"]
     if vocabulary.names.keys() != {f.name for f in coded} | {f.lookup for f in coded}:
