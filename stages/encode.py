@@ -16,10 +16,11 @@ from recsys.data.encoding import (
     encode_dimensions,
     encode_ratings,
 )
-from recsys.data.own import read_own
+from recsys.data.own import own_schema
 from recsys.data.params import EncodeParams
-from recsys.data.readers import Tables, read_tables
-from recsys.data.validation import check_tables
+from recsys.data.presets import preset
+from recsys.data.reader import read_tables
+from recsys.data.tables import Tables
 from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
@@ -43,7 +44,7 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
     with atomic_write(encoded) as folder:
         for name, table in dimensions.items():
             write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
-        ratings = encode_ratings(tables.ratings, dimensions, vocabulary)
+        ratings = encode_ratings(tables.ratings, vocabulary)
         write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, origin)
         vocabulary.save(folder / "vocabulary.json")
     likes = (tables.ratings["rating"] > vocabulary.label_threshold).mean()
@@ -57,12 +58,11 @@ def read(params: Params, raw: Path) -> Tables:
     """Read and check the raw files of the data set in params.yaml."""
     dataset = params[FetchParams].dataset
     if dataset == "own":
-        return read_own(raw, params[OwnParams])
-    tables = read_tables(raw, RELEASES[dataset])
-    check_tables(tables, RELEASES[dataset])
+        return read_tables(raw, own_schema(params[OwnParams]))
+    tables = read_tables(raw, preset(RELEASES[dataset]))
     if tables.users["gender"].isna().all():
         note = f"no genders are published: the dense feature is {UNPUBLISHED_GENDER:g} for everyone"
-        return replace(tables, notes=(note,))
+        return replace(tables, notes=(*tables.notes, note))
     return tables
 
 

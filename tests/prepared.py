@@ -4,7 +4,8 @@ from pathlib import Path
 
 from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
-from recsys.data.readers import read_tables
+from recsys.data.presets import preset
+from recsys.data.reader import read_tables
 from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
 from recsys.pipeline.params import load_params
 from recsys.storage import schemas
@@ -16,14 +17,13 @@ from tests.toy import Toy, write_dat
 
 def encode_toy(toy: Toy, folder: Path) -> Path:
     """Write the outputs of the stage encode, and return their folder."""
-    release = unpinned("ml-1m")
-    tables = read_tables(write_dat(toy, folder / "raw"), release)
+    tables = read_tables(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")))
     section = load_params(PARAMS)[EncodeParams]
     dimensions, vocabulary = encode_dimensions(tables, section)
     encoded = folder / "encoded"
     write_parquet(dimensions["users"], encoded / "users.parquet", schemas.users())
     write_parquet(dimensions["movies"], encoded / "movies.parquet", schemas.movies())
-    ratings = encode_ratings(tables.ratings, dimensions, vocabulary)
+    ratings = encode_ratings(tables.ratings, vocabulary)
     origin = {"ids": vocabulary.ids}
     write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, origin)
     vocabulary.save(encoded / "vocabulary.json")

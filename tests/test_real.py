@@ -9,9 +9,10 @@ import pytest
 
 from recsys.data.encoding import drop_ratings, encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
-from recsys.data.readers import Tables, read_tables
+from recsys.data.presets import preset
+from recsys.data.reader import read_tables
 from recsys.data.splitting import assign_parts, count_training
-from recsys.data.validation import check_tables
+from recsys.data.tables import Tables
 from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
@@ -23,16 +24,14 @@ ENCODE = load_params(PARAMS)[EncodeParams]
 
 def read(name: str, folder: Path) -> Tables:
     fetch_release(RELEASES[name], folder, os.environ["MOVIELENS_MIRROR"])
-    tables = read_tables(folder, RELEASES[name])
-    check_tables(tables, RELEASES[name])
-    return tables
+    return read_tables(folder, preset(RELEASES[name]))
 
 
 @pytest.mark.parametrize(("name", "positive"), [("ml-100k", 0.55375), ("ml-1m", 0.575)])
 def test_the_published_files_pass_all_checks(tmp_path: Path, name: str, positive: float) -> None:
     tables = read(name, tmp_path / "raw")
     dimensions, vocabulary = encode_dimensions(tables, ENCODE)
-    (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
+    (ratings,) = encode_ratings(tables.ratings, vocabulary)
     counts = RELEASES[name].published_counts
     assert counts is not None
     assert len(ratings) == counts.ratings
@@ -51,8 +50,8 @@ def test_titles_keep_colons_and_accents(tmp_path: Path) -> None:
 
 
 def encode(tables: Tables) -> pd.DataFrame:
-    dimensions, vocabulary = encode_dimensions(tables, ENCODE)
-    (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
+    _, vocabulary = encode_dimensions(tables, ENCODE)
+    (ratings,) = encode_ratings(tables.ratings, vocabulary)
     return ratings
 
 

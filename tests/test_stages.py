@@ -235,7 +235,7 @@ def test_a_bad_row_stops_encode_and_keeps_the_old_output(mirror: Path, toy: Toy)
     assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
     result = run("encode")
     assert result.exit_code == 1
-    assert "ratings.csv line 1502: rating 9.0 is not on the scale of 0.5" in result.output
+    assert "ratings.csv line 1502: rating = '9.0' is not on the scale of 0.5" in result.output
     assert Path("data/encoded/ratings.parquet").read_bytes() == before
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.readers import ML_100K_GENRES
+from recsys.data.presets import ML_100K_GENRES
 
 GENRES = ["Action", "Comedy", "Drama", "Sci-Fi"]
 

@@ -4,7 +4,7 @@ import subprocess
 
 import click
 
-from recsys.cli.project import child_environment, dvc, require_ascii, working_in_root
+from recsys.cli.project import child_environment, dvc, working_in_root
 from recsys.common.command import command
 
 NAME = "demo"
@@ -36,7 +36,6 @@ def main() -> None:
     from recsys.reporting.revisions import committed, git
 
     with working_in_root():
-        require_ascii()
         head = git("rev-parse", "HEAD").strip()
         # DVC keeps the experiments of a commit under its hash.
         experiment = f"refs/exps/{head[:2]}/{head[2:]}/{NAME}"

@@ -12,7 +12,6 @@ import click
 from click.core import ParameterSource
 
 from recsys.common.command import PATH
-from recsys.common.errors import InputError
 
 
 def find_root() -> Path:
@@ -71,32 +70,9 @@ def working_in_root() -> Iterator[None]:
         os.chdir(here)
 
 
-def require_ascii() -> None:
-    """Require what DVC needs for an experiment in a folder of its own.
-
-    DVC 3.67 writes the paths of its cache and Git's settings of the checkout into a file there, in
-    ASCII. For this, the current folder has to be the project's root.
-
-    Raises:
-        InputError: there is a letter beyond ASCII.
-    """
-    here = Path.cwd()
-    reason = "DVC runs no experiment beside a checkout with letters beyond ASCII in"
-    if not str(here).isascii():
-        raise InputError(
-            f"{reason} its path, {here}; move it to another folder, or run in it: "
-            "`dvc repro`, or `dvc exp run` without --temp and --queue"
-        )
-    from recsys.reporting.revisions import git
-
-    config = Path(git("rev-parse", "--show-toplevel").rstrip("\n"), ".git", "config")
-    if config.is_file() and not config.read_bytes().isascii():
-        raise InputError(f"{reason} {config}; `git config --global` is the place for them")
-
-
 def dvc(*arguments: str) -> list[str]:
     """The command line of DVC in this Python environment."""
-    return [sys.executable, "-m", "dvc", *arguments]
+    return [sys.executable, "-m", "recsys.cli.dvc_in_utf8", *arguments]
 
 
 def child_environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from recsys.cli.project import dvc, find_root, in_project, require_ascii, working_in_root
+from recsys.cli.project import dvc, find_root, in_project, working_in_root
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
@@ -52,7 +52,6 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
     if trials is None and minutes is None:
         trials = 20
     with working_in_root():
-        require_ascii()
         if git("status", "--porcelain", "--untracked-files=no"):
             raise InputError(
                 "a trial is an experiment of HEAD: commit your changes, or `git restore .`, first"

@@ -15,8 +15,6 @@ from recsys.common.errors import InputError
 if TYPE_CHECKING:
     from recsys.reporting.metrics import Change
 
-METRICS = "metrics/test.json"
-
 
 @command
 @click.option(
@@ -35,7 +33,7 @@ def main(tolerance: float | None) -> None:
       recsys verify --tolerance 0.002
     """
     from recsys.reporting.lock import recorded_outputs
-    from recsys.reporting.metrics import changes
+    from recsys.reporting.metrics import changes, committed_metrics, load_metrics
     from recsys.reporting.revisions import committed, git
     from recsys.reporting.text import columns
 
@@ -46,10 +44,11 @@ def main(tolerance: float | None) -> None:
         lock = committed("dvc.lock")
         if lock is None:
             raise InputError("HEAD has no dvc.lock: `dvc repro` and commit it")
+        # Before the hours that a run may take.
+        recorded, old = recorded_outputs(lock), committed_metrics("HEAD")
         copy = reproduce(Path(folder) / "copy")
-        new_lock = (copy / "dvc.lock").read_text()
-        metrics = changes(committed(METRICS), (copy / METRICS).read_text())
-    recorded, found = recorded_outputs(lock), recorded_outputs(new_lock)
+        found = recorded_outputs((copy / "dvc.lock").read_text())
+        metrics = changes(old, load_metrics(copy))
     paths = list({**recorded, **found})
     same = all(recorded.get(path) == found.get(path) for path in paths)
     click.echo(columns([("output", "dvc.lock", "now", ""), *hashes(paths, recorded, found)]))

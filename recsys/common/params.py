@@ -94,7 +94,9 @@ def read_yaml(path: Path) -> object:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; run from the project's folder") from error
+        missing = isinstance(error, FileNotFoundError)
+        remedy = "run from the project's folder" if missing else "make it a file that you may read"
+        raise InputError(f"{path}: {error.strerror}; {remedy}") from error
     return parse_yaml(content, path)
 
 

@@ -1,139 +1,225 @@
-"""Read a table of a user's file as texts: CSV, TSV or Parquet, also compressed.
+"""Read columns of a file as texts: values between separators or Parquet, also compressed.
 
-The same rules hold for every file: a header names the columns, in any letter case and with any
-spaces, and an error names the file, the physical line and the value.
+The same rules hold for every file: columns are found by their names, in any letter case and with
+any spaces, and an error names the file, the physical line and the value.
 """
 
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from recsys.common.errors import InputError
+from recsys.common.params import show
+from recsys.data.schema import Column, File
 
 SEPARATORS = (",", "\t", ";", "|")
+# Arrow takes separators of one byte only, so this byte replaces a longer one.
+UNIT_SEPARATOR = "\x1f"
+# A row has to fit into a block.
+BLOCK_BYTES = 2**24
+# How many of a file's columns an error lists.
+MOST_COLUMNS = 20
 
 
 class TextTable:
-    """A file's columns as texts, by their names in the header.
+    """Columns of a file as texts. Row i is the file's row i, from 0, below any header.
 
     Args:
-        path: the file.
-        shown: the path as the user typed it, which errors name.
+        folder: the folder of the raw files.
+        file: the file in it.
+        columns: the columns to read.
 
     Attributes:
-        frame: a column of texts for each column of the file; row i is the file's row i, from 0.
+        rows: the number of rows.
 
     Raises:
-        InputError: the file is missing, damaged, empty, or a row has another number of columns.
+        InputError: the file is missing, damaged or empty, lacks a column, or has a row with another
+            number of columns.
     """
 
-    def __init__(self, path: Path, shown: str) -> None:
-        self.path, self.shown = path, shown
-        self.is_parquet = ".parquet" in path.suffixes
+    def __init__(self, folder: Path, file: File, columns: Sequence[Column]) -> None:
+        self.path, self.file = folder / file.path, file
+        self.shown = file.shown or str(self.path)
+        self.is_parquet = ".parquet" in self.path.suffixes
+        if not self.path.is_file():
+            raise InputError(f"{self.shown} is missing; run `dvc repro -f fetch`")
         try:
-            table = self._read_parquet() if self.is_parquet else self._read_text()
-        except (OSError, EOFError, UnicodeError, pa.ArrowException, csv.Error) as error:
+            table = self._read_parquet(columns) if self.is_parquet else self._read_text(columns)
+        except UnicodeError as error:
+            raise self._wrong_encoding() from error
+        except (OSError, EOFError, pa.ArrowException, csv.Error) as error:
+            if "UTF8" in str(error):
+                raise self._wrong_encoding() from error
             reason = " ".join(str(error).split())
-            raise InputError(f"{shown} cannot be read: {reason}") from error
-        self.frame: pd.DataFrame = table.to_pandas()
+            raise InputError(f"{self.shown} cannot be read: {reason}; {file.remedy}") from error
+        self.rows = table.num_rows
+        self._texts = dict(zip((c.name for c in columns), table.columns, strict=True))
 
-    def column(self, name: str, meaning: str) -> pd.Series:
-        """The column of this name, in any spelling.
+    def texts(self, column: Column) -> pa.ChunkedArray:
+        """The texts of a column, as they are in the file, [rows]. A null is an empty text."""
+        return self._texts[column.name]
 
-        Args:
-            meaning: the key of params.yaml that names the column.
-
-        Raises:
-            InputError: no column has the name, or several do.
-        """
-        found = [known for known in self.frame.columns if normalise(known) == normalise(name)]
-        if len(found) != 1:
-            problem = "no column" if not found else f"{len(found)} columns"
-            raise InputError(
-                f"{self.shown} has {problem} {name!r} ({meaning}); it has "
-                f"{', '.join(map(repr, self.frame.columns))}"
-            )
-        column: pd.Series = self.frame[found[0]]
-        return column
-
-    def error(self, row: int, name: str, problem: str) -> InputError:
+    def error(self, row: int, column: Column, problem: str) -> InputError:
         """An error about the value of a column in a row, from 0."""
-        value = self.column(name, name).iloc[row]
+        value = self._texts[column.name][row].as_py()
         return InputError(
-            f"{self.shown} {self.place(row)}: {name} = {value!r} {problem}; correct the file"
+            f"{self.shown} {self.place(row)}: {column.name} = {show(value)} {problem}; "
+            f"{self.file.remedy}"
         )
 
     def place(self, row: int) -> str:
         """Where a row is: the physical line of a text file or the row of a Parquet file, from 1."""
         if self.is_parquet:
             return f"row {row + 1}"
-        with self._open() as file:
-            reader = csv.reader(file, delimiter=self.separator)
-            # The header, then the rows; blank lines are none. A quoted value may span lines.
-            start = 1
-            for count, _ in enumerate(filter(None, reader)):
-                if count == row + 1:
-                    return f"line {start}"
-                start = reader.line_num + 1
-        return f"row {row + 1}"
+        first = 0 if self.file.names else 1
+        for count, (line, _) in enumerate(self._records()):
+            if count == first + row:
+                return f"line {line}"
+        raise AssertionError(row)
 
-    def _read_parquet(self) -> pa.Table:
-        table = pq.read_table(self.path)
-        columns = []
-        for values in table.columns:
-            # No text; a column of this kind can only be one that params.yaml does not name.
-            opaque = pa.types.is_nested(values.type) or pa.types.is_binary(values.type)
-            texts = pa.nulls(len(values), pa.string()) if opaque else values.cast(pa.string())
-            columns.append(texts.fill_null(""))
-        return pa.Table.from_arrays(columns, names=table.column_names)
+    def _read_parquet(self, columns: Sequence[Column]) -> pa.Table:
+        file = pq.ParquetFile(self.path)
+        names = file.schema_arrow.names
+        wanted = [names[place] for place in self._find(columns, names)]
+        table = file.read(columns=wanted)
+        texts = []
+        for name in wanted:
+            values = table.column(name)
+            if pa.types.is_nested(values.type):
+                raise InputError(
+                    f"{self.shown}: the column {name} holds {values.type}; make it texts or numbers"
+                )
+            texts.append(values.cast(pa.string()).fill_null(""))
+        return pa.Table.from_arrays(texts, names=wanted)
 
-    def _read_text(self) -> pa.Table:
-        with self._open() as file:
-            header = file.readline()
-        self.separator = max(SEPARATORS, key=lambda s: len(next(csv.reader([header], delimiter=s))))
-        with self._open() as file:
-            names = next(csv.reader(file, delimiter=self.separator), [])
+    def _read_text(self, columns: Sequence[Column]) -> pa.Table:
+        self.separator = self.file.separator or self._guess_separator()
+        names = self.file.names or self._header()
         if not any(name.strip() for name in names):
-            raise InputError(f"{self.shown} is empty: a header with the columns' names is needed")
-        wrong: list[arrow_csv.InvalidRow] = []
-
-        def note(row: arrow_csv.InvalidRow) -> str:
-            wrong.append(row)
-            return "skip"
-
-        table = arrow_csv.read_csv(
-            self.path,
-            arrow_csv.ReadOptions(use_threads=False),
-            arrow_csv.ParseOptions(
-                delimiter=self.separator, newlines_in_values=True, invalid_row_handler=note
-            ),
-            arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-        if wrong:
-            row = wrong[0].number - 2
             raise InputError(
-                f"{self.shown} {self.place(row)} has {wrong[0].actual_columns} columns, the header "
-                f"{wrong[0].expected_columns}; correct the line"
+                f"{self.shown} is empty: a header with the columns' names is needed; "
+                f"{self.file.remedy}"
             )
-        texts = [values.cast(pa.string()).fill_null("") for values in table.columns]
-        return pa.Table.from_arrays(texts, names=table.column_names)
+        # By their places, as several columns that nobody asks for may share a name.
+        wanted = [str(place) for place in self._find(columns, names)]
+        try:
+            return arrow_csv.read_csv(
+                self._source(),
+                arrow_csv.ReadOptions(
+                    use_threads=False,
+                    block_size=BLOCK_BYTES,
+                    encoding=self.file.encoding,
+                    column_names=[str(place) for place in range(len(names))],
+                    skip_rows_after_names=0 if self.file.names else 1,
+                ),
+                arrow_csv.ParseOptions(
+                    delimiter=self.separator if len(self.separator) == 1 else UNIT_SEPARATOR,
+                    quote_char='"' if self.file.quoted else False,
+                    newlines_in_values=self.file.quoted,
+                ),
+                arrow_csv.ConvertOptions(
+                    include_columns=wanted,
+                    column_types=dict.fromkeys(wanted, pa.string()),
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return pa.Table.from_arrays(
+                    [pa.chunked_array([[]], pa.string())] * len(wanted), wanted
+                )
+            for line, values in self._records():
+                if len(values) != len(names):
+                    raise InputError(
+                        f"{self.shown} line {line} has {len(values)} columns, "
+                        f"{'not' if self.file.names else 'the header'} {len(names)}; "
+                        "correct the line" + self.file.remedy.removeprefix("correct the file")
+                    ) from error
+            raise
+
+    def _find(self, columns: Sequence[Column], names: Sequence[str]) -> list[int]:
+        """The places of columns among the file's. Raises: InputError."""
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(names):
+            places.setdefault(normalise(name), []).append(place)
+        found = []
+        for column in columns:
+            same = places.get(normalise(column.name), [])
+            if len(same) != 1:
+                problem = f"{len(same)} columns" if same else "no column"
+                key = column.key and f" ({column.key})"
+                listed = ", ".join(map(show, names[:MOST_COLUMNS]))
+                more = (
+                    "" if len(names) <= MOST_COLUMNS else f" and {len(names) - MOST_COLUMNS} more"
+                )
+                raise InputError(
+                    f"{self.shown} has {problem} {show(column.name)}{key}; it has {listed}{more}"
+                )
+            found += same
+        return found
+
+    def _header(self) -> Sequence[str]:
+        for _, values in self._records():
+            return values
+        return ()
+
+    def _guess_separator(self) -> str:
+        with self._open() as file:
+            header = next((line for line in file if line.strip("\r\n")), "")
+        return max(SEPARATORS, key=lambda s: len(next(csv.reader([header], delimiter=s), [])))
+
+    def _records(self) -> Iterator[tuple[int, Sequence[str]]]:
+        """The physical line, from 1, and the values of each row. Blank lines are no rows."""
+        with self._open() as file:
+            if not self.file.quoted:
+                for number, line in enumerate(file, 1):
+                    if text := line.rstrip("\r\n"):
+                        yield number, text.split(self.separator)
+                return
+            reader = csv.reader(file, delimiter=self.separator)
+            start = 1
+            for values in reader:
+                if values:
+                    yield start, values
+                # A quoted value may span lines.
+                start = reader.line_num + 1
+
+    def _wrong_encoding(self) -> InputError:
+        encoding = self.file.encoding.upper()
+        place = ""
+        if not self.is_parquet:
+            with pa.input_stream(str(self.path), compression="detect") as stream:
+                for number, line in enumerate(io.BufferedReader(stream), 1):
+                    try:
+                        line.decode(self.file.encoding)
+                    except UnicodeError:
+                        place = f" line {number}"
+                        break
+        return InputError(f"{self.shown}{place} is not {encoding}; save the file as {encoding}")
+
+    def _source(self) -> pa.NativeFile | str:
+        if len(self.separator) == 1:
+            return str(self.path)
+        with pa.input_stream(str(self.path), compression="detect") as stream:
+            content: bytes = stream.read()
+        separator = self.separator.encode(self.file.encoding)
+        return pa.BufferReader(content.replace(separator, UNIT_SEPARATOR.encode()))
 
     @contextmanager
     def _open(self) -> Iterator[IO[str]]:
+        # Excel begins a file with a byte order mark.
+        encoding = "utf-8-sig" if self.file.encoding == "utf-8" else self.file.encoding
         # By its suffix, the stream decompresses.
         with pa.input_stream(str(self.path), compression="detect") as stream:
-            yield io.TextIOWrapper(io.BufferedReader(stream), "utf-8-sig", newline="")
+            yield io.TextIOWrapper(io.BufferedReader(stream), encoding, newline="")
 
 
 def normalise(name: str) -> str:

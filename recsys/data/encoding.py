@@ -12,12 +12,12 @@ from sklearn.preprocessing import LabelEncoder
 
 from recsys.common.errors import InputError
 from recsys.data.params import EncodeParams
-from recsys.data.readers import Tables
+from recsys.data.tables import Tables
 from recsys.storage import schemas
 from recsys.storage.dimensions import digest_ids
 from recsys.storage.parquet import ROWS_AT_ONCE
 from recsys.storage.registry import REGISTRY, Feature
-from recsys.storage.vocabulary import Vocabulary, find_rows
+from recsys.storage.vocabulary import Vocabulary
 
 GENDERS = {"F": 0.0, "M": 1.0}
 UNPUBLISHED_GENDER = REGISTRY["gender"].missing
@@ -31,7 +31,7 @@ def encode_dimensions(
     """Encode the users and movies.
 
     Args:
-        tables: tables that `check_tables` accepted.
+        tables: what `read_tables` returned.
 
     Returns:
         the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
@@ -76,25 +76,18 @@ def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
     return replace(tables, ratings=kept)
 
 
-def encode_ratings(
-    ratings: pd.DataFrame, dimensions: dict[str, pa.Table], vocabulary: Vocabulary
-) -> Iterator[pd.DataFrame]:
+def encode_ratings(ratings: pd.DataFrame, vocabulary: Vocabulary) -> Iterator[pd.DataFrame]:
     """Encode the ratings, sorted by (timestamp, user, movie).
 
     Yields:
         frames with the columns of `schemas.RATINGS`, each of `ROWS_AT_ONCE` rows. So memory holds
         all rows of the raw columns only.
     """
-    users = dimensions["users"]["raw_userid"].to_numpy()
-    movies = dimensions["movies"]["raw_movieid"].to_numpy()
-    # Sorting by raw id is sorting by row, because the rows of the tables ascend by raw id.
-    order = np.lexsort([ratings[key] for key in ("movieid", "userid", "timestamp")])
+    order = np.lexsort([ratings[key] for key in ("movie", "user", "timestamp")])
     for start in range(0, len(order), ROWS_AT_ONCE):
         rows = ratings.iloc[order[start : start + ROWS_AT_ONCE]]
         stars = rows["rating"].to_numpy()
         yield rows.assign(
-            user=find_rows(rows["userid"].to_numpy(), users),
-            movie=find_rows(rows["movieid"].to_numpy(), movies),
             rating_norm=vocabulary.rating_scale.normalise(stars),
             label=(stars > vocabulary.label_threshold).astype(np.int8),
         )

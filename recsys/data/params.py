@@ -44,6 +44,15 @@ class SplitParams(Section):
         return self
 
 
+# Columns that the users and movies tables have of their own.
+TAKEN = ("raw_userid", "raw_movieid", "title", "year")
+
+
+def own_source(name: str) -> str:
+    """The raw column of a feature of own data: none that a release has, such as gender or year."""
+    return f"own {name}"
+
+
 def own_features(params: OwnParams) -> tuple[Feature, ...]:
     """The registry entries of the feature columns of own data.
 
@@ -57,8 +66,11 @@ def own_features(params: OwnParams) -> tuple[Feature, ...]:
     for file, table in tables:
         for name, kind, _ in params.features(file):
             if kind == "number":
-                features.append(Feature(name, "dense", table, name, source=name))
+                column = f"{name}_number" if name in TAKEN else name
+                features.append(Feature(name, "dense", table, column, source=own_source(name)))
             else:
                 coded: Literal["sparse", "list"] = "list" if kind == "list" else "sparse"
-                features.append(Feature(name, coded, table, f"{name}_code", source=name))
+                features.append(
+                    Feature(name, coded, table, f"{name}_code", source=own_source(name))
+                )
     return tuple(features)

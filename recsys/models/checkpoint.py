@@ -1,5 +1,10 @@
-"""Checkpoints: folders with a trained model and everything that scoring with it needs."""
+"""Checkpoints: folders with a trained model and everything that scoring with it needs.
 
+`model.json` holds the SHA-256 of the other files and, in its last line, of its own other lines. So
+what was changed after training is refused.
+"""
+
+import hashlib
 import json
 import os
 import re
@@ -8,27 +13,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.common.params import show, show_key
+from recsys.common.params import show
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import Origin, require_same_run
+from recsys.storage.json_files import parse_json
+from recsys.storage.origin import Origin, digest, require_same_run
 from recsys.storage.registry import Feature, select_features
+from recsys.storage.schemas import RAW_IDS
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 # Folders of the users and movies, and of their numbers of training ratings.
 TABLES, COUNTS = "tables", "counts"
+# All files but the description.
+FILES = (
+    WEIGHTS,
+    f"{TABLES}/vocabulary.json",
+    *(f"{folder}/{name}.parquet" for folder in (TABLES, COUNTS) for name in RAW_IDS),
+)
+# What the last line of the description begins with.
+SEAL = ',\n  "sha256": "'
 # Limits of the header of the weights, which names each tensor, and of an error message.
 MOST_HEADER_BYTES, MOST_CHARACTERS = 2**20, 300
+CHANGED = "not the file that train wrote: it was changed, or is of an older version"
 
 
 class Description(BaseModel):
@@ -41,6 +58,7 @@ class Description(BaseModel):
         embedding_rows: the number of rows of each sparse feature's embedding table.
         dense_features: the names of the dense features, in the order of their columns.
         origin: digests of the users and movies, the split and the fitted features.
+        files: the SHA-256 of each other file; `save_checkpoint` fills it in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +69,7 @@ class Description(BaseModel):
     embedding_rows: dict[str, int]
     dense_features: tuple[str, ...]
     origin: Origin
+    files: dict[str, str] = {}
 
     @property
     def sparse_features(self) -> tuple[Feature, ...]:
@@ -80,8 +99,12 @@ def save_checkpoint(
         partial.mkdir()
         with _as_os_errors():
             save_file(weights, partial / WEIGHTS)
-        (partial / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n")
         dimensions.save(partial / TABLES, partial / COUNTS)
+        files = {name: _digest_file(partial / name) for name in FILES}
+        text = description.model_copy(update={"files": files}).model_dump_json(indent=2)
+        (partial / DESCRIPTION).write_text(seal(text))
+        # safetensors makes a file that only its owner can read.
+        (partial / WEIGHTS).chmod((partial / DESCRIPTION).stat().st_mode)
 
 
 def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensions]:
@@ -103,6 +126,8 @@ def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensi
         with torch.device("meta"):
             model = description.build()
         model.load_state_dict(weights, assign=True)
+        # Last, because the other checks say more about what is wrong.
+        _check_files(folder, description)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise _not_a_checkpoint(folder, error) from error
     return model, description, dimensions
@@ -112,21 +137,34 @@ def load_description(folder: Path) -> Description:
     """Read `model.json`.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: it is missing, damaged or edited.
     """
     try:
-        return Description.model_validate_json((folder / DESCRIPTION).read_bytes())
-    except ValidationError as error:
-        raise _not_a_checkpoint(folder, ValueError(_problem(error))) from error
-    except OSError as error:
-        raise _not_a_checkpoint(folder, error) from error
+        content = (folder / DESCRIPTION).read_bytes().decode()
+        text = content.rpartition(SEAL)[0] + "\n}"
+        if seal(text) != content:
+            raise ValueError(CHANGED)
+        return parse_json(text, TypeAdapter(Description))
+    except (OSError, ValueError) as error:
+        raise _not_a_checkpoint(folder, ValueError(f"{DESCRIPTION}: {error}")) from error
 
 
-def _problem(error: ValidationError) -> str:
-    """The first of the problems that pydantic found: the key, what is wrong, and its value."""
-    first = error.errors()[0]
-    key = ".".join([DESCRIPTION, *map(show_key, first["loc"])])
-    return f"{key}: {first['msg']}, found {show(first['input'])}"
+def seal(text: str) -> str:
+    """Add the digest of the text of a JSON object to it, as its last line."""
+    return text.removesuffix("\n}") + f'{SEAL}{digest(text)}"\n}}\n'
+
+
+def _digest_file(path: Path) -> str:
+    return hashlib.sha256(np.memmap(path, mode="r").data).hexdigest()
+
+
+def _check_files(folder: Path, description: Description) -> None:
+    """Raises: ValueError: a file is not the one that was saved with the description."""
+    for name in FILES:
+        path = folder / name
+        # An empty file cannot be mapped.
+        if not path.stat().st_size or _digest_file(path) != description.files.get(name):
+            raise ValueError(f"{name}: {CHANGED}")
 
 
 def _check_description(description: Description, dimensions: Dimensions) -> None:
@@ -188,7 +226,10 @@ def _not_a_checkpoint(folder: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())
     if len(reason) > MOST_CHARACTERS:
         reason = f"{reason[:MOST_CHARACTERS]} ..."
-    return InputError(f"{folder} is no checkpoint ({reason}); run `dvc repro train`")
+    return InputError(
+        f"{folder} is no checkpoint ({reason}); restore it with `dvc checkout`, or run "
+        "`dvc repro train`"
+    )
 
 
 @contextmanager

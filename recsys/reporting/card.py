@@ -14,14 +14,16 @@ from safetensors import safe_open
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
+from recsys.pipeline.params import parse_params
 from recsys.reporting.lock import check_files, recorded_outputs, recorded_params
-from recsys.reporting.metrics import METRICS, PATH, numbers, slices
+from recsys.reporting.metrics import METRICS, PATH, load_metrics, numbers, slices
 from recsys.reporting.pages import render_markdown
 from recsys.reporting.revisions import git
 from recsys.storage import schemas
 from recsys.storage.parquet import count_rows
 from recsys.storage.vocabulary import Vocabulary
 from recsys.tasks.task import make_task
+from recsys.training.params import TrainParams
 
 ENCODED, SPLIT, CHECKPOINT = "data/encoded", "data/split", "models/dlrm"
 HISTORY = "models/history.csv"
@@ -39,7 +41,11 @@ def make_card(project: Path) -> str:
     check_files(project, (ENCODED, SPLIT, CHECKPOINT, HISTORY, str(PATH)))
     lock = (project / "dvc.lock").read_text()
     params = recorded_params(lock)
-    metrics = (project / PATH).read_text()
+    try:
+        task = parse_params(params, project / "dvc.lock")[TrainParams].task
+    except InputError as error:
+        raise InputError(f"{error}; run `dvc repro`") from error
+    metrics = load_metrics(project)
     vocabulary = Vocabulary.load(project / ENCODED / "vocabulary.json")
     epochs = pd.read_csv(project / HISTORY)
     records = slices(metrics)
@@ -56,7 +62,7 @@ def make_card(project: Path) -> str:
             for part in schemas.PARTS
         },
         epochs=len(epochs),
-        best=best_epoch(epochs, str(params["train"]["task"]), vocabulary.rating_scale),
+        best=best_epoch(epochs, task, vocabulary.rating_scale),
         metrics=[
             (name, value, METRICS[name].meaning if name in METRICS else "")
             for name, value in numbers(metrics).items()
@@ -77,16 +83,23 @@ def best_epoch(epochs: pd.DataFrame, task: str, rating_scale: RatingScale) -> di
 
     Args:
         epochs: the columns of models/history.csv.
+
+    Raises:
+        InputError: it is not of this task.
     """
     quality = make_task(task, rating_scale).quality
     records: list[dict[str, Any]] = [
         {str(name): None if pd.isna(value) else value for name, value in record.items()}
         for record in epochs.to_dict("records")
     ]
-    return max(
-        records,
-        key=lambda record: quality({k.removeprefix("validation_"): v for k, v in record.items()}),
-    )
+    try:
+        return max(
+            records,
+            key=lambda r: quality({k.removeprefix("validation_"): v for k, v in r.items()}),
+        )
+    # Of another task, or empty.
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{HISTORY} has no epochs of a {task}; run `dvc repro`") from error
 
 
 def count_weights(checkpoint: Path) -> int:

@@ -1,6 +1,5 @@
 """What the ratings are: how many of a user, of a movie, of a genre."""
 
-import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,8 +36,9 @@ def census(encoded: Path) -> list[Table]:
 
 
 def _summary(ratings: pd.DataFrame, of_user: Counts, of_movie: Counts) -> Table:
+    # NumPy knows any year.
     first, last = (
-        datetime.datetime.fromtimestamp(int(second), datetime.timezone.utc).date().isoformat()
+        str(np.datetime64(int(second), "s").astype("datetime64[D]"))
         for second in (ratings["timestamp"].min(), ratings["timestamp"].max())
     )
     pairs = len(of_user) * len(of_movie)

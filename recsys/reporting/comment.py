@@ -1,10 +1,12 @@
 """What the workspace changes against a commit, as a comment on a pull request."""
 
-from recsys.reporting.metrics import PATH, changes, workspace_metrics
+from recsys.reporting.metrics import changes, committed_metrics, load_metrics
 from recsys.reporting.pages import render_markdown
 from recsys.reporting.params import changed_params
 from recsys.reporting.plots import load_charts
-from recsys.reporting.revisions import committed, find_commit
+from recsys.reporting.revisions import find_commit, unless_damaged
+
+NO_CHANGE = "No change."
 
 
 def make_comment(base: str) -> str:
@@ -14,15 +16,22 @@ def make_comment(base: str) -> str:
         base: a name of the commit to compare with.
 
     Raises:
-        InputError: `base` is no commit, or the workspace has no metrics.
+        InputError: `base` is no commit, or the workspace has no metrics. A file of `base` that is
+            damaged is no error: the comment says so in its place.
     """
     commit = find_commit(base)
-    metrics = changes(committed(str(PATH), commit), workspace_metrics())
+    new = load_metrics()
+    metrics, metrics_note = unless_damaged(lambda: changes(committed_metrics(commit), new))
+    params, params_note = unless_damaged(lambda: changed_params(commit))
+    charts, charts_note = load_charts(commit)
     return render_markdown(
         "comment.md",
         base=commit,
         head=find_commit("HEAD"),
-        metrics=[(c.name, c.old, c.new, c.delta) for c in metrics if c.old != c.new],
-        params=changed_params(commit),
-        charts=load_charts(commit),
+        metrics=[(c.name, c.old, c.new, c.delta) for c in metrics or [] if c.old != c.new],
+        metrics_note=metrics_note or NO_CHANGE,
+        params=params,
+        params_note=params_note or NO_CHANGE,
+        charts=charts,
+        charts_note=charts_note,
     )

@@ -1,6 +1,5 @@
 """dvc.lock: what it records of a run, and whether code, params and files match it."""
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
-from dvc.exceptions import DvcException
+from dvc.exceptions import NotDvcRepoError
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -17,8 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from recsys.common.errors import InputError
 from recsys.common.params import parse_yaml, read_yaml, show, show_key
+from recsys.reporting.metrics import PATH as METRICS
+from recsys.reporting.metrics import load_metrics
+from recsys.reporting.revisions import git
 
-LOCK, METRICS = Path("dvc.lock"), Path("metrics/test.json")
+LOCK = Path("dvc.lock")
 ABSENT = "absent"
 
 
@@ -77,25 +79,12 @@ def check_run(project: Path) -> None:
         InputError: one has merge conflicts, or it is damaged.
     """
     for name in ("dvc.yaml", "params.yaml"):
-        if (project / name).is_file():
-            read_yaml(project / name)
+        path = project / name
+        if path.is_file() and not isinstance(content := read_yaml(path), dict):
+            raise InputError(f"{path}: expected sections, found {show(content)}")
     check_lock(project)
-    path = project / METRICS
-    if path.is_file():
-        _check_metrics(path)
-
-
-def _check_metrics(path: Path) -> None:
-    try:
-        content = json.loads(path.read_bytes())
-    # RecursionError: nested too deeply.
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} has merge conflicts or is damaged ({error}); run `dvc repro`"
-        ) from error
-    slices = content.get("slices", []) if isinstance(content, dict) else None
-    if not isinstance(slices, list) or not all(isinstance(record, dict) for record in slices):
-        raise InputError(f"{path} has no metrics; run `dvc repro`")
+    if (project / METRICS).is_file():
+        load_metrics(project)
 
 
 def recorded_outputs(lock: str) -> dict[str, str]:
@@ -150,10 +139,20 @@ def _stages(project: Path) -> Iterator[list[PipelineStage]]:
     try:
         with Repo(str(project)) as repo:
             yield [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
-    except DvcException as error:
-        reason = " ".join(str(error).split())
+    except NotDvcRepoError as error:
         raise InputError(
-            f"{project}: {reason}; `git diff dvc.lock dvc.yaml` may say why"
+            f"{project.absolute()} has no folder .dvc; `git restore .dvc`, or clone the project"
+        ) from error
+    except InputError:
+        raise
+    # Besides its own errors, DVC raises whatever an odd value in dvc.yaml or dvc.lock leads to.
+    except Exception as error:
+        # If Git is behind it, this says what to do.
+        git("rev-parse", folder=project)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{project.absolute()}: {reason}; `git diff dvc.lock dvc.yaml` may say why, and "
+            "`git restore` brings them back"
         ) from error
 
 

@@ -4,22 +4,41 @@ from pathlib import Path
 from typing import Any
 
 from dvc.utils.flatten import flatten
-from ruamel.yaml import YAML
 
+from recsys.common.errors import InputError
+from recsys.common.params import parse_yaml, show
 from recsys.reporting.revisions import committed
 
 PATH = Path("params.yaml")
 
 
-def flat_params(text: str | None) -> dict[str, Any]:
-    """The text of a params file as `{"train.epochs": 20}`."""
-    params: dict[str, Any] = flatten(YAML(typ="safe", pure=True).load(text or "{}"))
+def flat_params(text: str | bytes, place: str = str(PATH)) -> dict[str, Any]:
+    """The text of a params file as `{"train.epochs": 20}`.
+
+    Args:
+        place: where the text is, which the error message names.
+
+    Raises:
+        InputError: it is no params file.
+    """
+    content = parse_yaml(text.encode() if isinstance(text, str) else text, Path(place))
+    if not isinstance(content, dict):
+        raise InputError(f"{place}: expected sections, found {show(content)}")
+    try:
+        params: dict[str, Any] = flatten(content)
+    except RecursionError as error:
+        raise InputError(f"{place} is nested too deeply; use sections, keys and lists") from error
     return params
 
 
 def changed_params(base: str) -> list[tuple[str, str, str]]:
-    """Key, value in a commit and value in the workspace of each param that differs."""
-    new, old = flat_params(PATH.read_text()), flat_params(committed(str(PATH), base))
+    """Key, value in a commit and value in the workspace of each param that differs.
+
+    Raises:
+        InputError: one of them has no params file that can be read.
+    """
+    new = flat_params(PATH.read_bytes())
+    old = flat_params(committed(str(PATH), base) or "{}", f"{PATH} of {base}")
     return [
         (key, str(old.get(key, "")), str(new.get(key, "")))
         for key in {**new, **old}

@@ -30,11 +30,14 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def load_charts(base: str | None) -> list[Chart]:
+def load_charts(base: str | None) -> tuple[list[Chart], str]:
     """What `dvc plots` draws of the workspace, beside a commit if one is given.
 
-    The data comes from the workspace, Git or DVC's cache. A plot whose data is in none of them is
-    left out.
+    The data comes from the workspace, Git or DVC's cache. A plot whose data is in none of them, or
+    damaged, is left out.
+
+    Returns:
+        the charts, and what was left out and why
 
     Raises:
         InputError: DVC cannot load the plots.
@@ -43,9 +46,20 @@ def load_charts(base: str | None) -> list[Chart]:
     command = [sys.executable, "-m", "dvc", "plots", *revisions, "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise InputError(f"`dvc plots {' '.join(revisions)}`: {done.stderr.strip()}")
-    plots = json.loads(done.stdout).get("data", {}).values()
-    return [Chart(drawn["content"]) for plot in plots for drawn in plot if drawn["type"] == "vega"]
+        reason = " ".join(done.stderr.split())
+        raise InputError(f"`dvc plots {' '.join(revisions)}`: {reason}")
+    loaded = json.loads(done.stdout)
+    charts = [
+        Chart(drawn["content"])
+        for plot in loaded.get("data", {}).values()
+        for drawn in plot
+        if drawn["type"] == "vega"
+    ]
+    left_out = [
+        f"{error.get('name', 'the plots')} of {error['rev']} ({error['msg']})"
+        for error in loaded.get("errors", [])
+    ]
+    return charts, f"Left out: {', '.join(left_out)}." if left_out else ""
 
 
 def render_svg(chart: Chart) -> str:

@@ -10,22 +10,24 @@ from recsys.reporting.baselines import baselines
 from recsys.reporting.blocks import Delta, Report, Section, Share, Table
 from recsys.reporting.census import census
 from recsys.reporting.metrics import (
-    PATH,
     Change,
+    Content,
     changes,
+    committed_metrics,
+    load_metrics,
     numbers,
     slice_metric,
     slices,
-    workspace_metrics,
 )
 from recsys.reporting.params import changed_params, flat_params
 from recsys.reporting.plots import load_charts
 from recsys.reporting.provenance import provenance
-from recsys.reporting.revisions import committed, find_commit, git
+from recsys.reporting.revisions import find_commit, git, unless_damaged
 
 CALIBRATION = Path("metrics/plots/calibration.csv")
 # The files that tell one run from another.
 RUN = ("params.yaml", "dvc.lock", "metrics")
+GROUP = ["predicted", "actual", "rows"]
 WORST = 5
 
 
@@ -35,19 +37,19 @@ def make_report() -> Report:
     Raises:
         InputError: there are no metrics yet, or DVC cannot load the plots.
     """
-    metrics = workspace_metrics()
+    metrics = load_metrics()
     base = find_base()
-    before = committed(str(PATH), base) if base else None
-    dataset = flat_params(Path("params.yaml").read_text()).get("fetch.dataset", "Run")
+    before, damage = unless_damaged(lambda: committed_metrics(base) if base else {})
+    dataset = flat_params(Path("params.yaml").read_bytes()).get("fetch.dataset", "Run")
     changed = " with changes" if _run_is_changed() else ""
     return Report(
         title=f"{dataset} at {find_commit('HEAD')}{changed}",
         text=f"The run in the workspace, beside {base or 'nothing: it is the first'}.",
         sections=[
-            _metrics(metrics, before, base),
+            _metrics(metrics, before or {}, base, damage),
             _params(base),
             _plots(base),
-            _slices(metrics, before, base),
+            _slices(metrics, before or {}, base),
             _calibration(),
             _data(),
             Section("Provenance", blocks=provenance()),
@@ -71,7 +73,7 @@ def _run_is_changed() -> bool:
     return bool(git("status", "--porcelain", "--", *RUN))
 
 
-def _metrics(new: str, old: str | None, base: str | None) -> Section:
+def _metrics(new: Content, old: Content, base: str | None, damage: str) -> Section:
     task = "regression" if "rmse" in numbers(new) else "classification"
     try:
         simple, note = baselines(Path("data/split"), task), ""
@@ -82,23 +84,24 @@ def _metrics(new: str, old: str | None, base: str | None) -> Section:
         for c in changes(old, new)
     ]
     header = ["metric", "workspace", base or "before", "difference", *simple]
-    return Section("Metrics", note, [Table("Test part", header, rows)])
+    return Section("Metrics", f"{damage} {note}".strip(), [Table("Test part", header, rows)])
 
 
 def _params(base: str | None) -> Section:
-    rows = changed_params(base) if base else []
+    rows, damage = unless_damaged(lambda: changed_params(base) if base else [])
     if not base or not rows:
-        return Section("Params", "No change.")
+        return Section("Params", damage or "No change.")
     return Section("Params", blocks=[Table("Changed", ["param", base, "workspace"], rows)])
 
 
 def _plots(base: str | None) -> Section:
     colors = f"purple is the workspace{f', teal {base}' if base else ''}"
     references = "what they are compared with is dashed, or grey in Markdown"
-    return Section("Plots", f"Colours: {colors}; {references}.", load_charts(base))
+    charts, left_out = load_charts(base)
+    return Section("Plots", f"Colours: {colors}; {references}. {left_out}".strip(), charts)
 
 
-def _slices(new: str, old: str | None, base: str | None) -> Section:
+def _slices(new: Content, old: Content, base: str | None) -> Section:
     records = slices(new)
     if not records:
         return Section("Slices", "This run has none.")
@@ -109,8 +112,8 @@ def _slices(new: str, old: str | None, base: str | None) -> Section:
             record["slice"],
             record["rows"],
             Share(record["positive_rate"]),
-            *(record[key] for key in (metric, "low", "high")),
-            Change(metric, before.get(record["slice"]), record[metric]).delta,
+            *(record.get(key) for key in (metric, "low", "high")),
+            Change(metric, before.get(record["slice"]), record.get(metric)).delta,
         ]
         for record in records
     ]
@@ -121,7 +124,11 @@ def _slices(new: str, old: str | None, base: str | None) -> Section:
 def _calibration() -> Section:
     if not CALIBRATION.is_file():
         return Section("Calibration", f"{CALIBRATION} is not there.")
-    groups = pd.read_csv(CALIBRATION)
+    try:
+        groups = pd.read_csv(CALIBRATION, usecols=GROUP, dtype=float)
+    # What pandas raises for a damaged file, or one without the columns.
+    except ValueError:
+        return Section("Calibration", f"{CALIBRATION} is damaged; run `dvc repro`.")
     groups["group"] = [f"{i} of {len(groups)}" for i in range(1, len(groups) + 1)]
     groups["gap"] = groups["actual"] - groups["predicted"]
     worst = groups.sort_values("gap", key=abs, ascending=False, kind="stable").head(WORST)
@@ -130,6 +137,7 @@ def _calibration() -> Section:
         for group, predicted, actual, gap, count in worst[
             ["group", "predicted", "actual", "gap", "rows"]
         ].itertuples(index=False)
+        if count > 0
     ]
     header = ["group", "mean prediction", "outcome", "gap", "two standard errors"]
     return Section("Calibration", blocks=[Table("The groups furthest off", header, rows)])

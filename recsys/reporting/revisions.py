@@ -3,13 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import dvc.api
 from dvc.exceptions import DvcException
 
 from recsys.common.errors import InputError
+
+T = TypeVar("T")
+# Git keeps whatever was committed.
+TEXT: Any = {"encoding": "utf-8", "errors": "replace"}
 
 
 def git(*arguments: str, folder: Path = Path()) -> str:
@@ -23,7 +29,7 @@ def git(*arguments: str, folder: Path = Path()) -> str:
     # Git says in the user's language what went wrong, but here it is read.
     environment = os.environ | {"LC_ALL": "C"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        done = subprocess.run(command, capture_output=True, env=environment, **TEXT)
     except FileNotFoundError as error:
         raise InputError("the program git is not there; install it") from error
     here = folder.absolute()
@@ -36,7 +42,8 @@ def git(*arguments: str, folder: Path = Path()) -> str:
         )
     sys.stderr.write(done.stderr)
     done.check_returncode()
-    return done.stdout
+    output: str = done.stdout
+    return output
 
 
 def find_repository(folder: Path) -> Path:
@@ -60,8 +67,16 @@ def find_commit(revision: str) -> str:
 
 def committed(path: str, revision: str = "HEAD") -> str | None:
     """The text of a file that Git keeps; None where the commit has none."""
-    done = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, text=True)
+    done = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, **TEXT)
     return None if done.returncode else done.stdout
+
+
+def unless_damaged(read: Callable[[], T]) -> tuple[T | None, str]:
+    """What was read of a commit, and ""; or None and the reason, if a file is damaged there."""
+    try:
+        return read(), ""
+    except InputError as error:
+        return None, f"Not compared: {error}."
 
 
 def content(path: str, revision: str) -> str | None:

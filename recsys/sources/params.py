@@ -26,7 +26,8 @@ class FetchParams(Section):
     synthetic_seed: Seed
 
 
-KINDS = ("category", "list", "number")
+Kind = Literal["category", "list", "number"]
+KINDS: dict[str, Kind] = {"category": "category", "list": "list", "number": "number"}
 
 
 class OwnFeature(NamedTuple):
@@ -39,7 +40,7 @@ class OwnFeature(NamedTuple):
     """
 
     name: str
-    kind: str
+    kind: Kind
     separator: str = "|"
 
 
@@ -108,4 +109,4 @@ def parse_feature(text: str) -> OwnFeature:
         raise ValueError(
             f"feature {text!r}: give COLUMN:category, COLUMN:number or COLUMN:list:SEPARATOR"
         )
-    return OwnFeature(name, kind, separator or "|")
+    return OwnFeature(name, KINDS[kind], separator or "|")

@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
 from recsys.storage import schemas
 from recsys.storage.origin import Origin, digest, require_same_run
-from recsys.storage.parquet import read_column, read_metadata, read_parquet, write_parquet
+from recsys.storage.parquet import (
+    REMEDY,
+    read_column,
+    read_metadata,
+    read_parquet,
+    require_filled,
+    write_parquet,
+)
 from recsys.storage.registry import REGISTRY
 from recsys.storage.schemas import RAW_IDS
 from recsys.storage.vocabulary import Vocabulary
@@ -61,7 +69,7 @@ class Dimensions:
             counts: a folder with users.parquet and movies.parquet, both of `schemas.COUNTS`.
 
         Raises:
-            InputError: a file is missing or damaged, or the files are of different runs.
+            InputError: a file is missing, damaged or edited, or the files are of different runs.
         """
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
         paths = {name: encoded / f"{name}.parquet" for name in RAW_IDS}
@@ -69,19 +77,22 @@ class Dimensions:
         if vocabulary.ids != digest_ids(tables, vocabulary.names):
             raise InputError(
                 f"{encoded}: vocabulary.json does not belong to users.parquet and movies.parquet; "
-                "run `dvc repro`"
+                f"{REMEDY}"
             )
         origin = {"ids": vocabulary.ids}
         training_ratings = {}
         for name, table in tables.items():
+            check_values(paths[name], table, vocabulary)
             path = counts / f"{name}.parquet"
             counted = read_column(path, schemas.COUNTS, "training_ratings")
             require_same_run(path, read_metadata(path), paths[name], origin)
             if len(counted) != len(table):
                 raise InputError(
                     f"{path} counts the ratings of {len(counted):,} {name}, {paths[name]} has "
-                    f"{len(table):,}; run `dvc repro`"
+                    f"{len(table):,}; {REMEDY}"
                 )
+            if (counted < 0).any():
+                raise InputError(f"{path}: training_ratings has {counted.min()}; {REMEDY}")
             origin |= read_metadata(path)
             training_ratings[name] = np.asarray(counted, np.int32)
         return cls(encoded, tables, vocabulary, training_ratings, origin)
@@ -92,6 +103,39 @@ class Dimensions:
         for name, table in self.tables.items():
             write_parquet(table, encoded / f"{name}.parquet", self.vocabulary.schema(name))
         write_counts(self.training_ratings, counts, self.origin)
+
+
+def check_values(path: Path, table: pa.Table, vocabulary: Vocabulary) -> None:
+    """Check that the values of the users or movies fit the vocabulary.
+
+    Args:
+        path: the file of the table, which the error message names.
+
+    Raises:
+        InputError: there is a null, a code without a name, or a number that is not finite.
+    """
+    for column in table.column_names:
+        # Not every title has a year.
+        if column != "year":
+            require_filled(path, table[column], column)
+    for feature in vocabulary.features:
+        if feature.table != path.stem:
+            continue
+        values = table[feature.column]
+        if feature.kind == "list":
+            values = pc.list_flatten(values)
+            require_filled(path, values, f"a code in {feature.column}")
+        numbers = values.to_numpy()
+        if feature.kind == "dense":
+            allowed, fits = "finite numbers", np.isfinite(numbers)
+        else:
+            end = len(vocabulary.names[feature.lookup])
+            allowed, fits = f"codes from 0 to {end - 1}", (numbers >= 0) & (numbers < end)
+        if not fits.all():
+            raise InputError(
+                f"{path}: {feature.column} has {numbers[~fits][0]}, its vocabulary {allowed}; "
+                f"{REMEDY}"
+            )
 
 
 def write_counts(

@@ -19,13 +19,13 @@ def mapped_array(
     (TMPDIR), which may be in memory.
 
     Raises:
-        InputError: the disk is full.
+        InputError: the disk of that folder is full.
     """
     size = np.dtype(kind).itemsize * int(np.prod(shape))
     if not size:
         return np.zeros(shape, kind)
-    place = folder if os.access(folder, os.W_OK) else None
-    with report_full_disk(folder), tempfile.TemporaryFile(dir=place) as file:
+    place = folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
+    with report_full_disk(place), tempfile.TemporaryFile(dir=place) as file:
         # Reserve the space now. A page that finds no space later would kill the process.
         os.posix_fallocate(file.fileno(), 0, size)
         return np.asarray(np.memmap(file, kind, "r+", shape=shape))

@@ -1,6 +1,7 @@
 """Read and write Parquet files, in pieces; the same rows always give the same bytes."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import pyarrow.parquet as pq
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
+from recsys.common.params import show_key
 from recsys.storage.mapped import mapped_array
 
 # The number of rows that are read or written at once.
 ROWS_AT_ONCE = 2**20
+# How many columns an error message names.
+MOST_NAMES = 20
+REMEDY = "run `dvc repro`, or restore it with `dvc checkout`"
 NO_METADATA: Mapping[str, str] = {}
 
 
@@ -63,7 +68,10 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
     Raises:
         InputError: the file is missing or damaged, or it has other columns.
     """
-    return _open(path, schema).read()
+    with _refuse_damage(path):
+        table: pa.Table = _open(path, schema).read()
+        table.validate(full=True)
+    return table
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -72,8 +80,9 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises:
         InputError: the file is missing or damaged.
     """
-    metadata = _open(path, None).schema_arrow.metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items()}
+    with _refuse_damage(path):
+        metadata = _open(path, None).schema_arrow.metadata or {}
+        return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
 def read_batches(
@@ -87,7 +96,8 @@ def read_batches(
     Raises:
         InputError: as for `read_parquet`.
     """
-    yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
+    with _refuse_damage(path):
+        yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
 def read_column(
@@ -103,20 +113,32 @@ def read_column(
         share: (rank, size); only rows with row % size == rank are kept.
 
     Raises:
-        InputError: as for `read_parquet`, or the disk is full.
+        InputError: as for `read_parquet`, the column has nulls, or the disk is full.
     """
     rank, size = share
     file = _open(path, schema)
-    kept = len(range(rank, file.metadata.num_rows, size))
+    if name not in file.schema_arrow.names:
+        raise InputError(f"{path} has no column {name}; {REMEDY}")
+    rows = file.metadata.num_rows
+    kept = len(range(rank, rows, size))
     kind = file.schema_arrow.field(name).type.to_pandas_dtype()
     column = mapped_array((kept,), kind, path.parent)
     read = filled = 0
-    for batch in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
+    for batch in read_batches(path, schema, [name]):
+        require_filled(path, batch[name], name)
         values = np.asarray(batch[name])[(rank - read) % size :: size]
-        column[filled : filled + len(values)] = values
+        column[filled : filled + len(values)] = values[: kept - filled]
         read += len(batch)
         filled += len(values)
+    if read != rows:
+        raise InputError(f"{path} has {read:,} rows, but its end says {rows:,}; {REMEDY}")
     return column
+
+
+def require_filled(path: Path, column: pa.Array | pa.ChunkedArray, name: str) -> None:
+    """Raises: InputError: the column has nulls."""
+    if column.null_count:
+        raise InputError(f"{path}: {name} is null in {column.null_count:,} rows; {REMEDY}")
 
 
 def read_column_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
@@ -139,13 +161,30 @@ def count_rows(path: Path, schema: pa.Schema) -> int:
 
 
 def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:
-    try:
+    with _refuse_damage(path):
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path} cannot be read ({error}); run `dvc repro`") from error
-    if schema is not None and not file.schema_arrow.equals(schema):
+        found = file.schema_arrow
+    if schema is not None and not found.equals(schema):
         raise InputError(
-            f"{path} has the columns {', '.join(file.schema_arrow.names)}, expected "
-            f"{', '.join(schema.names)}; run `dvc repro`"
+            f"{path} has the columns {_describe(found, schema)}, expected "
+            f"{_describe(schema, found)}; {REMEDY}"
         )
     return file
+
+
+def _describe(schema: pa.Schema, other: pa.Schema) -> str:
+    """The names of the columns or, if they are those of `other`, the types that are not."""
+    if schema.names != other.names:
+        return ", ".join(map(show_key, schema.names[:MOST_NAMES]))
+    fields = (field for field, others in zip(schema, other, strict=True) if field != others)
+    return ", ".join(f"{f.name} ({f.type}{'' if f.nullable else ' not null'})" for f in fields)
+
+
+@contextmanager
+def _refuse_damage(path: Path) -> Iterator[None]:
+    """Turn what Arrow raises for a damaged file into an `InputError`."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read ({reason}); {REMEDY}") from error

@@ -12,6 +12,8 @@ from recsys.storage.registry import Feature, movielens_features
 
 # The column of published ids of each table.
 RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
+# The names of the Arrow types that they may have: those of MovieLens, and of own data.
+ID_TYPES = ("int32", "int64", "string")
 COLUMN_TYPES = {"sparse": pa.int32(), "list": pa.list_(pa.int32()), "dense": pa.float32()}
 
 

@@ -3,21 +3,35 @@
 import json
 import re
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import AfterValidator, TypeAdapter
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
+from recsys.common.params import show
 from recsys.common.rating_scale import RatingScale
 from recsys.storage import schemas
-from recsys.storage.registry import Feature
+from recsys.storage.json_files import parse_json
+from recsys.storage.registry import COMPUTED, Feature
+from recsys.storage.schemas import ID_TYPES, RAW_IDS
 
 # More digits than 64 bits have are no integer, however many there are.
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+# The largest number of 32 bits: columns of larger ones would be infinite.
+MOST = float(np.finfo(np.float32).max)
+
+
+def _require_ascending(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name, following in pairwise(names):
+        if name >= following:
+            raise ValueError(f"{show(following)} follows {show(name)}; each must be greater")
+    return names
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Vocabulary:
     """
 
     ids: str
-    names: dict[str, tuple[str, ...]]
+    names: dict[str, Annotated[tuple[str, ...], AfterValidator(_require_ascending)]]
     rating_scale: RatingScale
     label_threshold: float
     features: tuple[Feature, ...]
@@ -47,6 +61,12 @@ class Vocabulary:
         return schemas.dimension(table, self.features, self.id_types[table])
 
     def save(self, path: Path) -> None:
+        """Write the file that `load` reads.
+
+        Raises:
+            InputError: `load` would refuse it.
+        """
+        check(self)
         with atomic_write(path) as partial:
             partial.write_text(json.dumps(asdict(self)) + "\n")
 
@@ -55,21 +75,56 @@ class Vocabulary:
         """Read the file that `save` wrote.
 
         Raises:
-            InputError: the file is missing or not a vocabulary.
+            InputError: the file is missing or not a vocabulary; names the key and its value.
         """
         try:
-            content = json.loads(path.read_text())
-            return cls(
-                content["ids"],
-                {feature: tuple(names) for feature, names in content["names"].items()},
-                RatingScale(**content["rating_scale"]),
-                content["label_threshold"],
-                tuple(Feature(**feature) for feature in content["features"]),
-                content["id_types"],
-                content["drawn_negatives"],
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is not a vocabulary ({error}); run `dvc repro`") from error
+            return parse_json(path.read_bytes(), CONTENT)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path} is not a vocabulary ({error}); run `dvc repro encode`, or restore it with "
+                "`dvc checkout`"
+            ) from error
+
+
+def check(vocabulary: Vocabulary) -> Vocabulary:
+    """Check what the types of a vocabulary do not say.
+
+    Raises:
+        InputError: some values do not fit each other. Names the key, the value and what is allowed.
+    """
+    scale, threshold = vocabulary.rating_scale, vocabulary.label_threshold
+    if not (scale.lowest >= -MOST and 0 < scale.step <= scale.highest - scale.lowest <= MOST):
+        raise InputError(f"rating_scale = {scale}: must ascend, by a step above 0")
+    if not scale.lowest <= threshold <= scale.highest:
+        raise InputError(
+            f"label_threshold = {threshold:g}: must be on the rating scale, {scale}; set "
+            "encode.label_threshold in params.yaml"
+        )
+    types = vocabulary.id_types
+    if types.keys() != RAW_IDS.keys() or not set(types.values()) <= set(ID_TYPES):
+        raise InputError(
+            f"id_types = {show(types)}: must give {' and '.join(RAW_IDS)} one of "
+            f"{', '.join(ID_TYPES)}"
+        )
+    taken = {feature.name for feature in COMPUTED}
+    for place, feature in enumerate(vocabulary.features):
+        if feature.name in taken:
+            raise InputError(f"features.{place}.name = {show(feature.name)}: there is another one")
+        taken.add(feature.name)
+        is_column = feature.table != "ratings" and feature.column
+        if not is_column or not abs(feature.missing) <= MOST:
+            raise InputError(f"features.{place} = {show(feature)}: is no column of users or movies")
+    coded = [feature for feature in vocabulary.features if feature.kind != "dense"]
+    if vocabulary.names.keys() != {f.name for f in coded} | {f.lookup for f in coded}:
+        raise InputError(
+            f"names = {show(list(vocabulary.names))}: must have the keys "
+            f"{', '.join(feature.name for feature in coded)}"
+        )
+    return vocabulary
+
+
+# What is in the file, for pydantic. It does not check vocabularies that are made in other ways.
+CONTENT = TypeAdapter(Annotated[Vocabulary, AfterValidator(check)])
 
 
 def find_rows(raw: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.int32]:

@@ -46,3 +46,18 @@ def test_a_demo_that_fails_is_one_line(calls: Path, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 1
     (line,) = result.output.splitlines()
     assert line.endswith("failed; see above")
+
+
+@pytest.mark.parametrize("name", ["Müller 日本", "it's $HOME"])
+def test_a_demo_runs_in_a_folder_of_any_name(
+    small: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = small.folder.rename(tmp_path / name)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(demo, "PARAMS", ("model.width=90",))
+    SmallProject(folder).run("git", "config", "user.name", "Jürgen")
+    SmallProject(folder).run("git", "config", "user.email", "j@example.invalid")
+    result = CliRunner().invoke(demo.main)
+    assert result.exit_code == 0, result.output
+    assert '"auc": 0.9' in result.output
+    assert json.loads(Path("metrics/test.json").read_text())["auc"] == 0.8

@@ -1,6 +1,7 @@
 """The entry point: help, completion, the project's folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,10 +67,11 @@ def test_a_recipe_is_options_of_dvc_exp_run(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (small.folder / "recipes").mkdir()
-    small.write("recipes/wide.yaml", "model: {width: 90, layers: [1, 2]}\n")
+    shutil.copy(ROOT / "params.yaml", small.folder)
+    small.write("recipes/wide.yaml", "model: {cross_rank: 90, bottom_layers: [1, 2]}\n")
     monkeypatch.chdir("recipes")
     result = CliRunner().invoke(main, ["recipe", "wide"])
-    assert result.output == "-S model.width=90 -S model.layers=[1,2]\n"
+    assert result.output == "-S model.cross_rank=90 -S model.bottom_layers=[1,2]\n"
     result = CliRunner().invoke(main, ["recipe", "narrow"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: recipe 'narrow': no such file in ")

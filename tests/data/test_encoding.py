@@ -17,7 +17,9 @@ from recsys.data.encoding import (
     prepare_users,
 )
 from recsys.data.params import EncodeParams
-from recsys.data.readers import Tables, read_tables
+from recsys.data.presets import preset
+from recsys.data.reader import read_tables
+from recsys.data.tables import Tables
 from recsys.pipeline.params import load_params
 from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary, find_rows
@@ -48,7 +50,7 @@ Encoded = tuple[dict[str, pa.Table], Vocabulary]
 
 @pytest.fixture
 def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
-    tables = read_tables(write_dat(toy, tmp_path), unpinned("ml-1m"))
+    tables = read_tables(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
     return tables, encode_dimensions(tables, ENCODE)
 
 
@@ -95,19 +97,12 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
 
 
 def test_ratings_keep_their_meaning(encoded: tuple[Tables, Encoded]) -> None:
-    tables, (dimensions, vocabulary) = encoded
-    (ratings,) = encode_ratings(tables.ratings, dimensions, vocabulary)
+    tables, (_, vocabulary) = encoded
+    (ratings,) = encode_ratings(tables.ratings, vocabulary)
     assert len(ratings) == len(tables.ratings)
-    back = pd.DataFrame(
-        {
-            "userid": dimensions["users"]["raw_userid"].to_numpy()[ratings["user"]],
-            "movieid": dimensions["movies"]["raw_movieid"].to_numpy()[ratings["movie"]],
-            "rating": ratings["rating"].to_numpy(),
-            "timestamp": ratings["timestamp"].to_numpy(),
-        }
-    )
-    key = ["timestamp", "userid", "movieid"]
-    pd.testing.assert_frame_equal(back, tables.ratings.sort_values(key, ignore_index=True))
+    key = ["timestamp", "user", "movie"]
+    expected = tables.ratings.sort_values(key)
+    pd.testing.assert_frame_equal(ratings[tables.ratings.columns], expected)
     assert ratings["label"].tolist() == [int(rating > 3) for rating in ratings["rating"]]
     assert ratings["rating_norm"].tolist() == [(rating - 1) / 4 for rating in ratings["rating"]]
 
@@ -116,25 +111,25 @@ def test_ratings_keep_their_meaning(encoded: tuple[Tables, Encoded]) -> None:
 def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None:
     ratings = pd.DataFrame(
         {
-            "userid": np.array([3, 7, 3], np.int32),
-            "movieid": np.array([10, 10, 20], np.int32),
+            "user": np.array([0, 1, 0], np.int32),
+            "movie": np.array([0, 0, 1], np.int32),
             "rating": np.array([2, 3, 4], np.float32),
             "timestamp": [1, 2, 3],
         }
     )
     params = ENCODE.model_copy(update={"label_threshold": threshold})
-    result = encode_dimensions(Tables(USERS, MOVIES, ratings, WHOLE_STARS), params)
-    (frame,) = encode_ratings(ratings, *result)
+    _, vocabulary = encode_dimensions(Tables(USERS, MOVIES, ratings, WHOLE_STARS), params)
+    (frame,) = encode_ratings(ratings, vocabulary)
     assert frame["label"].tolist() == labels
 
 
 def test_ratings_come_in_pieces(
     encoded: tuple[Tables, Encoded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables, result = encoded
-    (whole,) = encode_ratings(tables.ratings, *result)
+    tables, (_, vocabulary) = encoded
+    (whole,) = encode_ratings(tables.ratings, vocabulary)
     monkeypatch.setattr(encoding, "ROWS_AT_ONCE", 400)
-    pieces = list(encode_ratings(tables.ratings, *result))
+    pieces = list(encode_ratings(tables.ratings, vocabulary))
     assert [len(piece) for piece in pieces] == [400, 400, 400, 300]
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
 

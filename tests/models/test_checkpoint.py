@@ -1,8 +1,11 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -10,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
-from recsys.models.checkpoint import Description, load_checkpoint, save_checkpoint
+from recsys.models.checkpoint import FILES, Description, load_checkpoint, save_checkpoint, seal
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.storage.dimensions import Dimensions
@@ -47,7 +50,7 @@ def test_a_saved_model_is_loaded_unchanged(tmp_path: Path, dimensions: Dimension
     model = description.build()
     save_checkpoint(model.state_dict(), description, dimensions, tmp_path / "dlrm")
     loaded, read, tables = load_checkpoint(tmp_path / "dlrm")
-    assert read == description
+    assert read.model_copy(update={"files": {}}) == description
     assert list(read.embedding_rows) == ["userid", "movieid", "genres"]
     weights, expected = loaded.state_dict(), model.state_dict()
     assert weights.keys() == expected.keys()
@@ -93,15 +96,19 @@ def test_a_missing_or_damaged_file_is_an_error(checkpoint: Path, file: str) -> N
 
 
 def edit(checkpoint: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the content of model.json."""
+    """Change the content of model.json, and its digest."""
     content = json.loads((checkpoint / "model.json").read_text())
+    del content["sha256"]
     change(content)
-    (checkpoint / "model.json").write_text(json.dumps(content))
+    (checkpoint / "model.json").write_text(seal(json.dumps(content, indent=2)))
 
 
 MODEL_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "a missing key": (lambda m: m.pop("task"), r"model\.json\.task: Field required"),
-    "another key": (lambda m: m.update(x=1), r"model\.json\.x: Extra inputs are not permitted"),
+    "a missing key": (lambda m: m.pop("task"), r"\(model\.json: task: Field required\)"),
+    "another key": (
+        lambda m: m.update(x=1),
+        r"\(model\.json: x: Extra inputs are not permitted, found 1\)",
+    ),
     "another task": (lambda m: m.update(task="ranking"), r"task: Input should be 'classification'"),
     "a text for a number": (
         lambda m: m["architecture"].update(embedding_dimension="32"),
@@ -156,7 +163,7 @@ def test_an_edited_description_is_refused(
     checkpoint: Path, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
     edit(checkpoint, change)
-    with pytest.raises(InputError, match=rf"dlrm is no checkpoint \(.*({message})") as error:
+    with pytest.raises(InputError, match=rf"dlrm is no checkpoint .*({message})") as error:
         load_checkpoint(checkpoint)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 600
@@ -166,6 +173,90 @@ def test_an_edited_origin_is_of_another_run(checkpoint: Path) -> None:
     edit(checkpoint, lambda model: model["origin"].update(ids="0" * 64))
     with pytest.raises(InputError, match="are of different runs: they differ in their users and"):
         load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"task": "regression"', b'"task": "classification"'),
+        (b'"pooling": "mean"', b'"pooling": "sum"'),
+        (b'"dropout": 0.0', b'"dropout": 0.5'),
+        (b'"model.safetensors": "', b'"model.safetensors": "0'),
+        (b'"sha256": "', b'"sha256": "0'),
+        (b"{", b" {"),
+        (b"\n", b"\r\n"),
+        (b"\n}\n", b"\n}"),
+        (b'"sha256"', b'"x"'),
+    ],
+)
+def test_any_changed_byte_of_the_description_is_refused(
+    checkpoint: Path, old: bytes, new: bytes
+) -> None:
+    content = (checkpoint / "model.json").read_bytes()
+    assert old in content
+    (checkpoint / "model.json").write_bytes(content.replace(old, new, 1))
+    message = (
+        r"dlrm is no checkpoint \(model\.json: not the file that train wrote: it was changed, or "
+        r"is of an older version\); restore it with `dvc checkout`, or run `dvc repro train`$"
+    )
+    with pytest.raises(InputError, match=message):
+        load_checkpoint(checkpoint)
+
+
+def replace_weights(checkpoint: Path) -> None:
+    weights = load_file(checkpoint / "model.safetensors")
+    weights = {name: weight.clone() for name, weight in weights.items()}
+    weights[BIAS][0] += 1
+    save_file(weights, checkpoint / "model.safetensors")
+
+
+def replace_column(path: Path, name: str, value: object) -> None:
+    table = pq.read_table(path)
+    values = pa.array([value] * len(table), table[name].type)
+    table = table.set_column(table.column_names.index(name), table.schema.field(name), values)
+    pq.write_table(table, path)
+
+
+def replace_vocabulary(path: Path) -> None:
+    path.write_text(path.read_text().replace('"label_threshold": 3.0', '"label_threshold": 2.0'))
+
+
+FILE_CHANGES: dict[str, Callable[[Path], object]] = {
+    "model.safetensors": lambda path: replace_weights(path.parent),
+    "tables/vocabulary.json": replace_vocabulary,
+    "tables/users.parquet": lambda path: replace_column(path, "gender", 1.0),
+    "tables/movies.parquet": lambda path: replace_column(path, "title", "other"),
+    "counts/users.parquet": lambda path: replace_column(path, "training_ratings", 7),
+    "counts/movies.parquet": lambda path: replace_column(path, "training_ratings", 0),
+}
+
+
+@pytest.mark.parametrize(("file", "change"), FILE_CHANGES.items(), ids=FILE_CHANGES)
+def test_a_file_that_fits_but_is_another_one_is_refused(
+    checkpoint: Path, file: str, change: Callable[[Path], object]
+) -> None:
+    assert tuple(FILE_CHANGES) == FILES
+    before = (checkpoint / file).read_bytes()
+    change(checkpoint / file)
+    assert (checkpoint / file).read_bytes() != before
+    with pytest.raises(
+        InputError, match=rf"dlrm is no checkpoint \({file}: not the file that trai"
+    ):
+        load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_files_have_the_usual_rights(
+    tmp_path: Path, dimensions: Dimensions, mask: int, mode: int
+) -> None:
+    description = make_description(dimensions)
+    before = os.umask(mask)
+    try:
+        save_checkpoint(description.build().state_dict(), description, dimensions, tmp_path / "m")
+    finally:
+        os.umask(before)
+    rights = {p.stat().st_mode & 0o777 for p in (tmp_path / "m").rglob("*") if p.is_file()}
+    assert rights == {mode}
 
 
 TABLE = "dlrm.sparse_arch.embedding_bag_collection.embedding_bags.userid.weight"

@@ -239,7 +239,7 @@ def test_stars_are_finite(tmp_path: Path, key: str, number: float) -> None:
 
 
 def test_a_folder_is_no_params_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Is a directory; run from the project's folder"):
+    with pytest.raises(InputError, match="Is a directory; make it a file that you may read"):
         load_params(tmp_path)
 
 

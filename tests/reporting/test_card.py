@@ -1,6 +1,7 @@
 """The model card."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -37,8 +38,11 @@ def test_a_project_without_a_run_is_refused(tmp_path: Path, small: SmallProject)
         make_card(Path())
     with pytest.raises(InputError, match="no Git commit"):
         describe_code(tmp_path)
-    with pytest.raises(InputError, match="not inside of a DVC repository"):
+    with pytest.raises(InputError, match=r"has no folder \.dvc; `git restore \.dvc`"):
         check_files(tmp_path, ())
+    shutil.rmtree(".git")
+    with pytest.raises(InputError, match=r"has no Git commit, .*`git init` and commit$"):
+        check_files(Path(), ())
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,9 @@ def test_the_best_epoch_is_the_one_that_training_kept() -> None:
     # Labels of one class have no AUC.
     undefined = epochs.assign(validation_auc=float("nan"))
     assert best_epoch(undefined, "classification", WHOLE_STARS)["epoch"] == 1
+    for other in ("regression", "classification"):
+        with pytest.raises(InputError, match=f"history.csv has no epochs of a {other}; run `dvc"):
+            best_epoch(epochs if other == "regression" else epochs[:0], other, WHOLE_STARS)
     stars = pd.DataFrame({"epoch": [1, 2, 3], "validation_rmse": [0.9, 1.0, 0.8]})
     assert best_epoch(stars, "regression", WHOLE_STARS)["epoch"] == 3
 

@@ -1,11 +1,13 @@
 """The comment on a pull request."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from recsys.common.errors import InputError
 from recsys.reporting.comment import make_comment
+from recsys.reporting.revisions import git
 from tests.small import SmallProject
 
 
@@ -44,3 +46,28 @@ def test_a_commit_that_is_not_there_is_refused(small: SmallProject, base: str) -
     assert str(caught.value) == (
         f"{base}: no such commit in this repository; name another, or `git fetch` it"
     )
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\n", "- 1", "\0", "3"])
+def test_what_is_damaged_in_the_commit_is_left_out(small: SmallProject, text: str) -> None:
+    names = ("params.yaml", "metrics/test.json", "dvc.lock", "metrics/plots/roc.csv")
+    right = {name: Path(name).read_text() for name in names}
+    for name in names:
+        small.write(name, text)
+    small.commit()
+    for name in names:
+        small.write(name, right[name])
+    comment = make_comment("HEAD")
+    assert re.search(
+        r"^Not compared: metrics/test.json of \w+[: ].*; run `dvc repro`\.$", comment, re.M
+    )
+    assert re.search(r"^Not compared: params.yaml of \w+[: ].*\.$", comment, re.MULTILINE)
+    assert re.search(r"^Left out: .* of \w+ \(.*\)\.$", comment, re.MULTILINE)
+    assert "No change." not in comment
+
+
+def test_a_commit_message_may_have_any_bytes(small: SmallProject) -> None:
+    Path("message").write_bytes(b"caf\xe9")
+    name = ("-c", "user.name=a", "-c", "user.email=a", "-c", "i18n.commitEncoding=ISO-8859-1")
+    small.run("git", *name, "commit", "--quiet", "--allow-empty", "--file", "message")
+    assert git("log", "-1", "--format=%s", "--encoding=ISO-8859-1").strip() == "caf\ufffd"

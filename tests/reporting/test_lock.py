@@ -116,8 +116,11 @@ def test_merge_conflicts_are_named_before_anything_is_compared(small: SmallProje
             "has merge conflicts or is damaged .*; run `dvc re",
         ),
         ("metrics/test.json", "[" * 100_000, "metrics/test.json has merge conflicts or is damaged"),
-        ("metrics/test.json", "[]", "metrics/test.json has no metrics; run `dvc repro`"),
-        ("metrics/test.json", json.dumps({"slices": [3]}), "metrics/test.json has no metrics"),
+        ("dvc.yaml", "- 1", r"dvc.yaml: expected sections, found \[1\]"),
+        ("params.yaml", "", r"params.yaml: expected sections, found None"),
+        ("metrics/test.json", "[]", r"metrics/test.json: \[\] is no metric; run `dvc repro`"),
+        ("metrics/test.json", '{"auc": "high"}', "test.json: auc: .*: 'high' is no metric"),
+        ("metrics/test.json", json.dumps({"slices": [3]}), "test.json: slices: .* is no metric"),
     ],
 )
 def test_a_damaged_file_of_a_run_is_one_line(

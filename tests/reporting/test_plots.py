@@ -36,13 +36,15 @@ def slices(small: SmallProject) -> SmallProject:
 
 
 def test_a_plot_that_neither_run_has_is_left_out(slices: SmallProject) -> None:
-    assert [chart.title for chart in load_charts(None)] == ["ROC"]
-    assert [chart.title for chart in load_charts("HEAD")] == ["ROC"]
+    for base, left_out in ((None, "workspace"), ("HEAD", "HEAD")):
+        charts, note = load_charts(base)
+        assert [chart.title for chart in charts] == ["ROC"]
+        assert re.match(rf"Left out: .* of {left_out} \(", note)
 
 
 def test_slices_are_points_with_their_intervals(slices: SmallProject) -> None:
     Path("metrics/plots/slices.csv").write_text(SLICES)
-    _, chart = load_charts("HEAD")
+    (_, chart), _ = load_charts("HEAD")
     svg = render_svg(chart)
     names = re.findall(r">(zebras &amp; &lt;all&gt;|few|ants)<", svg)
     assert names == ["zebras &amp; &lt;all&gt;", "few", "ants"]
@@ -59,7 +61,7 @@ def test_a_revision_that_is_not_there_is_refused(small: SmallProject) -> None:
 def test_lines_are_the_workspace_over_a_commit_over_a_reference(small: SmallProject) -> None:
     small.set_width(90)
     small.repro()
-    (chart,) = load_charts("HEAD")
+    (chart,), _ = load_charts("HEAD")
     svg = render_svg(chart)
     lines = render_mermaid(chart).splitlines()
     colors = json.loads(lines[1].removeprefix("%%{init: ").removesuffix("}%%"))

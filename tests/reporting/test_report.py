@@ -119,6 +119,15 @@ def test_a_report_without_data_says_what_is_missing(small: SmallProject) -> None
         make_report()
 
 
+@pytest.mark.parametrize(
+    "text", ["", "<<<<<<< HEAD\n", "predicted,actual\n1,1\n", "predicted,actual,rows\na,1,2\n"]
+)
+def test_a_damaged_calibration_is_left_out(small: SmallProject, text: str) -> None:
+    small.write("metrics/plots/calibration.csv", text)
+    (section,) = (s for s in make_report().sections if s.title == "Calibration")
+    assert section.text == "metrics/plots/calibration.csv is damaged; run `dvc repro`."
+
+
 def test_the_first_run_stands_beside_nothing(small: SmallProject) -> None:
     report = make_report()
     assert report.text.endswith("beside nothing: it is the first.")

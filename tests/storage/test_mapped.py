@@ -27,12 +27,20 @@ def test_the_file_of_an_array_has_no_name(tmp_path: Path) -> None:
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
-def test_a_full_disk_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_writable", [True, False])
+def test_a_full_disk_is_reported_at_once_with_the_folder_that_is_full(
+    is_writable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(InputError, match="the disk is full"):
+    monkeypatch.setattr(os, "access", lambda *_: is_writable)
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    place = tmp_path if is_writable else elsewhere
+    with pytest.raises(InputError, match=f"^{place}: the disk is full"):
         mapped_array((1,), np.int8, tmp_path)
 
 

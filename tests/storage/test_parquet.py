@@ -89,3 +89,29 @@ def test_a_share_of_a_column_is_read(
         column = read_column(tmp_path / "log", schemas.HISTORY_LOG, "movie", (rank, size))
         assert column.dtype == np.int32
         assert column.tolist() == list(range(rank, 10, size))
+
+
+def test_a_column_that_is_not_there_or_has_nulls_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    write_parquet(pa.table({"movie": [1, None]}, schemas.HISTORY_LOG), path, schemas.HISTORY_LOG)
+    with pytest.raises(InputError, match="log: movie is null in 1 rows; run `dvc repro`, or rest"):
+        read_column(path, schemas.HISTORY_LOG, "movie")
+    with pytest.raises(InputError, match="log has no column user; run `dvc repro`, or restore it"):
+        read_column(path, None, "user")
+
+
+def test_damage_behind_the_columns_names_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "movies"
+    write_parquet(MOVIES, path, schemas.movies())
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 200 + content[204:])
+    for read in (read_parquet, lambda *known: read_column(*known, "raw_movieid")):
+        with pytest.raises(InputError, match="movies cannot be read") as error:
+            read(path, schemas.movies())
+        assert "\n" not in str(error.value)
+
+
+def test_metadata_that_is_no_text_is_reported(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({b"ids": b"\xff"}), tmp_path / "a")
+    with pytest.raises(InputError, match=r"a cannot be read .*utf-8"):
+        read_metadata(tmp_path / "a")

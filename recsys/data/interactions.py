@@ -1,0 +1,139 @@
+"""The interactions: ratings or labels, one of each pair, and the negatives that are drawn."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recsys.common.errors import InputError
+from recsys.common.rating_scale import RatingScale
+from recsys.data.columns import read_labels, read_numbers
+from recsys.data.delimited import TextTable
+from recsys.data.entities import Entities
+from recsys.data.schema import Schema
+
+# Stars of different values; with more, a scale would be a guess.
+MOST_STEPS = 101
+Stars = npt.NDArray[np.float32]
+
+
+def read_ratings(table: TextTable, schema: Schema) -> Stars:
+    """The rating of each row, 0 or 1 for a label, and 1 without both, [N]. Raises: InputError."""
+    if schema.label:
+        return read_labels(table, schema.label)
+    if not schema.rating:
+        return np.ones(table.rows, np.float32)
+    ratings = read_numbers(table, schema.rating).astype(np.float32)
+    if scale := schema.rating_scale:
+        wrong = ~_is_on(scale, ratings)
+        if wrong.any():
+            more = int(wrong.sum()) - 1
+            problem = f"is not on the scale of {scale}" + (
+                f" (and {more:,} more lines)" if more else ""
+            )
+            if schema.rating.key:
+                problem += "; correct own.rating_scale, or"
+            raise table.error(int(np.argmax(wrong)), schema.rating, problem)
+    return ratings
+
+
+def _is_on(scale: RatingScale, ratings: Stars) -> npt.NDArray[np.bool_]:
+    steps = (ratings - scale.lowest) / scale.step
+    inside = (ratings >= scale.lowest) & (ratings <= scale.highest)
+    # A step such as 0.1 is no binary fraction.
+    on_scale: npt.NDArray[np.bool_] = inside & (np.abs(steps - np.rint(steps)) < 1e-3)
+    return on_scale
+
+
+def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingScale:
+    """The scale of the schema, or the one that the ratings show.
+
+    Raises:
+        InputError: all labels are the same, or the ratings show no scale.
+    """
+    if not schema.rating:
+        if ratings.nunique() < 2:
+            raise InputError(f"{table.shown}: all labels are {ratings.iloc[0]:g}")
+        return RatingScale(0, 1, 1)
+    if schema.rating_scale:
+        return schema.rating_scale
+    values = np.unique(ratings.to_numpy())
+    if not 1 < len(values) <= MOST_STEPS:
+        raise InputError(
+            f"{table.shown}: {schema.rating.name} has {len(values):,} different values; set "
+            "own.rating_scale to [lowest, highest, step]"
+        )
+    return RatingScale(float(values[0]), float(values[-1]), float(np.diff(values).min()))
+
+
+def drop_repeats(
+    ratings: pd.DataFrame, users: Entities, items: Entities, table: TextTable, schema: Schema
+) -> tuple[pd.DataFrame, list[str]]:
+    """Refuse several interactions of a user with an item, or keep the last one in time.
+
+    Returns:
+        the ratings, and what was dropped.
+
+    Raises:
+        InputError: a pair is repeated, and `schema.duplicates` is refuse.
+    """
+    pairs = _pairs(ratings, len(items.ids))
+    ordered = np.sort(pairs)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return ratings, []
+    again = pd.Series(pairs).duplicated().to_numpy()
+    if schema.duplicates == "refuse":
+        row = int(np.argmax(again))
+        user, item = (entities.ids[entities.interactions[row]] for entities in (users, items))
+        more = int(again.sum()) - 1
+        raise InputError(
+            f"{table.shown} {table.place(row)}: {schema.user.name} {user} already has "
+            f"{schema.item.name} {item}"
+            + (f" (and {more:,} more lines repeat a pair)" if more else "")
+            + (
+                "; remove them, or set own.duplicates to keep_last"
+                if schema.user.key
+                else f"; {table.file.remedy}"
+            )
+        )
+    order = np.lexsort((ratings["timestamp"], pairs))
+    is_last = np.append(np.diff(pairs[order]) != 0, True)
+    kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
+    return kept, [f"{again.sum():,} earlier interactions of a repeated pair are dropped"]
+
+
+def draw_negatives(
+    ratings: pd.DataFrame, items: int, schema: Schema
+) -> tuple[pd.DataFrame, list[str]]:
+    """Draw items that a user has no interaction with, as rows of label 0.
+
+    Each row gets `negatives` items, drawn evenly, at the row's time. A draw that the user has an
+    interaction with, or that was drawn before, is left out.
+
+    Args:
+        items: the number of items.
+
+    Raises:
+        InputError: `negatives` is 0.
+    """
+    if not schema.negatives:
+        raise InputError(
+            "own: without rating and label every row is a 1, and there is nothing to tell apart; "
+            "set own.negatives to the number of items to draw as 0 for each row"
+        )
+    random = np.random.default_rng(schema.seed)
+    drawn = ratings.loc[ratings.index.repeat(schema.negatives)].assign(
+        movie=random.integers(0, items, len(ratings) * schema.negatives).astype(np.int32),
+        rating=np.float32(0),
+    )
+    every = pd.concat([ratings, drawn], ignore_index=True)
+    every = every[~pd.Series(_pairs(every, items)).duplicated().to_numpy()]
+    every = every.reset_index(drop=True)
+    return every, [f"{len(every) - len(ratings):,} negatives are drawn"]
+
+
+def _pairs(ratings: pd.DataFrame, items: int) -> npt.NDArray[np.int64]:
+    """A number for each pair of a user and an item, [N]"""
+    users: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
+    users *= items
+    users += ratings["movie"].to_numpy()
+    return users

@@ -1,0 +1,69 @@
+"""Values that are plausible but odd: their count and an example. They are used as they are."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.common.params import show
+from recsys.data.columns import Coded
+from recsys.data.schema import Column
+
+
+def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]:
+    """Name texts that differ only by letter case or spaces.
+
+    Args:
+        what: the texts are, in the plural.
+        texts: all different, [U]
+        ids: texts that differ only by zeros in front are alike too.
+    """
+    plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", "")
+    if ids:
+        plain = pc.utf8_ltrim(plain, "0")
+    codes = plain.dictionary_encode().indices.to_numpy()
+    again = pd.Series(codes).duplicated().to_numpy()
+    if not again.any():
+        return []
+    second = int(np.argmax(again))
+    first = int(np.argmax(codes == codes[second]))
+    by = "letter case, spaces or zeros in front" if ids else "letter case or spaces"
+    return [
+        f"{again.sum():,} {what} differ from another only by {by}, such as "
+        f"{show(texts[first].as_py())} and {show(texts[second].as_py())}; each counts as its own"
+    ]
+
+
+def find_spaced(column: Column, shown: str, coded: Coded) -> Iterator[str]:
+    """Name an id that has spaces around it in the file."""
+    if coded.spaced:
+        yield f"ids of {column.name} in {shown} have spaces around them, such as " + (
+            f"{show(coded.spaced)}; they are read without"
+        )
+
+
+def find_single(noun: str, ids: npt.NDArray[np.generic], rows: npt.NDArray[np.int32]) -> list[str]:
+    """Count the users with a single rating.
+
+    Args:
+        ids: of the users, [E]
+        rows: the user of each rating, as a row of `ids`, [N]
+    """
+    single = np.bincount(rows, minlength=len(ids)) == 1
+    if not single.any():
+        return []
+    return [
+        f"{single.sum():,} of {len(ids):,} {noun}s have a single rating, such as "
+        f"{ids[np.argmax(single)]}"
+    ]
+
+
+def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:
+    """Say that all times are the same, [N]."""
+    if len(seconds) < 2 or seconds.min() != seconds.max():
+        return []
+    time = pd.Timestamp(int(seconds[0]), unit="s")
+    return [f"all {len(seconds):,} rows have the same time, {time} UTC: there is no past to learn"]

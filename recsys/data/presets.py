@@ -1,0 +1,99 @@
+"""The schemas of the MovieLens releases.
+
+Layouts: https://files.grouplens.org/datasets/movielens/ml-1m-README.txt (`.dat`, two colons),
+ml-100k-README.txt (tabs and pipes) and ml-32m-README.html (CSV with a header).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from recsys.data.schema import Attribute, Column, File, Schema
+from recsys.sources.releases import Release
+from recsys.storage.registry import movielens_features
+
+RATING_COLUMNS = ("userid", "movieid", "rating", "timestamp")
+# A line of u.item ends in one flag for each of these, in this order.
+ML_100K_GENRES = (
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime",
+    "Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance",
+    "Sci-Fi", "Thriller", "War", "Western",
+)  # fmt: skip
+# Values of a genres field that are not a genre.
+NO_GENRES = frozenset({"", "(no genres listed)", "unknown"})
+GENRES = Attribute("genres", "list", (Column("genres"),), none=NO_GENRES)
+GENRE_FLAGS = Attribute("genres", "flags", tuple(map(Column, ML_100K_GENRES)), none=NO_GENRES)
+USER_ATTRIBUTES = (
+    Attribute("gender", "category", (Column("gender"),), allowed=("F", "M")),
+    # Years; in ml-1m the lower end of a range.
+    Attribute("age", "category", (Column("age"),), allowed=tuple(map(str, range(121)))),
+    Attribute("occupation", "category", (Column("occupation"),)),
+    Attribute("zip", "category", (Column("zip"),)),
+)
+
+_RATINGS_CSV = File(Path("ratings.csv"), separator=",")
+_MOVIES_CSV = File(Path("movies.csv"), separator=",")
+_RATINGS_DAT = File(Path("ratings.dat"), separator="::", names=RATING_COLUMNS, quoted=False)
+_MOVIES_DAT = replace(_RATINGS_DAT, path=Path("movies.dat"), names=("movieid", "title", "genres"))
+_USERS_DAT = replace(
+    _RATINGS_DAT,
+    path=Path("users.dat"),
+    names=("userid", "gender", "age", "occupation", "zip"),
+)
+_U_DATA = File(Path("u.data"), separator="\t", names=RATING_COLUMNS, quoted=False)
+_U_ITEM = replace(
+    _U_DATA,
+    path=Path("u.item"),
+    separator="|",
+    names=("movieid", "title", "released", "video", "imdb", *ML_100K_GENRES),
+)
+_U_USER = replace(
+    _U_ITEM, path=Path("u.user"), names=("userid", "age", "gender", "occupation", "zip")
+)
+
+_CSV = Schema(
+    interactions=_RATINGS_CSV,
+    items=_MOVIES_CSV,
+    user=Column("userid"),
+    item=Column("movieid"),
+    rating=Column("rating"),
+    time=Column("timestamp"),
+    title=Column("title"),
+    user_attributes=USER_ATTRIBUTES,
+    item_attributes=(GENRES,),
+    features=movielens_features(),
+    id_type="int32",
+    complete=True,
+)
+_TWO_COLONS = replace(_CSV, interactions=_RATINGS_DAT, items=_MOVIES_DAT)
+_TABS_AND_PIPES = replace(
+    _CSV, interactions=_U_DATA, items=_U_ITEM, users=_U_USER, item_attributes=(GENRE_FLAGS,)
+)
+
+PRESETS = {
+    "ml-100k": _TABS_AND_PIPES,
+    "ml-1m": replace(_TWO_COLONS, users=_USERS_DAT),
+    "ml-latest-small": _CSV,
+    "ml-10m": _TWO_COLONS,
+    "ml-20m": _CSV,
+    "ml-25m": _CSV,
+    "ml-32m": _CSV,
+    "synthetic": _TABS_AND_PIPES,
+}
+
+
+def preset(release: Release) -> Schema:
+    """The schema of a release, with what is published about it."""
+    schema = PRESETS[release.name]
+    remedy = f"correct the file, or fetch {release.name} again"
+
+    def complete(file: File | None) -> File | None:
+        return file and replace(file, encoding=release.encoding, remedy=remedy)
+
+    return replace(
+        schema,
+        interactions=replace(schema.interactions, encoding=release.encoding, remedy=remedy),
+        users=complete(schema.users),
+        items=complete(schema.items),
+        rating_scale=release.rating_scale,
+        published=release.published_counts,
+    )

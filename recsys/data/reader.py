@@ -1,0 +1,150 @@
+"""Read the raw files of a data set, as its schema describes them, into tables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys.common.errors import InputError
+from recsys.data.columns import read_times
+from recsys.data.delimited import TextTable
+from recsys.data.entities import (
+    Entities,
+    describe_entities,
+    describe_titles,
+    read_entities,
+    require_listed,
+)
+from recsys.data.interactions import draw_negatives, drop_repeats, find_scale, read_ratings
+from recsys.data.oddities import find_one_time, find_single
+from recsys.data.published import check_published
+from recsys.data.schema import Attribute, Column, File, Schema
+from recsys.data.tables import Tables
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a data set as texts; None for one that there is not."""
+
+    interactions: TextTable
+    users: TextTable | None
+    items: TextTable | None
+
+
+def read_tables(folder: Path, schema: Schema) -> Tables:
+    """Read and check the raw files in `folder`.
+
+    Raises:
+        InputError: a file or a value is wrong; names the file, the line and the value.
+    """
+    files = open_files(folder, schema)
+    users = _read_entities("user", schema.user, files, files.users, schema)
+    items = _read_entities("item", schema.item, files, files.items, schema)
+    ratings = _read_interactions(users, items, files, schema)
+    ratings, notes = drop_repeats(ratings, users, items, files.interactions, schema)
+    implicit = not schema.rating and not schema.label
+    odd = find_single("user", users.ids, ratings["user"].to_numpy())
+    if schema.time:
+        odd += find_one_time(ratings["timestamp"].to_numpy())
+    if implicit:
+        ratings, drawn = draw_negatives(ratings, len(items.ids), schema)
+        notes += drawn
+    described_users, user_notes = _describe_users(users, files, schema)
+    described_items, item_notes = _describe_items(items, files, schema)
+    tables = Tables(
+        users=described_users,
+        movies=described_items,
+        ratings=ratings,
+        rating_scale=find_scale(ratings["rating"], files.interactions, schema),
+        features=schema.features,
+        id_types={"users": users.id_type, "movies": items.id_type},
+        # A label of 1 lies above this, a label of 0 does not.
+        label_threshold=None if schema.rating else 0.5,
+        drawn_negatives=implicit,
+        notes=(*notes, *users.notes, *items.notes, *user_notes, *item_notes, *odd),
+    )
+    if schema.published:
+        check_published(tables, schema.published, files.interactions)
+    return tables
+
+
+def open_files(folder: Path, schema: Schema) -> Files:
+    """Read the columns of the schema from each file. Raises: InputError."""
+    wanted = [schema.user, schema.item, schema.rating, schema.label, schema.time]
+    columns = list(dict.fromkeys(column for column in wanted if column))
+    interactions = TextTable(folder, schema.interactions, columns)
+    if not interactions.rows:
+        raise InputError(
+            f"{interactions.shown} has no interactions below its header; {interactions.file.remedy}"
+        )
+    return Files(
+        interactions,
+        _open_listed(folder, schema.users, (schema.user,), schema.user_attributes),
+        _open_listed(
+            folder,
+            schema.items,
+            (schema.item, schema.title) if schema.title else (schema.item,),
+            schema.item_attributes,
+        ),
+    )
+
+
+def _open_listed(
+    folder: Path,
+    file: File | None,
+    columns: tuple[Column, ...],
+    attributes: tuple[Attribute, ...],
+) -> TextTable | None:
+    described = [column for attribute in attributes for column in attribute.columns]
+    if file is None:
+        return None
+    return TextTable(folder, file, list(dict.fromkeys([*columns, *described])))
+
+
+def _read_entities(
+    noun: str, column: Column, files: Files, listed: TextTable | None, schema: Schema
+) -> Entities:
+    entities = read_entities(noun, column, files.interactions, listed, schema.id_type)
+    if schema.complete and listed:
+        require_listed(entities, column, files.interactions, listed)
+    return entities
+
+
+def _read_interactions(
+    users: Entities, items: Entities, files: Files, schema: Schema
+) -> pd.DataFrame:
+    table = files.interactions
+    times = np.zeros(table.rows, np.int64)
+    if schema.time:
+        times = read_times(table, schema.time, schema.time_format)
+    return pd.DataFrame(
+        {
+            "user": users.interactions,
+            "movie": items.interactions,
+            "rating": read_ratings(table, schema),
+            "timestamp": times,
+        },
+        copy=False,
+    )
+
+
+def _describe_users(
+    users: Entities, files: Files, schema: Schema
+) -> tuple[pd.DataFrame, list[str]]:
+    described, notes = describe_entities(users, files.users, schema.user_attributes)
+    described.insert(0, "userid", users.ids)
+    # The dense input of a model of own data without any other.
+    if any(feature.source == "bias" for feature in schema.features):
+        described["bias"] = np.float32(1)
+    return described, notes
+
+
+def _describe_items(
+    items: Entities, files: Files, schema: Schema
+) -> tuple[pd.DataFrame, list[str]]:
+    described, notes = describe_entities(items, files.items, schema.item_attributes)
+    titles, untitled = describe_titles(items, files.items, schema.title)
+    described.insert(0, "movieid", items.ids)
+    described.insert(1, "title", titles)
+    return described, untitled + notes

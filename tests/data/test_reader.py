@@ -1,0 +1,134 @@
+"""Releases through the reader: every layout gives the same tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.data.presets import PRESETS, preset
+from recsys.data.reader import read_tables
+from recsys.data.tables import Tables
+from recsys.sources.releases import RELEASES
+from tests.conftest import unpinned
+from tests.toy import Toy, write_100k, write_csv, write_dat
+
+
+def read(folder: Path, name: str) -> Tables:
+    return read_tables(folder, preset(unpinned(name)))
+
+
+def expected_users(toy: Toy) -> pd.DataFrame:
+    users = pd.DataFrame(toy.users, columns=["userid", "gender", "age", "occupation", "zip"])
+    return users.sort_values("userid", ignore_index=True).astype({"age": str})
+
+
+def expected_movies(toy: Toy) -> pd.DataFrame:
+    movies = pd.DataFrame(toy.movies, columns=["movieid", "title", "genres"])
+    return movies.sort_values("movieid", ignore_index=True)
+
+
+def check_ratings(tables: Tables, toy: Toy) -> None:
+    """The rows of the ratings refer to the ids that the file has."""
+    found = tables.ratings.assign(
+        user=tables.users["userid"].to_numpy()[tables.ratings["user"]],
+        movie=tables.movies["movieid"].to_numpy()[tables.ratings["movie"]],
+    )
+    assert found.to_numpy().tolist() == [list(map(float, rating)) for rating in toy.ratings]
+
+
+def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(left, right, check_dtype=False)
+
+
+def test_every_release_has_a_preset() -> None:
+    assert PRESETS.keys() == RELEASES.keys()
+    for name, release in RELEASES.items():
+        schema = preset(release)
+        files = [schema.interactions, schema.items, schema.users]
+        assert [str(file.path) for file in files if file] == [m.name for m in release.members]
+        assert schema.published == release.published_counts, name
+
+
+def test_every_layout_gives_the_same_tables(tmp_path: Path, toy: Toy) -> None:
+    for tables in (
+        read(write_100k(toy, tmp_path / "100k"), "ml-100k"),
+        read(write_dat(toy, tmp_path / "1m"), "ml-1m"),
+    ):
+        assert_same(tables.users, expected_users(toy))
+        assert_same(tables.movies, expected_movies(toy))
+        check_ratings(tables, toy)
+
+
+def test_without_a_users_file_the_users_are_those_who_rated(tmp_path: Path, toy: Toy) -> None:
+    write_dat(toy, tmp_path / "10m", encoding="utf-8", users=False)
+    write_csv(toy, tmp_path / "csv")
+    for folder, name in (("10m", "ml-10m"), ("csv", "ml-25m")):
+        tables = read(tmp_path / folder, name)
+        assert tables.users["userid"].tolist() == sorted({user for user, *_ in toy.ratings})
+        assert tables.users.drop(columns="userid").isna().all(axis=None)
+        assert_same(tables.movies, expected_movies(toy))
+        check_ratings(tables, toy)
+
+
+def test_columns_take_four_bytes_a_value(tmp_path: Path, toy: Toy) -> None:
+    tables = read(write_dat(toy, tmp_path), "ml-1m")
+    assert tables.ratings.dtypes.astype(str).to_dict() == {
+        "user": "int32",
+        "movie": "int32",
+        "rating": "float32",
+        "timestamp": "int64",
+    }
+    assert tables.users["userid"].dtype == tables.movies["movieid"].dtype == np.int32
+    assert tables.id_types == {"users": "int32", "movies": "int32"}
+
+
+def test_csv_files_may_have_quoted_titles_and_half_stars(tmp_path: Path) -> None:
+    ratings = "userId,movieId,rating,timestamp\r\n7,11,0.5,1000000000\r\n"
+    (tmp_path / "ratings.csv").write_text(ratings)
+    movies = 'movieId,title,genres\r\n11,"American President, The (1995)",Comedy|Sci-Fi\r\n'
+    (tmp_path / "movies.csv").write_text(movies)
+    tables = read_tables(tmp_path, preset(RELEASES["ml-32m"]))
+    assert tables.movies["title"].tolist() == ["American President, The (1995)"]
+    assert tables.movies["genres"].tolist() == [["Comedy", "Sci-Fi"]]
+    assert tables.ratings["rating"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    "header", ["\ufeffuserId,movieId,rating,timestamp", '"userId","movieId","rating","timestamp"']
+)
+def test_a_header_may_have_a_byte_order_mark_or_quotes(
+    tmp_path: Path, toy: Toy, header: str
+) -> None:
+    folder = write_csv(toy, tmp_path)
+    text = (folder / "ratings.csv").read_text().replace("userId,movieId,rating,timestamp", header)
+    (folder / "ratings.csv").write_text(text, encoding="utf-8")
+    check_ratings(read(folder, "ml-latest-small"), toy)
+
+
+def test_a_header_may_name_the_columns_in_any_order(tmp_path: Path, toy: Toy) -> None:
+    folder = write_csv(toy, tmp_path)
+    frame = pd.read_csv(folder / "ratings.csv")
+    frame.assign(more="x").iloc[:, ::-1].to_csv(folder / "ratings.csv", index=False)
+    check_ratings(read(folder, "ml-25m"), toy)
+
+
+@pytest.mark.parametrize("header", ["", "a,b,c,d\n"])
+def test_a_csv_without_its_header_is_reported(tmp_path: Path, toy: Toy, header: str) -> None:
+    write_csv(toy, tmp_path)
+    lines = (tmp_path / "ratings.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "ratings.csv").write_text(header + "".join(lines[1:]))
+    with pytest.raises(InputError, match=r"ratings.csv has no column 'userid'; it has '"):
+        read(tmp_path, "ml-25m")
+
+
+def test_a_missing_file_is_named(tmp_path: Path, toy: Toy) -> None:
+    (write_dat(toy, tmp_path) / "users.dat").unlink()
+    with pytest.raises(InputError, match=r"users\.dat is missing; run `dvc repro -f fetch`"):
+        read(tmp_path, "ml-1m")
+
+
+def test_published_counts_are_checked(tmp_path: Path, toy: Toy) -> None:
+    with pytest.raises(InputError, match=r"ratings\.dat: users is 60, published 6040; .* again"):
+        read_tables(write_dat(toy, tmp_path), preset(RELEASES["ml-1m"]))
