@@ -29,7 +29,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
     from threadpoolctl import threadpool_limits
 
     from recsys.features import build
-    from recsys.features.fitted import write_fitted
+    from recsys.features.files import write_fitted
     from recsys.storage.parquet import read_parquet
     from recsys.storage.vocabulary import Vocabulary
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from recsys.cli.project import FEATURES
 from recsys.cli.targets import check_artifact
 from recsys.common.command import PATH, command
 
@@ -18,7 +19,8 @@ from recsys.common.command import PATH, command
     show_default=True,
     help="The number format of the embedding tables.",
 )
-def main(checkpoint: Path, artifact: Path, precision: str) -> None:
+@FEATURES
+def main(checkpoint: Path, artifact: Path, precision: str, features: Path) -> None:
     """Export a model as a folder that scores without this project.
 
     Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: a plain description of
@@ -39,7 +41,7 @@ def main(checkpoint: Path, artifact: Path, precision: str) -> None:
     from recsys.serving.pair_scorer import PairScorer
 
     torch.set_num_threads(1)
-    export(PairScorer(checkpoint), precision, artifact)
+    export(PairScorer(checkpoint, features), precision, artifact)
     files = sorted(path for path in artifact.iterdir() if path.is_file())
     sizes = {path.name: path.stat().st_size for path in files}
     click.echo("  ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))

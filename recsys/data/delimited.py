@@ -36,6 +36,7 @@ class TextTable:
         folder: the folder of the raw files.
         file: the file in it.
         columns: the columns to read.
+        optional: more columns to read, of which the file may lack some.
 
     Attributes:
         rows: the number of rows.
@@ -45,14 +46,21 @@ class TextTable:
             number of columns.
     """
 
-    def __init__(self, folder: Path, file: File, columns: Sequence[Column]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        file: File,
+        columns: Sequence[Column],
+        optional: Sequence[Column] = (),
+    ) -> None:
+        self._columns, self._optional = list(columns), optional
         self.path, self.file = folder / file.path, file
         self.shown = file.shown or str(self.path)
         self.is_parquet = ".parquet" in self.path.suffixes
         if not self.path.is_file():
             raise InputError(f"{self.shown} is missing; run `dvc repro -f fetch`")
         try:
-            table = self._read_parquet(columns) if self.is_parquet else self._read_text(columns)
+            table = self._read_parquet() if self.is_parquet else self._read_text()
         except UnicodeError as error:
             raise self._wrong_encoding() from error
         except (OSError, EOFError, pa.ArrowException, csv.Error) as error:
@@ -61,7 +69,11 @@ class TextTable:
             reason = " ".join(str(error).split())
             raise InputError(f"{self.shown} cannot be read: {reason}; {file.remedy}") from error
         self.rows = table.num_rows
-        self._texts = dict(zip((c.name for c in columns), table.columns, strict=True))
+        self._texts = dict(zip((c.name for c in self._columns), table.columns, strict=True))
+
+    def has(self, column: Column) -> bool:
+        """Whether the file has an optional column."""
+        return column.name in self._texts
 
     def texts(self, column: Column) -> pa.ChunkedArray:
         """The texts of a column, as they are in the file, [rows]. A null is an empty text."""
@@ -85,10 +97,10 @@ class TextTable:
                 return f"line {line}"
         raise AssertionError(row)
 
-    def _read_parquet(self, columns: Sequence[Column]) -> pa.Table:
+    def _read_parquet(self) -> pa.Table:
         file = pq.ParquetFile(self.path)
         names = file.schema_arrow.names
-        wanted = [names[place] for place in self._find(columns, names)]
+        wanted = [names[place] for place in self._find(names)]
         table = file.read(columns=wanted)
         texts = []
         for name in wanted:
@@ -100,7 +112,7 @@ class TextTable:
             texts.append(values.cast(pa.string()).fill_null(""))
         return pa.Table.from_arrays(texts, names=wanted)
 
-    def _read_text(self, columns: Sequence[Column]) -> pa.Table:
+    def _read_text(self) -> pa.Table:
         self.separator = self.file.separator or self._guess_separator()
         names = self.file.names or self._header()
         if not any(name.strip() for name in names):
@@ -109,7 +121,7 @@ class TextTable:
                 f"{self.file.remedy}"
             )
         # By their places, as several columns that nobody asks for may share a name.
-        wanted = [str(place) for place in self._find(columns, names)]
+        wanted = [str(place) for place in self._find(names)]
         try:
             return arrow_csv.read_csv(
                 self._source(),
@@ -145,13 +157,14 @@ class TextTable:
                     ) from error
             raise
 
-    def _find(self, columns: Sequence[Column], names: Sequence[str]) -> list[int]:
-        """The places of columns among the file's. Raises: InputError."""
+    def _find(self, names: Sequence[str]) -> list[int]:
+        """The places of the columns to read among the file's. Raises: InputError."""
         places: dict[str, list[int]] = {}
         for place, name in enumerate(names):
             places.setdefault(normalise(name), []).append(place)
+        self._columns += [c for c in self._optional if normalise(c.name) in places]
         found = []
-        for column in columns:
+        for column in self._columns:
             same = places.get(normalise(column.name), [])
             if len(same) != 1:
                 problem = f"{len(same)} columns" if same else "no column"

@@ -16,15 +16,17 @@ from recsys.dataloader.jagged import Bags, Lists, Values
 # The row of the embedding tables for users and movies that the training part has no rating of.
 UNKNOWN = 0
 TableName = Literal["users", "movies"]
+# Where a feature's values come from: a table, or ratings.
+Origin = Literal["users", "movies", "ratings"]
 # A sparse feature with one value a row, or with any number of values; or a number.
 Kind = Literal["value", "list", "dense"]
 
 
 class FeatureKind(NamedTuple):
-    """Which column a feature is, and of what kind."""
+    """Where a feature's values come from, and of what kind they are."""
 
     name: str
-    table: TableName
+    table: Origin
     kind: Kind
 
 
@@ -109,10 +111,12 @@ class Pairs:
 
     @classmethod
     def from_tensors(cls, kinds: Iterable[FeatureKind], tensors: Mapping[str, Tensor]) -> "Pairs":
-        """The features whose kinds and tensors `kinds` and `to_tensors` gave."""
+        """The features of the tables, whose kinds and tensors `kinds` and `to_tensors` gave."""
         sparse: dict[str, SparseFeature] = {}
         dense: dict[str, DenseFeature] = {}
         for name, table, kind in kinds:
+            if table == "ratings":
+                continue
             values = tensors[f"{name}.values"]
             if kind == "dense":
                 dense[name] = DenseFeature(table, values)

@@ -16,7 +16,8 @@ import pyarrow as pa
 from recsys.common.errors import InputError
 fit_and_predict = None
 from recsys.features.histories import HISTORIES, History, find_history
-from recsys.features.online import OPINIONS, Fitted, Standardisation, standardise
+from recsys.features.fitted import Fitted, Standardisation
+from recsys.features.online import OPINIONS, standardise
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.posterior import Process
 from recsys.features.statistics import (

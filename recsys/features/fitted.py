@@ -1,139 +1,112 @@
-"""The files of the fitted features, which the stage features writes beside the columns.
+"""What the stage features learnt from the training part, and what it was told.
 
-`features.json` holds the plain values and the digests of the other two files: `fitted.safetensors`,
-the numbers of each movie, and `ratings.parquet`, the visible ratings of each user in the order of
-time. Its own digest is in the metadata of the columns and in every checkpoint trained on them.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
+
+Shapes: M movies and one unknown movie.
 """
 
-import dataclasses
-import json
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from safetensors.numpy import load_file, save_file
+import numpy.typing as npt
 
-from recsys.common.errors import InputError
-from recsys.features.online import Fitted
 from recsys.features.posterior import Process
 from recsys.features.statistics import Catalogue, Constants, MovieSums
-from recsys.storage.origin import Origin, digest, require_same_run
-from recsys.storage.parquet import read_parquet, write_parquet
-from recsys.storage.schemas import FITTED_RATINGS
 
-VERSION = 1
-DESCRIPTION, NUMBERS, RATINGS = "features.json", "fitted.safetensors", "ratings.parquet"
+Standardisation = dict[str, tuple[float, float]]
+Numbers = Mapping[str, npt.NDArray[Any]]
+# The fields that hold arrays.
+ARRAYS = ("constants", "catalogue", "movies", "processes")
 
 
-def write_fitted(fitted: Fitted | None, ratings: pa.Table | None, folder: Path) -> str:
-    """Write the three files, or the first alone if no feature is computed.
+@dataclass(frozen=True)
+class Fitted:
+    """Everything that the features of any pair need beside the user's ratings.
 
-    Args:
-        ratings: the columns of `schemas.FITTED_RATINGS`.
-
-    Returns:
-        the digest of `features.json`
+    Attributes:
+        groups: the groups of columns, in the order of the registry.
+        histories: the names of the histories, in the order of the registry.
+        history_length: the largest number of movies in a history.
+        past_only: whether only ratings of an earlier second are visible.
+        label_threshold: a rating of more stars than this is a like.
+        cutoff: standardised columns are clipped at this many deviations.
+        standardisation: the mean and the standard deviation of each column in the training part.
+        end: the time of the last rating, in seconds since 1970.
+        constants: what the statistics share.
+        catalogue: the movies and, behind them, an unknown one, [M + 1]
+        movies: sums over all visible ratings of each movie, [M + 1]
+        processes: the Gaussian process of each group in `OPINIONS` that is a group.
     """
-    content: dict[str, Any] = {"standardisation": {}, "histories": []}
-    if fitted is not None:
-        save_file(_numbers(fitted), folder / NUMBERS)
-        write_parquet(ratings, folder / RATINGS, FITTED_RATINGS)
-        content = _plain(fitted) | {
-            "version": VERSION,
-            "files": {name: digest_file(folder / name) for name in (NUMBERS, RATINGS)},
+
+    groups: tuple[str, ...]
+    histories: tuple[str, ...]
+    history_length: int
+    past_only: bool
+    label_threshold: float
+    cutoff: float
+    standardisation: Standardisation
+    end: int
+    constants: Constants
+    catalogue: Catalogue
+    movies: MovieSums
+    processes: dict[str, Process]
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain values, as objects, lists, strings and numbers of JSON."""
+        names = [field.name for field in fields(self) if field.name not in ARRAYS]
+        processes = {
+            group: {"noise": p.noise, "moods": p.moods, "lasting": p.lasting, "fading": p.fading_days}
+            for group, p in self.processes.items()
         }
-    text = json.dumps(content, indent=2) + "\n"
-    (folder / DESCRIPTION).write_text(text)
-    return digest(text)
+        return {name: getattr(self, name) for name in names} | {
+            "constants": asdict(self.constants),
+            "processes": processes,
+        }
 
+    def to_numbers(self) -> Numbers:
+        """The arrays, by name."""
+        arrays = {
+            "genres": self.catalogue.genres,
+            "years": self.catalogue.years.astype(np.int32),
+            **{f"movies.{name}": sums for name, sums in self.movies._asdict().items()},
+        }
+        for group, process in self.processes.items():
+            arrays |= {f"{group}.mean": process.mean, f"{group}.factors": process.factors}
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
-def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.Table]:
-    """Read the three files.
+    @classmethod
+    def from_parts(cls, content: dict[str, Any], numbers: Numbers) -> "Fitted":
+        """What `to_json` and `to_numbers` gave.
 
-    Args:
-        origin: the digests of the checkpoint that was trained on the features.
-        other: the checkpoint.
-
-    Returns:
-        what was fitted, and the columns of `schemas.FITTED_RATINGS`
-
-    Raises:
-        InputError: a file is missing, was changed, or is of another run than the checkpoint.
-    """
-    path = folder / DESCRIPTION
-    try:
-        text = path.read_text()
-        require_same_run(path, {"fitted": digest(text)}, other, origin)
-        content = json.loads(text)
-        for name, expected in content["files"].items():
-            if digest_file(folder / name) != expected:
-                raise ValueError(f"{name} was changed")
-        numbers = load_file(folder / NUMBERS)
-        return _parse(content, numbers), read_parquet(folder / RATINGS, FITTED_RATINGS)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: the fitted features cannot be read ({error}); run `dvc repro features`"
-        ) from error
-
-
-def digest_file(path: Path) -> str:
-    return digest(np.frombuffer(path.read_bytes(), np.uint8))
-
-
-def _plain(fitted: Fitted) -> dict[str, Any]:
-    """The values of `Fitted` that JSON holds."""
-    plain = {
-        field.name: getattr(fitted, field.name)
-        for field in dataclasses.fields(fitted)
-        if field.name not in ("constants", "catalogue", "movies", "processes")
-    }
-    processes = {
-        group: {"noise": p.noise, "moods": p.moods, "lasting": p.lasting, "fading": p.fading_days}
-        for group, p in fitted.processes.items()
-    }
-    return plain | {"constants": dataclasses.asdict(fitted.constants), "processes": processes}
-
-
-def _numbers(fitted: Fitted) -> dict[str, np.ndarray]:
-    """The arrays of `Fitted`."""
-    arrays = {
-        "genres": fitted.catalogue.genres,
-        "years": fitted.catalogue.years.astype(np.int32),
-        **{f"movies.{name}": sums for name, sums in fitted.movies._asdict().items()},
-    }
-    for group, process in fitted.processes.items():
-        arrays |= {f"{group}.mean": process.mean, f"{group}.factors": process.factors}
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-
-def _parse(content: dict[str, Any], numbers: dict[str, np.ndarray]) -> Fitted:
-    constants = content["constants"]
-    processes = {
-        group: Process(
-            mean=numbers[f"{group}.mean"],
-            factors=numbers[f"{group}.factors"],
-            noise=plain["noise"],
-            moods=tuple(tuple(mood) for mood in plain["moods"]),
-            lasting=plain["lasting"],
-            fading_days=plain["fading"],
+        Raises:
+            LookupError, TypeError, ValueError: they are not of one another.
+        """
+        constants = dict(content["constants"])
+        constants |= {name: tuple(constants[name]) for name in ("last", "windows")}
+        processes = {
+            group: Process(
+                mean=numbers[f"{group}.mean"],
+                factors=numbers[f"{group}.factors"],
+                noise=plain["noise"],
+                moods=tuple(tuple(mood) for mood in plain["moods"]),
+                lasting=plain["lasting"],
+                fading_days=plain["fading"],
+            )
+            for group, plain in content["processes"].items()
+        }
+        return cls(
+            groups=tuple(content["groups"]),
+            histories=tuple(content["histories"]),
+            history_length=content["history_length"],
+            past_only=content["past_only"],
+            label_threshold=content["label_threshold"],
+            cutoff=content["cutoff"],
+            standardisation={n: (mean, std) for n, (mean, std) in content["standardisation"].items()},
+            end=content["end"],
+            constants=Constants(**constants),
+            catalogue=Catalogue(numbers["genres"], numbers["years"]),
+            movies=MovieSums(*(numbers[f"movies.{name}"] for name in MovieSums._fields)),
+            processes=processes,
         )
-        for group, plain in content["processes"].items()
-    }
-    return Fitted(
-        groups=tuple(content["groups"]),
-        histories=tuple(content["histories"]),
-        history_length=content["history_length"],
-        past_only=content["past_only"],
-        label_threshold=content["label_threshold"],
-        cutoff=content["cutoff"],
-        standardisation={n: (mean, std) for n, (mean, std) in content["standardisation"].items()},
-        end=content["end"],
-        constants=Constants(
-            **constants
-            | {"last": tuple(constants["last"]), "windows": tuple(constants["windows"])}
-        ),
-        catalogue=Catalogue(numbers["genres"], numbers["years"]),
-        movies=MovieSums(*(numbers[f"movies.{name}"] for name in MovieSums._fields)),
-        processes=processes,
-    )

@@ -6,53 +6,19 @@ Shapes: R ratings, B queries, M movies, d columns.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from recsys.features.fitted import Fitted
 from recsys.features.histories import HISTORIES, find_history
-from recsys.features.posterior import Posterior, Process
-from recsys.features.statistics import GROUPS, Catalogue, Constants, MovieSums, Statistics
-from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, Mask, RatingLog
+from recsys.features.posterior import Posterior
+from recsys.features.statistics import GROUPS, MovieSums, Statistics
+from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, RatingLog
 
-Standardisation = dict[str, tuple[float, float]]
 # The groups of columns that a Gaussian process predicts, and the column of its target.
 OPINIONS = {"taste": "stars", "liking": "label"}
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What the stage features learnt from the training part, and what it was told.
-
-    Attributes:
-        groups: the groups of columns, in the order of the registry.
-        histories: the names of the histories, in the order of the registry.
-        history_length: the largest number of movies in a history.
-        past_only: whether only ratings of an earlier second are visible.
-        label_threshold: a rating of more stars than this is a like.
-        cutoff: standardised columns are clipped at this many deviations.
-        standardisation: the mean and the standard deviation of each column in the training part.
-        end: the time of the last rating, in seconds since 1970.
-        constants: what the statistics share.
-        catalogue: the movies and, behind them, an unknown one, [M + 1]
-        movies: sums over all visible ratings of each movie, [M + 1]
-        processes: the Gaussian process of each group in `OPINIONS` that is a group.
-    """
-
-    groups: tuple[str, ...]
-    histories: tuple[str, ...]
-    history_length: int
-    past_only: bool
-    label_threshold: float
-    cutoff: float
-    standardisation: Standardisation
-    end: int
-    constants: Constants
-    catalogue: Catalogue
-    movies: MovieSums
-    processes: dict[str, Process]
 
 
 class Ratings(NamedTuple):

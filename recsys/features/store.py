@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from recsys.features.fitted import read_fitted
+from recsys.features.files import read_fitted
 from recsys.features.movie_index import MovieIndex
-from recsys.features.online import OPINIONS, Fitted, OnlineFeatures, Ratings
+from recsys.features.fitted import Fitted
+from recsys.features.online import OPINIONS, OnlineFeatures, Ratings
 from recsys.features.statistics import MovieSums, damped_mean
 from recsys.features.visibility import Floats, Ints, RatingLog, round_for_exact_sums
 from recsys.storage.origin import Origin

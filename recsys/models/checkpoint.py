@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -23,13 +23,15 @@ from torch import Tensor
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.common.params import show
-from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.json_files import parse_json
 from recsys.storage.origin import Origin, digest, require_same_run
 from recsys.storage.registry import Feature, select_features
 from recsys.storage.schemas import RAW_IDS
+
+if TYPE_CHECKING:
+    from recsys.models.dlrm import DLRMRecommender
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
@@ -75,12 +77,15 @@ class Description(BaseModel):
     def sparse_features(self) -> tuple[Feature, ...]:
         return tuple(feature for feature in self.features if feature.kind != "dense")
 
-    def build(self, folder: Path | None = None) -> DLRMRecommender:
+    def build(self, folder: Path | None = None) -> "DLRMRecommender":
         """Build the model with random weights.
 
         Args:
             folder: for files that the embedding tables are mapped from; None keeps them in memory.
         """
+        # TorchRec is slow to import, and who scores does not need it.
+        from recsys.models.dlrm import DLRMRecommender
+
         shared = {f.name: f.embedding_table for f in self.features if f.embedding_table}
         return DLRMRecommender(
             self.embedding_rows, len(self.dense_features), self.architecture, folder, shared
@@ -107,12 +112,29 @@ def save_checkpoint(
         (partial / WEIGHTS).chmod((partial / DESCRIPTION).stat().st_mode)
 
 
-def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensions]:
+def load_checkpoint(folder: Path) -> "tuple[DLRMRecommender, Description, Dimensions]":
     """Rebuild a model from its folder alone; runs no code from the files.
 
     Raises:
-        InputError: a file is missing, damaged or edited, the weights do not fit the description,
-            or the tables belong to another run.
+        InputError: as `read_checkpoint`, or the weights do not fit the description.
+    """
+    weights, description, dimensions = read_checkpoint(folder)
+    # On this device the layers take no memory, whatever their sizes; those of the tables were
+    # compared with the weights. Then the layers take the tensors that the file has.
+    with torch.device("meta"):
+        model = description.build()
+    try:
+        model.load_state_dict(weights, assign=True)
+    except (RuntimeError, ValueError) as error:
+        raise not_a_checkpoint(folder, error) from error
+    return model, description, dimensions
+
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], Description, Dimensions]:
+    """Read a checkpoint without building the model, which needs TorchRec.
+
+    Raises:
+        InputError: a file is missing, damaged or edited, or the tables belong to another run.
     """
     description = load_description(folder)
     dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
@@ -121,16 +143,11 @@ def load_checkpoint(folder: Path) -> tuple[DLRMRecommender, Description, Dimensi
         _check_description(description, dimensions)
         weights = _load_weights(folder / WEIGHTS)
         _check_tables(description, weights)
-        # On this device the layers take no memory, whatever their sizes; those of the tables were
-        # compared with the weights. Then the layers take the tensors that the file has.
-        with torch.device("meta"):
-            model = description.build()
-        model.load_state_dict(weights, assign=True)
         # Last, because the other checks say more about what is wrong.
         _check_files(folder, description)
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise _not_a_checkpoint(folder, error) from error
-    return model, description, dimensions
+    except (OSError, SafetensorError, ValueError) as error:
+        raise not_a_checkpoint(folder, error) from error
+    return weights, description, dimensions
 
 
 def load_description(folder: Path) -> Description:
@@ -146,7 +163,7 @@ def load_description(folder: Path) -> Description:
             raise ValueError(CHANGED)
         return parse_json(text, TypeAdapter(Description))
     except (OSError, ValueError) as error:
-        raise _not_a_checkpoint(folder, ValueError(f"{DESCRIPTION}: {error}")) from error
+        raise not_a_checkpoint(folder, ValueError(f"{DESCRIPTION}: {error}")) from error
 
 
 def seal(text: str) -> str:
@@ -222,7 +239,7 @@ def _check_tables(description: Description, weights: dict[str, Tensor]) -> None:
         )
 
 
-def _not_a_checkpoint(folder: Path, error: Exception) -> InputError:
+def not_a_checkpoint(folder: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())
     if len(reason) > MOST_CHARACTERS:
         reason = f"{reason[:MOST_CHARACTERS]} ..."

@@ -20,11 +20,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from recsys.dataloader.pairs import TableName
+from recsys.features.fitted import Fitted
 from recsys.serving.description import Description
 from recsys.serving.ids import Ids
-from recsys.serving.network import Form, weight_forms
+from recsys.serving.network import Form, forms_of, weight_forms
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
 CHANGED = "not the file that was exported"
 MISFIT = "its tensors have other names or sizes than in model.json"
@@ -39,12 +40,16 @@ class Artifact(NamedTuple):
         ids: the published ids of the tables `users` and `movies`.
         features: the tensors of `Pairs`. Behind the rows of users and movies that have ids, there
             is a row for unknown ones.
+        movie_index: the model's index of each movie and of an unknown one, int32, [M + 1]
+        fitted: what computed features need; None for a model without.
     """
 
     description: Description
     weights: dict[str, Tensor]
     ids: dict[str, Ids]
     features: dict[str, Tensor]
+    movie_index: Tensor
+    fitted: Fitted | None
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:
@@ -52,11 +57,20 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
     tables = {f"features.{name}": tensor for name, tensor in artifact.features.items()}
     for table, ids in artifact.ids.items():
         tables |= ids.to_tensors(f"ids.{table}")
+    tables["movie_index"] = artifact.movie_index
+    if artifact.fitted is not None:
+        numbers = artifact.fitted.to_numbers()
+        tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in numbers.items()}
     files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
     for name, data in files.items():
         (folder / name).write_bytes(data)
     digests = {name: digest(data) for name, data in files.items()}
-    content = {"format": FORMAT, "files": digests, "model": artifact.description.to_json()}
+    content = {
+        "format": FORMAT,
+        "files": digests,
+        "model": artifact.description.to_json(),
+        "fitted": artifact.fitted and artifact.fitted.to_json(),
+    }
     text = (json.dumps(content, indent=2) + "\n").encode()
     signed = b'{\n  "sha256": "%b",' % digest(text).encode() + text[1:]
     (folder / DESCRIPTION).write_bytes(signed)
@@ -80,13 +94,16 @@ def read_artifact(folder: Path) -> Artifact:
     with refuse(folder / TABLES):
         tables = read_tensors(folder / TABLES, digests[TABLES])
         ids = {table: Ids.from_tensors(f"ids.{table}", tables) for table in get_args(TableName)}
-        features = {
-            name.removeprefix("features."): tensor
-            for name, tensor in tables.items()
-            if not name.startswith("ids.")
-        }
+        features = with_prefix("features.", tables)
         check_features(features, description, ids)
-    return Artifact(description, weights, ids, features)
+        numbers = {n: tensor.numpy() for n, tensor in with_prefix("fitted.", tables).items()}
+        fitted = content["fitted"] and Fitted.from_parts(content["fitted"], numbers)
+    return Artifact(description, weights, ids, features, tables["movie_index"], fitted)
+
+
+def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, under their names without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 @contextmanager
@@ -145,10 +162,6 @@ def read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
     return load(data)
 
 
-def forms_of(tensors: dict[str, Tensor]) -> dict[str, Form]:
-    return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
-
-
 def check_features(
     features: dict[str, Tensor], description: Description, ids: dict[str, Ids]
 ) -> None:
@@ -159,7 +172,8 @@ def check_features(
         LookupError: a tensor is missing.
     """
     forms: dict[str, Form] = {}
-    for name, table, kind in description.features:
+    stored = [feature for feature in description.features if feature.table != "ratings"]
+    for name, table, kind in stored:
         count = len(ids[table]) + 1
         if kind == "list":
             lengths = features[f"{name}.lengths"]
@@ -168,7 +182,7 @@ def check_features(
             count = int(lengths.sum())
         forms[f"{name}.values"] = torch.float32 if kind == "dense" else torch.int32, (count,)
     require(forms_of(features) == forms, MISFIT)
-    for name, embedding in description.lookups.items():
+    for name in (feature.name for feature in stored if feature.kind != "dense"):
         values = features[f"{name}.values"]
-        within = (values >= 0) & (values < description.embeddings[embedding])
+        within = (values >= 0) & (values < description.embeddings[description.lookups[name]])
         require(bool(within.all()), f"{name} has a value outside of its embedding table")

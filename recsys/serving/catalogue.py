@@ -3,6 +3,8 @@
 Shapes: M movies.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from recsys.storage.dimensions import Dimensions
 from recsys.storage.vocabulary import is_integer
 
 Record = dict[str, object]
+YEAR = re.compile(r"\s*\(\d{4}\)$")
 
 
 def list_movies(dimensions: Dimensions) -> pd.DataFrame:
@@ -27,6 +30,21 @@ def list_movies(dimensions: Dimensions) -> pd.DataFrame:
             for listed, codes in zip(genres, table[feature.column], strict=True):
                 listed += names[codes].tolist()
     return pd.DataFrame({"movie": table["raw_movieid"], "title": table["title"], "genres": genres})
+
+
+def find_titles(wanted: Sequence[str], dimensions: Dimensions) -> list[list[int]]:
+    """The rows of the movies that have each title, in any letter case.
+
+    A title without its year is enough. Where movies have exactly the title, others are left out.
+    """
+    exact: dict[str, list[int]] = {}
+    short: dict[str, list[int]] = {}
+    for row, title in enumerate(dimensions.tables["movies"]["title"].to_pylist()):
+        name = title.casefold().strip()
+        exact.setdefault(name, []).append(row)
+        short.setdefault(YEAR.sub("", name), []).append(row)
+    names = (text.casefold().strip() for text in wanted)
+    return [exact.get(name) or short.get(name) or [] for name in names]
 
 
 def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:

@@ -8,12 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
-from recsys.data.delimited import TextTable, normalise
+from recsys.data.columns import encode_texts, read_ids, read_numbers, read_times
+from recsys.data.delimited import TextTable
+from recsys.data.schema import Column, File
+from recsys.serving.catalogue import find_titles
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.vocabulary import find_rows, is_integer
+
+Ints = npt.NDArray[np.int64]
+MOVIE, TITLE, RATING, TIME = map(Column, ("movieid", "title", "rating", "timestamp"))
 
 
 class GivenRatings(NamedTuple):
@@ -25,85 +31,76 @@ class GivenRatings(NamedTuple):
         seconds: times in seconds since 1970, [R]; None for that of the data set's last rating
     """
 
-    movie: npt.NDArray[np.int64]
+    movie: Ints
     stars: npt.NDArray[np.float64]
-    seconds: npt.NDArray[np.int64] | None = None
+    seconds: Ints | None = None
 
 
 def read_given(path: Path, dimensions: Dimensions) -> GivenRatings:
     """Read a table with the columns movieid or title, rating, and perhaps timestamp.
 
     Args:
-        path: CSV, TSV or Parquet.
+        path: text with separators, or Parquet.
 
     Raises:
         InputError: a column is missing; a movie is unknown, ambiguous or there twice; a rating is
             not on the scale; or a time is none. The message names the line and the value.
     """
-    table = TextTable(path, str(path))
-    names = {normalise(name) for name in table.frame.columns}
-    if "movieid" in names:
-        movie = find_by_id(table, dimensions)
-    elif "title" in names:
-        movie = find_by_title(table, dimensions)
+    table = TextTable(path.parent, File(Path(path.name), str(path)), [RATING], [MOVIE, TITLE, TIME])
+    if table.has(MOVIE):
+        column, movie = MOVIE, find_movies(table, dimensions)
+    elif table.has(TITLE):
+        column, movie = TITLE, find_titled(table, dimensions)
     else:
         raise InputError(f"{path} has no column movieid or title; name the movies in one of them")
-    if (again := np.flatnonzero(pd.Series(movie).duplicated())).size:
-        name = "movieid" if "movieid" in names else "title"
-        raise table.error(int(again[0]), name, "is there twice")
-    seconds = read_times(table) if "timestamp" in names else None
-    return GivenRatings(movie, read_stars(table, dimensions), seconds)
+    _, first = np.unique(movie, return_index=True)
+    if len(again := np.setdiff1d(np.arange(len(movie)), first)):
+        raise table.error(int(again[0]), column, "is there twice")
+    return GivenRatings(
+        movie, read_stars(table, dimensions), read_moments(table) if table.has(TIME) else None
+    )
 
 
-def find_by_id(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.int64]:
+def find_movies(table: TextTable, dimensions: Dimensions) -> Ints:
     """The rows of the published ids, [R]."""
-    texts, known = table.column("movieid", "movieid").str.strip(), dimensions.raw_ids("movies")
-    if known.dtype != object:
-        numbers = [int(text) if is_integer(text) else None for text in texts]
-        if None in numbers:
-            raise table.error(numbers.index(None), "movieid", "is no whole number")
-        wanted = np.array(numbers, np.int64)
+    ids, known = read_ids(table, MOVIE), dimensions.raw_ids("movies")
+    texts = ids.texts.to_pylist()
+    if known.dtype == object:
+        rows = find_rows(np.array(texts, object), known)
     else:
-        wanted = texts.to_numpy(object)
-    rows = find_rows(wanted, known).astype(np.int64)
-    if (missing := np.flatnonzero(rows < 0)).size:
-        raise table.error(int(missing[0]), "movieid", "is no movie of the data set")
-    return rows
+        whole = np.array([is_integer(text) for text in texts], bool)
+        numbers = np.array([int(t) if is_integer(t) else 0 for t in texts], np.int64)
+        rows = np.where(whole, find_rows(numbers, known), -1)
+    if (rows < 0).any():
+        raise table.error(ids.first(rows < 0), MOVIE, "is no movie of the data set")
+    return rows[ids.codes].astype(np.int64)
 
 
-def find_by_title(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.int64]:
-    """The rows of titles, [R]: in any letter case, with the year or, if it is unique, without."""
-    titles = dimensions.tables["movies"]["title"].to_pandas().str.casefold().str.strip()
-    short = titles.str.replace(r"\s*\(\d{4}\)$", "", regex=True)
-    rows = []
-    for place, text in enumerate(table.column("title", "title")):
-        wanted = text.casefold().strip()
-        found = np.flatnonzero((titles == wanted) if (titles == wanted).any() else (short == wanted))
-        if len(found) != 1:
-            problem = "is no movie of the data set" if not len(found) else (
-                f"is the title of {len(found)} movies; add the year, as in Heat (1995)"
+def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
+    """The rows of titles, [R]: in any letter case, without the year where that is unique."""
+    titles = encode_texts(table.texts(TITLE))
+    found = find_titles(titles.texts.to_pylist(), dimensions)
+    for place, rows in enumerate(found):
+        if len(rows) != 1:
+            problem = (
+                f"is the title of {len(rows)} movies; add the year, as in Heat (1995)"
+                if rows
+                else "is no movie of the data set"
             )
-            raise table.error(place, "title", problem)
-        rows.append(found[0])
-    return np.array(rows, np.int64)
+            raise table.error(titles.first(np.arange(len(found)) == place), TITLE, problem)
+    return np.concatenate([np.empty(0, np.int64), *found])[titles.codes].astype(np.int64)
 
 
 def read_stars(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.float64]:
-    scale = dimensions.vocabulary.rating_scale
-    stars = pd.to_numeric(table.column("rating", "rating"), errors="coerce").to_numpy(float)
-    if (wrong := np.flatnonzero(~((stars >= scale.lowest) & (stars <= scale.highest)))).size:
-        raise table.error(int(wrong[0]), "rating", f"is not on the scale, {scale}")
+    """The ratings, [R]."""
+    scale, stars = dimensions.vocabulary.rating_scale, read_numbers(table, RATING)
+    if (wrong := (stars < scale.lowest) | (stars > scale.highest)).any():
+        raise table.error(int(np.argmax(wrong)), RATING, f"is not on the rating scale, {scale}")
     return stars
 
 
-def read_times(table: TextTable) -> npt.NDArray[np.int64]:
-    """Seconds since 1970, from whole numbers or from times like 2026-11-25 16:00:00, [R]."""
-    texts = table.column("timestamp", "timestamp").str.strip()
-    if texts.map(is_integer).all():
-        return texts.astype(np.int64).to_numpy()
-    times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
-    if (wrong := np.flatnonzero(times.isna())).size:
-        raise table.error(
-            int(wrong[0]), "timestamp", "is no time like 2026-11-25 16:00:00 or in seconds since 1970"
-        )
-    return times.to_numpy("datetime64[s]").astype(np.int64)
+def read_moments(table: TextTable) -> Ints:
+    """Seconds since 1970, from such numbers or from times like 2026-11-25 16:00:00, [R]."""
+    texts = table.texts(TIME)
+    is_number = pc.all(pc.match_substring_regex(pc.utf8_trim_whitespace(texts), r"^[0-9.]+$"))
+    return read_times(table, TIME, "seconds" if is_number.as_py() else "iso")

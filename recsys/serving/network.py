@@ -166,6 +166,11 @@ def read_layers(weights: Weights, name: str, count: int) -> list[tuple[Tensor, T
     ]
 
 
+def forms_of(tensors: Mapping[str, Tensor]) -> dict[str, Form]:
+    """The form of every tensor."""
+    return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
+
+
 def weight_forms(description: Description) -> dict[str, Form]:
     """The form of every weight of a model, by the weight's name."""
     dimension, flat = description.dimension, description.flat

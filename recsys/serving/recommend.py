@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from recsys.common.errors import InputError
-from recsys.models.checkpoint import load_checkpoint
+from recsys.models.checkpoint import read_checkpoint
 from recsys.serving.catalogue import Record, describe_movies, find_row, list_movies
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import Person
+from recsys.serving.weights import TABLE
 
 # How many of the movies that a person liked are shown.
 LIKED = 5
@@ -69,7 +70,7 @@ def find_similar(checkpoint: Path, movieid: str | int, top: int) -> Record:
         InputError: there is no such movie, the training part has no rating of it, or the model
             has no embeddings of movies.
     """
-    model, description, dimensions = load_checkpoint(checkpoint)
+    weights, description, dimensions = read_checkpoint(checkpoint)
     if "movieid" not in description.embedding_rows:
         raise InputError(
             f"{checkpoint} has no embeddings of movies; train a model with the feature movieid"
@@ -82,8 +83,7 @@ def find_similar(checkpoint: Path, movieid: str | int, top: int) -> Record:
             "about it; choose another movie"
         )
     # The first row of the table is that of unknown movies.
-    table = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags["movieid"].weight[1:]
-    cosines = cosines_to(table.detach(), movie)
+    cosines = cosines_to(weights[f"{TABLE}movieid.weight"][1:], movie)
     known[movie] = False
     others = known.nonzero().squeeze(-1)
     best = others[torch.argsort(cosines[others], descending=True, stable=True)[:top]]

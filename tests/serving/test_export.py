@@ -21,7 +21,8 @@ from recsys.dataloader.pairs import find_rows
 from recsys.serving import artifact
 from recsys.serving.artifact import DESCRIPTION, TABLES, WEIGHTS
 from recsys.serving.description import PRECISIONS
-from recsys.serving.export import MODULES, export, quantise
+from recsys.serving.export import MODULES, export
+from recsys.serving.weights import quantise
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import Scorer
 from recsys.storage.dimensions import RAW_IDS, Dimensions

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.features.build import Computed
-from recsys.features.fitted import read_fitted, write_fitted
+from recsys.features.files import read_fitted, write_fitted
 from tests.logs import compute, make_log
 
 CHECKPOINT = Path("models/dlrm")
