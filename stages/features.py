@@ -30,6 +30,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
 
     from recsys.features import build
     from recsys.features.files import write_fitted
+    from recsys.storage.dimensions import check_values
     from recsys.storage.parquet import read_parquet
     from recsys.storage.vocabulary import Vocabulary
 
@@ -44,7 +45,9 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             return
         log, origin = build.read_log(encoded / "ratings.parquet", parts)
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
-        movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies"))
+        path = encoded / "movies.parquet"
+        movies = read_parquet(path, vocabulary.schema("movies"))
+        check_values(path, movies, vocabulary)
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
         build.warn_about_leaky_user_ids(log, section, groups)
         # The matrices are small: more threads would be slower, and would change the last digits.

@@ -13,6 +13,7 @@ from recsys.data.params import SplitParams
 from recsys.data.splitting import (
     assign_parts,
     count_training,
+    describe_cuts,
     describe_split,
     require_times,
     write_parts,
@@ -41,6 +42,8 @@ def main(params: Params, encoded: Path, parts: Path) -> None:
     )
     require_times(seconds, section)
     assignment = assign_parts(users, section)
+    for note in describe_cuts(seconds, assignment, section):
+        click.echo(f"{section.method}: {note}")
     origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
     sizes = [

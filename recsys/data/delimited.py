@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from recsys.common.errors import InputError
-from recsys.common.params import show
+from recsys.common.params import show, show_key
 from recsys.data.schema import Column, File
 
 SEPARATORS = (",", "\t", ";", "|")
@@ -83,7 +83,7 @@ class TextTable:
         """An error about the value of a column in a row, from 0."""
         value = self._texts[column.name][row].as_py()
         return InputError(
-            f"{self.shown} {self.place(row)}: {column.name} = {show(value)} {problem}; "
+            f"{self.shown} {self.place(row)}: {show_key(column.name)} = {show(value)} {problem}; "
             f"{self.file.remedy}"
         )
 
@@ -92,10 +92,12 @@ class TextTable:
         if self.is_parquet:
             return f"row {row + 1}"
         first = 0 if self.file.names else 1
-        for count, (line, _) in enumerate(self._records()):
-            if count == first + row:
-                return f"line {line}"
-        raise AssertionError(row)
+        with suppress(csv.Error):
+            for count, (line, _) in enumerate(self._records(self.separator)):
+                if count == first + row:
+                    return f"line {line}"
+        # Python 3.10 refuses the character 0, which Arrow takes.
+        return f"row {row + 1}"
 
     def _read_parquet(self) -> pa.Table:
         file = pq.ParquetFile(self.path)
@@ -114,7 +116,7 @@ class TextTable:
 
     def _read_text(self) -> pa.Table:
         self.separator = self.file.separator or self._guess_separator()
-        names = self.file.names or self._header()
+        names, skipped = self._start()
         if not any(name.strip() for name in names):
             raise InputError(
                 f"{self.shown} is empty: a header with the columns' names is needed; "
@@ -122,6 +124,10 @@ class TextTable:
             )
         # By their places, as several columns that nobody asks for may share a name.
         wanted = [str(place) for place in self._find(names)]
+        if skipped is None:
+            return pa.Table.from_arrays(
+                [pa.chunked_array([], pa.string())] * len(wanted), names=wanted
+            )
         try:
             return arrow_csv.read_csv(
                 self._source(),
@@ -130,7 +136,7 @@ class TextTable:
                     block_size=BLOCK_BYTES,
                     encoding=self.file.encoding,
                     column_names=[str(place) for place in range(len(names))],
-                    skip_rows_after_names=0 if self.file.names else 1,
+                    skip_rows=skipped,
                 ),
                 arrow_csv.ParseOptions(
                     delimiter=self.separator if len(self.separator) == 1 else UNIT_SEPARATOR,
@@ -144,11 +150,7 @@ class TextTable:
                 ),
             )
         except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):
-                return pa.Table.from_arrays(
-                    [pa.chunked_array([[]], pa.string())] * len(wanted), wanted
-                )
-            for line, values in self._records():
+            for line, values in self._records(self.separator):
                 if len(values) != len(names):
                     raise InputError(
                         f"{self.shown} line {line} has {len(values)} columns, "
@@ -179,25 +181,33 @@ class TextTable:
             found += same
         return found
 
-    def _header(self) -> Sequence[str]:
-        for _, values in self._records():
-            return values
-        return ()
+    def _start(self) -> tuple[Sequence[str], int | None]:
+        """The columns' names, and the physical lines above the first row; None if it has no row."""
+        records = self._records(self.separator)
+        names: Sequence[str] = self.file.names
+        for _, values in () if names else records:
+            names = values
+            break
+        return names, next((line - 1 for line, _ in records), None)
 
     def _guess_separator(self) -> str:
-        with self._open() as file:
-            header = next((line for line in file if line.strip("\r\n")), "")
-        return max(SEPARATORS, key=lambda s: len(next(csv.reader([header], delimiter=s), [])))
+        """The separator that divides the first row into the most values."""
 
-    def _records(self) -> Iterator[tuple[int, Sequence[str]]]:
+        def count(separator: str) -> int:
+            return next((len(values) for _, values in self._records(separator)), 0)
+
+        return max(SEPARATORS, key=count)
+
+    def _records(self, separator: str) -> Iterator[tuple[int, Sequence[str]]]:
         """The physical line, from 1, and the values of each row. Blank lines are no rows."""
         with self._open() as file:
             if not self.file.quoted:
                 for number, line in enumerate(file, 1):
                     if text := line.rstrip("\r\n"):
-                        yield number, text.split(self.separator)
+                        yield number, text.split(separator)
                 return
-            reader = csv.reader(file, delimiter=self.separator)
+            csv.field_size_limit(BLOCK_BYTES)
+            reader = csv.reader(file, delimiter=separator)
             start = 1
             for values in reader:
                 if values:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from recsys.data.columns import Coded, Codes, encode_texts, parse_numbers, read_ids
 from recsys.data.delimited import TextTable
-from recsys.data.oddities import find_alike, find_spaced
+from recsys.data.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
 
 # 19 digits may be more than 64 bits hold; Arrow refuses those.
@@ -100,11 +100,10 @@ def _to_integers(texts: pa.StringArray, id_type: str) -> pa.Array | None:
 
 
 def _require_integers(table: TextTable, column: Column, ids: Coded, id_type: str) -> None:
-    wrong = np.array(
-        [_to_integers(ids.texts[i : i + 1], id_type) is None for i in range(len(ids.texts))]
-    )
-    if wrong.any():
-        bits = id_type.removeprefix("int")
+    bits = int(id_type.removeprefix("int"))
+    whole = pc.match_substring_regex(ids.texts, WHOLE_NUMBER)
+    numbers = parse_numbers(pc.if_else(whole, ids.texts, "inf"))
+    if (wrong := np.abs(numbers) >= 2 ** (bits - 1)).any():
         raise table.error(ids.first(wrong), column, f"is not a whole number of {bits} bits")
 
 
@@ -130,10 +129,8 @@ def describe_titles(
     listed = table.texts(column).to_numpy()[entities.lines]
     has_line = entities.lines >= 0
     has_title = has_line & (listed != "")
-    notes = []
-    if untitled := int((has_line & ~has_title).sum()):
-        example = entities.ids[np.argmax(has_line & ~has_title)]
-        notes = [f"{untitled:,} items have no {column.name}, such as {example}: it is their id"]
+    what = f"items without {column.name}, whose title is their id"
+    notes = count_ids(what, has_line & ~has_title, entities.ids)
     return np.where(has_title, listed, titles), notes
 
 
@@ -162,11 +159,8 @@ def describe_attribute(
     listed = [by_line[line] if line >= 0 else [] for line in lines]
     names = list(dict.fromkeys(name for names in by_line for name in names))
     notes = find_alike(f"values of {attribute.shown}", pa.array(names, pa.string()))
-    if empty := sum(not names for names in listed):
-        example = next(i for i, names in enumerate(listed) if not names)
-        notes.append(
-            f"{empty:,} {entities.noun}s have no {attribute.shown}, such as {entities.ids[example]}"
-        )
+    empty = np.array([not names for names in listed])
+    notes += count_ids(f"{entities.noun}s without {attribute.shown}", empty, entities.ids)
     return pd.Series(listed, dtype=object), notes
 
 
@@ -232,12 +226,9 @@ def describe_entities(
     """A column for each attribute, and what looks odd. Without a file the columns are null."""
     described = pd.DataFrame(index=pd.RangeIndex(len(entities.ids)))
     notes: list[str] = []
-    if table is not None and (missing := int((entities.lines < 0).sum())):
-        example = entities.ids[np.argmax(entities.lines < 0)]
-        notes.append(
-            f"{missing:,} {entities.noun}s of the interactions are not in {table.shown}, such as "
-            f"{example}"
-        )
+    if table is not None:
+        what = f"{entities.noun}s that are not in {table.shown}"
+        notes = count_ids(what, entities.lines < 0, entities.ids)
     for attribute in attributes:
         if table is None:
             described[attribute.name] = None

@@ -9,6 +9,7 @@ from recsys.common.rating_scale import RatingScale
 from recsys.data.columns import read_labels, read_numbers
 from recsys.data.delimited import TextTable
 from recsys.data.entities import Entities
+from recsys.data.oddities import show_id
 from recsys.data.schema import Schema
 
 # Stars of different values; with more, a scale would be a guess.
@@ -22,7 +23,10 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
         return read_labels(table, schema.label)
     if not schema.rating:
         return np.ones(table.rows, np.float32)
-    ratings = read_numbers(table, schema.rating).astype(np.float32)
+    numbers = read_numbers(table, schema.rating)
+    if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
+        raise table.error(int(np.argmax(wrong)), schema.rating, "is too large a number")
+    ratings = numbers.astype(np.float32)
     if scale := schema.rating_scale:
         wrong = ~_is_on(scale, ratings)
         if wrong.any():
@@ -83,7 +87,7 @@ def drop_repeats(
     again = pd.Series(pairs).duplicated().to_numpy()
     if schema.duplicates == "refuse":
         row = int(np.argmax(again))
-        user, item = (entities.ids[entities.interactions[row]] for entities in (users, items))
+        user, item = (show_id(each.ids[each.interactions[row]]) for each in (users, items))
         more = int(again.sum()) - 1
         raise InputError(
             f"{table.shown} {table.place(row)}: {schema.user.name} {user} already has "

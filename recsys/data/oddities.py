@@ -1,6 +1,7 @@
 """Values that are plausible but odd: their count and an example. They are used as they are."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,11 @@ import pyarrow.compute as pc
 from recsys.common.params import show
 from recsys.data.columns import Coded
 from recsys.data.schema import Column
+
+
+def show_id(identity: object) -> str:
+    """An id as messages quote it."""
+    return show(identity) if isinstance(identity, str) else str(identity)
 
 
 def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]:
@@ -32,7 +38,7 @@ def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]
     first = int(np.argmax(codes == codes[second]))
     by = "letter case, spaces or zeros in front" if ids else "letter case or spaces"
     return [
-        f"{again.sum():,} {what} differ from another only by {by}, such as "
+        f"{what} that differ from another only by {by}: {again.sum():,}, such as "
         f"{show(texts[first].as_py())} and {show(texts[second].as_py())}; each counts as its own"
     ]
 
@@ -40,25 +46,24 @@ def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]
 def find_spaced(column: Column, shown: str, coded: Coded) -> Iterator[str]:
     """Name an id that has spaces around it in the file."""
     if coded.spaced:
-        yield f"ids of {column.name} in {shown} have spaces around them, such as " + (
+        yield (
+            f"ids of {column.name} in {shown} have spaces around them, such as "
             f"{show(coded.spaced)}; they are read without"
         )
 
 
-def find_single(noun: str, ids: npt.NDArray[np.generic], rows: npt.NDArray[np.int32]) -> list[str]:
-    """Count the users with a single rating.
+def count_ids(what: str, odd: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> list[str]:
+    """Count odd users or items.
 
     Args:
-        ids: of the users, [E]
-        rows: the user of each rating, as a row of `ids`, [N]
+        what: they are, in the plural.
+        odd: whether each is one, [E]
+        ids: of all, [E]
     """
-    single = np.bincount(rows, minlength=len(ids)) == 1
-    if not single.any():
+    if not odd.any():
         return []
-    return [
-        f"{single.sum():,} of {len(ids):,} {noun}s have a single rating, such as "
-        f"{ids[np.argmax(single)]}"
-    ]
+    example = show_id(ids[np.argmax(odd)])
+    return [f"{what}: {odd.sum():,} of {len(ids):,}, such as {example}"]
 
 
 def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:
@@ -66,4 +71,4 @@ def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:
     if len(seconds) < 2 or seconds.min() != seconds.max():
         return []
     time = pd.Timestamp(int(seconds[0]), unit="s")
-    return [f"all {len(seconds):,} rows have the same time, {time} UTC: there is no past to learn"]
+    return [f"all {len(seconds):,} rows have the same time, {time} UTC, so there is no past"]

@@ -17,7 +17,7 @@ from recsys.data.entities import (
     require_listed,
 )
 from recsys.data.interactions import draw_negatives, drop_repeats, find_scale, read_ratings
-from recsys.data.oddities import find_one_time, find_single
+from recsys.data.oddities import count_ids, find_one_time
 from recsys.data.published import check_published
 from recsys.data.schema import Attribute, Column, File, Schema
 from recsys.data.tables import Tables
@@ -44,7 +44,8 @@ def read_tables(folder: Path, schema: Schema) -> Tables:
     ratings = _read_interactions(users, items, files, schema)
     ratings, notes = drop_repeats(ratings, users, items, files.interactions, schema)
     implicit = not schema.rating and not schema.label
-    odd = find_single("user", users.ids, ratings["user"].to_numpy())
+    single = np.bincount(ratings["user"], minlength=len(users.ids)) == 1
+    odd = count_ids("users with a single rating", single, users.ids)
     if schema.time:
         odd += find_one_time(ratings["timestamp"].to_numpy())
     if implicit:
@@ -99,7 +100,10 @@ def _open_listed(
     described = [column for attribute in attributes for column in attribute.columns]
     if file is None:
         return None
-    return TextTable(folder, file, list(dict.fromkeys([*columns, *described])))
+    table = TextTable(folder, file, list(dict.fromkeys([*columns, *described])))
+    if not table.rows:
+        raise InputError(f"{table.shown} has no rows below its header; {file.remedy}")
+    return table
 
 
 def _read_entities(

@@ -1,10 +1,12 @@
 """Split the ratings into the training, validation and test parts."""
 
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
@@ -94,6 +96,27 @@ def require_times(seconds: Ints, params: SplitParams) -> None:
             f"split.method = {params.method}: all ratings have the same time, so there is no past "
             "and no future; set split.method to random, or give the times of the ratings"
         )
+
+
+def describe_cuts(seconds: Ints, assignment: Assignment, params: SplitParams) -> list[str]:
+    """Say where a chronological split cuts between ratings of the same second.
+
+    Args:
+        seconds: the time of each rating, ascending, [N]
+    """
+    if params.method != "chronological":
+        return []
+    notes = []
+    for part, following in pairwise(range(len(PARTS))):
+        before, after = seconds[assignment == part], seconds[assignment == following]
+        if before[-1] == after[0]:
+            second = before[-1]
+            notes.append(
+                f"the cut between {PARTS[part]} and {PARTS[following]} is inside one second, "
+                f"{pd.Timestamp(int(second), unit='s')} UTC: {(before == second).sum():,} of its "
+                f"ratings are before the cut and {(after == second).sum():,} after it"
+            )
+    return notes
 
 
 def eligible_rows(users: Ints, min_history: int) -> Rows:

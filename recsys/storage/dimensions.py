@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
+from recsys.common.params import show_key
 from recsys.storage import schemas
 from recsys.storage.origin import Origin, digest, require_same_run
 from recsys.storage.parquet import (
@@ -124,7 +125,7 @@ def check_values(path: Path, table: pa.Table, vocabulary: Vocabulary) -> None:
         values = table[feature.column]
         if feature.kind == "list":
             values = pc.list_flatten(values)
-            require_filled(path, values, f"a code in {feature.column}")
+            require_filled(path, values, f"{feature.column}.codes")
         numbers = values.to_numpy()
         if feature.kind == "dense":
             allowed, fits = "finite numbers", np.isfinite(numbers)
@@ -133,8 +134,8 @@ def check_values(path: Path, table: pa.Table, vocabulary: Vocabulary) -> None:
             allowed, fits = f"codes from 0 to {end - 1}", (numbers >= 0) & (numbers < end)
         if not fits.all():
             raise InputError(
-                f"{path}: {feature.column} has {numbers[~fits][0]}, its vocabulary {allowed}; "
-                f"{REMEDY}"
+                f"{path}: {show_key(feature.column)} has {numbers[~fits][0]}, its vocabulary "
+                f"{allowed}; {REMEDY}"
             )
 
 

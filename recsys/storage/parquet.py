@@ -118,7 +118,7 @@ def read_column(
     rank, size = share
     file = _open(path, schema)
     if name not in file.schema_arrow.names:
-        raise InputError(f"{path} has no column {name}; {REMEDY}")
+        raise InputError(f"{path} has no column {show_key(name)}; {REMEDY}")
     rows = file.metadata.num_rows
     kept = len(range(rank, rows, size))
     kind = file.schema_arrow.field(name).type.to_pandas_dtype()
@@ -138,7 +138,9 @@ def read_column(
 def require_filled(path: Path, column: pa.Array | pa.ChunkedArray, name: str) -> None:
     """Raises: InputError: the column has nulls."""
     if column.null_count:
-        raise InputError(f"{path}: {name} is null in {column.null_count:,} rows; {REMEDY}")
+        raise InputError(
+            f"{path}: {show_key(name)} is null in {column.null_count:,} rows; {REMEDY}"
+        )
 
 
 def read_column_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
@@ -177,7 +179,9 @@ def _describe(schema: pa.Schema, other: pa.Schema) -> str:
     if schema.names != other.names:
         return ", ".join(map(show_key, schema.names[:MOST_NAMES]))
     fields = (field for field, others in zip(schema, other, strict=True) if field != others)
-    return ", ".join(f"{f.name} ({f.type}{'' if f.nullable else ' not null'})" for f in fields)
+    return ", ".join(
+        f"{show_key(f.name)} ({f.type}{'' if f.nullable else ' not null'})" for f in fields
+    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, TypeAdapter
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.common.params import show
+from recsys.common.params import show, show_key
 from recsys.common.rating_scale import RatingScale
 from recsys.storage import schemas
 from recsys.storage.json_files import parse_json
@@ -118,7 +118,7 @@ def check(vocabulary: Vocabulary) -> Vocabulary:
     if vocabulary.names.keys() != {f.name for f in coded} | {f.lookup for f in coded}:
         raise InputError(
             f"names = {show(list(vocabulary.names))}: must have the keys "
-            f"{', '.join(feature.name for feature in coded)}"
+            f"{', '.join(show_key(feature.name) for feature in coded)}"
         )
     return vocabulary
 

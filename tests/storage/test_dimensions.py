@@ -54,7 +54,7 @@ CHANGES: dict[str, tuple[str, Callable[[pa.Table], pa.Table], str]] = {
     "no code in a list": (
         "movies",
         lambda t: put(t, "genres", [0, None]),
-        "a code in genres is nu",
+        "genres.codes is null i",
     ),
     "a code without a name": (
         "users",

@@ -1,0 +1,181 @@
+"""What is plausible but odd is said, with its count and an example, and used as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.data.own import own_schema
+from recsys.data.params import SplitParams
+from recsys.data.presets import preset
+from recsys.data.reader import read_tables
+from recsys.data.splitting import describe_cuts
+from recsys.data.tables import Tables
+from recsys.pipeline.params import load_params
+from recsys.sources.archives import fetch_release
+from recsys.sources.params import OwnParams
+from recsys.sources.releases import RELEASES
+from tests.conftest import PARAMS
+
+OWN = load_params(PARAMS)[OwnParams]
+SPLIT = load_params(PARAMS)[SplitParams]
+
+
+def read(folder: Path, interactions: str, items: str = "", users: str = "", **own: Any) -> Tables:
+    """Read own data of columns u, i, r, and, in their files, u, city and i, tags."""
+    files = {"interactions": interactions, "items": items, "users": users}
+    for noun, text in files.items():
+        if text:
+            (folder / noun).mkdir(exist_ok=True)
+            (folder / noun / "t.csv").write_text(text.replace(" / ", "\n"))
+    params = {noun: noun and "t.csv" if text else "" for noun, text in files.items()}
+    params |= {"user": "u", "item": "i", "rating": "r"}
+    return read_tables(folder, own_schema(OWN.model_copy(update=params | own)))
+
+
+PLAIN = "u,i,r / 1,1,1 / 1,2,2 / 2,1,3 / 2,2,1"
+
+
+def test_plain_data_has_no_notes(tmp_path: Path) -> None:
+    tables = read(tmp_path, PLAIN)
+    assert tables.notes == ()
+    assert tables.id_types == {"users": "int64", "movies": "int64"}
+    assert tables.ratings["user"].tolist() == [0, 0, 1, 1]
+
+
+def test_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
+    text = "u,i,r / 7,a,1 / 7,b,2 / 007,A,3 / 007,a,1 / x,b,1 / x,B,1"
+    tables = read(tmp_path, text)
+    assert tables.users["userid"].tolist() == ["007", "7", "x"]
+    assert tables.movies["movieid"].tolist() == ["A", "B", "a", "b"]
+    by = "differ from another only by letter case, spaces or zeros in front"
+    assert tables.notes == (
+        f"ids of u that {by}: 1, such as '7' and '007'; each counts as its own",
+        f"ids of i that {by}: 2, such as 'a' and 'A'; each counts as its own",
+    )
+
+
+def test_spaces_around_ids_are_dropped_and_said(tmp_path: Path) -> None:
+    tables = read(tmp_path, "u,i,r / 1,1,1 /  1 ,2,2 / 2,1,3 / 2,2 ,1")
+    assert tables.ratings["user"].tolist() == [0, 0, 1, 1]
+    assert tables.notes == (
+        "ids of u in t.csv have spaces around them, such as ' 1 '; they are read without",
+        "ids of i in t.csv have spaces around them, such as '2 '; they are read without",
+    )
+
+
+def test_values_that_look_alike_stay_apart(tmp_path: Path) -> None:
+    tables = read(
+        tmp_path,
+        PLAIN,
+        items="i,tags / 1,sci-fi;War / 2,Sci-Fi; sci - fi",
+        users="u,city / 1,New York / 2,new york",
+        item_features=("tags:list:;",),
+        user_features=("city:category",),
+    )
+    assert tables.movies["own tags"].tolist() == [["sci-fi", "War"], ["Sci-Fi", "sci - fi"]]
+    assert tables.notes == (
+        "values of city that differ from another only by letter case or spaces: 1, such as "
+        "'New York' and 'new york'; each counts as its own",
+        "values of tags that differ from another only by letter case or spaces: 2, such as "
+        "'sci-fi' and 'Sci-Fi'; each counts as its own",
+    )
+
+
+def test_single_ratings_missing_items_and_empty_lists_are_counted(tmp_path: Path) -> None:
+    tables = read(
+        tmp_path,
+        "u,i,r / 1,1,1 / 1,2,2 / 2,1,3 / 3,9,1",
+        items="i,name,tags / 1,One,a / 2,,",
+        item_features=("tags:list:;",),
+        title="name",
+    )
+    assert tables.movies["title"].tolist() == ["One", "2", "9"]
+    assert tables.movies["own tags"].tolist() == [["a"], [], []]
+    assert tables.notes == (
+        "items without name, whose title is their id: 1 of 3, such as 2",
+        "items that are not in t.csv: 1 of 3, such as 9",
+        "items without tags: 2 of 3, such as 2",
+        "users with a single rating: 2 of 3, such as 2",
+    )
+
+
+def test_one_time_for_all_is_said_where_time_is_used(tmp_path: Path) -> None:
+    text = PLAIN.replace(" / ", ",1000000000 / ") + ",1000000000"
+    text = text.replace("r,1000000000", "r,t")
+    assert read(tmp_path, text).notes == ()
+    (note,) = read(tmp_path, text, time="t").notes
+    assert note == "all 4 rows have the same time, 2001-09-09 01:46:40 UTC, so there is no past"
+
+
+def test_a_column_of_own_data_may_have_the_name_of_a_column_of_the_project(tmp_path: Path) -> None:
+    tables = read(
+        tmp_path,
+        PLAIN,
+        items="i,year,gender / 1,1990,F / 2,2010,x",
+        item_features=("year:number", "gender:category"),
+    )
+    np.testing.assert_allclose(tables.movies["own year"], [-1, 1], atol=1e-5)
+    assert tables.movies["own gender"].tolist() == ["F", "x"]
+    columns = {feature.name: feature.column for feature in tables.features}
+    assert columns == {"bias": "bias", "year": "year_number", "gender": "gender_code"}
+
+
+@pytest.mark.parametrize(
+    ("items", "features", "message"),
+    [
+        ("i,x / 1,2 / 2,1e400", "x:number", "t.csv line 3: x = '1e400' is not a number"),
+        ("i,x / 1,2 / 2,1e308 / 3,-1e308", "x:number", "is too large a number; correct the file"),
+        ("i,x / 1,2 / 2,y", "x:number", "t.csv line 3: x = 'y' is not a number; correct the file"),
+        ("i,x", "x:number", "t.csv has no rows below its header; correct the file"),
+        ("i,x / 1,2 / 1 ,3", "x:number", "t.csv line 3: i = '1 ' occurs twice; correct the file"),
+    ],
+)
+def test_impossible_values_of_items_are_refused(
+    tmp_path: Path, items: str, features: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, PLAIN, items=items, item_features=(features,))
+
+
+def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 2: r = '1e300' is too large a number"):
+        read(tmp_path, PLAIN.replace("1,1,1 /", "1,1,1e300 /"))
+    tables = read(tmp_path, PLAIN.replace(",3 /", ",0.3 /"), rating_scale=(0.1, 2.0, 0.1))
+    assert tables.rating_scale.step == 0.1
+
+
+def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
+    text = "u,i,r,t / 1,1,1,1000000003 / 1,1,2,1000000002 / 2,1,3,1000000001 / 2,1,4,1000000001"
+    tables = read(tmp_path, text, time="t", duplicates="keep_last")
+    # Of one time, the last line is the last.
+    assert tables.ratings["rating"].tolist() == [1, 4]
+    assert tables.notes[0] == "2 earlier interactions of a repeated pair are dropped"
+
+
+def test_a_cut_inside_one_second_is_said() -> None:
+    seconds = 10**9 + np.array([0, 1, 1, 1, 2, 3])
+    params = SPLIT.model_copy(update={"method": "chronological"})
+    parts = np.array([0, 0, 1, 1, 2, 2], np.int8)
+    assert describe_cuts(seconds, parts, params) == [
+        "the cut between train and validation is inside one second, 2001-09-09 01:46:41 UTC: 1 of "
+        "its ratings are before the cut and 2 after it"
+    ]
+    assert describe_cuts(np.arange(6), parts, params) == []
+    assert describe_cuts(seconds, parts, SPLIT) == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [("ml-1m", ()), ("ml-100k", ("items without genres: 2 of 1,682, such as 267",))],
+)
+def test_the_real_releases_have_few_notes(
+    tmp_path: Path, name: str, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    fetch_release(RELEASES[name], tmp_path / "raw", os.environ["MOVIELENS_MIRROR"])
+    assert read_tables(tmp_path / "raw", preset(RELEASES[name])).notes == notes
