@@ -2,7 +2,7 @@
 
 Every exported artifact holds a copy of this file, so it imports nothing but torch and `jagged`.
 
-Shapes: B pairs, U users, M movies, d dense features, N values of a feature's bags.
+Shapes: B pairs, U users, M movies, d dense features.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,17 +81,6 @@ class Pairs:
     def dense_matrix(self, users: Tensor, movies: Tensor) -> Tensor:
         """The dense features of the pairs, [B, d]; d may be 0."""
         return torch.cat([torch.empty(len(users), 0), *self.dense(users, movies)], dim=1)
-
-    def inputs(self, users: Tensor, movies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Everything that the model takes.
-
-        Returns:
-            the dense features, [B, d]; the values of the sparse features, feature after feature,
-            [N]; the number of values that each pair has of each feature, [F, B]
-        """
-        bags = self.bags(users, movies).values()
-        dense = self.dense_matrix(users, movies)
-        return dense, torch.cat([b.values for b in bags]), torch.stack([b.lengths for b in bags])
 
     def kinds(self) -> list[FeatureKind]:
         """The features in the model's order: the sparse ones, then the dense ones."""

@@ -97,7 +97,8 @@ def read_artifact(folder: Path) -> Artifact:
         features = with_prefix("features.", tables)
         check_features(features, description, ids)
         numbers = {n: tensor.numpy() for n, tensor in with_prefix("fitted.", tables).items()}
-        fitted = content["fitted"] and Fitted.from_parts(content["fitted"], numbers)
+        fitted = Fitted.from_parts(content["fitted"], numbers) if content["fitted"] else None
+        check_fitted(fitted, tables["movie_index"], description, len(ids["movies"]))
     return Artifact(description, weights, ids, features, tables["movie_index"], fitted)
 
 
@@ -186,3 +187,27 @@ def check_features(
         values = features[f"{name}.values"]
         within = (values >= 0) & (values < description.embeddings[description.lookups[name]])
         require(bool(within.all()), f"{name} has a value outside of its embedding table")
+
+
+def check_fitted(
+    fitted: Fitted | None, movie_index: Tensor, description: Description, movies: int
+) -> None:
+    """Check that what computed features need is there and fits the movies and the model.
+
+    Args:
+        movies: M
+
+    Raises:
+        ValueError: it does not.
+    """
+    computed = {feature.name for feature in description.features if feature.table == "ratings"}
+    columns = {*fitted.histories, *fitted.standardisation} if fitted else set()
+    require(computed == columns, "its computed features are not those of the model")
+    require(forms_of({"": movie_index}) == {"": (torch.int32, (movies + 1,))}, MISFIT)
+    tables = (description.lookups[name] for name in (fitted.histories if fitted else ()))
+    rows = min((description.embeddings[table] for table in tables), default=movies + 1)
+    require(bool(((movie_index >= 0) & (movie_index < rows)).all()), "a movie has no embedding")
+    if fitted is not None:
+        sizes = {len(v) for v in (*fitted.movies, *fitted.catalogue)}
+        sizes |= {len(v) for p in fitted.processes.values() for v in (p.mean, p.factors)}
+        require(sizes == {movies + 1}, MISFIT)

@@ -56,7 +56,7 @@ def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "arguments", "message"),
     [
-        ("recommend", "", "give either --user ID or --movie ID"),
+        ("recommend", "", "give either --user ID, --ratings FILE or both, or --movie ID"),
         ("recommend", "--user 3 --movie 2", "give either"),
         ("recommend", "--user 7", "there is no user 7; the 61 users have ids from 3 to 200, the"),
         ("recommend", "--movie 7", "there is no movie 7; the 42 movies have ids from 2 to 102"),

@@ -113,7 +113,7 @@ def test_the_artifact_has_all_modules_that_its_modules_import() -> None:
     files = [ROOT / Path(*module.split(".")).with_suffix(".py") for module in MODULES]
     names = set().union(*map(direct_imports, files))
     roots = {name.split(".")[0] for name in names}
-    assert roots - sys.stdlib_module_names == {"recsys", "safetensors", "torch"}
+    assert roots - sys.stdlib_module_names == {"numpy", "recsys", "safetensors", "torch"}
     # `from a import b` is listed as `a` and as `a.b`.
     ours = {name for name in names if name.startswith("recsys.")}
     assert all({name, name.rpartition(".")[0]} & set(MODULES) for name in ours)
@@ -183,8 +183,7 @@ def test_int8_rows_are_those_of_fbgemm(std: float) -> None:
 @pytest.mark.parametrize(("number", "precision"), [(1e9, "int8"), (1e6, "fp16"), (np.nan, "fp32")])
 def test_a_number_that_does_not_fit_is_refused(run: Run, number: float, precision: str) -> None:
     scorer = PairScorer(run.checkpoint)
-    table = next(scorer.model.dlrm.sparse_arch.parameters())
-    table.data[0, 0] = number
+    scorer.weights["embeddings.userid.rows"][0, 0] = number
     with pytest.raises(
         InputError, match=r"^the exported weights embeddings\.userid\..*--precision"
     ):
@@ -261,7 +260,7 @@ def test_a_pickle_or_a_missing_file_is_refused(serving: Path, name: str) -> None
 @pytest.mark.parametrize("names", [(WEIGHTS,), (TABLES,), (DESCRIPTION,), (WEIGHTS, TABLES)])
 def test_files_of_another_artifact_are_refused(run: Run, serving: Path, names: list[str]) -> None:
     scorer = PairScorer(run.checkpoint)
-    next(scorer.model.parameters()).data += 1
+    scorer.weights["top.0.weight"] += 1
     scorer.dimensions = with_texts(scorer.dimensions)
     export(scorer, "int8", Path("other"))
     for name in names:

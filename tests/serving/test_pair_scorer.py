@@ -8,9 +8,11 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.dataloader.pairs import find_rows
+from recsys.models.checkpoint import load_checkpoint
 from recsys.serving.pair_scorer import PairScorer
 from recsys.storage.registry import Feature, select_features
 from recsys.tasks.predict import predict
+from recsys.tasks.task import make_task
 from tests.prepared import prepare
 from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, save_model
 from tests.toy import Toy
@@ -29,13 +31,14 @@ def make_scorer(run: Run) -> PairScorer:
 def test_scores_equal_those_of_evaluation(
     run: Run, kind: str, task: str, features: tuple[Feature, ...]
 ) -> None:
-    """The scores have the same bits, also for users and movies without a training rating."""
+    """Also for users and movies without a training rating."""
     save_model(run, kind, task, features)
     scorer = make_scorer(run)
     dataset = run.test_part(features)
-    expected = predict(scorer.model, dataset, scorer.task)
+    model, _, dimensions = load_checkpoint(run.checkpoint)
+    expected = predict(model, dataset, make_task(task, dimensions.vocabulary.rating_scale))
     rows = dataset.user.long(), dataset.movie.long()
-    assert np.array_equal(scorer.score(*rows), expected)
+    np.testing.assert_allclose(scorer.score(*rows), expected, atol=1e-6)
     assert (dataset.__getitems__(range(len(dataset))).sparse["userid"].values == 0).any()
     assert expected.std() > 0.01
     assert (expected.max() > 1) == (task == "regression")
@@ -50,13 +53,15 @@ def test_inputs_by_hand(run: Run) -> None:
         find_rows([known, UNRATED_MOVIE, 999], scorer.movieids),
     )
     assert [r.tolist() for r in rows] == [[0, 60, 61], [3, 41, 42]]
-    dense, values, lengths = scorer.pairs.inputs(*rows)
+    bags, dense = scorer.model.pairs.bags(*rows).values(), scorer.model.pairs.dense_matrix(*rows)
     movie = pq.read_table(run.encoded / "movies.parquet").to_pylist()[3]
     user = pq.read_table(run.encoded / "users.parquet").to_pylist()[0]
     assert dense.tolist() == [[user["gender"]], [0], [0.5]]
-    assert lengths.tolist() == [[1, 1, 1], [1, 1, 1], [len(movie["genres"]), 1, 0]]
+    lengths = [bag.lengths.tolist() for bag in bags]
+    assert lengths == [[1, 1, 1], [1, 1, 1], [len(movie["genres"]), 1, 0]]
     comedy = 1
-    assert values.tolist() == [1, 0, 0, 4, 0, 0, *movie["genres"], comedy]
+    values = [bag.values.tolist() for bag in bags]
+    assert values == [[1, 0, 0], [4, 0, 0], [*movie["genres"], comedy]]
 
 
 def test_known_users_and_movies_have_a_training_rating(run: Run) -> None:
@@ -65,9 +70,9 @@ def test_known_users_and_movies_have_a_training_rating(run: Run) -> None:
     assert scorer.movieids[~scorer.known_movies].tolist() == [NEW_MOVIE, UNRATED_MOVIE]
 
 
-def test_features_that_only_rated_pairs_have_are_refused(run: Run) -> None:
+def test_computed_features_need_their_folder(run: Run) -> None:
     save_model(run, features=select_features(("movieid", "liked", "gender", "user")))
-    with pytest.raises(InputError, match="dlrm takes liked, user, which the stage features"):
+    with pytest.raises(InputError, match="dlrm takes liked, user; name the folder"):
         make_scorer(run)
 
 

@@ -6,7 +6,9 @@ from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint, save_checkpoint
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.recommend import find_row, find_similar, recommend
+from recsys.serving.catalogue import find_row
+from recsys.serving.person import find_person
+from recsys.serving.recommend import find_similar, recommend
 from recsys.storage.registry import select_features
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run, save_model
 from tests.toy import Toy
@@ -22,7 +24,8 @@ def scorer(run: Run) -> PairScorer:
 def test_a_user_gets_the_best_of_the_unrated_movies(run: Run, scorer: PairScorer, toy: Toy) -> None:
     rated = {movie for user, movie, *_ in toy.ratings if user == USER}
     unrated = {movie for movie, *_ in toy.movies} - rated
-    found = recommend(scorer, run.ratings, USER, 1000)
+    person = find_person(scorer, run.ratings, USER)
+    found = recommend(scorer, person, 1000)
     assert (found["user"], found["rated"], found["in_training"]) == (USER, len(rated), True)
     movies = [movie["movie"] for movie in found["recommended"]]
     assert sorted(movies) == sorted(unrated)
@@ -30,7 +33,7 @@ def test_a_user_gets_the_best_of_the_unrated_movies(run: Run, scorer: PairScorer
     expected = scorer.score(users, find_rows(movies, scorer.movieids))
     assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
     assert (np.diff(expected) <= 0).all()
-    assert recommend(scorer, run.ratings, USER, 3)["recommended"] == found["recommended"][:3]
+    assert recommend(scorer, person, 3)["recommended"] == found["recommended"][:3]
 
 
 def test_liked_movies_are_sorted_by_stars_then_by_time(
@@ -38,14 +41,14 @@ def test_liked_movies_are_sorted_by_stars_then_by_time(
 ) -> None:
     rows = [(stars, time, movie) for user, movie, stars, time in toy.ratings if user == USER]
     best = sorted(rows, reverse=True)[:5]
-    liked = recommend(scorer, run.ratings, USER, 1)["liked"]
+    liked = recommend(scorer, find_person(scorer, run.ratings, USER), 1)["liked"]
     assert [(movie["rating"], movie["movie"]) for movie in liked] == [(s, m) for s, _, m in best]
     titles = {movie: (title, genres) for movie, title, genres in toy.movies}
     assert [(m["title"], m["genres"]) for m in liked] == [titles[m["movie"]] for m in liked]
 
 
 def test_a_new_user_is_reported_and_gets_movies(run: Run, scorer: PairScorer) -> None:
-    found = recommend(scorer, run.ratings, NEW_USER, 1000)
+    found = recommend(scorer, find_person(scorer, run.ratings, NEW_USER), 1000)
     assert found["in_training"] is False
     assert {movie["movie"] for movie in found["liked"]} == {NEW_MOVIE, 2, 4}
     # All movies of the training part except the two that the user rated.
