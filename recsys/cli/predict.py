@@ -24,8 +24,9 @@ from recsys.common.errors import InputError
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that score."
 )
 @click.option(
-    "--time", "time_column", help="The column of times, in seconds since 1970; else just after the "
-    "user's last rating."
+    "--time",
+    "time_column",
+    help="The column of times, in seconds since 1970; else just after the user's last rating.",
 )
 @CHECKPOINT
 @FEATURES

@@ -46,7 +46,7 @@ def main(
     features: Path,
     log: Path,
 ) -> None:
-    """Recommend movies to a user or a new person, or find movies like another.
+    """Recommend movies to a person, or find movies like another.
 
     Ids are those that the data set publishes. Nobody gets a movie that they have rated, and none
     without a training rating. The score is the probability of a like; with `train.task:

@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys.common.errors import InputError
+
 fit_and_predict = None
-from recsys.features.histories import HISTORIES, History, find_history
 from recsys.features.fitted import Fitted, Standardisation
+from recsys.features.histories import HISTORIES, History, find_history
 from recsys.features.online import OPINIONS, standardise
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.posterior import Process
@@ -238,10 +239,9 @@ def predict_opinions(
 
 def sum_all(log: RatingLog, unexplained: Floats, movies: int) -> MovieSums:
     """Sums over all ratings that a query after the end of the log sees, by movie, [M + 1] each."""
-    columns = (np.ones(len(log.stars)), log.stars, log.stars**2, log.label, unexplained)
-    return MovieSums(
-        *(np.bincount(log.movie, values * log.observed, movies) for values in columns)
-    )
+    values = (log.observed, log.stars, log.stars**2, log.label, unexplained)
+    sums = [np.bincount(log.movie, v * log.observed, movies).astype(float) for v in values]
+    return MovieSums(*sums)
 
 
 def list_ratings(log: RatingLog, residual: Floats, unexplained: Floats) -> pa.Table:
@@ -296,9 +296,7 @@ def write_columns(
     schema = schemas.features(dense, histories)
     for part, name in enumerate(PARTS):
         rows = np.flatnonzero(log.part == part)
-        write_parquet(
-            _frames(rows, columns), folder / f"{name}.parquet", schema, origin
-        )
+        write_parquet(_frames(rows, columns), folder / f"{name}.parquet", schema, origin)
 
 
 def _frames(

@@ -5,7 +5,6 @@ Every exported artifact holds a copy of this file, so it imports NumPy and other
 Shapes: M movies and one unknown movie.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -16,7 +15,7 @@ from recsys.features.posterior import Process
 from recsys.features.statistics import Catalogue, Constants, MovieSums
 
 Standardisation = dict[str, tuple[float, float]]
-Numbers = Mapping[str, npt.NDArray[Any]]
+Numbers = dict[str, npt.NDArray[Any]]
 # The fields that hold arrays.
 ARRAYS = ("constants", "catalogue", "movies", "processes")
 
@@ -57,7 +56,12 @@ class Fitted:
         """The plain values, as objects, lists, strings and numbers of JSON."""
         names = [field.name for field in fields(self) if field.name not in ARRAYS]
         processes = {
-            group: {"noise": p.noise, "moods": p.moods, "lasting": p.lasting, "fading": p.fading_days}
+            group: {
+                "noise": p.noise,
+                "moods": p.moods,
+                "lasting": p.lasting,
+                "fading": p.fading_days,
+            }
             for group, p in self.processes.items()
         }
         return {name: getattr(self, name) for name in names} | {
@@ -103,7 +107,9 @@ class Fitted:
             past_only=content["past_only"],
             label_threshold=content["label_threshold"],
             cutoff=content["cutoff"],
-            standardisation={n: (mean, std) for n, (mean, std) in content["standardisation"].items()},
+            standardisation={
+                n: (mean, std) for n, (mean, std) in content["standardisation"].items()
+            },
             end=content["end"],
             constants=Constants(**constants),
             catalogue=Catalogue(numbers["genres"], numbers["years"]),

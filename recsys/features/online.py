@@ -6,7 +6,7 @@ Shapes: R ratings, B queries, M movies, d columns.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from recsys.features.fitted import Fitted
 from recsys.features.histories import HISTORIES, find_history
 from recsys.features.posterior import Posterior
 from recsys.features.statistics import GROUPS, MovieSums, Statistics
-from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, RatingLog
+from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, Mask, RatingLog
 
 # The groups of columns that a Gaussian process predicts, and the column of its target.
 OPINIONS = {"taste": "stars", "liking": "label"}
@@ -38,6 +38,16 @@ class Ratings(NamedTuple):
     label: Ints
     seconds: Ints
     residual: Floats
+
+    def take(self, rows: Ints | Mask | slice) -> "Ratings":
+        """Some of the ratings."""
+        columns: list[Any] = [column[rows] for column in self]
+        return Ratings(*columns)
+
+    def extend(self, more: "Ratings") -> "Ratings":
+        """These ratings, then more of them."""
+        columns: list[Any] = [np.concatenate(pair) for pair in zip(self, more, strict=True)]
+        return Ratings(*columns)
 
 
 class Queries(NamedTuple):
@@ -88,7 +98,7 @@ class OnlineFeatures:
         """
         log, residual, wanted = merge(ratings, queries, self.fitted.past_only)
         movies = np.zeros((len(MovieSums._fields), len(residual)))
-        movies[:, wanted] = self.sum_movies(log.movie[wanted], log.seconds[wanted])
+        movies[:, wanted] = np.stack(self.sum_movies(log.movie[wanted], log.seconds[wanted]))
         statistics = Statistics(
             log, residual, MovieSums(*movies), self.fitted.catalogue, self.fitted.constants
         )
@@ -105,10 +115,11 @@ class OnlineFeatures:
             dense[:, place] = standardise(
                 values, self.fitted.standardisation[name], self.fitted.cutoff
             )
-        return Features(dense, {name: self._histories(name, log, wanted) for name in
-                                self.fitted.histories})
+        return Features(
+            dense, {name: self._histories(name, log, wanted) for name in self.fitted.histories}
+        )
 
-    def sum_movies(self, movie: Ints, seconds: Ints) -> MovieSums:
+    def sum_movies(self, movie: Ints, seconds: Ints) -> MovieSums:  # noqa: ARG002
         """Sums over the ratings of movies that are visible at some times, [B] each."""
         return MovieSums(*(sums[movie] for sums in self.fitted.movies))
 
@@ -141,9 +152,7 @@ class OnlineFeatures:
         return history.movies[shifts + np.arange(len(shifts))], length
 
 
-def merge(
-    ratings: Ratings, queries: Queries, past_only: bool
-) -> tuple[RatingLog, Floats, Ints]:
+def merge(ratings: Ratings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats, Ints]:
     """Ratings and queries as one log.
 
     Returns:

@@ -1,4 +1,6 @@
 from dataclasses import dataclass
+
+
 @dataclass
 class Process:
     mean: object
@@ -7,4 +9,6 @@ class Process:
     moods: tuple
     lasting: float
     fading_days: float
+
+
 class Posterior: ...

@@ -70,12 +70,12 @@ class MovieSums(NamedTuple):
     ratings of each movie, [M + 1].
 
     Attributes:
-        count: the number of ratings.
+        number: of ratings.
         stars, squares, likes: sums of the stars, of their squares and of the labels.
         unexplained: the sum of the stars above those that the user usually gives.
     """
 
-    count: Floats
+    number: Floats
     stars: Floats
     squares: Floats
     likes: Floats
@@ -83,7 +83,7 @@ class MovieSums(NamedTuple):
 
     def mean(self, constants: Constants) -> Floats:
         """The damped mean of the stars."""
-        return damped_mean(self.stars, self.count, constants.average, constants.movie_damping)
+        return damped_mean(self.stars, self.number, constants.average, constants.movie_damping)
 
 
 class Statistics:
@@ -114,9 +114,13 @@ class Statistics:
 
     def user(self) -> Columns:
         """The number, mean, like rate and standard deviation of the user's ratings."""
-        sums = (self.log.by_user.sum(v) for v in (self.log.stars, self.log.stars**2, self.liked))
-        columns = self._moments("user", self.user_count, *sums, self.constants.user_damping)
-        return columns | {"user_residual": self.user_residual}
+        stars, squares, likes = (
+            self.log.by_user.sum(v) for v in (self.log.stars, self.log.stars**2, self.liked)
+        )
+        damping = self.constants.user_damping
+        return self._moments("user", self.user_count, stars, squares, likes, damping) | {
+            "user_residual": self.user_residual
+        }
 
     def movie(self) -> Columns:
         """The number, mean, like rate and standard deviation of the movie's ratings."""

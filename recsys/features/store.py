@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.features.files import read_fitted
-from recsys.features.movie_index import MovieIndex
 from recsys.features.fitted import Fitted
+from recsys.features.movie_index import MovieIndex
 from recsys.features.online import OPINIONS, OnlineFeatures, Ratings
 from recsys.features.statistics import MovieSums, damped_mean
 from recsys.features.visibility import Floats, Ints, RatingLog, round_for_exact_sums
@@ -33,7 +33,7 @@ class FeatureStore(OnlineFeatures):
         known = Ratings(user, movie, stars.astype(float), label, seconds, residual.astype(float))
         self._known, self._threads = known, threads
         self._unexplained = unexplained.astype(float)
-        self._new, self._new_unexplained = Ratings(*(v[:0] for v in known)), np.empty(0)
+        self._new, self._new_unexplained = known.take(slice(0)), np.empty(0)
         self.end = fitted.end
 
     @classmethod
@@ -53,12 +53,7 @@ class FeatureStore(OnlineFeatures):
         length = end - start
         rows = np.repeat(start - (np.cumsum(length) - length), length) + np.arange(length.sum())
         new = np.isin(self._new.user, users)
-        return Ratings(
-            *(
-                np.concatenate([known[rows], added[new]])
-                for known, added in zip(self._known, self._new, strict=True)
-            )
-        )
+        return self._known.take(rows).extend(self._new.take(new))
 
     def find_moments(self, users: Ints) -> Ints:
         """The second after each user's last rating; after the last of all for one without, [B]."""
@@ -90,7 +85,7 @@ class FeatureStore(OnlineFeatures):
             visible = (own.seconds < seconds[place]) | (not self.fitted.past_only)
             residual = round_for_exact_sums(own.residual[visible]).sum()
             usual = damped_mean(residual, visible.sum(), 0, constants.user_damping)
-            self._new = Ratings(*map(np.append, self._new, added))
+            self._new = self._new.extend(added)
             unexplained = added.stars - constants.average - usual
             self._new_unexplained = np.append(self._new_unexplained, unexplained)
             self.end = max(self.end, int(seconds[place]))
@@ -110,10 +105,8 @@ class FeatureStore(OnlineFeatures):
         return MovieSums(*(old + added for old, added in zip(sums, (visible @ new).T, strict=True)))
 
     def predict_opinions(self, group: str, log: RatingLog, wanted: Ints) -> tuple[Floats, Floats]:
-        user, seconds = log.user[wanted], log.seconds[wanted]
-        if len(wanted) and (user == user[0]).all() and (seconds == seconds.max(initial=0)).all():
-            if log.past_only or seconds[0] >= log.seconds[log.observed].max(initial=0):
-                return super().predict_opinions(group, log, wanted)
+        if is_one_moment(log, wanted):
+            return super().predict_opinions(group, log, wanted)
         # Slow to import, and needed for many moments only.
         from recsys.features.gaussian_process import predict_rows
 
@@ -135,9 +128,15 @@ class FeatureStore(OnlineFeatures):
         return MovieIndex(known.movie, known.seconds, _summands(known, self._unexplained))
 
 
+def is_one_moment(log: RatingLog, wanted: Ints) -> bool:
+    """Whether all wanted rows are of one user and one time, and no visible rating is later."""
+    user, seconds = log.user[wanted], log.seconds[wanted]
+    if not len(wanted) or (user != user[0]).any() or (seconds != seconds[0]).any():
+        return False
+    return log.past_only or bool(seconds[0] >= log.seconds[log.observed].max(initial=0))
+
+
 def _summands(ratings: Ratings, unexplained: Floats) -> MovieSums:
     """What each rating adds to the sums of its movie, [R] each."""
     stars = ratings.stars
-    return MovieSums(
-        np.ones(len(stars)), stars, stars**2, ratings.label.astype(float), unexplained
-    )
+    return MovieSums(np.ones(len(stars)), stars, stars**2, ratings.label.astype(float), unexplained)

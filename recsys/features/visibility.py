@@ -18,6 +18,7 @@ Shapes: N rows, n rows of one group, E entries.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.signedinteger]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Number = TypeVar("Number", bound=np.number[Any])
 
 # The parts of a log's rows that are in none of `schemas.PARTS`.
 TRAINING, NO_PART, QUERY = 0, -1, -2
@@ -188,7 +190,7 @@ class VisibleRatings:
         sums = np.append(0.0, np.cumsum(weights[self.order]))
         return self._by_row(sums[end] - sums[start])
 
-    def _by_row(self, values: npt.NDArray[np.number]) -> npt.NDArray[np.number]:
+    def _by_row(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """Values by position in `order` as values by row, [N]."""
         result = np.empty_like(values)
         result[self.order] = values

@@ -208,6 +208,5 @@ def check_fitted(
     rows = min((description.embeddings[table] for table in tables), default=movies + 1)
     require(bool(((movie_index >= 0) & (movie_index < rows)).all()), "a movie has no embedding")
     if fitted is not None:
-        sizes = {len(v) for v in (*fitted.movies, *fitted.catalogue)}
-        sizes |= {len(v) for p in fitted.processes.values() for v in (p.mean, p.factors)}
+        sizes = {len(numbers) for numbers in fitted.to_numbers().values()}
         require(sizes == {movies + 1}, MISFIT)

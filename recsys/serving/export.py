@@ -51,7 +51,7 @@ def export(scorer: PairScorer, precision: str, folder: Path) -> None:
         {table: read_ids(scorer.dimensions, table) for table in get_args(TableName)},
         scorer.model.pairs.to_tensors(),
         scorer.model.movie_index,
-        scorer.store and scorer.store.fitted,
+        scorer.store.fitted if scorer.store else None,
     )
     with atomic_write(folder) as partial:
         partial.mkdir()

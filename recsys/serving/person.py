@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
 from recsys.features.online import Ratings
+from recsys.features.visibility import Floats, Ints
 from recsys.serving.catalogue import find_row
 from recsys.serving.given import GivenRatings
 from recsys.serving.pair_scorer import PairScorer
@@ -67,18 +68,14 @@ def find_person(
     if len(again := np.intersect1d(rated["movie"], new["movie"])):
         movie = dimensions.raw_ids("movies")[again[0]]
         raise InputError(f"user {userid} has rated movie {movie} already; remove it from the file")
+    if len(new):
+        rated = pd.concat([rated, new], ignore_index=True)
     if scorer.store is None:
-        return Person(user, pd.concat([rated, new], ignore_index=True))
-    columns = (new[name].to_numpy(kind) for name, kind in zip(
-        ("movie", "rating", "timestamp"), (int, float, int), strict=True))
-    scorer.store.append(user, *columns)
-    (moment,) = scorer.store.find_moments(np.array([user]))
-    return Person(
-        user,
-        pd.concat([rated, new], ignore_index=True),
-        scorer.store.ratings_of(np.array([user])),
-        int(moment),
-    )
+        return Person(user, rated)
+    row = np.array([user])
+    scorer.store.append(user, *columns_of(new))
+    (moment,) = scorer.store.find_moments(row)
+    return Person(user, rated, scorer.store.ratings_of(row), int(moment))
 
 
 def meet(scorer: PairScorer, rated: pd.DataFrame) -> Person:
@@ -86,9 +83,16 @@ def meet(scorer: PairScorer, rated: pd.DataFrame) -> Person:
     user, store = len(scorer.userids), scorer.store
     if store is None:
         return Person(user, rated)
-    movie, seconds = rated["movie"].to_numpy(int), rated["timestamp"].to_numpy(int)
-    ratings = store.rate(np.full(len(movie), user), movie, rated["rating"].to_numpy(float), seconds)
-    return Person(user, rated, ratings, int(seconds.max(initial=store.end)) + 1)
+    movie, stars, seconds = columns_of(rated)
+    ratings = store.rate(np.full(len(movie), user), movie, stars, seconds)
+    moment = int(seconds.max() if len(seconds) else store.end) + 1
+    return Person(user, rated, ratings, moment)
+
+
+def columns_of(rated: pd.DataFrame) -> tuple[Ints, Floats, Ints]:
+    """The movies (rows), the stars and the times in seconds since 1970, [R] each."""
+    movie, stars, seconds = (rated[name].to_numpy() for name in ("movie", "rating", "timestamp"))
+    return movie, stars, seconds
 
 
 def describe_ratings(given: GivenRatings | None, scorer: PairScorer) -> pd.DataFrame:
@@ -99,7 +103,12 @@ def describe_ratings(given: GivenRatings | None, scorer: PairScorer) -> pd.DataF
     label = given.stars > scorer.dimensions.vocabulary.label_threshold
     seconds = np.full(len(given.movie), end) if given.seconds is None else given.seconds
     return pd.DataFrame(
-        {"movie": given.movie, "rating": given.stars, "label": label.astype(np.int8), "timestamp": seconds}
+        {
+            "movie": given.movie,
+            "rating": given.stars,
+            "label": label.astype(np.int8),
+            "timestamp": seconds,
+        }
     )
 
 

@@ -68,7 +68,8 @@ def score_file(
             if not score_unknown:
                 _require_known(scorer, ids, found, source, rows)
             seconds = _read_times(piece, time_column, source, rows) if time_column else None
-            columns = _output_columns(piece, ids, scorer.score(*found, seconds))
+            users, movies = found
+            columns = _output_columns(piece, ids, scorer.score(users, movies, seconds))
             try:
                 writer.write_batch(pa.record_batch(columns, schema=schema))
             except pa.ArrowException as error:
@@ -145,9 +146,7 @@ def _read_ids(
     )
 
 
-def _read_times(
-    piece: pa.RecordBatch, name: str, source: Path, rows_before: int
-) -> Tensor:
+def _read_times(piece: pa.RecordBatch, name: str, source: Path, rows_before: int) -> Tensor:
     """A column of a piece as seconds since 1970, long, [B]."""
     schema = pa.schema([(name, pa.int64())])
     return torch.from_numpy(_read_ids(piece, name, schema, source, rows_before).to_numpy().copy())

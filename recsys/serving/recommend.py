@@ -47,7 +47,9 @@ def recommend(scorer: PairScorer, person: Person, top: int, moment: int | None =
     catalogue = list_movies(dimensions)
     is_new = person.user == len(scorer.userids)
     return {
-        "user": None if is_new else dimensions.raw_ids("users")[person.user : person.user + 1].tolist()[0],
+        "user": None
+        if is_new
+        else dimensions.raw_ids("users")[person.user : person.user + 1].tolist()[0],
         "rated": len(rated),
         "in_training": not is_new and bool(scorer.known_users[person.user]),
         "liked": describe_movies(catalogue, liked["movie"], "rating", liked["rating"]),

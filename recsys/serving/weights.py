@@ -24,7 +24,9 @@ def name_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a checkpoint under the names of `network.weight_forms`, in fp32."""
     named = {}
     for mlp, prefix in MLPS.items():
-        layers = sorted({n.rpartition(".")[0] for n in weights if n.startswith(prefix)}, key=natural)
+        layers = sorted(
+            {n.rpartition(".")[0] for n in weights if n.startswith(prefix)}, key=natural
+        )
         for place, layer in enumerate(layers):
             named[f"{mlp}.{place}.weight"] = weights[f"{layer}.weight"]
             named[f"{mlp}.{place}.bias"] = weights[f"{layer}.bias"]

@@ -21,6 +21,7 @@ from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.predict import score_file
+from recsys.serving.person import find_person
 from recsys.serving.recommend import find_similar, recommend
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import ODD_TEXTS, change_value, fuzz, mutate
@@ -240,7 +241,7 @@ def test_ids(run: Run) -> None:
         wanted = rng.choice((*ODD_TEXTS, "3", "6", "2", "4", "102", str(rng.randrange(300))))
         top = rng.choice((1, 10, 10**30))
         if rng.random() < 0.5:
-            recommend(scorer, run.ratings, wanted, top)
+            recommend(scorer, find_person(scorer, run.ratings, wanted), top)
         else:
             find_similar(run.checkpoint, wanted, top)
 

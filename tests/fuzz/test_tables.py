@@ -49,7 +49,7 @@ def use(folder: Path) -> None:
     bags, dense = pairs.bags(*rows).values(), pairs.dense_matrix(*rows)
     assert dense.isfinite().all()
     assert np.isfinite(dimensions.vocabulary.rating_scale.normalise(np.ones(1, np.float32))).all()
-    assert len(values) == lengths.sum()
+    assert all(len(bag.values) == bag.lengths.sum() for bag in bags)
     for feature, bags in pairs.to_tensors().items():
         name = feature.removesuffix(".values")
         if name in dimensions.vocabulary.names:

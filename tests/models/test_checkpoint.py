@@ -269,7 +269,10 @@ WEIGHT_CHANGES: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], str
     "one missing": (lambda w: w.pop(BIAS), "not the file that train wrote"),
     "one more": (lambda w: w.update(more=torch.zeros(1)), "not the file that train wrote"),
     "another shape": (lambda w: w.update({BIAS: torch.zeros(3)}), "not the file that train wrote"),
-    "a smaller table": (lambda w: w.update({TABLE: w[TABLE][1:].clone()}), "describes embedding"),
+    "a smaller table": (
+        lambda w: w.update({TABLE: w[TABLE][1:].clone()}),
+        "not the file that train wrote",
+    ),
     "none": (lambda w: w.clear(), "describes embedding tables of 3,392 numbers, .* has 0"),
 }
 

@@ -22,9 +22,9 @@ from recsys.serving import artifact
 from recsys.serving.artifact import DESCRIPTION, TABLES, WEIGHTS
 from recsys.serving.description import PRECISIONS
 from recsys.serving.export import MODULES, export
-from recsys.serving.weights import quantise
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import Scorer
+from recsys.serving.weights import quantise
 from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
 from tests.imports import ROOT, direct_imports

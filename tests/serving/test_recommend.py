@@ -5,8 +5,8 @@ import torch
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint, save_checkpoint
-from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.catalogue import find_row
+from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person
 from recsys.serving.recommend import find_similar, recommend
 from recsys.storage.registry import select_features
