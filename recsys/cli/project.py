@@ -72,7 +72,7 @@ def working_in_root() -> Iterator[None]:
 
 def dvc(*arguments: str) -> list[str]:
     """The command line of DVC in this Python environment."""
-    return [sys.executable, "-m", "recsys.cli.dvc_in_utf8", *arguments]
+    return [sys.executable, str(Path(__file__).with_name("dvc_in_utf8.py")), *arguments]
 
 
 def child_environment() -> dict[str, str]:
