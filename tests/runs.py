@@ -6,19 +6,34 @@ from typing import NamedTuple
 import torch
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES, MovieLensDataset
+from recsys.features.build import (
+    Settings,
+    compute_features,
+    make_catalogue,
+    read_log,
+    write_columns,
+)
+from recsys.features.files import write_fitted
+from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.registry import Feature, select_features
+from recsys.storage.parquet import read_metadata, read_parquet
+from recsys.storage.registry import STATISTICS, Feature, FeatureParams, select_features
+from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS
-from tests.prepared import prepare
+from tests.prepared import prepare, split_encoded
 from tests.toy import Toy
 
 # A user and a movie that only the last ratings have, and a movie that nobody rated.
 NEW_USER, NEW_MOVIE, UNRATED_MOVIE = 200, 100, 102
 SIDES = select_features(
     ("userid", "movieid", "genres", "age", "occupation", "zip", "period", "gender")
+)
+# Features of every kind that come from ratings, and some that do not.
+COMPUTED = select_features(
+    ("movieid", "genres", "age", "gender", "liked", "disliked", *(f.name for f in STATISTICS))
 )
 
 
@@ -33,11 +48,16 @@ class Run(NamedTuple):
     def ratings(self) -> Path:
         return self.encoded / "ratings.parquet"
 
+    @property
+    def features(self) -> Path:
+        return self.encoded.parent / "features"
+
     def dimensions(self) -> Dimensions:
         return Dimensions.load(self.encoded, self.split / "counts")
 
     def test_part(self, features: tuple[Feature, ...] = DEFAULT_FEATURES) -> MovieLensDataset:
-        return MovieLensDataset(self.split / "test.parquet", self.dimensions(), "label", features)
+        part = self.split / "test.parquet"
+        return MovieLensDataset(part, self.dimensions(), "label", features, self.features)
 
 
 def run_in(folder: Path) -> Run:
@@ -76,8 +96,34 @@ def save_model(
         architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes),
         features=features,
         embedding_rows={f.name: dimensions.count_embeddings(f.lookup) for f in sparse},
-        dense_features=tuple(f.name for f in features if f.kind == "dense"),
-        origin=dimensions.origin,
+        dense_features=run.test_part(features).dense_names,
+        origin=dimensions.origin | read_metadata(find_computed(run, features)),
     )
     torch.manual_seed(1)
     save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
+
+
+def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:
+    """A file whose digests are those of the run, with those of computed features if it has some."""
+    computed = any(feature.table == "ratings" for feature in features)
+    return (run.features if computed else run.split) / "test.parquet"
+
+
+def compute_run(run: Run, method: str) -> None:
+    """Split the ratings anew, compute all features that come from ratings, and save a model."""
+    split_encoded(run.encoded, run.split, method=method)
+    log, origin = read_log(run.ratings, run.split)
+    vocabulary = Vocabulary.load(run.encoded / "vocabulary.json")
+    params = load_params(PARAMS)
+    section = params[FeatureParams].model_copy(
+        update={"sparse": ("movieid", "liked", "disliked"), "history_length": 5}
+    )
+    settings = Settings(section, params[StatisticsParams], params[GaussianProcessParams])
+    movies = read_parquet(run.encoded / "movies.parquet", vocabulary.schema("movies"))
+    catalogue = make_catalogue(movies, settings.statistics)
+    groups = tuple(feature.name for feature in STATISTICS)
+    dense, histories, fitted, ratings = compute_features(log, catalogue, groups, settings, 3)
+    run.features.mkdir()
+    origin |= {"fitted": write_fitted(fitted, ratings, run.features)}
+    write_columns(dense, histories, log, run.features, origin)
+    save_model(run, features=COMPUTED)

@@ -20,8 +20,8 @@ from recsys.models.checkpoint import load_checkpoint, seal
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.predict import score_file
 from recsys.serving.person import find_person
+from recsys.serving.predict import score_file
 from recsys.serving.recommend import find_similar, recommend
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import ODD_TEXTS, change_value, fuzz, mutate

@@ -1,0 +1,176 @@
+"""Models whose features come from ratings score, recommend, predict and export like the others."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from recsys.common.errors import InputError
+from recsys.models.checkpoint import load_checkpoint
+from recsys.serving.export import export
+from recsys.serving.given import GivenRatings
+from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.person import find_person
+from recsys.serving.predict import score_file
+from recsys.serving.recommend import recommend
+from recsys.serving.scorer import Rated, Scorer
+from recsys.tasks.predict import predict
+from recsys.tasks.task import make_task
+from tests.runs import COMPUTED, NEW_USER, Run, compute_run
+
+USER, TITLE_OF_2 = 3, "Café: 2"
+
+
+@pytest.fixture(params=["chronological", "random"])
+def computed(run: Run, request: pytest.FixtureRequest) -> Run:
+    compute_run(run, request.param)
+    return run
+
+
+@pytest.fixture
+def scorer(computed: Run) -> PairScorer:
+    return PairScorer(computed.checkpoint, computed.features)
+
+
+def evaluate(run: Run) -> np.ndarray:
+    """The scores of the test part, by the model and the columns that evaluate takes."""
+    model, _, dimensions = load_checkpoint(run.checkpoint)
+    task = make_task("classification", dimensions.vocabulary.rating_scale)
+    return predict(model, run.test_part(COMPUTED), task)
+
+
+def test_the_test_part_at_its_times_gets_the_scores_of_evaluate(
+    computed: Run, scorer: PairScorer
+) -> None:
+    part = pq.read_table(computed.split / "test.parquet")
+    user, movie, seconds = (
+        torch.from_numpy(part[name].to_numpy().astype(np.int64))
+        for name in ("user", "movie", "timestamp")
+    )
+    expected = evaluate(computed)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(scorer.score(user, movie, seconds), expected, atol=1e-4)
+
+
+def test_predict_takes_the_times_of_a_column(computed: Run, scorer: PairScorer) -> None:
+    part = pq.read_table(computed.split / "test.parquet").to_pandas()
+    ids = {"userid": scorer.userids[part["user"]], "movieid": scorer.movieids[part["movie"]]}
+    pd.DataFrame(ids | {"at": part["timestamp"]}).to_csv("pairs.csv", index=False)
+    assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="at") == len(
+        part
+    )
+    scores = pq.read_table("scores.parquet")["score"].to_numpy()
+    np.testing.assert_allclose(scores, evaluate(computed), atol=1e-4)
+    with pytest.raises(InputError, match=r"pairs\.csv has 0 columns 'when'"):
+        score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="when")
+
+
+def test_the_usual_time_is_just_after_the_last_rating(computed: Run, scorer: PairScorer) -> None:
+    log = pq.read_table(computed.features / "ratings.parquet").to_pandas()
+    last = int(log[log["user"] == 0]["timestamp"].max())
+    movies = torch.arange(len(scorer.movieids))
+    users = torch.zeros_like(movies)
+    at_that_time = scorer.score(users, movies, torch.full_like(movies, last + 1))
+    np.testing.assert_array_equal(scorer.score(users, movies), at_that_time)
+    assert (
+        scorer.score(users, movies, torch.full_like(movies, 10**6 + last)) != at_that_time
+    ).any()
+
+
+def test_recommendations_are_the_best_scores(computed: Run, scorer: PairScorer) -> None:
+    person = find_person(scorer, computed.ratings, USER)
+    found = recommend(scorer, person, 5)
+    movies = scorer.known_movies.clone()
+    movies[person.rated["movie"].to_numpy()] = False
+    rows = movies.nonzero().squeeze(1)
+    scores = scorer.score(torch.zeros_like(rows), rows)
+    best = np.argsort(-scores, kind="stable")[:5]
+    shown = [(movie["movie"], movie["score"]) for movie in found["recommended"]]
+    expected = zip(scorer.movieids[rows[best]].tolist(), scores[best], strict=True)
+    assert shown == [(movie, round(float(score), 4)) for movie, score in expected]
+
+
+def test_new_ratings_change_what_is_recommended(computed: Run, scorer: PairScorer) -> None:
+    before = recommend(scorer, find_person(scorer, computed.ratings, NEW_USER), 50)
+    known = {movie["movie"] for movie in before["liked"]}
+    rows = [row for row, movie in enumerate(scorer.movieids.tolist()) if movie not in known][:6]
+    given = GivenRatings(np.array(rows), np.array([1.0, 5, 1, 5, 1, 5]))
+    person = find_person(scorer, computed.ratings, NEW_USER, given)
+    after = recommend(scorer, person, 50)
+    assert after["rated"] == before["rated"] + 6
+    scores = [{m["movie"]: m["score"] for m in found["recommended"]} for found in (before, after)]
+    assert not scores[1].keys() & set(scorer.movieids[rows].tolist())
+    assert any(scores[0][movie] != scores[1][movie] for movie in scores[1])
+    again = PairScorer(computed.checkpoint, computed.features)
+    find_person(again, computed.ratings, NEW_USER, given)
+    with pytest.raises(InputError, match=f"user {NEW_USER} has rated movie"):
+        find_person(again, computed.ratings, known.pop() and NEW_USER, given_again(known, scorer))
+
+
+def given_again(movies: set[int], scorer: PairScorer) -> GivenRatings:
+    row = scorer.movieids.tolist().index(movies.pop())
+    return GivenRatings(np.array([row]), np.array([5.0]))
+
+
+def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
+    computed: Run, scorer: PairScorer
+) -> None:
+    """Apart from the age and the gender, which nobody knows; so the model is asked without them."""
+    person = find_person(scorer, computed.ratings, USER)
+    given = GivenRatings(
+        person.rated["movie"].to_numpy(np.int64),
+        person.rated["rating"].to_numpy(float),
+        person.rated["timestamp"].to_numpy(),
+    )
+    new = find_person(scorer, computed.ratings, None, given)
+    assert new.user == len(scorer.userids)
+    if scorer.store.fitted.past_only:
+        assert new.moment == person.moment
+        for mine, theirs in zip(new.ratings[1:], person.ratings[1:], strict=True):
+            order, other = np.argsort(new.ratings.movie), np.argsort(person.ratings.movie)
+            np.testing.assert_allclose(mine[order], theirs[other], atol=1e-6)
+    assert len(recommend(scorer, new, 5)["recommended"]) == 5
+
+
+def test_somebody_without_any_rating_gets_movies(computed: Run, scorer: PairScorer) -> None:
+    found = recommend(scorer, find_person(scorer, computed.ratings, None), 5)
+    assert (found["user"], found["rated"], len(found["recommended"])) == (None, 0, 5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("user", [None, USER])
+def test_an_artifact_gives_the_scores_of_the_project(
+    computed: Run, scorer: PairScorer, precision: str, user: int | None
+) -> None:
+    export(scorer, precision, Path("serving"))
+    served = Scorer(Path("serving"))
+    movies = torch.arange(len(scorer.movieids) + 1)
+    row = len(scorer.userids) if user is None else 0
+    users = torch.full_like(movies, row)
+    end = scorer.store.end
+    rated, stars = np.array([1, 4, 7]), np.array([5.0, 1.0, 4.0])
+    given = scorer.store.rate(np.full(3, row), rated, stars, np.full(3, end + 100))
+    expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
+    ids = [*scorer.movieids.tolist(), 999]
+    found = served.score(
+        [user or 999] * len(ids),
+        ids,
+        Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3),
+        end + 500,
+    )
+    assert expected.std() > 0.01
+    assert np.abs(found.numpy() - expected).max() < (1e-5 if precision == "fp32" else 0.08)
+    with pytest.raises(ValueError, match="one user at a time"):
+        served.score([3, 6], [2, 2])
+    with pytest.raises(ValueError, match="is not after"):
+        served.score([3], [2], moment=end)
+
+
+def test_features_of_another_run_are_refused(computed: Run) -> None:
+    text = (computed.features / "features.json").read_text()
+    (computed.features / "features.json").write_text(text.replace("cutoff", "cut-off"))
+    with pytest.raises(InputError, match="of different runs: they differ in their fitted features"):
+        PairScorer(computed.checkpoint, computed.features)
