@@ -109,16 +109,18 @@ def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Int
         if (wrong := np.isnan(microseconds)).any():
             problem = "is not a time like 2026-11-25 16:00:00"
             raise table.error(int(np.argmax(wrong)), column, problem)
-        seconds = microseconds / MICROSECONDS
+        seconds = microseconds
+        seconds /= MICROSECONDS
     else:
-        seconds = read_numbers(table, column) / (1000 if time_format == "milliseconds" else 1)
+        seconds = read_numbers(table, column)
+        seconds /= 1000 if time_format == "milliseconds" else 1
     latest = int(NOW(datetime.timezone.utc).timestamp()) + SECONDS_PER_DAY
     if (wrong := (seconds < EARLIEST) | (seconds > latest)).any():
         problem = f"is a time before 1990 or after tomorrow as {time_format}"
         if column.key:
             problem += "; is own.time_format right, or else"
         raise table.error(int(np.argmax(wrong)), column, problem)
-    return np.floor(seconds).astype(np.int64)
+    return np.floor(seconds, out=seconds).astype(np.int64)
 
 
 def _by_chunk(

@@ -59,15 +59,7 @@ class TextTable:
         self.is_parquet = ".parquet" in self.path.suffixes
         if not self.path.is_file():
             raise InputError(f"{self.shown} is missing; run `dvc repro -f fetch`")
-        try:
-            table = self._read_parquet() if self.is_parquet else self._read_text()
-        except UnicodeError as error:
-            raise self._wrong_encoding() from error
-        except (OSError, EOFError, pa.ArrowException, csv.Error) as error:
-            if "UTF8" in str(error):
-                raise self._wrong_encoding() from error
-            reason = " ".join(str(error).split())
-            raise InputError(f"{self.shown} cannot be read: {reason}; {file.remedy}") from error
+        table = self._read()
         self.rows = table.num_rows
         self._texts = dict(zip((c.name for c in self._columns), table.columns, strict=True))
 
@@ -77,11 +69,19 @@ class TextTable:
 
     def texts(self, column: Column) -> pa.ChunkedArray:
         """The texts of a column, as they are in the file, [rows]. A null is an empty text."""
+        if column.name not in self._texts:
+            self._texts[column.name] = self._read([column]).column(0)
         return self._texts[column.name]
+
+    def drop(self, *columns: Column | None) -> None:
+        """Free the memory of columns. One that is asked for again is read again."""
+        for column in columns:
+            if column:
+                self._texts.pop(column.name, None)
 
     def error(self, row: int, column: Column, problem: str) -> InputError:
         """An error about the value of a column in a row, from 0."""
-        value = self._texts[column.name][row].as_py()
+        value = self.texts(column)[row].as_py()
         return InputError(
             f"{self.shown} {self.place(row)}: {show_key(column.name)} = {show(value)} {problem}; "
             f"{self.file.remedy}"
@@ -98,6 +98,19 @@ class TextTable:
                     return f"line {line}"
         # Python 3.10 refuses the character 0, which Arrow takes.
         return f"row {row + 1}"
+
+    def _read(self) -> pa.Table:
+        try:
+            return self._read_parquet() if self.is_parquet else self._read_text()
+        except UnicodeError as error:
+            raise self._wrong_encoding() from error
+        except (OSError, EOFError, pa.ArrowException, csv.Error) as error:
+            if "UTF8" in str(error):
+                raise self._wrong_encoding() from error
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{self.shown} cannot be read: {reason}; {self.file.remedy}"
+            ) from error
 
     def _read_parquet(self) -> pa.Table:
         file = pq.ParquetFile(self.path)

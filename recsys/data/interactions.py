@@ -6,7 +6,7 @@ import pandas as pd
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
-from recsys.data.columns import read_labels, read_numbers
+from recsys.data.columns import encode_texts, parse_numbers, read_labels
 from recsys.data.delimited import TextTable
 from recsys.data.entities import Entities
 from recsys.data.oddities import show_id
@@ -23,21 +23,24 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
         return read_labels(table, schema.label)
     if not schema.rating:
         return np.ones(table.rows, np.float32)
-    numbers = read_numbers(table, schema.rating)
+    # Few ratings differ, so each is parsed and checked once.
+    coded = encode_texts(table.texts(schema.rating))
+    numbers = parse_numbers(coded.texts)
+    if (wrong := ~np.isfinite(numbers)).any():
+        raise table.error(coded.first(wrong), schema.rating, "is not a number")
     if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
-        raise table.error(int(np.argmax(wrong)), schema.rating, "is too large a number")
-    ratings = numbers.astype(np.float32)
-    if scale := schema.rating_scale:
-        wrong = ~_is_on(scale, ratings)
-        if wrong.any():
-            more = int(wrong.sum()) - 1
-            problem = f"is not on the scale of {scale}" + (
-                f" (and {more:,} more lines)" if more else ""
-            )
-            if schema.rating.key:
-                problem += "; correct own.rating_scale, or"
-            raise table.error(int(np.argmax(wrong)), schema.rating, problem)
-    return ratings
+        raise table.error(coded.first(wrong), schema.rating, "is too large a number")
+    stars = numbers.astype(np.float32)
+    scale = schema.rating_scale
+    if scale and (wrong := ~_is_on(scale, stars)).any():
+        more = int(wrong[coded.codes].sum()) - 1
+        problem = f"is not on the scale of {scale}" + (
+            f" (and {more:,} more lines)" if more else ""
+        )
+        if schema.rating.key:
+            problem += "; correct own.rating_scale, or"
+        raise table.error(coded.first(wrong), schema.rating, problem)
+    return stars[coded.codes]
 
 
 def _is_on(scale: RatingScale, ratings: Stars) -> npt.NDArray[np.bool_]:

@@ -112,6 +112,8 @@ def _read_entities(
     entities = read_entities(noun, column, files.interactions, listed, schema.id_type)
     if schema.complete and listed:
         require_listed(entities, column, files.interactions, listed)
+    # The texts take more memory than the rows that they become.
+    files.interactions.drop(column)
     return entities
 
 
@@ -119,14 +121,17 @@ def _read_interactions(
     users: Entities, items: Entities, files: Files, schema: Schema
 ) -> pd.DataFrame:
     table = files.interactions
+    stars = read_ratings(table, schema)
+    table.drop(schema.rating, schema.label)
     times = np.zeros(table.rows, np.int64)
     if schema.time:
         times = read_times(table, schema.time, schema.time_format)
+        table.drop(schema.time)
     return pd.DataFrame(
         {
             "user": users.interactions,
             "movie": items.interactions,
-            "rating": read_ratings(table, schema),
+            "rating": stars,
             "timestamp": times,
         },
         copy=False,
