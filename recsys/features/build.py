@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from recsys.common.errors import InputError
 
-fit_and_predict = None
+from recsys.features.gaussian_process import fit_and_predict
 from recsys.features.fitted import Fitted, Standardisation
 from recsys.features.histories import HISTORIES, History, find_history
 from recsys.features.online import OPINIONS, standardise

@@ -36,6 +36,7 @@ class GaussianProcessParams(Section):
     name = "gaussian_process"
     factors: Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
     iterations: Count
+    more_iterations: Count
     mean_damping: Positive
     factor_damping: Positive
     folds: Annotated[int, Field(description="an integer from 2 to 100", ge=2, le=100)]
@@ -43,3 +44,4 @@ class GaussianProcessParams(Section):
     lasting: Share
     fading_days: Positive
     moods: Moods
+    threads: Count

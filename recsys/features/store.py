@@ -108,18 +108,21 @@ class FeatureStore(OnlineFeatures):
         if is_one_moment(log, wanted):
             return super().predict_opinions(group, log, wanted)
         # Slow to import, and needed for many moments only.
-        from recsys.features.gaussian_process import predict_rows
+        from recsys.features.kalman import predict_rows
 
         order = log.by_user.order
-        rows = (log.user, log.movie, log.seconds, getattr(log, OPINIONS[group]), log.observed)
-        found = predict_rows(
+        mean, deviation = np.empty(len(order)), np.empty(len(order))
+        mean[order], deviation[order] = predict_rows(
             self.fitted.processes[group],
-            *(column[order] for column in rows),
+            log.user[order],
+            log.movie[order],
+            log.seconds[order],
+            getattr(log, OPINIONS[group])[order].astype(float),
+            log.observed[order],
+            np.isin(order, wanted),
             log.past_only,
             self._threads,
         )
-        mean, deviation = np.empty(len(order)), np.empty(len(order))
-        mean[order], deviation[order] = found
         return mean[wanted], deviation[wanted]
 
     @cached_property
