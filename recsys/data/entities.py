@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.columns import Coded, Codes, encode_texts, parse_numbers, read_ids
-from recsys.data.delimited import TextTable
 from recsys.data.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
+from recsys.data.text_table import TextTable
 
 # 19 digits may be more than 64 bits hold; Arrow refuses those.
 WHOLE_NUMBER = r"^(0|-?[1-9][0-9]{0,18})$"

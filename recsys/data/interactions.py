@@ -7,10 +7,10 @@ import pandas as pd
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.data.columns import encode_texts, parse_numbers, read_labels
-from recsys.data.delimited import TextTable
 from recsys.data.entities import Entities
 from recsys.data.oddities import show_id
 from recsys.data.schema import Schema
+from recsys.data.text_table import TextTable
 
 # Stars of different values; with more, a scale would be a guess.
 MOST_STEPS = 101
