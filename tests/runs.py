@@ -46,7 +46,7 @@ def run_in(folder: Path) -> Run:
 
 def make_run(folder: Path, toy: Toy) -> None:
     """Encode the toy data, split it by time, and save a default checkpoint."""
-    late = [(NEW_USER, movie, 4, 2 * 10**9 + movie) for movie in (NEW_MOVIE, 2, 4)]
+    late = [(NEW_USER, movie, 4, 10**9 + 10**8 + movie) for movie in (NEW_MOVIE, 2, 4)]
     toy = Toy(
         [*toy.users, (NEW_USER, "F", 99, "artist", "999")],
         [
