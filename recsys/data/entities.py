@@ -78,7 +78,7 @@ def read_entities(
     rank[order] = np.arange(len(order))
     notes = [note for table, each in files for note in find_spaced(column, table.shown, each)]
     if numbers is None:
-        notes += find_alike(f"ids of {column.name}", every.texts, ids=True)
+        notes += find_alike(f"ids of {column.shown}", every.texts, ids=True)
     return Entities(
         noun=noun,
         ids=ids.to_numpy(zero_copy_only=False)[order],
@@ -129,7 +129,7 @@ def describe_titles(
     listed = table.texts(column).to_numpy()[entities.lines]
     has_line = entities.lines >= 0
     has_title = has_line & (listed != "")
-    what = f"items without {column.name}, whose title is their id"
+    what = f"items without {column.shown}, whose title is their id"
     notes = count_ids(what, has_line & ~has_title, entities.ids)
     return np.where(has_title, listed, titles), notes
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsys.common.errors import InputError
-from recsys.common.params import show, show_key
+from recsys.common.params import show
 from recsys.data.delimited import Delimited
 from recsys.data.parquet_texts import ParquetTexts
 from recsys.data.schema import Column, File
@@ -70,7 +70,7 @@ class TextTable:
         """An error about the value of a column in a row, from 0."""
         value = self.texts(column)[row].as_py()
         return InputError(
-            f"{self.shown} {self.place(row)}: {show_key(column.name)} = {show(value)} {problem}; "
+            f"{self.shown} {self.place(row)}: {column.shown} = {show(value)} {problem}; "
             f"{self.file.remedy}"
         )
 
