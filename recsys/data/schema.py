@@ -115,7 +115,6 @@ class Schema:
     interactions: File
     user: Column
     item: Column
-    features: tuple[Feature, ...]
     users: File | None = None
     items: File | None = None
     rating: Column | None = None
@@ -125,6 +124,7 @@ class Schema:
     title: Column | None = None
     user_attributes: tuple[Attribute, ...] = ()
     item_attributes: tuple[Attribute, ...] = ()
+    features: tuple[Feature, ...] = ()
     id_type: Literal["int32", ""] = ""
     rating_scale: RatingScale | None = None
     complete: bool = False
