@@ -66,7 +66,7 @@ def run_in(folder: Path) -> Run:
 
 def make_run(folder: Path, toy: Toy) -> None:
     """Encode the toy data, split it by time, and save a default checkpoint."""
-    late = [(NEW_USER, movie, 4, 1_700_000_000 + movie) for movie in (NEW_MOVIE, 2, 4)]
+    late = [(NEW_USER, movie, 4, 10**9 + 10**8 + movie) for movie in (NEW_MOVIE, 2, 4)]
     toy = Toy(
         [*toy.users, (NEW_USER, "F", 99, "artist", "999")],
         [

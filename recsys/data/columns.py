@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.delimited import TextTable
 from recsys.data.schema import Column, TimeFormat
+from recsys.data.text_table import TextTable
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

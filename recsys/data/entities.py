@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.columns import Coded, Codes, encode_texts, parse_numbers, read_ids
-from recsys.data.delimited import TextTable
 from recsys.data.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
+from recsys.data.text_table import TextTable
 
 # 19 digits may be more than 64 bits hold; Arrow refuses those.
 WHOLE_NUMBER = r"^(0|-?[1-9][0-9]{0,18})$"
@@ -78,7 +78,7 @@ def read_entities(
     rank[order] = np.arange(len(order))
     notes = [note for table, each in files for note in find_spaced(column, table.shown, each)]
     if numbers is None:
-        notes += find_alike(f"ids of {column.name}", every.texts, ids=True)
+        notes += find_alike(f"ids of {column.shown}", every.texts, ids=True)
     return Entities(
         noun=noun,
         ids=ids.to_numpy(zero_copy_only=False)[order],
@@ -129,7 +129,7 @@ def describe_titles(
     listed = table.texts(column).to_numpy()[entities.lines]
     has_line = entities.lines >= 0
     has_title = has_line & (listed != "")
-    what = f"items without {column.name}, whose title is their id"
+    what = f"items without {column.shown}, whose title is their id"
     notes = count_ids(what, has_line & ~has_title, entities.ids)
     return np.where(has_title, listed, titles), notes
 

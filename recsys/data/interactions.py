@@ -7,10 +7,10 @@ import pandas as pd
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.data.columns import encode_texts, parse_numbers, read_labels
-from recsys.data.delimited import TextTable
 from recsys.data.entities import Entities
 from recsys.data.oddities import show_id
 from recsys.data.schema import Schema
+from recsys.data.text_table import TextTable
 
 # Stars of different values; with more, a scale would be a guess.
 MOST_STEPS = 101
@@ -66,7 +66,7 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
     values = np.unique(ratings.to_numpy())
     if not 1 < len(values) <= MOST_STEPS:
         raise InputError(
-            f"{table.shown}: {schema.rating.name} has {len(values):,} different values; set "
+            f"{table.shown}: {schema.rating.shown} has {len(values):,} different values; set "
             "own.rating_scale to [lowest, highest, step]"
         )
     return RatingScale(float(values[0]), float(values[-1]), float(np.diff(values).min()))
@@ -93,8 +93,8 @@ def drop_repeats(
         user, item = (show_id(each.ids[each.interactions[row]]) for each in (users, items))
         more = int(again.sum()) - 1
         raise InputError(
-            f"{table.shown} {table.place(row)}: {schema.user.name} {user} already has "
-            f"{schema.item.name} {item}"
+            f"{table.shown} {table.place(row)}: {schema.user.shown} {user} already has "
+            f"{schema.item.shown} {item}"
             + (f" (and {more:,} more lines repeat a pair)" if more else "")
             + (
                 "; remove them, or set own.duplicates to keep_last"

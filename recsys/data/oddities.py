@@ -47,7 +47,7 @@ def find_spaced(column: Column, shown: str, coded: Coded) -> Iterator[str]:
     """Name an id that has spaces around it in the file."""
     if coded.spaced:
         yield (
-            f"ids of {column.name} in {shown} have spaces around them, such as "
+            f"ids of {column.shown} in {shown} have spaces around them, such as "
             f"{show(coded.spaced)}; they are read without"
         )
 

@@ -60,7 +60,6 @@ _CSV = Schema(
     title=Column("title"),
     user_attributes=USER_ATTRIBUTES,
     item_attributes=(GENRES,),
-    features=movielens_features(),
     id_type="int32",
     complete=True,
 )
@@ -94,6 +93,7 @@ def preset(release: Release) -> Schema:
         interactions=replace(schema.interactions, encoding=release.encoding, remedy=remedy),
         users=complete(schema.users),
         items=complete(schema.items),
+        features=movielens_features(),
         rating_scale=release.rating_scale,
         published=release.published_counts,
     )

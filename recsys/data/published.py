@@ -3,8 +3,8 @@
 import numpy as np
 
 from recsys.common.errors import InputError
-from recsys.data.delimited import TextTable
 from recsys.data.tables import Tables
+from recsys.data.text_table import TextTable
 from recsys.sources.releases import PublishedCounts
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 
 from recsys.common.errors import InputError
 from recsys.data.columns import read_times
-from recsys.data.delimited import TextTable
 from recsys.data.entities import (
     Entities,
     describe_entities,
@@ -21,6 +20,7 @@ from recsys.data.oddities import count_ids, find_one_time
 from recsys.data.published import check_published
 from recsys.data.schema import Attribute, Column, File, Schema
 from recsys.data.tables import Tables
+from recsys.data.text_table import TextTable
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from recsys.common.params import show_key
 from recsys.common.rating_scale import RatingScale
 from recsys.sources.releases import PublishedCounts
 from recsys.storage.registry import Feature
@@ -50,6 +51,11 @@ class Column:
     name: str
     key: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The name as messages quote it."""
+        return show_key(self.name)
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -75,7 +81,7 @@ class Attribute:
     @property
     def shown(self) -> str:
         """What the user calls it."""
-        return self.columns[0].name if len(self.columns) == 1 else self.name
+        return self.columns[0].shown if len(self.columns) == 1 else self.name
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,6 @@ class Schema:
     interactions: File
     user: Column
     item: Column
-    features: tuple[Feature, ...]
     users: File | None = None
     items: File | None = None
     rating: Column | None = None
@@ -119,6 +124,7 @@ class Schema:
     title: Column | None = None
     user_attributes: tuple[Attribute, ...] = ()
     item_attributes: tuple[Attribute, ...] = ()
+    features: tuple[Feature, ...] = ()
     id_type: Literal["int32", ""] = ""
     rating_scale: RatingScale | None = None
     complete: bool = False

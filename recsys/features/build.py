@@ -14,13 +14,12 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys.common.errors import InputError
-
-from recsys.features.gaussian_process import fit_and_predict
 from recsys.features.fitted import Fitted, Standardisation
+from recsys.features.gaussian_process import fit_and_predict
 from recsys.features.histories import HISTORIES, History, find_history
 from recsys.features.online import OPINIONS, standardise
 from recsys.features.params import GaussianProcessParams, StatisticsParams
-from recsys.features.posterior import Process
+from recsys.features.posterior import GaussianProcess
 from recsys.features.statistics import (
     DECADES,
     FIRST_YEAR,
@@ -140,7 +139,7 @@ def compute_features(
     statistics = Statistics(log, residual, sums, catalogue, constants)
     dense: dict[str, npt.NDArray[np.float32]] = {}
     fitted: Standardisation = {}
-    processes: dict[str, Process] = {}
+    processes: dict[str, GaussianProcess] = {}
     for group in groups:
         if group in GROUPS:
             columns = GROUPS[group](statistics)
@@ -226,7 +225,7 @@ def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 def predict_opinions(
     group: str, log: RatingLog, catalogue: Catalogue, params: GaussianProcessParams
-) -> tuple[Columns, Process]:
+) -> tuple[Columns, GaussianProcess]:
     """The opinions that a Gaussian process predicts, their standard deviations, and the process."""
     half_decades = np.clip((catalogue.years - FIRST_YEAR) // 5, 0, 2 * DECADES - 2)
     content = np.column_stack(

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import Floats, Ints, Process
+from recsys.features.posterior import Floats, GaussianProcess, Ints
 
 # A lower bound, for a target that hardly varies.
 MIN_NOISE = 1e-3
@@ -24,8 +24,8 @@ def learn_factors(
     target: Floats,
     content: Floats,
     params: GaussianProcessParams,
-    first: Process | None = None,
-) -> Process:
+    first: GaussianProcess | None = None,
+) -> GaussianProcess:
     """Learn the means, the factors and the noise from some ratings.
 
     Args:
@@ -65,7 +65,7 @@ def learn_factors(
         explained -= np.einsum("mkl,mk,ml->", squares, factors, factors)
         noise = max(float(((residual**2).sum() - explained) / len(residual)), MIN_NOISE)
     moods = tuple((share * spread, duration) for share, duration in params.moods)
-    return Process(mean, factors, noise, moods, params.lasting, params.fading_days)
+    return GaussianProcess(mean, factors, noise, params.lasting, params.fading_days, moods)
 
 
 def expect(

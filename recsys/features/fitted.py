@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys.features.posterior import Process
+from recsys.features.posterior import GaussianProcess
 from recsys.features.statistics import Catalogue, Constants, MovieSums
 
 Standardisation = dict[str, tuple[float, float]]
@@ -50,7 +50,7 @@ class Fitted:
     constants: Constants
     catalogue: Catalogue
     movies: MovieSums
-    processes: dict[str, Process]
+    processes: dict[str, GaussianProcess]
 
     def to_json(self) -> dict[str, Any]:
         """The plain values, as objects, lists, strings and numbers of JSON."""
@@ -90,7 +90,7 @@ class Fitted:
         constants = dict(content["constants"])
         constants |= {name: tuple(constants[name]) for name in ("last", "windows")}
         processes = {
-            group: Process(
+            group: GaussianProcess(
                 mean=numbers[f"{group}.mean"],
                 factors=numbers[f"{group}.factors"],
                 noise=plain["noise"],

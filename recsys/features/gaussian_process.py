@@ -10,13 +10,13 @@ import numpy as np
 from recsys.features.factors import learn_factors
 from recsys.features.kalman import predict_rows
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import Floats, Ints, Process
+from recsys.features.posterior import Floats, GaussianProcess, Ints
 from recsys.features.visibility import Mask, RatingLog
 
 
 def fit_and_predict(
     log: RatingLog, target: Floats, content: Floats, params: GaussianProcessParams
-) -> tuple[Floats, Floats, Process]:
+) -> tuple[Floats, Floats, GaussianProcess]:
     """Learn the process from the training part, and predict each row from its visible ratings.
 
     The factors that predict a training row are learnt from the other folds. Factors that were
@@ -34,7 +34,7 @@ def fit_and_predict(
     order = log.by_user.order
     rows = log.user[order], log.movie[order], log.seconds[order], target[order], log.observed[order]
 
-    def learn(learnt: Mask, first: Process | None = None) -> Process:
+    def learn(learnt: Mask, first: GaussianProcess | None = None) -> GaussianProcess:
         return learn_factors(
             log.user[learnt], log.movie[learnt], target[learnt], content, params, first
         )
@@ -48,9 +48,12 @@ def fit_and_predict(
         # With very few users, one fold can contain all of them and leave no rows to learn from.
         is_fold = number < params.folds and learnt.any()
         process = learn(learnt, whole) if is_fold else whole
-        take = wanted[order]
-        found = predict_rows(process, *rows, take, log.past_only, params.threads)
-        mean[order[take]], deviation[order[take]] = (values[take] for values in found)
+        users = np.zeros(int(log.user.max()) + 1, bool)
+        users[log.user[wanted]] = True
+        some = users[rows[0]]
+        found = predict_rows(process, *(c[some] for c in rows), log.past_only, params.threads)
+        take = wanted[order[some]]
+        mean[order[some][take]], deviation[order[some][take]] = (v[take] for v in found)
     return mean, deviation, whole
 
 

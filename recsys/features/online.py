@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recsys.features.fitted import Fitted
 from recsys.features.histories import HISTORIES, find_history
-from recsys.features.posterior import Posterior
+from recsys.features.posterior import UserPosterior
 from recsys.features.statistics import GROUPS, MovieSums, Statistics
 from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, Mask, RatingLog
 
@@ -127,7 +127,7 @@ class OnlineFeatures:
         """The mean and the standard deviation of the predicted opinions of some rows, [B] each.
 
         Raises:
-            ValueError: the split is random, and a query is earlier than a rating of its user.
+            ValueError: the split is random, and a query is not later than the ratings of its user.
         """
         target = getattr(log, OPINIONS[group]).astype(float)
         mean, deviation = np.empty(len(wanted)), np.empty(len(wanted))
@@ -136,13 +136,12 @@ class OnlineFeatures:
             known = log.observed & (log.user == user)
             if log.past_only:
                 known &= log.seconds < seconds
-            elif (log.seconds[known] > seconds).any():
+            elif (log.seconds[known] >= seconds).any():
                 raise ValueError("a model of a random split scores times after the last rating")
-            posterior = Posterior(self.fitted.processes[group])
-            for row in np.flatnonzero(known):
-                posterior.absorb(log.movie[row], log.seconds[row], target[row])
-            found = posterior.predict(log.movie[wanted[places]], seconds)
-            mean[places], deviation[places] = found
+            posterior = UserPosterior(self.fitted.processes[group])
+            rows = np.flatnonzero(known)
+            posterior.absorb_earlier(log.movie[rows], target[rows], log.seconds[rows], seconds)
+            mean[places], deviation[places] = posterior.predict(log.movie[wanted[places]])
         return mean, deviation
 
     def _histories(self, name: str, log: RatingLog, wanted: Ints) -> tuple[Ints, Ints]:

@@ -119,7 +119,6 @@ class FeatureStore(OnlineFeatures):
             log.seconds[order],
             getattr(log, OPINIONS[group])[order].astype(float),
             log.observed[order],
-            np.isin(order, wanted),
             log.past_only,
             self._threads,
         )
@@ -132,11 +131,11 @@ class FeatureStore(OnlineFeatures):
 
 
 def is_one_moment(log: RatingLog, wanted: Ints) -> bool:
-    """Whether all wanted rows are of one user and one time, and no visible rating is later."""
+    """Whether all wanted rows are of one user and one time, and all visible ratings are earlier."""
     user, seconds = log.user[wanted], log.seconds[wanted]
     if not len(wanted) or (user != user[0]).any() or (seconds != seconds[0]).any():
         return False
-    return log.past_only or bool(seconds[0] >= log.seconds[log.observed].max(initial=0))
+    return log.past_only or bool(seconds[0] > log.seconds[log.observed].max(initial=0))
 
 
 def _summands(ratings: Ratings, unexplained: Floats) -> MovieSums:

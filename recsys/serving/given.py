@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
 from recsys.data.columns import encode_texts, read_ids, read_numbers, read_times
-from recsys.data.delimited import TextTable
 from recsys.data.schema import Column, File
+from recsys.data.text_table import TextTable
 from recsys.serving.catalogue import find_titles
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.vocabulary import find_rows, is_integer
@@ -46,7 +46,7 @@ def read_given(path: Path, dimensions: Dimensions) -> GivenRatings:
         InputError: a column is missing; a movie is unknown, ambiguous or there twice; a rating is
             not on the scale; or a time is none. The message names the line and the value.
     """
-    table = TextTable(path.parent, File(Path(path.name), str(path)), [RATING], [MOVIE, TITLE, TIME])
+    table = TextTable(path.parent, File(Path(path.name), str(path)), [RATING])
     if table.has(MOVIE):
         column, movie = MOVIE, find_movies(table, dimensions)
     elif table.has(TITLE):

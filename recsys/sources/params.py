@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed
+from recsys.common.params import Count, Section, Seed, show
 
 
 class FetchParams(Section):
@@ -85,6 +85,8 @@ class OwnParams(Section):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "OwnParams":
+        if self.user == self.item:
+            raise ValueError(f"user and item are both {show(self.user)}; name two columns")
         if self.rating and self.label:
             raise ValueError("rating and label are both set; leave one of them empty")
         if self.rating_scale:

@@ -28,7 +28,7 @@ class Member:
 
 @dataclass(frozen=True)
 class PublishedCounts:
-    """Counts that are published for a release; `validation` compares the tables with them.
+    """Counts that are published for a release; the reader compares the tables with them.
 
     Attributes:
         rating_counts: the number of ratings with 1, 2, 3, 4 and 5 stars.

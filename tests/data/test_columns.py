@@ -7,8 +7,8 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.data import columns
 from recsys.data.columns import encode_texts, parse_numbers, read_labels, read_numbers, read_times
-from recsys.data.delimited import TextTable
 from recsys.data.schema import Column, File, TimeFormat
+from recsys.data.text_table import TextTable
 
 A = Column("a", "own.a")
 

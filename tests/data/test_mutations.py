@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from recsys.data.delimited import TextTable
 from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.own import own_schema
 from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
 from recsys.data.reader import read_tables
 from recsys.data.schema import Column, File, Schema
+from recsys.data.text_table import TextTable
 from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
 from tests.conftest import PARAMS, unpinned

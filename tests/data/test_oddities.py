@@ -179,3 +179,8 @@ def test_the_real_releases_have_few_notes(
 
     fetch_release(RELEASES[name], tmp_path / "raw", os.environ["MOVIELENS_MIRROR"])
     assert read_tables(tmp_path / "raw", preset(RELEASES[name])).notes == notes
+
+
+def test_one_column_cannot_be_the_user_and_the_item() -> None:
+    with pytest.raises(ValueError, match="user and item are both 'u'; name two columns"):
+        OwnParams.model_validate(OWN.model_dump() | {"user": "u", "item": "u"})

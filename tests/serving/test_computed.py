@@ -64,7 +64,7 @@ def test_predict_takes_the_times_of_a_column(computed: Run, scorer: PairScorer) 
     )
     scores = pq.read_table("scores.parquet")["score"].to_numpy()
     np.testing.assert_allclose(scores, evaluate(computed), atol=1e-4)
-    with pytest.raises(InputError, match=r"pairs\.csv has 0 columns 'when'"):
+    with pytest.raises(InputError, match=r"pairs\.csv has 0 columns when"):
         score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="when")
 
 
@@ -167,6 +167,11 @@ def test_an_artifact_gives_the_scores_of_the_project(
         served.score([3, 6], [2, 2])
     with pytest.raises(ValueError, match="is not after"):
         served.score([3], [2], moment=end)
+
+
+def test_computed_features_need_their_folder(computed: Run) -> None:
+    with pytest.raises(InputError, match="dlrm takes liked, .*; name the folder that the stage"):
+        PairScorer(computed.checkpoint)
 
 
 def test_features_of_another_run_are_refused(computed: Run) -> None:

@@ -10,7 +10,7 @@ from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint
 from recsys.serving.pair_scorer import PairScorer
-from recsys.storage.registry import Feature, select_features
+from recsys.storage.registry import Feature
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.prepared import prepare
@@ -68,12 +68,6 @@ def test_known_users_and_movies_have_a_training_rating(run: Run) -> None:
     scorer = make_scorer(run)
     assert scorer.userids[~scorer.known_users].tolist() == [NEW_USER]
     assert scorer.movieids[~scorer.known_movies].tolist() == [NEW_MOVIE, UNRATED_MOVIE]
-
-
-def test_computed_features_need_their_folder(run: Run) -> None:
-    save_model(run, features=select_features(("movieid", "liked", "gender", "user")))
-    with pytest.raises(InputError, match="dlrm takes liked, user; name the folder"):
-        make_scorer(run)
 
 
 @pytest.mark.parametrize(

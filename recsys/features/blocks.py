@@ -1,0 +1,33 @@
+"""Compiled loops over groups of rows, in threads.
+
+A loop that numba compiled with `nogil=True` runs beside others in the threads of one process. Each
+group of rows is computed by one thread, in the same order, so any number of threads gives the same
+bytes.
+
+Shapes: G groups.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+# More blocks than threads, because some take longer than others.
+BLOCKS_PER_THREAD = 8
+
+
+def run_in_blocks(
+    work: Callable[[int, int], None], starts: npt.NDArray[np.integer], threads: int
+) -> None:
+    """Call `work(first, last)` for blocks of groups, until all groups from 0 to G are done.
+
+    Args:
+        work: computes the groups from `first` up to but not including `last`.
+        starts: the first row of each group, and the number of rows, [G + 1]
+    """
+    places = np.linspace(0, starts[-1], threads * BLOCKS_PER_THREAD + 1)
+    bounds = np.unique(np.append(np.searchsorted(starts, places), len(starts) - 1)).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        # The list raises what a thread raised.
+        list(pool.map(work, bounds[:-1], bounds[1:]))
