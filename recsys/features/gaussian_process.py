@@ -32,7 +32,8 @@ def fit_and_predict(
         from the whole training part
     """
     order = log.by_user.order
-    rows = log.user[order], log.movie[order], log.seconds[order], target[order], log.observed[order]
+    user, movie, seconds = log.user[order], log.movie[order], log.seconds[order]
+    values, observed = target[order], log.observed[order]
 
     def learn(learnt: Mask, first: GaussianProcess | None = None) -> GaussianProcess:
         return learn_factors(
@@ -48,12 +49,21 @@ def fit_and_predict(
         # With very few users, one fold can contain all of them and leave no rows to learn from.
         is_fold = number < params.folds and learnt.any()
         process = learn(learnt, whole) if is_fold else whole
-        users = np.zeros(int(log.user.max()) + 1, bool)
-        users[log.user[wanted]] = True
-        some = users[rows[0]]
-        found = predict_rows(process, *(c[some] for c in rows), log.past_only, params.threads)
-        take = wanted[order[some]]
-        mean[order[some][take]], deviation[order[some][take]] = (v[take] for v in found)
+        # Users without a wanted row need no filter.
+        some = np.bincount(log.user, wanted)[user] > 0
+        found = predict_rows(
+            process,
+            user[some],
+            movie[some],
+            seconds[some],
+            values[some],
+            observed[some],
+            log.past_only,
+            params.threads,
+        )
+        rows = order[some]
+        take = wanted[rows]
+        mean[rows[take]], deviation[rows[take]] = (numbers[take] for numbers in found)
     return mean, deviation, whole
 
 

@@ -5,7 +5,7 @@ time. The history of a rating is a stretch of a log: consecutive entries, except
 
 Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
 
-Shapes: N ratings, E entries of a log.
+Shapes: B rows whose histories are wanted, E entries of a log.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ HISTORIES = {"liked": 1, "disliked": 0}
 
 @dataclass(frozen=True)
 class History:
-    """One log, and the stretch of it that each rating has.
+    """One log, and the stretch of it that each row has.
 
     Attributes:
         movies: the movie of each entry, as its row in the movies table, [E]
-        start: the first entry of each rating's stretch, [N]
-        length: the number of entries in it, [N]
-        skip: the rating's own entry if its stretch contains it, else -1, [N]
+        start: the first entry of each row's stretch, [B]
+        length: the number of entries in it, [B]
+        skip: the row's own entry if its stretch contains it, else -1, [B]
     """
 
     movies: Ints
@@ -37,15 +37,17 @@ class History:
     skip: Ints
 
     def columns(self, name: str) -> Columns:
-        """The stretches as columns by name, each [N]."""
+        """The stretches as columns by name, each [B]."""
         ends = {"start": self.start, "length": self.length, "skip": self.skip}
         return {f"{name}_{end}": values.astype(np.int32) for end, values in ends.items()}
 
 
 def find_history(log: RatingLog, label: int, longest: int) -> History:
-    """Find the log of the ratings with one label, and at most `longest` entries for each rating."""
+    """Find the log of the ratings with one label, and a stretch of it for each wanted row.
+
+    Args:
+        longest: the largest number of entries that a row sees.
+    """
     order = log.by_user.order
     entries: Mask = (log.label[order] == label) & log.observed[order]
-    stretches = np.empty((3, len(order)), np.int64)
-    stretches[:, order] = log.by_user.stretches(entries, longest)
-    return History(log.movie[order[entries]], *stretches)
+    return History(log.movie[order[entries]], *log.by_user.stretches(entries, longest))

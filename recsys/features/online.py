@@ -96,43 +96,38 @@ class OnlineFeatures:
         Args:
             ratings: all ratings of the users whose features are wanted.
         """
-        log, residual, wanted = merge(ratings, queries, self.fitted.past_only)
-        movies = np.zeros((len(MovieSums._fields), len(residual)))
-        movies[:, wanted] = np.stack(self.sum_movies(log.movie[wanted], log.seconds[wanted]))
-        statistics = Statistics(
-            log, residual, MovieSums(*movies), self.fitted.catalogue, self.fitted.constants
-        )
+        log, residual = merge(ratings, queries, self.fitted.past_only)
+        movies = self.sum_movies(queries.movie, queries.seconds)
+        statistics = Statistics(log, residual, movies, self.fitted.catalogue, self.fitted.constants)
         columns: dict[str, Floats] = {}
         for group in self.fitted.groups:
             if group in GROUPS:
-                found = GROUPS[group](statistics)
-                columns |= {name: values[wanted] for name, values in found.items()}
+                columns |= GROUPS[group](statistics)
             else:
-                mean, deviation = self.predict_opinions(group, log, wanted)
+                mean, deviation = self.predict_opinions(group, log)
                 columns |= {group: mean, f"{group}_deviation": deviation}
-        dense = np.empty((len(wanted), len(columns)), np.float32)
+        dense = np.empty((len(queries.user), len(columns)), np.float32)
         for place, (name, values) in enumerate(columns.items()):
             dense[:, place] = standardise(
                 values, self.fitted.standardisation[name], self.fitted.cutoff
             )
-        return Features(
-            dense, {name: self._histories(name, log, wanted) for name in self.fitted.histories}
-        )
+        return Features(dense, {name: self._histories(name, log) for name in self.fitted.histories})
 
     def sum_movies(self, movie: Ints, seconds: Ints) -> MovieSums:  # noqa: ARG002
         """Sums over the ratings of movies that are visible at some times, [B] each."""
         return MovieSums(*(sums[movie] for sums in self.fitted.movies))
 
-    def predict_opinions(self, group: str, log: RatingLog, wanted: Ints) -> tuple[Floats, Floats]:
-        """The mean and the standard deviation of the predicted opinions of some rows, [B] each.
+    def predict_opinions(self, group: str, log: RatingLog) -> tuple[Floats, Floats]:
+        """The mean and the standard deviation of the predicted opinions, [B] each.
 
         Raises:
             ValueError: the split is random, and a query is not later than the ratings of its user.
         """
         target = getattr(log, OPINIONS[group]).astype(float)
-        mean, deviation = np.empty(len(wanted)), np.empty(len(wanted))
-        for places in group_places(log.user[wanted], log.seconds[wanted]):
-            user, seconds = log.user[wanted[places[0]]], log.seconds[wanted[places[0]]]
+        asked, movie, moment = (c[log.wanted] for c in (log.user, log.movie, log.seconds))
+        mean, deviation = np.empty(len(asked)), np.empty(len(asked))
+        for places in group_places(asked, moment):
+            user, seconds = asked[places[0]], moment[places[0]]
             known = log.observed & (log.user == user)
             if log.past_only:
                 known &= log.seconds < seconds
@@ -141,43 +136,45 @@ class OnlineFeatures:
             posterior = UserPosterior(self.fitted.processes[group])
             rows = np.flatnonzero(known)
             posterior.absorb_earlier(log.movie[rows], target[rows], log.seconds[rows], seconds)
-            mean[places], deviation[places] = posterior.predict(log.movie[wanted[places]])
+            mean[places], deviation[places] = posterior.predict(movie[places])
         return mean, deviation
 
-    def _histories(self, name: str, log: RatingLog, wanted: Ints) -> tuple[Ints, Ints]:
+    def _histories(self, name: str, log: RatingLog) -> tuple[Ints, Ints]:
         history = find_history(log, HISTORIES[name], self.fitted.history_length)
-        start, length = history.start[wanted], history.length[wanted]
-        shifts = np.repeat(start - (np.cumsum(length) - length), length)
+        length = history.length
+        shifts = np.repeat(history.start - (np.cumsum(length) - length), length)
         return history.movies[shifts + np.arange(len(shifts))], length
 
 
-def merge(ratings: Ratings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats, Ints]:
-    """Ratings and queries as one log.
+def merge(ratings: Ratings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats]:
+    """Ratings and queries as one log whose wanted rows are the queries.
 
     Returns:
-        the log, [R + B]; the residual of each row, 0 for a query, [R + B]; the row of each query,
-        [B]
+        the log, [R + B]; the residual of each row, 0 for a query, [R + B]
     """
-    count, wanted = len(ratings.user), len(queries.user)
-    user, movie, seconds = (
-        np.concatenate([known, asked])
-        for known, asked in zip(
-            (ratings.user, ratings.movie, ratings.seconds), queries, strict=True
-        )
-    )
+    count = len(ratings.user)
+    known = (ratings.user, ratings.movie, ratings.seconds)
+    user, movie, seconds = map(np.concatenate, zip(known, queries, strict=True))
+    _, user = np.unique(user, return_inverse=True)
     # The order of the stage encode.
     order = np.lexsort([movie, user, seconds])
-    _, compact = np.unique(user, return_inverse=True)
-    columns = (
-        np.concatenate([known, np.zeros(wanted, known.dtype)])[order]
-        for known in (ratings.stars, ratings.label, ratings.residual)
-    )
-    stars, label, residual = columns
-    part = np.where(order < count, TRAINING, QUERY)
-    log = RatingLog(compact[order], movie[order], stars, label, seconds[order], part, past_only)
-    places = np.empty(len(order), np.intp)
+    places = np.empty(len(order), np.int32)
     places[order] = np.arange(len(order))
-    return log, residual, places[count:]
+    stars, label, residual = (
+        np.append(column, np.zeros(len(queries.user), column.dtype))[order]
+        for column in (ratings.stars, ratings.label, ratings.residual)
+    )
+    log = RatingLog(
+        user=user[order],
+        movie=movie[order],
+        stars=stars,
+        label=label,
+        seconds=seconds[order],
+        part=np.where(order < count, TRAINING, QUERY),
+        past_only=past_only,
+        wanted=places[count:],
+    )
+    return log, residual
 
 
 def group_places(*keys: Ints) -> Iterable[Ints]:

@@ -6,7 +6,7 @@ and test parts (if it is random).
 
 Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
 
-Shapes: N rows of a log, M movies and one unknown movie, G genres.
+Shapes: N rows of a log, B rows whose statistics are wanted, M movies and one unknown, G genres.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Constants:
 class MovieSums(NamedTuple):
     """Sums over the ratings of movies.
 
-    The sums are those over the ratings that are visible to each row of a log, [N], or over all
+    The sums are those over the ratings that are visible to each wanted row, [B], or over all
     ratings of each movie, [M + 1].
 
     Attributes:
@@ -87,12 +87,12 @@ class MovieSums(NamedTuple):
 
 
 class Statistics:
-    """Computes groups of columns, each with a method of that name.
+    """Computes groups of columns of the wanted rows, each [B], with a method for each group.
 
     Args:
         log: the rows.
         residual: for each rating, the stars above the movie's damped mean at its time, [N]
-        movies: sums over the ratings of each row's movie that are visible to the row, [N] each
+        movies: sums over the ratings of a wanted row's movie that are visible to the row, [B] each
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class Statistics:
         self.log, self.residual, self.movies = log, residual, movies
         self.genres, self.years = catalogue
         self.constants = constants
+        self.movie_rows, self.seconds = log.movie[log.wanted], log.seconds[log.wanted]
         self.liked = log.label.astype(float)
         self.user_count = log.by_user.sum(np.ones(len(residual)))
         self.user_residual = damped_mean(
@@ -132,19 +133,18 @@ class Statistics:
 
     def affinity(self) -> Columns:
         """How much more the user likes movies of these genres and this decade than other movies."""
-        user, movie = self.log.user, self.log.movie
-        damping = self.constants.user_damping
-        total, count = np.zeros(len(user)), np.zeros(len(user))
+        wanted, damping = self.log.wanted, self.constants.user_damping
+        total, count = np.zeros(len(self.seconds)), np.zeros(len(self.seconds))
         for genre in self.genres.T:
-            member = genre[movie]
+            member = genre[self.log.movie]
             in_genre = self.log.by_user.sum(member)
             residuals = self.log.by_user.sum(self.residual * member) - in_genre * self.user_residual
-            total += member * damped_mean(residuals, in_genre, 0, damping)
-            count += member * in_genre
-        genres = np.maximum(self.genres[movie].sum(1), 1)
-        decade = np.clip((self.years[movie] - FIRST_YEAR) // 10, 0, DECADES - 1)
-        in_decade = VisibleRatings(user.astype(np.int64) * DECADES + decade, self.log)
-        decade_count = in_decade.sum(np.ones(len(user)))
+            total += member[wanted] * damped_mean(residuals, in_genre, 0, damping)
+            count += member[wanted] * in_genre
+        genres = np.maximum(self.genres[self.movie_rows].sum(1), 1)
+        decade = np.clip((self.years[self.log.movie] - FIRST_YEAR) // 10, 0, DECADES - 1)
+        in_decade = VisibleRatings(self.log.user.astype(np.int64) * DECADES + decade, self.log)
+        decade_count = in_decade.sum(np.ones(len(decade)))
         residuals = in_decade.sum(self.residual) - decade_count * self.user_residual
         return {
             "genre_affinity": total / genres,
@@ -158,14 +158,14 @@ class Statistics:
 
     def time(self) -> Columns:
         """The time of the row, in years, and since the user's earlier ratings (logarithms)."""
-        seconds = self.log.seconds
+        seconds = self.seconds
         first, last, number = self.log.by_user.times()
         return {
             "days_since_first": np.log1p((seconds - first) / SECONDS_PER_DAY),
             "seconds_since_last": np.log1p(seconds - last),
             "ratings_before": np.log1p(number),
             "year_rated": (seconds - self.constants.start) / (365 * SECONDS_PER_DAY),
-            "year_released": self.years[self.log.movie].astype(float),
+            "year_released": self.years[self.movie_rows].astype(float),
         }
 
     def _moments(

@@ -104,15 +104,14 @@ class FeatureStore(OnlineFeatures):
         new = np.column_stack(_summands(self._new, self._new_unexplained))
         return MovieSums(*(old + added for old, added in zip(sums, (visible @ new).T, strict=True)))
 
-    def predict_opinions(self, group: str, log: RatingLog, wanted: Ints) -> tuple[Floats, Floats]:
-        if is_one_moment(log, wanted):
-            return super().predict_opinions(group, log, wanted)
+    def predict_opinions(self, group: str, log: RatingLog) -> tuple[Floats, Floats]:
+        if is_one_moment(log):
+            return super().predict_opinions(group, log)
         # Slow to import, and needed for many moments only.
         from recsys.features.kalman import predict_rows
 
         order = log.by_user.order
-        mean, deviation = np.empty(len(order)), np.empty(len(order))
-        mean[order], deviation[order] = predict_rows(
+        mean, deviation = predict_rows(
             self.fitted.processes[group],
             log.user[order],
             log.movie[order],
@@ -122,7 +121,7 @@ class FeatureStore(OnlineFeatures):
             log.past_only,
             self._threads,
         )
-        return mean[wanted], deviation[wanted]
+        return mean[log.by_user.place], deviation[log.by_user.place]
 
     @cached_property
     def _index(self) -> MovieIndex:
@@ -130,10 +129,10 @@ class FeatureStore(OnlineFeatures):
         return MovieIndex(known.movie, known.seconds, _summands(known, self._unexplained))
 
 
-def is_one_moment(log: RatingLog, wanted: Ints) -> bool:
-    """Whether all wanted rows are of one user and one time, and all visible ratings are earlier."""
-    user, seconds = log.user[wanted], log.seconds[wanted]
-    if not len(wanted) or (user != user[0]).any() or (seconds != seconds[0]).any():
+def is_one_moment(log: RatingLog) -> bool:
+    """Whether all queries are of one user and one time, and all visible ratings are earlier."""
+    user, seconds = log.user[log.wanted], log.seconds[log.wanted]
+    if not len(user) or (user != user[0]).any() or (seconds != seconds[0]).any():
         return False
     return log.past_only or bool(seconds[0] > log.seconds[log.observed].max(initial=0))
 

@@ -13,12 +13,11 @@ other pair come from the same code.
 
 Every exported artifact holds a copy of this file, so it imports NumPy alone.
 
-Shapes: N rows, n rows of one group, E entries.
+Shapes: N rows, B rows whose features are wanted, E entries.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,6 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.signedinteger]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Number = TypeVar("Number", bound=np.number[Any])
 
 # The parts of a log's rows that are in none of `schemas.PARTS`.
 TRAINING, NO_PART, QUERY = 0, -1, -2
@@ -44,6 +42,7 @@ class RatingLog:
         part: position of the rating's part in `PARTS`, or `NO_PART`, or `QUERY`, [N]
         past_only: True if the ratings of an earlier second are visible, False if the other ratings
             of the training part are.
+        wanted: the rows whose features are wanted, [B]; all rows if they are not given
     """
 
     user: Ints
@@ -53,6 +52,7 @@ class RatingLog:
     seconds: Ints
     part: Ints
     past_only: bool
+    wanted: Ints | slice = field(default_factory=lambda: slice(None))
 
     @cached_property
     def training(self) -> Mask:
@@ -76,7 +76,7 @@ class RatingLog:
 
 
 class VisibleRatings:
-    """The ratings in a row's group (of its user, or of its movie) that are visible to the row.
+    """The ratings in a wanted row's group (of its user, or of its movie) that are visible to it.
 
     A row is never visible to itself. If only the past is visible, the other rows of the same second
     are not visible either, because a page of several ratings is submitted at once.
@@ -86,43 +86,53 @@ class VisibleRatings:
 
     Attributes:
         order: the rows sorted by group, then time, [N]
-        group_start: for each position in `order`, the first position of its group, [N]
-        group_stop: for each position, the position after the last one of its group, [N]
-        second_start: for each position, the first position of the same group and second, [N]
+        place: the position of each wanted row in `order`, [B]
+        group_start, group_stop: the first position of its group, and the one after the last, [B]
+        second_start, second_stop: the same for its group and second, [B]
     """
 
     def __init__(self, groups: Ints, log: RatingLog) -> None:
         self.groups, self.log = groups, log
         self.order = smallest(np.argsort(groups, kind="stable"))
+        places = np.empty_like(self.order)
+        places[self.order] = np.arange(len(places))
+        self.place: Ints = places[log.wanted]
         grouped, seconds = groups[self.order], log.seconds[self.order]
         new_group = np.append(True, grouped[1:] != grouped[:-1])
-        self.new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
-        self.group_start, self.group_stop = find_stretches(new_group)
-        self.second_start, _ = find_stretches(self.new_second)
+        new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
+        self.group_start, self.group_stop = find_stretches(new_group, self.place)
+        self.second_start, self.second_stop = find_stretches(new_second, self.place)
+
+    @cached_property
+    def _observed(self) -> Mask:
+        """Whether the row at each position in `order` is observed, [N]."""
+        return self.log.observed[self.order]
 
     @cached_property
     def _before(self) -> Ints:
         """The number of observed rows before each position in `order`, and in total, [N + 1]."""
-        return count_before(self.log.observed[self.order])
+        return count_before(self._observed)
 
     def sum(self, values: Floats | Mask) -> Floats:
-        """Sum `values` over the visible rows, [N]."""
+        """Sum `values`, [N], over the visible rows, [B]."""
         weights = round_for_exact_sums(values * self.log.observed)
         if self.log.past_only:
             return self._sum_between(weights, self.group_start, self.second_start)
-        return np.bincount(self.groups, weights)[self.groups] - weights
+        wanted = self.log.wanted
+        totals: Floats = np.bincount(self.groups, weights)
+        return totals[self.groups[wanted]] - weights[wanted]
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
-        """Sum `values` over the last `count` visible rows, [N]; needs `past_only`."""
+        """Sum `values`, [N], over the last `count` visible rows, [B]; needs `past_only`."""
         assert self.log.past_only
         end = self._before[self.second_start]
         start = np.maximum(self._before[self.group_start], end - count)
-        entries = self.order[self.log.observed[self.order]]
-        sums = np.append(0.0, np.cumsum(round_for_exact_sums(values[entries])))
-        return self._by_row(sums[end] - sums[start])
+        entries = round_for_exact_sums(values[self.order[self._observed]])
+        sums = np.append(0.0, np.cumsum(entries))
+        return sums[end] - sums[start]
 
     def sum_within(self, values: Floats, window: int) -> Floats:
-        """Sum `values` over the visible rows at most `window` seconds away, [N].
+        """Sum `values`, [N], over the visible rows at most `window` seconds away, [B].
 
         This is for a random split: `past_only` must be False.
         """
@@ -131,34 +141,31 @@ class VisibleRatings:
         # A key that ascends over all groups. Keys of different groups differ by more than `window`.
         span = int(seconds.max()) - int(seconds.min()) + window + 1
         key = self.groups[self.order].astype(np.int64) * span + (seconds - seconds.min())
-        start = np.searchsorted(key, key - window, "left")
-        end = np.searchsorted(key, key + window, "right")
+        start = np.searchsorted(key, key[self.place] - window, "left")
+        end = np.searchsorted(key, key[self.place] + window, "right")
         weights = round_for_exact_sums(values * self.log.observed)
-        return self._sum_between(weights, start, end) - weights
+        return self._sum_between(weights, start, end) - weights[self.log.wanted]
 
     def times(self) -> tuple[Ints, Ints, Ints]:
         """The times of the visible rows that are not later than the row.
 
         Returns:
             the times of the first and the last of them, or the row's own time if there are none;
-            and their number, each [N]
+            and their number, each [B]
         """
+        seconds = self.log.seconds[self.log.wanted]
         start, end = self._before[self.group_start], self._before[self.second_start]
-        seconds = self.log.seconds[self.order]
-        entries = seconds[self.log.observed[self.order]]
-        number, last = end - start, entries[np.maximum(end - 1, 0)] if len(entries) else seconds
+        # One more entry, which no row has, for a log without entries.
+        entries = np.append(self.log.seconds[self.order[self._observed]], 0)
+        number, last = end - start, entries[end - 1]
         if not self.log.past_only:
-            second_stop = find_stretches(self.new_second)[1]
-            beside = self._before[second_stop] - end - self.log.observed[self.order]
+            beside = self._before[self.second_stop] - end - self.log.observed[self.log.wanted]
             number, last = number + beside, np.where(beside > 0, seconds, last)
         some = number > 0
-        first = entries[np.minimum(start, len(entries) - 1)] if len(entries) else seconds
-        times = np.where(some, first, seconds), np.where(some, last, seconds), number
-        first, last, number = (self._by_row(values) for values in times)
-        return first, last, number
+        return np.where(some, entries[start], seconds), np.where(some, last, seconds), number
 
     def stretches(self, entries: Mask, longest: int) -> tuple[Ints, Ints, Ints]:
-        """For each position in `order`, find the visible entries of its group, at most `longest`.
+        """For each wanted row, find the visible entries of its group, at most `longest`.
 
         If only the past is visible, they are the last entries before the row's second. Otherwise
         they are the nearest entries in `order`, on both sides. A stretch that contains the row
@@ -169,43 +176,37 @@ class VisibleRatings:
 
         Returns:
             the start of each stretch, the number of entries in it, and the row's own entry or -1;
-            start and own entry are positions among the entries, and each array is [N]
+            start and own entry are positions among the entries, and each array is [B]
         """
         before = count_before(entries)
         if self.log.past_only:
             end = before[self.second_start]
             begin = np.maximum(before[self.group_start], end - longest)
-            own = np.full(len(entries), -1)
+            own = np.full(len(end), -1)
         else:
-            places = np.arange(len(entries))
+            here, is_entry = before[self.place], entries[self.place]
             first, last = before[self.group_start], before[self.group_stop]
-            own = np.where(entries, before[places], -1)
-            width = longest + entries
-            begin = np.clip(before[places] - longest // 2, first, np.maximum(first, last - width))
+            own = np.where(is_entry, here, -1)
+            width = longest + is_entry
+            begin = np.clip(here - longest // 2, first, np.maximum(first, last - width))
             end = np.minimum(begin + width, last)
         return begin, end - begin, own
 
     def _sum_between(self, weights: Floats, start: Ints, end: Ints) -> Floats:
-        """For each row, sum `weights` from position `start` up to but not including `end`, [N]."""
-        sums = np.append(0.0, np.cumsum(weights[self.order]))
-        return self._by_row(sums[end] - sums[start])
-
-    def _by_row(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
-        """Values by position in `order` as values by row, [N]."""
-        result = np.empty_like(values)
-        result[self.order] = values
-        return result
+        """Sum `weights`, [N], from position `start` up to but not including `end`, [B]."""
+        sums: Floats = np.append(0.0, np.cumsum(weights[self.order]))
+        return sums[end] - sums[start]
 
 
-def find_stretches(new: Mask) -> tuple[Ints, Ints]:
-    """The first position of each position's stretch, and the one after its last, each [N].
+def find_stretches(new: Mask, places: Ints) -> tuple[Ints, Ints]:
+    """The first position of the stretch at each place, and the one after its last, each [B].
 
     Args:
         new: whether a stretch begins at a position, [N]
     """
-    starts = np.append(np.flatnonzero(new), len(new))
-    number = np.cumsum(new) - 1
-    return smallest(starts[number]), smallest(starts[number + 1])
+    starts = smallest(np.append(np.flatnonzero(new), len(new)))
+    number = (np.cumsum(new) - 1)[places]
+    return starts[number], starts[number + 1]
 
 
 def count_before(entries: Mask) -> Ints:

@@ -19,7 +19,7 @@ SUFFIXES = (".parquet", ".csv")
 READ_ERRORS = (OSError, ValueError, pa.ArrowException)
 BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 # The rows of a piece of a Parquet file, and the bytes of a piece of a CSV file: about as many rows.
-PIECE_ROWS, PIECE_BYTES = 2**18, 2**22
+PIECE_ROWS, PIECE_BYTES = 2**20, 2**24
 # The read buffer of each column of a Parquet file.
 BUFFER_BYTES = 2**20
 
