@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsys.common.params import Count, Positive, Section, Seed, Share
+from recsys.common.params import Count, Positive, Section, Seed, Share, Workers
 
 # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
@@ -42,4 +42,5 @@ class GaussianProcessParams(Section):
     seed: Seed
     lasting: Share
     fading_days: Positive
+    threads: Workers = 1
     moods: Moods
