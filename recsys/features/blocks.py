@@ -26,6 +26,7 @@ def run_in_blocks(
         work: computes the groups from `first` up to but not including `last`.
         starts: the first row of each group, and the number of rows, [G + 1]
     """
+    # About as many rows in each block.
     places = np.linspace(0, starts[-1], threads * BLOCKS_PER_THREAD + 1)
     bounds = np.unique(np.append(np.searchsorted(starts, places), len(starts) - 1)).tolist()
     with ThreadPoolExecutor(threads) as pool:

@@ -1,95 +1,225 @@
-"""Learns the movies' factors of the Gaussian process.
+"""Learn the factors of the movies by expectation maximisation.
 
-The algorithm is expectation maximisation for probabilistic PCA with missing values (Tipping &
-Bishop 1999, "Probabilistic principal component analysis"; Ilin & Raiko 2010). The prior mean of the
-factors is linear in the movies' content.
+The model is probabilistic PCA with missing values (Tipping & Bishop 1999, "Probabilistic principal
+component analysis"; Ilin & Raiko 2010): a rating is the movie's mean, plus the product of the
+movie's factors and the user's tastes, plus noise. The tastes have a standard normal prior. The
+prior mean of a movie's factors is linear in its content: genres and release year.
 
-Shapes: R ratings, U users, M movies, K factors, C content columns, P = K (K + 1) / 2 numbers of a
+Shapes: N ratings, U users, M movies, K factors, C content columns, P = K (K + 1) / 2 numbers in a
 symmetric matrix.
 """
 
+from typing import Any
+
+import numba
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from recsys.features.blocks import run_in_blocks
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import Floats, GaussianProcess, Ints
+from recsys.features.posterior import GaussianProcess
+from recsys.features.visibility import Mask, RatingLog
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.integer[Any]]
 
 # A lower bound, for a target that hardly varies.
 MIN_NOISE = 1e-3
 
 
 def learn_factors(
-    user: Ints,
-    movie: Ints,
-    target: Floats,
-    content: Floats,
-    params: GaussianProcessParams,
-    first: GaussianProcess | None = None,
+    log: RatingLog, target: Floats, rows: Mask, content: Floats, params: GaussianProcessParams
 ) -> GaussianProcess:
-    """Learn the means, the factors and the noise from some ratings.
+    """Learn the means, the factors and the noise from some rows.
 
     Args:
-        user, movie, target: [R]
+        target: stars or labels, [N]
+        rows: the rows to learn from, [N]
         content: columns that describe the movies, one of them constant, [M, C]
-        first: the process to start from; None for random factors.
     """
-    users, movies = int(user.max()) + 1, len(content)
-    number = np.bincount(movie, minlength=movies)
-    average, spread = target.mean(), target.var()
-    sums = np.bincount(movie, target - average, movies)
-    mean = average + sums / (number + params.mean_damping)
-    residual = target - mean[movie]
-    shape = (users, movies)
-    ratings = scipy.sparse.csr_matrix((residual, (user, movie)), shape)
-    # Sums over these take most of the time, which is that of reading numbers: four bytes are enough.
-    rated = scipy.sparse.csr_matrix((np.ones(len(residual), np.float32), (user, movie)), shape)
-    ratings_by_movie, rated_by_movie = ratings.T.tocsr(), rated.T.tocsr()
-    share = number / (number + params.factor_damping)
+    user, movie, values = log.user[rows], log.movie[rows], target[rows]
+    users, movies, count = int(log.user.max()) + 1, len(content), params.factors
+    counts = np.bincount(movie, minlength=movies)
+    average, spread = values.mean(), values.var()
+    sums = np.bincount(movie, weights=values - average, minlength=movies)
+    mean = average + sums / (counts + params.mean_damping)
+    residual = values - mean[movie]
+    square = (residual**2).sum()
+    by_user = scipy.sparse.csr_matrix((residual, (user, movie)), (users, movies))
+    by_movie = by_user.tocsc()
+    share = counts / (counts + params.factor_damping)
     weighted = content * share[:, None]
     regression = np.linalg.solve(content.T @ weighted + np.eye(content.shape[1]), weighted.T)
-    if first is None:
-        factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, params.factors))
-        # The first factor starts equal for all movies: it is how generous the user is.
-        factors[:, 0] = 0.4 * target.std()
-        noise = max(0.6 * spread, MIN_NOISE)
-    else:
-        factors, noise = first.factors, first.noise
-    damping = params.factor_damping * np.eye(params.factors)
-    for _ in range(params.iterations if first is None else params.more_iterations):
-        tastes, moments = expect(ratings, rated, factors, noise)
-        products = ratings_by_movie @ tastes
-        squares = unpack(rated_by_movie @ moments)
+
+    factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, count))
+    # The first factor starts equal for all movies: it is how generous the user is.
+    factors[:, 0] = 0.4 * values.std()
+    noise = max(0.6 * spread, MIN_NOISE)
+    row, column = np.tril_indices(count)
+    # Four bytes a number: reading these tables is most of the work.
+    squares = np.empty((movies, len(row)), np.float32)
+    tastes, moments = np.empty((users, count)), np.empty((users, len(row)), np.float32)
+    explained = np.empty(movies)
+
+    def infer(first: int, last: int) -> None:
+        ratings = by_user.indptr[first : last + 1], by_user.indices, by_user.data
+        _infer_tastes(*ratings, factors, squares, noise, tastes[first:last], moments[first:last])
+
+    def fit(first: int, last: int) -> None:
+        ratings = by_movie.indptr[first : last + 1], by_movie.indices, by_movie.data
+        _fit_factors(
+            *ratings,
+            tastes,
+            moments,
+            prior[first:last],
+            params.factor_damping,
+            factors[first:last],
+            explained[first:last],
+        )
+
+    for _ in range(params.iterations):
+        np.multiply(factors[:, row], factors[:, column], out=squares, casting="same_kind")
+        run_in_blocks(infer, by_user.indptr, params.threads)
         prior = content @ (regression @ factors)
-        right = products + params.factor_damping * prior
-        factors = np.linalg.solve(squares + damping, right[:, :, None])[:, :, 0]
-        explained = 2 * (factors * products).sum()
-        explained -= np.einsum("mkl,mk,ml->", squares, factors, factors)
-        noise = max(float(((residual**2).sum() - explained) / len(residual)), MIN_NOISE)
+        run_in_blocks(fit, by_movie.indptr, params.threads)
+        noise = max(float(square - explained.sum()) / len(residual), MIN_NOISE)
     moods = tuple((share * spread, duration) for share, duration in params.moods)
     return GaussianProcess(mean, factors, noise, params.lasting, params.fading_days, moods)
 
 
-def expect(
-    ratings: scipy.sparse.csr_matrix, rated: scipy.sparse.csr_matrix, factors: Floats, noise: float
-) -> tuple[Floats, Floats]:
-    """The posterior of the users' tastes: means, [U, K], and packed second moments, [U, P]."""
-    squares = unpack(rated @ pack(factors[:, :, None] * factors[:, None, :]))
-    covariance = np.linalg.inv(squares / noise + np.eye(factors.shape[1]))
-    mean = np.einsum("ukl,ul->uk", covariance, ratings @ factors) / noise
-    return mean, pack(covariance + mean[:, :, None] * mean[:, None, :])
+@numba.njit(nogil=True, cache=True)
+def _infer_tastes(
+    starts: Ints,
+    movies: Ints,
+    residuals: Floats,
+    factors: Floats,
+    squares: Singles,
+    noise: float,
+    tastes: Floats,
+    moments: Singles,
+) -> None:
+    """The E step: the posterior of the tastes of some users, U here.
+
+    Args:
+        starts: each user's first rating, and the end of the last one's, [U + 1]
+        movies, residuals: the ratings by user, less the movie's mean, [N]
+        factors, squares: the factors v of the movies and their squares v v^T, [M, K] and [M, P]
+        tastes, moments: get the means and the second moments, [U, K] and [U, P]
+    """
+    count = factors.shape[1]
+    covariance, total, product = (
+        np.empty((count, count)),
+        np.empty(squares.shape[1]),
+        np.empty(count),
+    )
+    for user in range(len(starts) - 1):
+        ratings = slice(starts[user], starts[user + 1])
+        _sum(movies[ratings], residuals[ratings], factors, squares, product, total)
+        _unpack(total, noise, covariance)
+        _invert(covariance)
+        taste = tastes[user]
+        _multiply(covariance, product, taste)
+        packed = 0
+        for i in range(count):
+            for j in range(i + 1):
+                moments[user, packed] = noise * covariance[i, j] + taste[i] * taste[j]
+                packed += 1
 
 
-def pack(matrices: Floats) -> npt.NDArray[np.float32]:
-    """The lower triangles of symmetric matrices, [.., K, K], in single precision, [.., P]."""
-    rows, columns = np.tril_indices(matrices.shape[-1])
-    return matrices.astype(np.float32)[..., rows, columns]
+@numba.njit(nogil=True, cache=True)
+def _fit_factors(
+    starts: Ints,
+    users: Ints,
+    residuals: Floats,
+    tastes: Floats,
+    moments: Singles,
+    prior: Floats,
+    damping: float,
+    factors: Floats,
+    explained: Floats,
+) -> None:
+    """The M step: the factors of some movies, M here.
+
+    Args:
+        starts: each movie's first rating, and the end of the last one's, [M + 1]
+        users, residuals: the ratings by movie, less the movie's mean, [N]
+        tastes, moments: the means and the second moments of the users, [U, K] and [U, P]
+        prior: the prior means of the factors, [M, K]
+        damping: the number of ratings that the prior counts as.
+        factors: gets the factors, [M, K]
+        explained: gets how much of each movie's sum of squares they explain, [M]
+    """
+    count = factors.shape[1]
+    matrix, total = np.empty((count, count)), np.empty(moments.shape[1])
+    product, target = np.empty(count), np.empty(count)
+    for movie in range(len(starts) - 1):
+        ratings = slice(starts[movie], starts[movie + 1])
+        _sum(users[ratings], residuals[ratings], tastes, moments, product, total)
+        _unpack(total, damping, matrix)
+        _invert(matrix)
+        for i in range(count):
+            target[i] = product[i] + damping * prior[movie, i]
+        vector = factors[movie]
+        _multiply(matrix, target, vector)
+        # 2 v . product - v . moments v, where moments v = target - damping v.
+        explained[movie] = 0
+        for i in range(count):
+            explained[movie] += vector[i] * (2 * product[i] - target[i] + damping * vector[i])
 
 
-def unpack(triangles: npt.NDArray[np.float32]) -> Floats:
-    """The symmetric matrices, [.., K, K], whose triangles `pack` gave, [.., P]."""
-    size = int((2 * triangles.shape[-1]) ** 0.5)
-    rows, columns = np.tril_indices(size)
-    matrices = np.empty((*triangles.shape[:-1], size, size))
-    matrices[..., rows, columns] = matrices[..., columns, rows] = triangles
-    return matrices
+@numba.njit(nogil=True, cache=True)
+def _sum(
+    rows: Ints,
+    residuals: Floats,
+    vectors: Floats,
+    matrices: Singles,
+    product: Floats,
+    total: Floats,
+) -> None:
+    """Sum residual times vector, [K], and the packed matrix, [P], over the rows of some ratings."""
+    product[:] = 0
+    total[:] = 0
+    for place in range(len(rows)):
+        vector, matrix = vectors[rows[place]], matrices[rows[place]]
+        for i in range(len(product)):
+            product[i] += residuals[place] * vector[i]
+        for i in range(len(total)):
+            total[i] += matrix[i]
+
+
+@numba.njit(nogil=True, cache=True)
+def _unpack(packed: Floats, diagonal: float, matrix: Floats) -> None:
+    """Turn the lower triangle of a symmetric matrix into the matrix, plus `diagonal` times I."""
+    place = 0
+    for i in range(len(matrix)):
+        for j in range(i + 1):
+            matrix[i, j] = matrix[j, i] = packed[place]
+            place += 1
+        matrix[i, i] += diagonal
+
+
+@numba.njit(nogil=True, cache=True)
+def _invert(matrix: Floats) -> None:
+    """Invert a positive definite matrix in place, by Gauss-Jordan elimination."""
+    for pivot in range(len(matrix)):
+        inverse = 1 / matrix[pivot, pivot]
+        matrix[pivot, pivot] = 1
+        for j in range(len(matrix)):
+            matrix[pivot, j] *= inverse
+        for i in range(len(matrix)):
+            if i != pivot:
+                factor = matrix[i, pivot]
+                matrix[i, pivot] = 0
+                for j in range(len(matrix)):
+                    matrix[i, j] -= factor * matrix[pivot, j]
+
+
+@numba.njit(nogil=True, cache=True)
+def _multiply(matrix: Floats, vector: Floats, product: Floats) -> None:
+    """The product of a symmetric matrix and a vector."""
+    product[:] = 0
+    for i in range(len(vector)):
+        for j in range(len(vector)):
+            product[j] += matrix[i, j] * vector[i]

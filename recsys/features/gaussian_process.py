@@ -1,23 +1,39 @@
-"""Predicts each user's opinions of the rated movies by a Gaussian process whose factors are learnt.
+"""A Gaussian process that predicts a user's opinion of a movie from the user's other ratings.
 
-`recsys.features.posterior` describes the process, `factors` learns it, and `kalman` predicts.
+A user's opinions are one draw from a process over movies and time. The covariance of two opinions
+has two terms. The first is the similarity of the movies, which fades in part with the time between
+the two ratings. The second is the user's moods, which pass with time:
+
+    cov(i, j) = v_i . v_j (lasting + (1 - lasting) exp(-|t_i - t_j| / fading_days))
+                + sum over moods of variance exp(-|t_i - t_j| / days)
+
+The factors v of the movies are learnt from the training part (recsys/features/factors.py). Given
+the factors, a user's posterior is exact. The process has a state-space form, so filters and
+smoothers compute it in time linear in the ratings (recsys/features/kalman.py), and online a rating
+at a time (recsys/features/posterior.py).
 
 Shapes: N ratings, M movies, C content columns.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from recsys.features.factors import learn_factors
 from recsys.features.kalman import predict_rows
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import Floats, GaussianProcess, Ints
+from recsys.features.posterior import GaussianProcess
 from recsys.features.visibility import Mask, RatingLog
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer[Any]]
 
 
 def fit_and_predict(
     log: RatingLog, target: Floats, content: Floats, params: GaussianProcessParams
 ) -> tuple[Floats, Floats, GaussianProcess]:
-    """Learn the process from the training part, and predict each row from its visible ratings.
+    """Predict the target of each row from the rows that are visible to it.
 
     The factors that predict a training row are learnt from the other folds. Factors that were
     learnt from the row itself would make the predictions of the training part too good, compared
@@ -28,43 +44,33 @@ def fit_and_predict(
         content: columns that describe the movies, one of them constant, [M, C]
 
     Returns:
-        the mean and the standard deviation of each prediction, [N]; the process that was learnt
-        from the whole training part
+        the mean and the standard deviation of each prediction, [N], and the process that was learnt
+        from the whole training part, which predicts all rows but those of the training part
     """
-    order = log.by_user.order
-    user, movie, seconds = log.user[order], log.movie[order], log.seconds[order]
-    values, observed = target[order], log.observed[order]
-
-    def learn(learnt: Mask, first: GaussianProcess | None = None) -> GaussianProcess:
-        return learn_factors(
-            log.user[learnt], log.movie[learnt], target[learnt], content, params, first
-        )
-
-    whole = learn(log.training)
+    observed = np.ones(len(target), bool) if log.past_only else log.training
     fold = draw_folds(log, params)
     mean, deviation = np.empty(len(target)), np.empty(len(target))
     for number in range(params.folds + 1):
         wanted = log.training & (fold == number) if number < params.folds else ~log.training
         learnt = log.training & ~wanted
         # With very few users, one fold can contain all of them and leave no rows to learn from.
-        is_fold = number < params.folds and learnt.any()
-        process = learn(learnt, whole) if is_fold else whole
-        # Users without a wanted row need no filter.
-        some = np.bincount(log.user, wanted)[user] > 0
-        found = predict_rows(
+        process = learn_factors(
+            log, target, learnt if learnt.any() else log.training, content, params
+        )
+        rows = rows_to_filter(log, wanted, observed)
+        means, deviations = predict_rows(
             process,
-            user[some],
-            movie[some],
-            seconds[some],
-            values[some],
-            observed[some],
+            log.user[rows],
+            log.movie[rows],
+            log.seconds[rows],
+            target[rows],
+            observed[rows],
             log.past_only,
             params.threads,
         )
-        rows = order[some]
         take = wanted[rows]
-        mean[rows[take]], deviation[rows[take]] = (numbers[take] for numbers in found)
-    return mean, deviation, whole
+        mean[rows[take]], deviation[rows[take]] = means[take], deviations[take]
+    return mean, deviation, process
 
 
 def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
@@ -73,3 +79,14 @@ def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
     count = int(log.user.max()) + 1 if log.past_only else len(log.user)
     folds: Ints = random.integers(0, params.folds, count)
     return folds[log.user] if log.past_only else folds
+
+
+def rows_to_filter(log: RatingLog, wanted: Mask, observed: Mask) -> Ints:
+    """The rows that predictions of the wanted rows take: wanted or observed ones of their users.
+
+    Returns:
+        rows, sorted by user, then time
+    """
+    users = np.bincount(log.user, wanted) > 0
+    order = log.by_user.order
+    return order[((wanted | observed) & users[log.user])[order]]

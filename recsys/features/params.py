@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsys.common.params import Count, Positive, Section, Seed, Share
+from recsys.common.params import Count, Positive, Section, Seed, Share, Workers
 
 # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
@@ -36,12 +36,11 @@ class GaussianProcessParams(Section):
     name = "gaussian_process"
     factors: Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
     iterations: Count
-    more_iterations: Count
     mean_damping: Positive
     factor_damping: Positive
     folds: Annotated[int, Field(description="an integer from 2 to 100", ge=2, le=100)]
     seed: Seed
     lasting: Share
     fading_days: Positive
+    threads: Workers = 1
     moods: Moods
-    threads: Count

@@ -3,69 +3,41 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.common.errors import InputError
-from recsys.features import gaussian_process
-from recsys.features.gaussian_process import (
-    covariances,
-    learn_factors,
-    predict_from_earlier,
-    predict_leave_one_out,
-    predict_opinions,
-)
+from recsys.features.factors import learn_factors
+from recsys.features.gaussian_process import draw_folds, fit_and_predict
+from tests.features import textbook
 from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
-
-def conditional_gaussian(
-    covariance: np.ndarray, values: np.ndarray, noise: float, row: int, given: np.ndarray
-) -> tuple[float, float]:
-    """The conditional mean and variance of a Gaussian, by the textbook formula."""
-    total = covariance + noise * np.eye(len(values))
-    across = total[row, given]
-    inverse = np.linalg.inv(total[np.ix_(given, given)])
-    return across @ inverse @ values[given], total[row, row] - across @ inverse @ across
+CONTENT = np.ones((MOVIES, 1))
 
 
-@pytest.fixture
-def opinions() -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(0)
-    root = random.normal(size=(9, 9))
-    return root @ root.T, random.normal(size=9)
+@pytest.mark.parametrize("past_only", [False, True])
+def test_each_row_is_predicted_without_the_factors_of_its_own_fold(past_only: bool) -> None:
+    log = make_log(past_only)
+    mean, deviation, process = fit_and_predict(log, log.stars, CONTENT, GAUSSIAN_PROCESS)
+    observed = log.training | past_only
+    order = np.lexsort((log.seconds, log.user))
+    fold = np.where(log.training, draw_folds(log, GAUSSIAN_PROCESS), GAUSSIAN_PROCESS.folds)
+    for number in range(GAUSSIAN_PROCESS.folds + 1):
+        learnt = log.training & (fold != number)
+        factors = learn_factors(log, log.stars, learnt, CONTENT, GAUSSIAN_PROCESS)
+        columns = (log.user, log.movie, log.seconds, log.stars, observed)
+        expected = textbook.predict_rows(
+            factors, *(column[order] for column in columns), past_only=past_only
+        )
+        rows = fold[order] == number
+        np.testing.assert_allclose(mean[order][rows], expected[0][rows], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(deviation[order][rows], expected[1][rows], rtol=0, atol=1e-9)
+    # The last factors are learnt from the whole training part.
+    assert process.factors.tobytes() == factors.factors.tobytes()
 
 
-def test_prediction_from_earlier_values_is_the_conditional_mean(
-    opinions: tuple[np.ndarray, np.ndarray],
-) -> None:
-    covariance, values = opinions
-    visible = np.array([0, 0, 2, 3, 3, 3, 6, 7, 7])
-    mean, variance = predict_from_earlier(covariance, values, visible, 0.5)
-    for row, count in enumerate(visible):
-        expected = conditional_gaussian(covariance, values, 0.5, row, np.arange(count))
-        assert (mean[row], variance[row]) == pytest.approx(expected)
-
-
-def test_leave_one_out_prediction_is_the_conditional_mean(
-    opinions: tuple[np.ndarray, np.ndarray],
-) -> None:
-    covariance, values = opinions
-    observed = np.arange(9) % 3 > 0
-    mean, variance = predict_leave_one_out(covariance, values, observed, 0.5)
-    for row in range(9):
-        given = np.flatnonzero(observed & (np.arange(9) != row))
-        expected = conditional_gaussian(covariance, values, 0.5, row, given)
-        assert (mean[row], variance[row]) == pytest.approx(expected)
-    mean, variance = predict_leave_one_out(covariance, values, np.zeros(9, bool), 0.5)
-    assert mean.tolist() == [0] * 9
-    np.testing.assert_allclose(variance, covariance.diagonal() + 0.5)
-
-
-def test_opinions_far_apart_in_time_covary_less() -> None:
-    log = make_log(past_only=False)
-    movies = learn_factors(log, log.stars, log.training, np.ones((MOVIES, 1)), GAUSSIAN_PROCESS)
-    same, apart = (
-        covariances(movies, np.array([3, 3]), np.array([0.0, days]), GAUSSIAN_PROCESS)[0, 1]
-        for days in (0, 100)
-    )
-    assert 0 < apart < same
+def test_folds_keep_a_users_rows_together_if_only_the_past_is_visible() -> None:
+    log = make_log(past_only=True)
+    folds = draw_folds(log, GAUSSIAN_PROCESS)
+    assert all(len(np.unique(folds[log.user == user])) == 1 for user in np.unique(log.user))
+    apart = draw_folds(make_log(past_only=False), GAUSSIAN_PROCESS)
+    assert np.bincount(apart).min() > 0
 
 
 @pytest.mark.parametrize("past_only", [False, True])
@@ -77,10 +49,22 @@ def test_a_planted_taste_is_found(past_only: bool) -> None:
     random = np.random.default_rng(0)
     agrees = (log.user % 2) == (log.movie % 2)
     target = np.where(agrees, 4.0, 2.0) + random.normal(0, 0.5, len(agrees))
-    mean, deviation = predict_opinions(log, target, np.ones((MOVIES, 1)), params)
+    mean, deviation, _ = fit_and_predict(log, target, CONTENT, params)
     test = log.part == 2
     assert np.corrcoef(mean[test], target[test])[0, 1] > 0.4
     assert (deviation > 0).all()
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_any_number_of_threads_gives_the_same_bytes(past_only: bool) -> None:
+    log = make_log(past_only)
+    alone, together = (
+        fit_and_predict(
+            log, log.stars, CONTENT, GAUSSIAN_PROCESS.model_copy(update={"threads": threads})
+        )
+        for threads in (1, 3)
+    )
+    assert [part.tobytes() for part in alone[:2]] == [part.tobytes() for part in together[:2]]
 
 
 def test_degenerate_input_gives_finite_predictions() -> None:
@@ -88,13 +72,6 @@ def test_degenerate_input_gives_finite_predictions() -> None:
     log = make_log(past_only=True)
     alone = replace(log, user=np.zeros_like(log.user))
     for some, target in ((log, np.ones(len(log.user))), (alone, log.stars)):
-        mean, deviation = predict_opinions(some, target, np.ones((MOVIES, 1)), GAUSSIAN_PROCESS)
+        mean, deviation, _ = fit_and_predict(some, target, CONTENT, GAUSSIAN_PROCESS)
         assert np.isfinite(mean).all()
         assert (deviation > 0).all()
-
-
-def test_a_user_with_too_many_ratings_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gaussian_process, "MAX_USER_RATINGS", 5)
-    log = make_log(past_only=True)
-    with pytest.raises(InputError, match="allow at most 5 ratings per user"):
-        predict_opinions(log, log.stars, np.ones((MOVIES, 1)), GAUSSIAN_PROCESS)

@@ -1,3 +1,8 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 
@@ -138,3 +143,34 @@ def test_only_a_rating_of_an_earlier_second_is_past() -> None:
     assert predict_second(process, 0, past_only=True) == pytest.approx(prior)
     assert predict_second(process, 1, past_only=True) != pytest.approx(prior)
     assert predict_second(process, 0, past_only=False) != pytest.approx(prior)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("past_only", [False, True])
+def test_predictions_of_real_users_are_those_of_the_textbook(past_only: bool) -> None:
+    with ZipFile(Path(os.environ["MOVIELENS_MIRROR"]) / "ml-1m.zip") as archive:
+        text = archive.read("ml-1m/ratings.dat").decode()
+    user, movie, stars, seconds = np.array(text.replace("::", " ").split(), int).reshape(-1, 4).T
+    counts = np.bincount(user)
+    random = np.random.default_rng(0)
+    some = random.choice(np.flatnonzero((counts > 0) & (counts < 250)), 25, replace=False)
+    most = int(counts.argmax())
+    rows = np.flatnonzero(np.isin(user, [*some, most]))
+    rows = rows[np.lexsort((seconds[rows], user[rows]))]
+    # A row takes the textbook n^3 operations: 15 are enough of the user with 2,314.
+    wanted = (user[rows] != most) | (random.random(len(rows)) < 15 / counts[most])
+    process = make_process(16, 2, movies=int(movie.max()) + 1)
+    process = replace(process, factors=process.factors * 0.4)
+    columns = {
+        "user": user[rows],
+        "movie": movie[rows],
+        "seconds": seconds[rows],
+        "values": stars[rows].astype(float),
+        "observed": random.random(len(rows)) < 0.8,
+    }
+    for got, expected in zip(
+        predict_rows(process, **columns, past_only=past_only),
+        textbook.predict_rows(process, **columns, past_only=past_only, wanted=wanted),
+        strict=True,
+    ):
+        np.testing.assert_allclose(got[wanted], expected[wanted], rtol=0, atol=1e-9)
