@@ -13,12 +13,15 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.person import find_person
 from recsys.serving.predict import score_file
 from recsys.serving.recommend import find_similar, recommend
 from tests.conftest import PARAMS
 from tests.test_stages import QUICK, STAGES, run, run_all, set_params
 
 USERS, ITEMS = 30, 20
+
+LOG = Path("data/encoded/ratings.parquet")
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +79,7 @@ def test_a_shop_with_clicks() -> None:
     assert metrics["rows"] == 40
     assert pd.read_parquet("data/predictions.parquet")["raw_userid"].min() >= 2**40
     scorer = PairScorer(Path("models/dlrm"))
-    found = recommend(scorer, Path("data/encoded/ratings.parquet"), 2**40 + 1, 3)
+    found = recommend(scorer, find_person(scorer, LOG, 2**40 + 1), 3)
     assert len(found["recommended"]) == 3
     price = scorer.dimensions.tables["movies"]["price"].to_numpy()
     assert price[3] == 0
@@ -146,10 +149,10 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     Path("bad.csv").write_text("userid,movieid\nu1,3\nnobody,3\n")
     with pytest.raises(InputError, match=r"bad.csv row 2: userid = nobody is none of the 30 ids"):
         score_file(scorer, Path("bad.csv"), Path("scores.csv"))
-    found = recommend(scorer, Path("data/encoded/ratings.parquet"), "u7", 3)
+    found = recommend(scorer, find_person(scorer, LOG, "u7"), 3)
     assert (found["user"], len(found["recommended"])) == ("u7", 3)
     with pytest.raises(InputError, match="there is no user '7'; the 30 users have ids from u0"):
-        recommend(scorer, Path("data/encoded/ratings.parquet"), "7", 3)
+        find_person(scorer, LOG, "7")
     with pytest.raises(InputError, match="there is no movie 'x': the 20 movies have whole numbers"):
         find_similar(Path("models/dlrm"), "x", 3)
 
@@ -179,7 +182,8 @@ def test_a_playlist_log_of_positives_alone() -> None:
     assert ratings["label"].sum() == 200
     assert not ratings.duplicated(["user", "movie"]).any()
     # A song that was drawn for a listener was not played, so it may be recommended.
-    found = recommend(PairScorer(Path("models/dlrm")), Path("data/encoded/ratings.parquet"), 3, 99)
+    scorer = PairScorer(Path("models/dlrm"))
+    found = recommend(scorer, find_person(scorer, LOG, 3), 99)
     played = set(frame["song"][frame["listener"] == 3])
     assert found["rated"] == len(played)
     assert not {movie["movie"] for movie in found["recommended"]} & played

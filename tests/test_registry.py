@@ -44,7 +44,7 @@ def test_a_new_feature_works_from_the_archive_to_the_artifact() -> None:
     ids = predictions["raw_userid"].tolist(), predictions["raw_movieid"].tolist()
     users, movies = find_rows(ids[0], model.userids), find_rows(ids[1], model.movieids)
     scores = model.score(users, movies)
-    np.testing.assert_array_equal(scores, predictions["score"])
+    np.testing.assert_allclose(scores, predictions["score"], atol=1e-6)
     assert np.isfinite(model.score(users[:1] * 0 + len(model.userids), movies[:1])).all()
 
     export(model, "fp32", Path("models/serving"))

@@ -119,8 +119,9 @@ class VisibleRatings:
         if self.log.past_only:
             return self._sum_between(weights, self.group_start, self.second_start)
         wanted = self.log.wanted
-        totals: Floats = np.bincount(self.groups, weights)
-        return totals[self.groups[wanted]] - weights[wanted]
+        totals = np.bincount(self.groups, weights)
+        others: Floats = totals[self.groups[wanted]] - weights[wanted]
+        return others
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
         """Sum `values`, [N], over the last `count` visible rows, [B]; needs `past_only`."""
@@ -128,7 +129,7 @@ class VisibleRatings:
         end = self._before[self.second_start]
         start = np.maximum(self._before[self.group_start], end - count)
         entries = round_for_exact_sums(values[self.order[self._observed]])
-        sums = np.append(0.0, np.cumsum(entries))
+        sums: Floats = np.append(0.0, np.cumsum(entries))
         return sums[end] - sums[start]
 
     def sum_within(self, values: Floats, window: int) -> Floats:

@@ -8,14 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recsys.cli.main import main
-from recsys.storage.registry import select_features
-from tests.runs import UNRATED_MOVIE, Run, save_model
+from tests.runs import NEW_USER, UNRATED_MOVIE, Run, compute_run, save_model
 
 
 @pytest.fixture(autouse=True)
 def project(run: Run) -> None:
     """The run's folder is a project."""
-    Path("dvc.yaml").touch()
+    Path("dvc.yaml").write_text("stages: {}\n")
 
 
 def call(command: str, arguments: str) -> Result:
@@ -42,7 +41,7 @@ def test_a_regression_recommends_by_stars(run: Run) -> None:
 
 
 def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
-    save_model(run, features=select_features(("movieid", "liked", "gender")))
+    compute_run(run, "random")
     lines = call("recommend", "--movie 2 --top 4").output.splitlines()
     assert lines[0].startswith("like 2, Café: 2 (19")
     assert "cosine" in lines[1]
@@ -90,6 +89,22 @@ def test_predictions_are_those_of_the_recommendations(run: Run) -> None:
     assert (result.exit_code, result.output) == (0, "10 pairs scored\n")
     scores = pd.read_parquet("scores.parquet")["score"].round(4).tolist()
     assert scores == pytest.approx([movie["score"] for movie in movies])
+
+
+@pytest.mark.parametrize("method", ["chronological", "random"])
+def test_a_new_person_gets_movies_for_the_ratings_of_a_file(run: Run, method: str) -> None:
+    compute_run(run, method)
+    Path("mine.csv").write_text("title,rating\nCafé: 2,5\n")
+    lines = call("recommend", "--ratings mine.csv --top 3").output.splitlines()
+    assert lines[0] == "a new person rated 1 movies; among the best:"
+    assert "Café: 2 (19" in lines[1]
+    assert len(lines) == 6
+    Path("mine.csv").write_text("movieid,rating\n6,5\n8,1\n")
+    known = json.loads(call("recommend", f"--user {NEW_USER} --json").output)
+    more = json.loads(call("recommend", f"--user {NEW_USER} --ratings mine.csv --json").output)
+    assert more["rated"] == known["rated"] + 2
+    late = json.loads(call("recommend", f"--user {NEW_USER} --time 2020-01-01 --json").output)
+    assert late["recommended"] != known["recommended"]
 
 
 def test_an_export_prints_its_sizes_and_the_libraries_print_nothing(

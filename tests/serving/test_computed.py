@@ -170,7 +170,7 @@ def test_an_artifact_gives_the_scores_of_the_project(
 
 
 def test_computed_features_need_their_folder(computed: Run) -> None:
-    with pytest.raises(InputError, match="dlrm takes liked, .*; name the folder that the stage"):
+    with pytest.raises(InputError, match=r"dlrm takes liked, .*; name the folder that the stage"):
         PairScorer(computed.checkpoint)
 
 
