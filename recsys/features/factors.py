@@ -3,7 +3,9 @@
 The model is probabilistic PCA with missing values (Tipping & Bishop 1999, "Probabilistic principal
 component analysis"; Ilin & Raiko 2010): a rating is the movie's mean, plus the product of the
 movie's factors and the user's tastes, plus noise. The tastes have a standard normal prior. The
-prior mean of a movie's factors is linear in its content: genres and release year.
+prior mean of a movie's factors is linear in its content: genres and release year. Each iteration
+steps further than plain expectation maximisation, which would take nearly twice as many
+(over-relaxation; Salakhutdinov & Roweis 2003, "Adaptive overrelaxed bound optimization methods").
 
 Shapes: N ratings, U users, M movies, K factors, C content columns, P = K (K + 1) / 2 numbers in a
 symmetric matrix.
@@ -27,6 +29,8 @@ Ints = npt.NDArray[np.integer[Any]]
 
 # A lower bound, for a target that hardly varies.
 MIN_NOISE = 1e-3
+# The length of a step, where plain expectation maximisation has 1; it converges below 2.
+RELAXATION = 1.8
 
 
 def learn_factors(
@@ -79,7 +83,10 @@ def learn_factors(
             explained[first:last],
         )
 
+    previous = factors
     for _ in range(params.iterations):
+        factors = previous + RELAXATION * (factors - previous)
+        previous = factors.copy()
         np.multiply(factors[:, row], factors[:, column], out=squares, casting="same_kind")
         run_in_blocks(infer, by_user.indptr, params.threads)
         prior = content @ (regression @ factors)

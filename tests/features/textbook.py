@@ -75,7 +75,10 @@ def learn_factors(
     factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, count))
     factors[:, 0] = 0.4 * values.std()
     noise = 0.6 * values.var()
+    previous = factors
     for _ in range(params.iterations):
+        factors = previous + 1.8 * (factors - previous)
+        previous = factors.copy()
         tastes, moments = {}, {}
         for one_user in np.unique(user):
             rows = user == one_user
