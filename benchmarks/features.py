@@ -1,4 +1,4 @@
-"""Time, peak memory and fitted megabytes of the stage features, with all features of a random split.
+"""Time, peak memory and size of what is fitted: the stage features with all features.
 
 The data are MovieLens 1M, from MOVIELENS_MIRROR or GroupLens, and synthetic ratings of the shape of
 MovieLens 25M: as many users, movies and ratings, and a user with as many ratings as its largest.

@@ -1,0 +1,160 @@
+"""AUC for people whom training never saw, by the number of ratings that they give.
+
+500 users of MovieLens 1M with at least 40 ratings are drawn. Each model is trained twice: without
+any of their ratings, and with the first 20 of each. The other users' ratings are split by time, the
+last tenth for validation. Then each of the 500 gives their first 0, 1, 5 or 20 ratings, and the
+model scores all ratings after the 20th at their times. The AUC is over all these ratings. A model
+with the system's own features takes no ratings, so its AUC is that of unknown users throughout.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import torch
+from ruamel.yaml import YAML
+
+from benchmarks.machine import describe_machine
+from benchmarks.scale import ROOT, run_stage
+from recsys.data.params import SplitParams
+from recsys.data.splitting import count_neighbours, count_training, describe_split, write_parts
+from recsys.features.online import Ratings
+from recsys.pipeline.params import load_params
+from recsys.pipeline.recipes import apply_changes, load_recipe
+from recsys.serving.pair_scorer import PairScorer
+from recsys.storage import schemas
+from recsys.storage.dimensions import write_counts
+from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
+from recsys.tasks.metrics import auc
+
+PEOPLE, FEWEST, FIRST = 500, 40, 20
+GIVEN = (0, 1, 5, FIRST)
+# By the features of the model, the recipe and what to change in it.
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "all": ("chronological", {}),
+    "own": ("random", {"split": {"method": "chronological"}}),
+}
+
+
+def write_params(features: str, folder: Path) -> None:
+    recipe, changes = MODELS[features]
+    yaml = YAML(typ="safe")
+    params = yaml.load(ROOT / "params.yaml")
+    yaml.dump(
+        apply_changes(apply_changes(params, load_recipe(recipe)), changes), folder / "params.yaml"
+    )
+
+
+def draw_people(users: np.ndarray) -> np.ndarray:
+    """The rows of the users table of the people who are held out, ascending, [PEOPLE]."""
+    many = np.flatnonzero(np.bincount(users) >= FEWEST)
+    return np.sort(np.random.default_rng(1).choice(many, PEOPLE, replace=False))
+
+
+def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
+    """Write the parts; without the people, also ratings that have none of theirs."""
+    path = folder / "encoded/ratings.parquet"
+    ratings = read_parquet(path, schemas.RATINGS).to_pandas()
+    if not with_people:
+        ratings = ratings[~ratings["user"].isin(people)].reset_index(drop=True)
+        write_parquet(ratings, path, schemas.RATINGS, read_metadata(path))
+    user, movie = ratings["user"].to_numpy(), ratings["movie"].to_numpy()
+    held = np.isin(user, people)
+    others = np.flatnonzero(~held)
+    assignment = np.zeros(len(user), np.int8)
+    assignment[others[int(0.9 * len(others)) :]] = 1
+    # A part may not be empty. Nothing is read from the test part.
+    assignment[others[-1]] = 2
+    before, _ = count_neighbours(user)
+    assignment[held & (before >= FIRST)] = 2
+    section = load_params(folder / "params.yaml")[SplitParams]
+    origin = describe_split(assignment, section, read_metadata(path)["ids"])
+    parts = folder / "split"
+    parts.mkdir()
+    write_parts(path, assignment, parts, origin)
+    sizes = [
+        len(pd.read_parquet(folder / f"encoded/{name}.parquet")) for name in ("users", "movies")
+    ]
+    counts = {
+        name: count_training(rows, assignment, size)
+        for name, rows, size in zip(("users", "movies"), (user, movie), sizes, strict=True)
+    }
+    write_counts(counts, parts / "counts", origin)
+
+
+def score(
+    scorer: PairScorer, ratings: pd.DataFrame, given: int, known: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The labels and scores of each person's ratings after the first 20.
+
+    Args:
+        ratings: of all people, in the order of time.
+        given: how many of the first ratings the person gives.
+        known: whether the person is a user of the model, or new to it.
+    """
+    labels, scores = [], []
+    for user, own in ratings.groupby("user"):
+        row = int(user) if known else len(scorer.userids)
+        first, rest = own[:given], own[FIRST:]
+        rated: Ratings | None = None
+        if scorer.store:
+            columns = (first[name].to_numpy() for name in ("movie", "rating", "timestamp"))
+            movie, stars, seconds = columns
+            rated = scorer.store.rate(np.full(given, row), movie, stars.astype(float), seconds)
+        movies, seconds = (
+            torch.tensor(rest[name].to_numpy()).long() for name in ("movie", "timestamp")
+        )
+        scores.append(scorer.score(torch.full_like(movies, row), movies, seconds, rated))
+        labels.append(rest["label"].to_numpy())
+    return np.concatenate(labels), np.concatenate(scores)
+
+
+def measure(features: str, with_people: bool) -> list[dict[str, Any]]:
+    """Train a model, and return a row for each number of given ratings."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_params(features, folder)
+        for stage in ("source", "fetch", "encode"):
+            run_stage(stage, folder)
+        ratings = pd.read_parquet(folder / "encoded/ratings.parquet")
+        people = draw_people(ratings["user"].to_numpy())
+        split(folder, people, with_people)
+        for stage in ("features", "train"):
+            run_stage(stage, folder)
+        scorer = PairScorer(folder / "dlrm", folder / "features")
+        theirs = ratings[ratings["user"].isin(people)]
+        return [
+            {
+                "features": features,
+                "people_in_training": with_people,
+                "given": given,
+                "rows": int((theirs.groupby("user").cumcount() >= FIRST).sum()),
+                "auc": round(float(auc(*score(scorer, theirs, given, with_people)) or 0), 4),
+            }
+            for given in (GIVEN if scorer.store else (FIRST,))
+        ]
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/newcomers.json"
+)
+def main(output: Path) -> None:
+    torch.set_num_threads(1)
+    rows = [
+        row
+        for features in MODELS
+        for with_people in (False, True)
+        for row in measure(features, with_people)
+    ]
+    content = {"machine": describe_machine(), "rows": rows}
+    output.write_text(json.dumps(content, indent=2) + "\n")
+    click.echo(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    main()
