@@ -1,0 +1,90 @@
+"""A replay of MovieLens 1M: at each rating, the features asked for equal the columns."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.data.encoding import encode_dimensions, encode_ratings
+from recsys.data.params import EncodeParams, SplitParams
+from recsys.data.presets import preset
+from recsys.data.reader import read_tables
+from recsys.data.splitting import assign_parts
+from recsys.features.build import Settings, compute_features, make_catalogue
+from recsys.features.online import OPINIONS, Queries
+from recsys.features.params import GaussianProcessParams, StatisticsParams
+from recsys.features.statistics import GROUPS, Catalogue
+from recsys.features.store import FeatureStore
+from recsys.features.visibility import RatingLog
+from recsys.pipeline.params import load_params
+from recsys.sources.archives import fetch_release
+from recsys.sources.releases import RELEASES
+from recsys.storage.registry import FeatureParams
+from tests.conftest import PARAMS
+
+pytestmark = pytest.mark.real
+SECTIONS = load_params(PARAMS)
+SETTINGS = Settings(
+    SECTIONS[FeatureParams],
+    SECTIONS[StatisticsParams],
+    SECTIONS[GaussianProcessParams].model_copy(update={"iterations": 3, "folds": 2}),
+)
+SAMPLE = 300
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], Catalogue]:
+    """The columns of the ratings, and the catalogue."""
+    folder: Path = tmp_path_factory.mktemp("ml-1m") / "raw"
+    fetch_release(RELEASES["ml-1m"], folder, os.environ["MOVIELENS_MIRROR"])
+    tables = read_tables(folder, preset(RELEASES["ml-1m"]))
+    dimensions, vocabulary = encode_dimensions(tables, SECTIONS[EncodeParams])
+    (frame,) = encode_ratings(tables.ratings, vocabulary)
+    catalogue = make_catalogue(dimensions["movies"], SETTINGS.statistics)
+    return {name: frame[name].to_numpy() for name in frame}, catalogue
+
+
+def make_log(columns: dict[str, np.ndarray], method: str) -> RatingLog:
+    params = SECTIONS[SplitParams].model_copy(update={"method": method})
+    return RatingLog(
+        user=columns["user"],
+        movie=columns["movie"],
+        stars=columns["rating"].astype(float),
+        label=columns["label"],
+        seconds=columns["timestamp"],
+        part=assign_parts(columns["user"], params),
+        past_only=method != "random",
+    )
+
+
+def assert_replay(log: RatingLog, catalogue: Catalogue, groups: tuple[str, ...]) -> None:
+    """Replay the ratings of a sample of users that no fold's process has predicted."""
+    computed = compute_features(log, catalogue, groups, SETTINGS, label_threshold=3)
+    users = np.random.default_rng(1).choice(np.unique(log.user), SAMPLE, replace=False)
+    known = log.past_only and not set(groups) & OPINIONS.keys()
+    rows = np.flatnonzero(np.isin(log.user, users) & (known | ~log.training))
+    assert len(rows) > 1000
+    store = FeatureStore(computed.fitted, computed.ratings)
+    queries = Queries(log.user[rows], log.movie[rows], log.seconds[rows])
+    found = store.compute(store.ratings_of(np.sort(users)), queries).dense
+    expected = np.column_stack([values[rows] for values in computed.dense.values()])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["random", "chronological"])
+def test_statistics_of_all_users(
+    ratings: tuple[dict[str, np.ndarray], Catalogue], method: str
+) -> None:
+    columns, catalogue = ratings
+    assert_replay(make_log(columns, method), catalogue, tuple(GROUPS))
+
+
+@pytest.mark.parametrize("method", ["random", "chronological"])
+def test_all_features_of_a_tenth_of_the_users(
+    ratings: tuple[dict[str, np.ndarray], Catalogue], method: str
+) -> None:
+    columns, catalogue = ratings
+    some = columns["user"] % 10 == 0
+    log = make_log({name: values[some] for name, values in columns.items()}, method)
+    assert_replay(log, catalogue, (*GROUPS, *OPINIONS))
