@@ -19,6 +19,7 @@ from recsys.cli.trials import read_space
 from recsys.models.checkpoint import load_checkpoint, seal
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
+from recsys.serving.given import read_given
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person
 from recsys.serving.predict import score_file
@@ -119,6 +120,23 @@ def test_predict_csv(run: Run) -> None:
         path.write_text(text + end * rng.randrange(2), newline="")
 
     fuzz("predict, CSV", attempt_to_predict(PairScorer(run.checkpoint), "pairs.csv", write))
+
+
+def test_given_ratings(run: Run) -> None:
+    dimensions, path = run.dimensions(), Path("mine.csv")
+    title = dimensions.tables["movies"]["title"][1].as_py()
+    plain = (
+        b"movieid,rating,timestamp\n2,5,1000000000\n4,1,2001-01-01\n6,3,1000000001\n",
+        f'title;rating\n"{title}";5\nCaf\u00e9: 2;4.0\n'.encode(),
+    )
+
+    def attempt(rng: random.Random) -> None:
+        path.write_bytes(mutate(rng.choice(plain), rng))
+        given = read_given(path, dimensions)
+        assert len(given.movie) == len(given.stars) == len(np.unique(given.movie))
+        assert ((given.stars >= 1) & (given.stars <= 5)).all()
+
+    fuzz("given ratings", attempt)
 
 
 # A column of each of these types, drawn from the numbers 0 to 9.
