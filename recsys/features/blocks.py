@@ -4,6 +4,9 @@ A loop that numba compiled with `nogil=True` runs beside others in the threads o
 group of rows is computed by one thread, in the same order, so any number of threads gives the same
 bytes.
 
+With `cache=True`, numba notices changes in a function's own file only. So compiled functions call
+none of another file, although two files then have the same short helper.
+
 Shapes: G groups.
 """
 

@@ -61,10 +61,10 @@ def learn_factors(
     # The first factor starts equal for all movies: it is how generous the user is.
     factors[:, 0] = 0.4 * values.std()
     noise = max(0.6 * spread, MIN_NOISE)
-    row, column = np.tril_indices(count)
     # Four bytes a number: reading these tables is most of the work.
-    squares = np.empty((movies, len(row)), np.float32)
-    tastes, moments = np.empty((users, count)), np.empty((users, len(row)), np.float32)
+    pairs = count * (count + 1) // 2
+    squares, moments = np.empty((movies, pairs), np.float32), np.empty((users, pairs), np.float32)
+    tastes = np.empty((users, count))
     explained = np.empty(movies)
 
     def infer(first: int, last: int) -> None:
@@ -87,7 +87,7 @@ def learn_factors(
     for _ in range(params.iterations):
         factors = previous + RELAXATION * (factors - previous)
         previous = factors.copy()
-        np.multiply(factors[:, row], factors[:, column], out=squares, casting="same_kind")
+        _square(factors, squares)
         run_in_blocks(infer, by_user.indptr, params.threads)
         prior = content @ (regression @ factors)
         run_in_blocks(fit, by_movie.indptr, params.threads)
@@ -128,11 +128,11 @@ def _infer_tastes(
         _invert(covariance)
         taste = tastes[user]
         _multiply(covariance, product, taste)
-        packed = 0
+        place = 0
         for i in range(count):
             for j in range(i + 1):
-                moments[user, packed] = noise * covariance[i, j] + taste[i] * taste[j]
-                packed += 1
+                moments[user, place] = noise * covariance[i, j] + taste[i] * taste[j]
+                place += 1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -194,6 +194,17 @@ def _sum(
             product[i] += residuals[place] * vector[i]
         for i in range(len(total)):
             total[i] += matrix[i]
+
+
+@numba.njit(nogil=True, cache=True)
+def _square(vectors: Floats, matrices: Singles) -> None:
+    """The packed matrix v v^T of each vector, [N, K] to [N, P]."""
+    for row in range(len(vectors)):
+        place = 0
+        for i in range(vectors.shape[1]):
+            for j in range(i + 1):
+                matrices[row, place] = vectors[row, i] * vectors[row, j]
+                place += 1
 
 
 @numba.njit(nogil=True, cache=True)
