@@ -1,6 +1,6 @@
-"""The section `evaluate` of params.yaml."""
+"""The sections `evaluate` and `ranking` of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -30,3 +30,13 @@ class EvaluateParams(Section):
             if few >= many:
                 raise ValueError(f"{name}_steps = [{few}, {many}]: the second must be larger")
         return self
+
+
+class RankingParams(Section):
+    """How lists of recommendations are judged."""
+
+    name = "ranking"
+    top: Count
+    relevant: Literal["likes", "all"]
+    bootstrap: Annotated[int, Field(description="an integer from 0", ge=0)]
+    seed: Seed

@@ -6,9 +6,10 @@ from pathlib import Path
 from recsys.common.errors import InputError
 from recsys.common.params import Params, Section, parse_section, read_yaml, show, show_key
 from recsys.data.params import EncodeParams, SplitParams, own_features
-from recsys.evaluation.params import EvaluateParams
+from recsys.evaluation.params import EvaluateParams, RankingParams
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.params import ModelParams
+from recsys.retrieval.params import RetrievalParams
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.storage.registry import Feature, FeatureParams, movielens_features
 from recsys.training.params import TrainParams
@@ -24,6 +25,8 @@ SECTIONS: tuple[type[Section], ...] = (
     ModelParams,
     TrainParams,
     EvaluateParams,
+    RetrievalParams,
+    RankingParams,
 )
 
 

@@ -1,0 +1,138 @@
+"""How good lists of recommendations are.
+
+A list has the k movies that a person is recommended, best first. A movie is relevant if the person
+picked it up in the test part and, where likes count, liked it. Persons without a relevant movie are
+left out. The metrics are those of RecTools and LensKit.
+
+Shapes: U people, M movies.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from recsys.evaluation.params import RankingParams
+from recsys.tasks.metrics import Metrics, rounded
+
+Lists = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float64]
+
+
+def judge_people(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[str, Floats]:
+    """The metrics of each person's list, [U] each.
+
+    Args:
+        lists: rows of the movies table, -1 behind the end of a short list, [U, k]
+        relevant: 1 for each relevant movie of a person, at least one each, [U, M]
+
+    Returns:
+        ndcg: the discounted gain, 1 / log2(1 + place) for each hit, over that of the best list
+        (Jarvelin & Kekalainen 2002); recall: the share of the relevant movies that is in the list;
+        hit_rate: 1 if one of them is, else 0; mrr: 1 / place of the first hit, or 0
+    """
+    people, k = lists.shape
+    rows = np.repeat(np.arange(people), k)
+    hits = np.asarray(relevant[rows, np.maximum(lists, 0).ravel()]).reshape(people, k) > 0
+    hits &= lists >= 0
+    number = np.diff(relevant.indptr)
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    best = np.cumsum(gains)[np.minimum(number, k) - 1]
+    some = hits.any(1)
+    return {
+        "ndcg": hits @ gains / best,
+        "recall": hits.sum(1) / number,
+        "hit_rate": some.astype(float),
+        "mrr": np.where(some, 1 / (hits.argmax(1) + 1), 0.0),
+    }
+
+
+def judge_lists(lists: Lists, ratings: npt.NDArray[np.integer]) -> Metrics:
+    """What the lists of all people look like together.
+
+    Args:
+        lists: as for `judge_people`, [U, k]
+        ratings: the number of training ratings of each movie, [M]
+
+    Returns:
+        coverage: the share of the movies with a training rating that is in a list; popularity: the
+        mean number of training ratings of a recommended movie; novelty: the mean of -log2 of its
+        share of all training ratings; overlap: the mean share of a list that another person's list
+        has too
+    """
+    listed = lists[lists >= 0]
+    times = np.bincount(listed, minlength=len(ratings))
+    people, k = lists.shape
+    pairs = people * (people - 1)
+    shares = ratings[listed] / ratings.sum()
+    return {
+        "coverage": float((times > 0).sum() / (ratings > 0).sum()),
+        "popularity": float(ratings[listed].mean()),
+        "novelty": float(-np.log2(shares).mean()),
+        "overlap": float((times * (times - 1)).sum() / (pairs * k)) if pairs else None,
+    }
+
+
+def intervals(people: Mapping[str, Floats], samples: int, seed: int) -> dict[str, list[float]]:
+    """The 95 % interval of each mean over people, by bootstrap.
+
+    Args:
+        people: metrics of each person, [U] each
+        samples: the number of bootstrap samples.
+    """
+    random = np.random.default_rng(seed)
+    count = len(next(iter(people.values())))
+    values = np.stack(list(people.values()), axis=1)  # [U, metrics]
+    means = np.stack([values[random.integers(0, count, count)].mean(0) for _ in range(samples)])
+    ends = np.percentile(means, [2.5, 97.5], axis=0).T
+    return {
+        name: [round(float(e), 4) for e in pair] for name, pair in zip(people, ends, strict=True)
+    }
+
+
+def find_popular(
+    ratings: npt.NDArray[np.integer], histories: scipy.sparse.csr_matrix, top: int
+) -> Lists:
+    """For each person, the most popular movies that the person has not picked up, [U, top]
+
+    Args:
+        ratings: the number of training ratings of each movie, [M]
+        histories: 1 for each movie that a person picked up, [U, M]
+    """
+    order = np.argsort(-ratings, kind="stable")
+    lists = np.full((histories.shape[0], top), -1, np.int64)
+    for person in range(len(lists)):
+        own = histories.indices[histories.indptr[person] : histories.indptr[person + 1]]
+        # So many at most are in the history.
+        first = order[: top + len(own)]
+        left = first[~np.isin(first, own)][:top]
+        lists[person, : len(left)] = left
+    return lists
+
+
+def judge_ranking(
+    lists: Lists,
+    histories: scipy.sparse.csr_matrix,
+    relevant: scipy.sparse.csr_matrix,
+    ratings: npt.NDArray[np.integer],
+    params: RankingParams,
+) -> dict[str, object]:
+    """All metrics of the lists, and those of the most popular movies.
+
+    Args:
+        lists, relevant: as for `judge_people`.
+        histories, ratings: as for `find_popular`.
+    """
+    found: dict[str, object] = {"people": len(lists), "top": params.top}
+    people = judge_people(lists, relevant)
+    found |= _means(people) | rounded(judge_lists(lists, ratings))
+    popular = find_popular(ratings, histories, params.top)
+    found["popular"] = _means(judge_people(popular, relevant))
+    if params.bootstrap:
+        found["intervals"] = intervals(people, params.bootstrap, params.seed)
+    return found
+
+
+def _means(people: Mapping[str, Floats]) -> Metrics:
+    return rounded({name: float(values.mean()) for name, values in people.items()})

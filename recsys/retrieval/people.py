@@ -1,0 +1,79 @@
+"""The people of the test part: what they rated before, and what they then picked up.
+
+Shapes: B people, M movies.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from recsys.common.errors import InputError
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.origin import require_same_run
+from recsys.storage.parquet import read_column, read_metadata
+
+Rows = npt.NDArray[np.int64]
+
+
+class People(NamedTuple):
+    """Everybody with a relevant movie in the test part.
+
+    Attributes:
+        users: rows of the users table, ascending, [B]
+        histories: 1 for each movie that the user picked up before, [B, M]
+        relevant: 1 for each relevant movie of the test part, [B, M]
+        seconds: the time of the user's first rating in the test part, in seconds since 1970, if
+            the split follows time, [B]; else None
+    """
+
+    users: Rows
+    histories: scipy.sparse.csr_matrix
+    relevant: scipy.sparse.csr_matrix
+    seconds: Rows | None
+
+
+def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: str) -> People:
+    """Read the people of the test part.
+
+    Args:
+        ratings: the file of `schemas.RATINGS`.
+        parts: the folder of the split.
+        relevant: "likes", or "all" for every movie that was picked up.
+
+    Raises:
+        InputError: a file is missing or of another run, or nobody has a relevant movie.
+    """
+    path = parts / "test.parquet"
+    for file in (ratings, path):
+        require_same_run(file, read_metadata(file), dimensions.folder, dimensions.origin)
+    user, movie, label, seconds = (
+        read_column(ratings, schemas.RATINGS, name)
+        for name in ("user", "movie", "label", "timestamp")
+    )
+    picked = label == 1 if dimensions.vocabulary.drawn_negatives else np.ones(len(user), bool)
+    test = np.zeros(len(user), bool)
+    test[read_column(path, schemas.PART, "row")] = True
+    wanted = test & picked & ((label == 1) | (relevant == "all"))
+    if not wanted.any():
+        raise InputError(f"{path} has no like, so no list can be judged; set ranking.relevant: all")
+    users = np.unique(user[wanted])
+    shape = (int(user.max()) + 1, len(dimensions.tables["movies"]))
+
+    def matrix(rows: npt.NDArray[np.bool_]) -> scipy.sparse.csr_matrix:
+        ones = np.ones(int(rows.sum()), np.float32)
+        return scipy.sparse.csr_matrix((ones, (user[rows], movie[rows])), shape)[users]
+
+    follows_time = read_metadata(path)["visible"] == "earlier"
+    # The ratings ascend by time, so the first one of a user in the test part is the earliest.
+    tested, earliest = np.unique(user[test], return_index=True)
+    moments = seconds[test][earliest][np.searchsorted(tested, users)]
+    return People(
+        users.astype(np.int64),
+        matrix(picked & ~test),
+        matrix(wanted),
+        moments if follows_time else None,
+    )

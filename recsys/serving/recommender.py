@@ -1,0 +1,133 @@
+"""Recommends by two factors: what people pick up at all, and whether they like it.
+
+The score of a movie for a person is log exposure + w log P(like). The exposure model scores all
+movies, and the DLRM only those with the highest exposure.
+
+Shapes: B people, M movies, N candidates, k recommendations.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+import torch
+
+from recsys.features.online import Ratings
+from recsys.retrieval.exposure import Exposure, Scores
+from recsys.retrieval.params import RetrievalParams
+from recsys.serving.pair_scorer import PairScorer
+
+Rows = npt.NDArray[np.int64]
+# An exposure is never less: its logarithm would be none.
+LEAST_EXPOSURE = 1e-6
+PEOPLE_AT_ONCE = 256
+
+
+class Ranking(NamedTuple):
+    """The best movies of B people, best first.
+
+    Attributes:
+        movies: rows of the movies table, -1 behind the end of a short list, [B, k]
+        scores: log exposure + w log P(like), [B, k]
+        likes: P(like), or of a regression the expected stars, [B, k]
+    """
+
+    movies: Rows
+    scores: Scores
+    likes: Scores
+
+
+class Recommender:
+    """Ranks the movies that people have not picked up yet.
+
+    Movies without a training rating are left out, because nothing is known about them.
+    """
+
+    def __init__(self, scorer: PairScorer, exposure: Exposure, params: RetrievalParams) -> None:
+        self.scorer, self.exposure, self.params = scorer, exposure, params
+        self.unknown = ~scorer.known_movies.numpy()
+        lowest = scorer.dimensions.vocabulary.rating_scale.lowest
+        # The logarithm of a regression's stars is that of their distance to the lowest.
+        self.lowest = lowest if scorer.description.task == "regression" else 0
+
+    def rank(
+        self,
+        users: Rows,
+        histories: scipy.sparse.csr_matrix,
+        top: int,
+        seconds: Rows | None = None,
+        ratings: Ratings | None = None,
+        allowed: npt.NDArray[np.bool_] | None = None,
+    ) -> Ranking:
+        """Rank movies for some people.
+
+        Args:
+            users: rows of the users table, or its length for a new person, [B]
+            histories: 1 for each movie that a person picked up, [B, M]; these are not recommended.
+            top: k
+            seconds: the time of each recommendation, as `PairScorer.score` takes it, [B]
+            ratings: all ratings of the people, as `PairScorer.score` takes them.
+            allowed: which movies may be recommended, [M]; None for all.
+        """
+        pieces = [
+            self._rank(
+                users[start : start + PEOPLE_AT_ONCE],
+                histories[start : start + PEOPLE_AT_ONCE],
+                top,
+                None if seconds is None else seconds[start : start + PEOPLE_AT_ONCE],
+                ratings,
+                allowed,
+            )
+            for start in range(0, len(users), PEOPLE_AT_ONCE)
+        ]
+        movies, scores, likes = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        return Ranking(movies, scores, likes)
+
+    def _rank(
+        self,
+        users: Rows,
+        histories: scipy.sparse.csr_matrix,
+        top: int,
+        seconds: Rows | None,
+        ratings: Ratings | None,
+        allowed: npt.NDArray[np.bool_] | None,
+    ) -> Ranking:
+        exposure = self.exposure.score(histories)
+        exposure[:, self.unknown if allowed is None else self.unknown | ~allowed] = -np.inf
+        exposure[histories.nonzero()] = -np.inf
+        count = min(max(self.params.candidates, top), exposure.shape[1])
+        movies = find_best(exposure, count)
+        likes = self.scorer.score(
+            torch.from_numpy(users).repeat_interleave(count),
+            torch.from_numpy(movies.ravel()),
+            None if seconds is None else torch.from_numpy(seconds).repeat_interleave(count),
+            ratings,
+        ).reshape(movies.shape)
+        exposed = np.take_along_axis(exposure, movies, axis=1)
+        scores = np.log(np.maximum(exposed, LEAST_EXPOSURE)) + self.params.like_weight * np.log(
+            np.maximum(likes - self.lowest, LEAST_EXPOSURE)
+        )
+        scores[np.isneginf(exposed)] = -np.inf
+        best = find_best(scores, min(top, count))
+        movies, scores, likes = (
+            np.take_along_axis(v, best, axis=1) for v in (movies, scores, likes)
+        )
+        return Ranking(np.where(np.isneginf(scores), -1, movies), scores, likes)
+
+
+def find_best(scores: Scores, count: int) -> Rows:
+    """The columns of the highest scores, highest first; equal ones in the order of columns.
+
+    Args:
+        scores: [B, columns]
+
+    Returns:
+        [B, count]
+    """
+    if count < scores.shape[1]:
+        some = np.sort(np.argpartition(-scores, count - 1, axis=1)[:, :count], axis=1)
+    else:
+        some = np.tile(np.arange(scores.shape[1]), (len(scores), 1))
+    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(some, order, axis=1).astype(np.int64)
