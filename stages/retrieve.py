@@ -22,9 +22,10 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
     The weights go to the folder EXPOSURE.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
+    import numpy as np
     from threadpoolctl import threadpool_limits
 
-    from recsys.retrieval.ease import fit_weights
+    from recsys.retrieval.ease import find_popular, fit_weights
     from recsys.retrieval.exposure import Exposure
     from recsys.storage import schemas
     from recsys.storage.parquet import count_rows, read_column, read_metadata
@@ -38,11 +39,15 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
     if vocabulary.drawn_negatives:
         # Nobody picked up the items that were drawn.
         user, movie = user[label == 1], movie[label == 1]
+    section = params[RetrievalParams]
+    popular = find_popular(movie, movies, section.movies)
+    some = np.isin(movie, popular)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        weights = fit_weights(user, movie, movies, params[RetrievalParams].damping)
-    Exposure(weights, read_metadata(part)).save(exposure)
-    click.echo(f"exposure: weights of {movies:,} movies from {len(user):,} ratings")
+        weights = fit_weights(user[some], np.searchsorted(popular, movie[some]), section.damping)
+    counts = np.bincount(movie, minlength=movies)
+    Exposure(popular, weights, counts, read_metadata(part)).save(exposure)
+    click.echo(f"exposure: weights of {len(popular):,} movies from {some.sum():,} ratings")
 
 
 if __name__ == "__main__":

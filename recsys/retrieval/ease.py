@@ -5,7 +5,7 @@ https://arxiv.org/abs/1905.03375): a movie's score for a user is the sum, over t
 a weight for each pair of movies. The weights are the ridge regression of each movie on all others,
 in closed form. Every rating counts as a movie that was picked up, whatever its stars.
 
-Shapes: M movies, U users.
+Shapes: M movies, m movies with weights.
 """
 
 import numpy as np
@@ -13,39 +13,36 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
-from recsys.common.errors import InputError
-
 Ints = npt.NDArray[np.integer]
 Weights = npt.NDArray[np.float16]
 
-# The weights of more movies than this take more than 2 GB while they are computed.
-MOST_MOVIES = 10_000
+
+def find_popular(movie: Ints, movies: int, most: int) -> Ints:
+    """The movies with the most ratings, at most `most`, ascending, [m]
+
+    Args:
+        movie: of each rating
+        movies: M
+    """
+    number = np.bincount(movie, minlength=movies)
+    order = np.argsort(-number, kind="stable")[:most]
+    return np.sort(order[number[order] > 0]).astype(np.int32)
 
 
-def fit_weights(user: Ints, movie: Ints, movies: int, damping: float) -> Weights:
-    """The weight of each movie, by row, in the score of each other movie, by column, [M, M].
+def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
+    """The weight of each movie, by row, in the score of each other movie, by column, [m, m].
 
     Half precision keeps three digits, and the same digits on every processor: the inverse of the
     matrix differs from one to another in its last digits.
 
     Args:
-        user, movie: of each rating
-        movies: M
+        user, movie: of each rating; the movies are numbered from 0, and each has a rating
         damping: the number of users that pull each weight to 0.
-
-    Raises:
-        InputError: there are more than `MOST_MOVIES` movies.
     """
-    if movies > MOST_MOVIES:
-        raise InputError(
-            f"retrieval: {movies:,} movies are more than the {MOST_MOVIES:,} whose weights fit "
-            "into memory; leave out the stages retrieve and rank"
-        )
-    shape = (int(user.max()) + 1, movies)
-    rated = scipy.sparse.csr_matrix((np.ones(len(user)), (user, movie)), shape)
-    together = (rated.T @ rated).toarray()
-    together[np.diag_indices(movies)] += damping
-    # In place, and with half of the work that another matrix would take.
+    rated = scipy.sparse.csr_matrix((np.ones(len(user), np.float32), (user, movie)))
+    together = (rated.T @ rated).toarray().astype(np.float64)
+    together[np.diag_indices(len(together))] += damping
+    # In place, and with half of the work of another inverse.
     factor = scipy.linalg.cholesky(together, lower=True, overwrite_a=True, check_finite=False)
     inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T

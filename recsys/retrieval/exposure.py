@@ -1,6 +1,6 @@
 """The exposure model as files, and what it says about people and movies.
 
-Shapes: M movies, B people, R movies of one person.
+Shapes: M movies, m movies with weights, B people, R movies of one person.
 """
 
 import json
@@ -23,14 +23,18 @@ Scores = npt.NDArray[np.float32]
 class Exposure:
     """Scores how likely people are to pick up movies, from the movies that they picked up.
 
+    Somebody without any movie gets the scores of the popular ones.
+
     Args:
-        weights: the weight of each movie, by row, in the score of another, by column, [M, M]
+        movies: the rows of the movies with weights, ascending, [m]
+        weights: the weight of each of them, by row, in the score of another, by column, [m, m]
+        ratings: the number of training ratings of each movie, [M]
         origin: digests of the users and movies, and of the split.
     """
 
-    def __init__(self, weights: Weights, origin: Origin) -> None:
+    def __init__(self, movies: Ints, weights: Weights, ratings: Ints, origin: Origin) -> None:
+        self.movies, self.ratings, self.origin = movies, ratings, origin
         self.weights: Scores = weights.astype(np.float32)
-        self.origin = origin
 
     def score(self, histories: scipy.sparse.csr_matrix) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
@@ -38,30 +42,44 @@ class Exposure:
         Args:
             histories: 1 for each movie that a person picked up, else 0, [B, M]
         """
-        scores: Scores = histories.astype(np.float32) @ self.weights
+        scores = np.zeros(histories.shape, np.float32)
+        scores[:, self.movies] = histories[:, self.movies].astype(np.float32) @ self.weights
+        scores[np.diff(histories.indptr) == 0] = self.ratings / self.ratings.sum()
         return scores
 
     def find_reasons(self, history: Ints, movie: int, top: int) -> Ints:
         """The movies of a person that weigh most in the score of a movie, at most `top`.
 
         Args:
-            history: rows of the movies table, [R]
+            history, movie: rows of the movies table, [R]
         """
-        weights = self.weights[history, movie]
+        place = np.searchsorted(self.movies, movie)
+        known = history[np.isin(history, self.movies)]
+        if movie not in self.movies or not len(known):
+            return known[:0]
+        weights = self.weights[np.searchsorted(self.movies, known), place]
         best = np.argsort(-weights, kind="stable")[:top]
-        reasons: Ints = history[best[weights[best] > 0]]
+        reasons: Ints = known[best[weights[best] > 0]]
         return reasons
 
     def find_similar(self, movie: int) -> Scores:
         """How much each movie and this one say about each other: the mean of both weights, [M]"""
-        similar: Scores = (self.weights[movie] + self.weights[:, movie]) / 2
+        similar = np.zeros(len(self.ratings), np.float32)
+        if movie in self.movies:
+            place = np.searchsorted(self.movies, movie)
+            similar[self.movies] = (self.weights[place] + self.weights[:, place]) / 2
         return similar
 
     def save(self, folder: Path) -> None:
         """Write the weights, and a description with their digest."""
         with atomic_write(folder) as partial:
             partial.mkdir()
-            save_file({"weights": self.weights.astype(np.float16)}, partial / WEIGHTS)
+            tensors = {
+                "movies": self.movies.astype(np.int32),
+                "weights": self.weights.astype(np.float16),
+                "ratings": self.ratings.astype(np.int32),
+            }
+            save_file(tensors, partial / WEIGHTS)
             content = {"origin": self.origin, "weights": _digest_file(partial / WEIGHTS)}
             (partial / DESCRIPTION).write_text(json.dumps(content, indent=2) + "\n")
             # safetensors makes a file that only its owner can read.
@@ -83,7 +101,8 @@ class Exposure:
             require_same_run(folder, content["origin"], other, origin)
             if _digest_file(folder / WEIGHTS) != content["weights"]:
                 raise ValueError(f"{WEIGHTS} was changed")
-            return cls(load_file(folder / WEIGHTS)["weights"], content["origin"])
+            tensors = load_file(folder / WEIGHTS)
+            return cls(tensors["movies"], tensors["weights"], tensors["ratings"], content["origin"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(
                 f"{folder} is no exposure model ({error}); restore it with `dvc checkout`, or run "
