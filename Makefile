@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 # Also under -j: what is typed together runs in this order, and one pip at a time fills .venv.
 .NOTPARALLEL:
-.PHONY: help demo repro check-lock verify search report test hooks lint bench install lock clean
+.PHONY: help demo repro check-lock verify search serve report test hooks lint bench install lock clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ verify: .venv/run  ## Rerun HEAD in a clean copy and compare it with dvc.lock.
 
 search: .venv/search  ## Search the params with the best validation AUC; ARGS="--trials 20 --apply".
 	@recsys search $(ARGS)
+
+serve: .venv/serve  ## Serve the model over HTTP, with a page; ARGS="--port 8080".
+	@recsys serve $(ARGS)
 
 report: .venv/run  ## Write report.html and report.md about the run.
 	@recsys report
@@ -65,6 +68,10 @@ clean:  ## Remove the environment.
 
 .venv/search: .venv/run requirements/search.lock
 	@$(PIP) install --quiet -r requirements/search.lock -c requirements/cuda.lock
+	@touch $@
+
+.venv/serve: .venv/run requirements/serve.lock
+	@$(PIP) install --quiet -r requirements/serve.lock -c requirements/cuda.lock
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.lock

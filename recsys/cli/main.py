@@ -1,7 +1,7 @@
 """The command `recsys`.
 
-A command imports what is slow to import (torch, pandas, DVC, Optuna) only when it runs, so that
-`--help`, shell completion and an error about an option take no time.
+A command imports what is slow to import (torch, pandas, DVC, Optuna, FastAPI) only when it runs, so
+that `--help`, shell completion and an error about an option take no time.
 """
 
 import click
@@ -17,6 +17,7 @@ from recsys.cli import (
     recommend,
     report,
     search,
+    serve,
     verify,
 )
 
@@ -45,4 +46,5 @@ main.add_command(recipe.main, "recipe")
 main.add_command(recommend.main, "recommend")
 main.add_command(report.main, "report")
 main.add_command(search.main, "search")
+main.add_command(serve.main, "serve")
 main.add_command(verify.main, "verify")

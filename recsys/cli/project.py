@@ -51,6 +51,14 @@ FEATURES = click.option(
     callback=in_project,
     help="The folder of the computed features, for a model that has some.",
 )
+LOG = click.option(
+    "--log",
+    type=PATH,
+    default="data/encoded/ratings.parquet",
+    show_default=True,
+    callback=in_project,
+    help="The file that says what a user has rated already.",
+)
 
 
 @contextmanager

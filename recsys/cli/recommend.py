@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recsys.cli.project import CHECKPOINT, FEATURES, in_project
+from recsys.cli.project import CHECKPOINT, FEATURES, LOG
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
@@ -27,14 +27,7 @@ from recsys.common.errors import InputError
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CHECKPOINT
 @FEATURES
-@click.option(
-    "--log",
-    type=PATH,
-    default="data/encoded/ratings.parquet",
-    callback=in_project,
-    show_default=True,
-    help="The file that says what a user has rated already.",
-)
+@LOG
 def main(
     user: str | None,
     ratings: Path | None,

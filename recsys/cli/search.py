@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from recsys.cli.extras import require_extra
 from recsys.cli.project import dvc, find_root, in_project, working_in_root
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
@@ -43,6 +44,7 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
       recsys search --minutes 60 --apply
       recsys search --trials 0 --apply
     """
+    require_extra("optuna", "search")
     from recsys.cli.trials import finished_trials, open_study, read_space, run_trials
     from recsys.reporting.revisions import git
 

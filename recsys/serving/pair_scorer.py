@@ -3,11 +3,13 @@
 Shapes: B pairs, U users, M movies.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -19,6 +21,7 @@ from recsys.dataloader.tables import make_index, make_pairs
 from recsys.features.online import Ratings
 from recsys.features.store import FeatureStore
 from recsys.models.checkpoint import Description, not_a_checkpoint, read_checkpoint
+from recsys.serving.catalogue import list_movies
 from recsys.serving.network import Network, forms_of, weight_forms
 from recsys.serving.pair_network import PairNetwork
 from recsys.serving.weights import describe, name_weights
@@ -67,6 +70,11 @@ class PairScorer:
             self.store,
         )
         self.plain = plain
+
+    @cached_property
+    def catalogue(self) -> pd.DataFrame:
+        """The movies in the order of their rows, from `list_movies`."""
+        return list_movies(self.dimensions)
 
     def find(self, table: str, ids: pa.Array) -> Tensor:
         """The rows of published ids in the users or movies table, [B]; its length for no row.

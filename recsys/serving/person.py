@@ -45,8 +45,6 @@ def find_person(
 ) -> Person:
     """The user with an id, with or without new ratings; or a new person.
 
-    New ratings become known to the scorer.
-
     Args:
         log: a file with the columns of `schemas.RATINGS`.
         userid: the published id; None for a new person.
@@ -55,37 +53,62 @@ def find_person(
         InputError: there is no such user, the user has rated one of the given movies already, or
             the log belongs to another run.
     """
-    new = describe_ratings(given, scorer)
     if userid is None:
-        return meet(scorer, new)
+        return meet(scorer, given)
     dimensions = scorer.dimensions
     user = find_row(dimensions.raw_ids("users"), userid, "user")
     require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
-    rated = read_ratings_of(user, log)
+    return recall(scorer, user, read_ratings_of(user, log), given)
+
+
+def recall(
+    scorer: PairScorer, user: int, rated: pd.DataFrame, given: GivenRatings | None = None
+) -> Person:
+    """A user of the data set, with or without new ratings. The scorer stays as it is.
+
+    Args:
+        user: row of the users table.
+        rated: the user's ratings in the log, as `read_ratings_of` gives them.
+
+    Raises:
+        InputError: the user has rated one of the given movies already.
+    """
+    dimensions, new = scorer.dimensions, describe_ratings(given, scorer)
     if dimensions.vocabulary.drawn_negatives:
         # Nobody has an interaction with the items that were drawn: they may be recommended.
         rated = rated[rated["label"] == 1]
     if len(again := np.intersect1d(rated["movie"], new["movie"])):
-        movie = dimensions.raw_ids("movies")[again[0]]
-        raise InputError(f"user {userid} has rated movie {movie} already; remove it from the file")
+        userid, movieid = (
+            dimensions.raw_ids(table)[row]
+            for table, row in (("users", user), ("movies", int(again[0])))
+        )
+        raise InputError(f"user {userid} has rated movie {movieid} already; leave it out")
     if len(new):
         rated = pd.concat([rated, new], ignore_index=True)
-    if scorer.store is None:
-        return Person(user, rated)
-    row = np.array([user])
-    scorer.store.append(user, *columns_of(new))
-    (moment,) = scorer.store.find_moments(row)
-    return Person(user, rated, scorer.store.ratings_of(row), int(moment))
+    return with_features(scorer, user, rated, new)
 
 
-def meet(scorer: PairScorer, rated: pd.DataFrame) -> Person:
-    """A new person with some ratings."""
-    user, store = len(scorer.userids), scorer.store
+def meet(scorer: PairScorer, given: GivenRatings | None = None) -> Person:
+    """A new person with some ratings. The scorer stays as it is."""
+    new = describe_ratings(given, scorer)
+    return with_features(scorer, len(scorer.userids), new, new)
+
+
+def with_features(scorer: PairScorer, user: int, rated: pd.DataFrame, new: pd.DataFrame) -> Person:
+    """A person with what computed features come from.
+
+    Args:
+        rated: all ratings of the person.
+        new: those of them that the scorer does not know.
+    """
+    store = scorer.store
     if store is None:
         return Person(user, rated)
-    movie, stars, seconds = columns_of(rated)
-    ratings = store.rate(np.full(len(movie), user), movie, stars, seconds)
-    moment = int(seconds.max() if len(seconds) else store.end) + 1
+    movie, stars, seconds = columns_of(new)
+    ratings = store.ratings_of(np.array([user])).extend(
+        store.rate(np.full(len(movie), user), movie, stars, seconds)
+    )
+    moment = int(ratings.seconds.max() if len(ratings.seconds) else store.end) + 1
     return Person(user, rated, ratings, moment)
 
 

@@ -44,7 +44,7 @@ def recommend(scorer: PairScorer, person: Person, top: int, moment: int | None =
     )
     best = np.argsort(-scores, kind="stable")[:top]
     liked = rated.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]
-    catalogue = list_movies(dimensions)
+    catalogue = scorer.catalogue
     is_new = person.user == len(scorer.userids)
     return {
         "user": None

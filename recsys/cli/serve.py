@@ -1,0 +1,70 @@
+"""`recsys serve`."""
+
+import socket
+from pathlib import Path
+
+import click
+
+from recsys.cli.extras import require_extra
+from recsys.cli.project import CHECKPOINT, FEATURES, LOG
+from recsys.common.command import command
+from recsys.common.errors import InputError
+
+# Requests that are being answered get this many seconds to end.
+LAST_SECONDS = 5
+
+
+@command
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0 for any."
+)
+@CHECKPOINT
+@FEATURES
+@LOG
+def main(host: str, port: int, checkpoint: Path, features: Path, log: Path) -> None:
+    """Answer questions over HTTP: recommendations, scores, titles; and a page to try them.
+
+    POST /recommendations and POST /scores take a user of the data set, ratings of your own, or
+    both. GET /movies finds titles, GET /health says what runs, and GET /openapi.json describes all
+    of it. Nothing that is asked is stored. There is no login: whoever reaches the port can ask
+    about every user.
+
+    \b
+    Examples:
+      recsys serve
+      recsys serve --port 8080
+    """
+    for package in ("fastapi", "uvicorn"):
+        require_extra(package, "serve")
+    # Before all that takes time.
+    with listen(host, port) as listener:
+        # Slow to import: wrong options are refused before.
+        import torch
+        import uvicorn
+
+        from recsys.serving.app import make_app
+        from recsys.serving.log import Log
+        from recsys.serving.pair_scorer import PairScorer
+
+        torch.set_num_threads(1)
+        scorer = PairScorer(checkpoint, features)
+        app = make_app(scorer, Log(log, scorer.dimensions))
+        address = f"[{host}]" if ":" in host else host
+        click.echo(f"http://{address}:{listener.getsockname()[1]} (end with Ctrl-C)")
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=LAST_SECONDS
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises: InputError, it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host}, port {port} ({error.strerror}); give another "
+            "--host or --port"
+        ) from error

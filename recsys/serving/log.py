@@ -1,0 +1,46 @@
+"""The ratings of all users in memory.
+
+Shapes: U users, R ratings.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys.serving.person import COLUMNS
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.origin import require_same_run
+from recsys.storage.parquet import read_batches, read_metadata
+
+
+class Log:
+    """Finds a user's ratings in all parts at once. It takes 17 bytes a rating.
+
+    Args:
+        path: a file with the columns of `schemas.RATINGS`.
+
+    Raises:
+        InputError: the file is missing or damaged, or belongs to another run than the dimensions.
+    """
+
+    def __init__(self, path: Path, dimensions: Dimensions) -> None:
+        require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+        pieces = list(read_batches(path, schemas.RATINGS, ["user", *COLUMNS]))
+        user, *columns = (
+            np.concatenate([piece[name].to_numpy() for piece in pieces])
+            for name in ("user", *COLUMNS)
+        )
+        order = np.argsort(user, kind="stable")
+        self._columns = [column[order] for column in columns]
+        self._starts = np.searchsorted(user[order], np.arange(len(dimensions.raw_ids("users")) + 1))
+
+    def of(self, user: int) -> pd.DataFrame:
+        """A user's ratings, with the columns of `Person.rated`.
+
+        Args:
+            user: row of the users table.
+        """
+        rows = slice(self._starts[user], self._starts[user + 1])
+        return pd.DataFrame(dict(zip(COLUMNS, (c[rows] for c in self._columns), strict=True)))
