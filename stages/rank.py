@@ -11,7 +11,6 @@ from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.evaluation.params import RankingParams
 from recsys.pipeline.stage import stage
-from recsys.retrieval.params import RetrievalParams
 
 
 @stage
@@ -51,8 +50,9 @@ def main(
     dimensions = scorer.dimensions
     exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
-    recommender = Recommender(scorer, exposed, params[RetrievalParams])
-    lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
+    lists = Recommender(scorer, exposed).rank(
+        people.users, people.histories, section.top, people.seconds
+    )
     counts = dimensions.training_ratings["movies"]
     result = judge_ranking(lists.movies, people.histories, people.relevant, counts, section)
     with atomic_write(metrics) as partial:

@@ -46,7 +46,7 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
     with threadpool_limits(1):
         weights = fit_weights(user[some], np.searchsorted(popular, movie[some]), section.damping)
     counts = np.bincount(movie, minlength=movies)
-    Exposure(popular, weights, counts, read_metadata(part)).save(exposure)
+    Exposure(popular, weights, counts, section, read_metadata(part)).save(exposure)
     click.echo(f"exposure: weights of {len(popular):,} movies from {some.sum():,} ratings")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES, MovieLensDataset
@@ -18,8 +19,12 @@ from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
+from recsys.retrieval.ease import find_popular, fit_weights
+from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.params import RetrievalParams
+from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.parquet import read_metadata, read_parquet
+from recsys.storage.parquet import read_column, read_metadata, read_parquet
 from recsys.storage.registry import STATISTICS, Feature, FeatureParams, select_features
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS
@@ -47,6 +52,10 @@ class Run(NamedTuple):
     @property
     def ratings(self) -> Path:
         return self.encoded / "ratings.parquet"
+
+    @property
+    def exposure(self) -> Path:
+        return self.checkpoint.parent / "exposure"
 
     @property
     def features(self) -> Path:
@@ -78,6 +87,7 @@ def make_run(folder: Path, toy: Toy) -> None:
     )
     prepare(toy, folder / "data", method="chronological")
     save_model(run_in(folder))
+    save_exposure(run_in(folder))
 
 
 def save_model(
@@ -101,6 +111,17 @@ def save_model(
     )
     torch.manual_seed(1)
     save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
+
+
+def save_exposure(run: Run) -> None:
+    """Fit the exposure model to the training part."""
+    part = run.split / "train.parquet"
+    user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
+    counts = run.dimensions().training_ratings["movies"]
+    section = load_params(PARAMS)[RetrievalParams]
+    popular = find_popular(movie, len(counts), section.movies)
+    weights = fit_weights(user, np.searchsorted(popular, movie), damping=10)
+    Exposure(popular, weights, counts, section, read_metadata(part)).save(run.exposure)
 
 
 def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:
@@ -127,3 +148,4 @@ def compute_run(run: Run, method: str) -> None:
     origin |= {"fitted": write_fitted(fitted, ratings, run.features)}
     write_columns(dense, histories, log, run.features, origin)
     save_model(run, features=COMPUTED)
+    save_exposure(run)

@@ -16,6 +16,7 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person
 from recsys.serving.predict import score_file
 from recsys.serving.recommend import find_similar, recommend
+from recsys.serving.recommender import Recommender
 from tests.conftest import PARAMS
 from tests.test_stages import QUICK, STAGES, run, run_all, set_params
 
@@ -79,7 +80,8 @@ def test_a_shop_with_clicks() -> None:
     assert metrics["rows"] == 40
     assert pd.read_parquet("data/predictions.parquet")["raw_userid"].min() >= 2**40
     scorer = PairScorer(Path("models/dlrm"))
-    found = recommend(scorer, find_person(scorer, LOG, 2**40 + 1), 3)
+    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/exposure"))
+    found = recommend(recommender, find_person(scorer, LOG, 2**40 + 1), 3)
     assert len(found["recommended"]) == 3
     price = scorer.dimensions.tables["movies"]["price"].to_numpy()
     assert price[3] == 0
@@ -149,12 +151,13 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     Path("bad.csv").write_text("userid,movieid\nu1,3\nnobody,3\n")
     with pytest.raises(InputError, match=r"bad.csv row 2: userid = nobody is none of the 30 ids"):
         score_file(scorer, Path("bad.csv"), Path("scores.csv"))
-    found = recommend(scorer, find_person(scorer, LOG, "u7"), 3)
+    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/exposure"))
+    found = recommend(recommender, find_person(scorer, LOG, "u7"), 3)
     assert (found["user"], len(found["recommended"])) == ("u7", 3)
     with pytest.raises(InputError, match="there is no user '7'; the 30 users have ids from u0"):
         find_person(scorer, LOG, "7")
     with pytest.raises(InputError, match="there is no movie 'x': the 20 movies have whole numbers"):
-        find_similar(Path("models/dlrm"), "x", 3)
+        find_similar(recommender.exposure, scorer.dimensions, "x", 3)
 
 
 def test_a_playlist_log_of_positives_alone() -> None:
@@ -182,8 +185,8 @@ def test_a_playlist_log_of_positives_alone() -> None:
     assert ratings["label"].sum() == 200
     assert not ratings.duplicated(["user", "movie"]).any()
     # A song that was drawn for a listener was not played, so it may be recommended.
-    scorer = PairScorer(Path("models/dlrm"))
-    found = recommend(scorer, find_person(scorer, LOG, 3), 99)
+    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/exposure"))
+    found = recommend(recommender, find_person(recommender.scorer, LOG, 3), 99)
     played = set(frame["song"][frame["listener"] == 3])
     assert found["rated"] == len(played)
     assert not {movie["movie"] for movie in found["recommended"]} & played

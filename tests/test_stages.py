@@ -33,6 +33,9 @@ STAGES = {
     "--state models/train.state --live live/epoch.json",
     "evaluate": "data/split/test.parquet data/features models/dlrm data/predictions.parquet "
     "metrics/test.json metrics/plots",
+    "retrieve": "data/encoded data/split/train.parquet models/exposure",
+    "rank": "data/encoded data/split data/features models/dlrm models/exposure "
+    "metrics/ranking.json",
 }
 QUICK = {
     "train.epochs": 2,

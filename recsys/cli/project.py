@@ -43,6 +43,14 @@ CHECKPOINT = click.option(
     callback=in_project,
     help="The model's folder.",
 )
+EXPOSURE = click.option(
+    "--exposure",
+    type=PATH,
+    default="models/exposure",
+    show_default=True,
+    callback=in_project,
+    help="The folder of the exposure model.",
+)
 FEATURES = click.option(
     "--features",
     type=PATH,

@@ -2,12 +2,13 @@
 
 import json
 from datetime import datetime, timezone
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recsys.cli.project import CHECKPOINT, FEATURES, LOG
+from recsys.cli.project import CHECKPOINT, EXPOSURE, FEATURES, LOG
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
@@ -27,6 +28,7 @@ from recsys.common.errors import InputError
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CHECKPOINT
 @FEATURES
+@EXPOSURE
 @LOG
 def main(
     user: str | None,
@@ -37,18 +39,20 @@ def main(
     as_json: bool,
     checkpoint: Path,
     features: Path,
+    exposure: Path,
     log: Path,
 ) -> None:
     """Recommend movies to a person, or find movies like another.
 
     Ids are those that the data set publishes. Nobody gets a movie that they have rated, and none
-    without a training rating. The score is the probability of a like; with `train.task:
-    regression`, the expected stars.
+    without a training rating. Movies come first that people with the same movies pick up, and that
+    the person would like. The score is the probability of a like; with `train.task: regression`,
+    the expected stars.
 
     The file RATINGS is a table with the columns movieid or title, rating, and perhaps timestamp
     (seconds since 1970, or like 2026-11-25 16:00:00). With --user, these are new ratings of the
     user. Only a model with features that come from ratings (features.dense, or liked and disliked)
-    gives other scores for them.
+    gives other scores for them; the order depends on them with every model.
 
     \b
     Examples:
@@ -61,21 +65,26 @@ def main(
     # Slow to import: wrong options are refused before.
     import torch
 
+    from recsys.models.checkpoint import read_checkpoint
+    from recsys.retrieval.exposure import Exposure
     from recsys.serving.given import read_given
-    from recsys.serving.pair_scorer import PairScorer
     from recsys.serving.person import find_person
     from recsys.serving.recommend import find_similar, recommend
+    from recsys.serving.recommender import Recommender
 
     torch.set_num_threads(1)
     if movie is not None:
-        found = find_similar(checkpoint, movie, top)
+        _, _, dimensions = read_checkpoint(checkpoint)
+        exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
+        found = find_similar(exposed, dimensions, movie, top)
         text = format_similar(found)
     else:
-        scorer = PairScorer(checkpoint, features)
+        recommender = Recommender.load(checkpoint, features, exposure)
+        scorer = recommender.scorer
         given = read_given(ratings, scorer.dimensions) if ratings else None
         person = find_person(scorer, log, user, given)
         moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
-        found = recommend(scorer, person, top, moment)
+        found = recommend(recommender, person, top, moment)
         text = format_recommendations(found, scorer.description.task)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else text)
 
@@ -88,7 +97,11 @@ def format_recommendations(found: dict[str, Any], task: str) -> str:
     if found["user"] is not None and not found["in_training"]:
         lines.append("none of these ratings is in training: the scores are those of a new user")
     lines.append(f"recommended ({unit}):")
-    lines += format_movies(found["recommended"], "score", ".3f")
+    shown = format_movies(found["recommended"], "score", ".3f")
+    for line, movie in zip_longest(shown, found["recommended"]):
+        lines.append(line)
+        if movie and movie["because"]:
+            lines.append(f"                 because of {' and '.join(movie['because'])}")
     return "\n".join(lines)
 
 
@@ -97,8 +110,8 @@ def format_similar(found: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"like {itself['movie']}, {itself['title']} [{', '.join(itself['genres'])}]",
-            "(cosine of the movies' embeddings: high where the same users like both):",
-            *format_movies(found["similar"], "cosine", ".3f"),
+            "(weight: how much one says about who picks up the other):",
+            *format_movies(found["similar"], "weight", ".3f"),
         ]
     )
 

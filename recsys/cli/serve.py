@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recsys.cli.extras import require_extra
-from recsys.cli.project import CHECKPOINT, FEATURES, LOG
+from recsys.cli.project import CHECKPOINT, EXPOSURE, FEATURES, LOG
 from recsys.common.command import command
 from recsys.common.errors import InputError
 
@@ -21,8 +21,9 @@ LAST_SECONDS = 5
 )
 @CHECKPOINT
 @FEATURES
+@EXPOSURE
 @LOG
-def main(host: str, port: int, checkpoint: Path, features: Path, log: Path) -> None:
+def main(host: str, port: int, checkpoint: Path, features: Path, exposure: Path, log: Path) -> None:
     """Answer questions over HTTP: recommendations, scores, titles; and a page to try them.
 
     POST /recommendations and POST /scores take a user of the data set, ratings of your own, or
@@ -45,11 +46,11 @@ def main(host: str, port: int, checkpoint: Path, features: Path, log: Path) -> N
 
         from recsys.serving.app import make_app
         from recsys.serving.log import Log
-        from recsys.serving.pair_scorer import PairScorer
+        from recsys.serving.recommender import Recommender
 
         torch.set_num_threads(1)
-        scorer = PairScorer(checkpoint, features)
-        app = make_app(scorer, Log(log, scorer.dimensions))
+        recommender = Recommender.load(checkpoint, features, exposure)
+        app = make_app(recommender, Log(log, recommender.scorer.dimensions))
         address = f"[{host}]" if ":" in host else host
         click.echo(f"http://{address}:{listener.getsockname()[1]} (end with Ctrl-C)")
         config = uvicorn.Config(

@@ -5,6 +5,7 @@ Shapes: M movies, m movies with weights, B people, R movies of one person.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints, Weights
+from recsys.retrieval.params import RetrievalParams
 from recsys.storage.origin import Origin, digest, require_same_run
 
 DESCRIPTION, WEIGHTS = "exposure.json", "exposure.safetensors"
@@ -29,11 +31,19 @@ class Exposure:
         movies: the rows of the movies with weights, ascending, [m]
         weights: the weight of each of them, by row, in the score of another, by column, [m, m]
         ratings: the number of training ratings of each movie, [M]
+        params: how recommendations use the scores.
         origin: digests of the users and movies, and of the split.
     """
 
-    def __init__(self, movies: Ints, weights: Weights, ratings: Ints, origin: Origin) -> None:
-        self.movies, self.ratings, self.origin = movies, ratings, origin
+    def __init__(
+        self,
+        movies: Ints,
+        weights: Weights,
+        ratings: Ints,
+        params: RetrievalParams,
+        origin: Origin,
+    ) -> None:
+        self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
         self.weights: Scores = weights.astype(np.float32)
 
     def score(self, histories: scipy.sparse.csr_matrix) -> Scores:
@@ -74,13 +84,17 @@ class Exposure:
         """Write the weights, and a description with their digest."""
         with atomic_write(folder) as partial:
             partial.mkdir()
-            tensors = {
+            tensors: dict[str, npt.NDArray[Any]] = {
                 "movies": self.movies.astype(np.int32),
                 "weights": self.weights.astype(np.float16),
                 "ratings": self.ratings.astype(np.int32),
             }
             save_file(tensors, partial / WEIGHTS)
-            content = {"origin": self.origin, "weights": _digest_file(partial / WEIGHTS)}
+            content = {
+                "origin": self.origin,
+                "params": self.params.model_dump(),
+                "weights": _digest_file(partial / WEIGHTS),
+            }
             (partial / DESCRIPTION).write_text(json.dumps(content, indent=2) + "\n")
             # safetensors makes a file that only its owner can read.
             (partial / WEIGHTS).chmod((partial / DESCRIPTION).stat().st_mode)
@@ -102,7 +116,13 @@ class Exposure:
             if _digest_file(folder / WEIGHTS) != content["weights"]:
                 raise ValueError(f"{WEIGHTS} was changed")
             tensors = load_file(folder / WEIGHTS)
-            return cls(tensors["movies"], tensors["weights"], tensors["ratings"], content["origin"])
+            return cls(
+                tensors["movies"],
+                tensors["weights"],
+                tensors["ratings"],
+                RetrievalParams(**content["params"]),
+                content["origin"],
+            )
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(
                 f"{folder} is no exposure model ({error}); restore it with `dvc checkout`, or run "

@@ -24,7 +24,7 @@ from recsys.serving.messages import (
     fit,
 )
 from recsys.serving.page import read_page
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.recommender import Recommender
 from recsys.serving.service import Service
 
 MOST_BYTES = 2**20
@@ -38,7 +38,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(scorer: PairScorer, log: Log) -> FastAPI:
+def make_app(recommender: Recommender, log: Log) -> FastAPI:
     """The application: routes, their schema and the page.
 
     Args:
@@ -49,7 +49,7 @@ def make_app(scorer: PairScorer, log: Log) -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BYTES)
     app.add_exception_handler(InputError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
-    add_questions(app, Service(scorer, log))
+    add_questions(app, Service(recommender, log))
     add_page(app)
     return app
 

@@ -6,6 +6,7 @@ movies, and the DLRM only those with the highest exposure.
 Shapes: B people, M movies, N candidates, k recommendations.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,6 @@ import torch
 
 from recsys.features.online import Ratings
 from recsys.retrieval.exposure import Exposure, Scores
-from recsys.retrieval.params import RetrievalParams
 from recsys.serving.pair_scorer import PairScorer
 
 Rows = npt.NDArray[np.int64]
@@ -44,12 +44,21 @@ class Recommender:
     Movies without a training rating are left out, because nothing is known about them.
     """
 
-    def __init__(self, scorer: PairScorer, exposure: Exposure, params: RetrievalParams) -> None:
-        self.scorer, self.exposure, self.params = scorer, exposure, params
+    def __init__(self, scorer: PairScorer, exposure: Exposure) -> None:
+        self.scorer, self.exposure, self.params = scorer, exposure, exposure.params
         self.unknown = ~scorer.known_movies.numpy()
         lowest = scorer.dimensions.vocabulary.rating_scale.lowest
         # The logarithm of a regression's stars is that of their distance to the lowest.
         self.lowest = lowest if scorer.description.task == "regression" else 0
+
+    @classmethod
+    def load(
+        cls, checkpoint: Path, features: Path | None, exposure: Path, threads: int = 1
+    ) -> "Recommender":
+        """Read a model and the exposure model of the same run. Raises: InputError."""
+        scorer = PairScorer(checkpoint, features, threads)
+        dimensions = scorer.dimensions
+        return cls(scorer, Exposure.load(exposure, dimensions.folder, dimensions.origin))
 
     def rank(
         self,

@@ -14,9 +14,9 @@ from recsys.common.params import show
 from recsys.serving.catalogue import Record, describe_movies, find_row
 from recsys.serving.given import GivenRatings
 from recsys.serving.log import Log
-from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import Person, meet, recall
 from recsys.serving.recommend import recommend
+from recsys.serving.recommender import Recommender
 from recsys.serving.titles import Titles
 
 Id = int | str
@@ -32,8 +32,9 @@ class Service:
     and torch and NumPy never compete with themselves for the cores.
     """
 
-    def __init__(self, scorer: PairScorer, log: Log) -> None:
-        self.scorer, self._log = scorer, log
+    def __init__(self, recommender: Recommender, log: Log) -> None:
+        self.scorer = scorer = recommender.scorer
+        self._recommender, self._log = recommender, log
         self._userids, self._movieids = map(scorer.dimensions.raw_ids, ("users", "movies"))
         ratings = scorer.dimensions.training_ratings["movies"]
         self._titles = Titles(scorer.catalogue["title"].tolist(), ratings)
@@ -54,7 +55,7 @@ class Service:
             InputError: an id is unknown, or a movie is rated twice.
         """
         with self._turn:
-            return recommend(self.scorer, self._find(userid, given), top, moment)
+            return recommend(self._recommender, self._find(userid, given), top, moment)
 
     def score(
         self,

@@ -24,6 +24,7 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person
 from recsys.serving.predict import score_file
 from recsys.serving.recommend import find_similar, recommend
+from recsys.serving.recommender import Recommender
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import ODD_TEXTS, change_value, fuzz, mutate
 from tests.imports import ROOT
@@ -253,14 +254,14 @@ def change_weights(weights: dict[str, Any], rng: random.Random) -> dict[str, Any
 
 
 def test_ids(run: Run) -> None:
-    scorer = PairScorer(run.checkpoint)
+    recommender = Recommender.load(run.checkpoint, None, run.exposure)
 
     def attempt(rng: random.Random) -> None:
         wanted = rng.choice((*ODD_TEXTS, "3", "6", "2", "4", "102", str(rng.randrange(300))))
         top = rng.choice((1, 10, 10**30))
         if rng.random() < 0.5:
-            recommend(scorer, find_person(scorer, run.ratings, wanted), top)
+            recommend(recommender, find_person(recommender.scorer, run.ratings, wanted), top)
         else:
-            find_similar(run.checkpoint, wanted, top)
+            find_similar(recommender.exposure, recommender.scorer.dimensions, wanted, top)
 
     fuzz("ids", attempt)

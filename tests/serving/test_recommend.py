@@ -1,85 +1,134 @@
 import numpy as np
 import pytest
-import torch
+from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
-from recsys.models.checkpoint import load_checkpoint, save_checkpoint
-from recsys.serving.catalogue import find_row
-from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.person import find_person
+from recsys.retrieval.exposure import Exposure
+from recsys.serving.catalogue import Record, find_row
+from recsys.serving.person import find_person, read_ratings_of
 from recsys.serving.recommend import find_similar, recommend
-from recsys.storage.registry import select_features
-from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run, save_model
+from recsys.serving.recommender import LEAST_EXPOSURE, Recommender
+from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run
 from tests.toy import Toy
 
 USER = 3
 
 
 @pytest.fixture
-def scorer(run: Run) -> PairScorer:
-    return PairScorer(run.checkpoint)
+def recommender(run: Run) -> Recommender:
+    return Recommender.load(run.checkpoint, None, run.exposure)
 
 
-def test_a_user_gets_the_best_of_the_unrated_movies(run: Run, scorer: PairScorer, toy: Toy) -> None:
+def recommend_to(recommender: Recommender, run: Run, user: int | None, top: int) -> Record:
+    return recommend(recommender, find_person(recommender.scorer, run.ratings, user), top)
+
+
+def test_a_user_gets_the_unrated_movies(run: Run, recommender: Recommender, toy: Toy) -> None:
     rated = {movie for user, movie, *_ in toy.ratings if user == USER}
     unrated = {movie for movie, *_ in toy.movies} - rated
-    person = find_person(scorer, run.ratings, USER)
-    found = recommend(scorer, person, 1000)
+    found = recommend_to(recommender, run, USER, 1000)
     assert (found["user"], found["rated"], found["in_training"]) == (USER, len(rated), True)
     movies = [movie["movie"] for movie in found["recommended"]]
     assert sorted(movies) == sorted(unrated)
+    scorer = recommender.scorer
     users = find_rows([USER] * len(movies), scorer.userids)
     expected = scorer.score(users, find_rows(movies, scorer.movieids))
     assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
-    assert (np.diff(expected) <= 0).all()
-    assert recommend(scorer, person, 3)["recommended"] == found["recommended"][:3]
+    assert recommend_to(recommender, run, USER, 3)["recommended"] == found["recommended"][:3]
+
+
+def test_the_order_is_exposure_times_a_power_of_the_probability(
+    run: Run, recommender: Recommender
+) -> None:
+    found = recommend_to(recommender, run, USER, 1000)["recommended"]
+    rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
+    exposure = recommender.exposure
+    rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
+    history = csr_matrix((np.ones(len(rated)), (rated * 0, rated)), (1, len(exposure.ratings)))
+    exposed = np.maximum(exposure.score(history)[0, rows], LEAST_EXPOSURE)
+    likes = np.array([movie["score"] for movie in found])
+    assert (np.diff(np.log(exposed) + 0.5 * np.log(likes)) < 1e-3).all()
+
+
+def test_few_candidates_keep_the_best_by_exposure(run: Run, recommender: Recommender) -> None:
+    first = {movie["movie"] for movie in recommend_to(recommender, run, USER, 1000)["recommended"]}
+    recommender.params = recommender.params.model_copy(update={"candidates": 4})
+    found = recommend_to(recommender, run, USER, 4)["recommended"]
+    recommender.params = recommender.params.model_copy(update={"like_weight": 0.0})
+    by_exposure = recommend_to(recommender, run, USER, 4)["recommended"]
+    assert {movie["movie"] for movie in found} == {movie["movie"] for movie in by_exposure} < first
+
+
+def test_reasons_are_the_users_movies_that_weigh_most(run: Run, recommender: Recommender) -> None:
+    rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
+    titles, exposure = recommender.scorer.catalogue["title"], recommender.exposure
+    for movie in recommend_to(recommender, run, USER, 5)["recommended"]:
+        row = recommender.scorer.movieids.tolist().index(movie["movie"])
+        weights = {
+            titles[other]: exposure.weights[
+                np.searchsorted(exposure.movies, other), np.searchsorted(exposure.movies, row)
+            ]
+            for other in rated
+        }
+        best = sorted((w for w in weights.values() if w > 0), reverse=True)[:2]
+        assert [weights[title] for title in movie["because"]] == best
 
 
 def test_liked_movies_are_sorted_by_stars_then_by_time(
-    run: Run, scorer: PairScorer, toy: Toy
+    run: Run, recommender: Recommender, toy: Toy
 ) -> None:
     rows = [(stars, time, movie) for user, movie, stars, time in toy.ratings if user == USER]
     best = sorted(rows, reverse=True)[:5]
-    liked = recommend(scorer, find_person(scorer, run.ratings, USER), 1)["liked"]
+    liked = recommend_to(recommender, run, USER, 1)["liked"]
     assert [(movie["rating"], movie["movie"]) for movie in liked] == [(s, m) for s, _, m in best]
     titles = {movie: (title, genres) for movie, title, genres in toy.movies}
     assert [(m["title"], m["genres"]) for m in liked] == [titles[m["movie"]] for m in liked]
 
 
-def test_a_new_user_is_reported_and_gets_movies(run: Run, scorer: PairScorer) -> None:
-    found = recommend(scorer, find_person(scorer, run.ratings, NEW_USER), 1000)
+def test_a_new_user_is_reported_and_gets_movies(run: Run, recommender: Recommender) -> None:
+    found = recommend_to(recommender, run, NEW_USER, 1000)
     assert found["in_training"] is False
     assert {movie["movie"] for movie in found["liked"]} == {NEW_MOVIE, 2, 4}
     # All movies of the training part except the two that the user rated.
     assert len(found["recommended"]) == 38
 
 
-def test_similar_movies_have_embeddings_of_the_same_direction(run: Run) -> None:
-    save_model(run, dimension=2)
-    model, description, dimensions = load_checkpoint(run.checkpoint)
-    weights = model.state_dict()
-    name = "dlrm.sparse_arch.embedding_bag_collection.embedding_bags.movieid.weight"
-    table = weights[name]
-    table[:] = torch.tensor([-1.0, 0.0])
-    # The movies 2, 4, 6 and 8; the first row is that of unknown movies. Lengths have no effect.
-    table[1:5] = torch.tensor([[1.0, 0.0], [0.0, 5.0], [3.0, 4.0], [0.1, 0.0]])
-    # These two movies are not in the training part.
-    table[-2:] = torch.tensor([1.0, 0.0])
-    save_checkpoint(weights, description, dimensions, run.checkpoint)
-    found = find_similar(run.checkpoint, 2, 4)
-    similar = [(movie["movie"], movie["cosine"]) for movie in found["similar"]]
-    assert similar[:3] == [(8, 1.0), (6, 0.6), (4, 0.0)]
-    assert similar[3][1] == -1
+def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Recommender) -> None:
+    recommender.params = recommender.params.model_copy(update={"like_weight": 0.0})
+    found = recommend_to(recommender, run, None, 5)["recommended"]
+    ratings = recommender.exposure.ratings
+    rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
+    assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
+
+
+def test_only_allowed_movies_are_recommended(run: Run, recommender: Recommender) -> None:
+    allowed = np.arange(len(recommender.scorer.movieids)) % 2 == 0
+    person = find_person(recommender.scorer, run.ratings, USER)
+    found = recommend(recommender, person, 1000, allowed=allowed)["recommended"]
+    rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids)
+    assert len(rows)
+    assert (rows % 2 == 0).all()
+
+
+def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
+    dimensions = run.dimensions()
+    exposure = Exposure.load(run.exposure, dimensions.folder, dimensions.origin)
+    found = find_similar(exposure, dimensions, 2, 4)
+    place = exposure.movies.tolist().index(0)
+    mean = (exposure.weights[place] + exposure.weights[:, place]) / 2
+    expected = sorted(np.delete(mean, place), reverse=True)[:4]
+    assert [m["weight"] for m in found["similar"]] == [
+        round(float(w), 4) for w in expected if w > 0
+    ]
     assert found["movie"]["movie"] == 2
 
 
-def test_movies_without_learnt_embeddings_are_refused(run: Run) -> None:
+def test_a_movie_without_training_ratings_has_no_similar_ones(run: Run) -> None:
+    dimensions = run.dimensions()
+    exposure = Exposure.load(run.exposure, dimensions.folder, dimensions.origin)
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
-        find_similar(run.checkpoint, UNRATED_MOVIE, 1)
-    save_model(run, features=select_features(("userid", "genres", "gender")))
-    with pytest.raises(InputError, match="has no embeddings of movies"):
-        find_similar(run.checkpoint, 2, 1)
+        find_similar(exposure, dimensions, UNRATED_MOVIE, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Ranking metrics by hand; the numbers are those of RecTools and LensKit for the same lists."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from recsys.evaluation.ranking import find_popular, intervals, judge_lists, judge_people
+
+# Three people, lists of three movies of six.
+LISTS = np.array([[0, 1, 2], [3, 4, -1], [5, 0, 1]])
+RELEVANT = csr_matrix(
+    np.array(
+        [
+            [0, 1, 1, 1, 0, 1],  # hits at the places 2 and 3, four relevant movies
+            [1, 0, 0, 0, 0, 0],  # no hit
+            [0, 0, 0, 0, 0, 1],  # a hit at place 1, the only relevant movie
+        ]
+    )
+)
+RATINGS = np.array([8, 4, 2, 1, 1, 0])
+
+
+def test_metrics_of_each_person_by_hand() -> None:
+    found = judge_people(LISTS, RELEVANT)
+    second, third = 1 / np.log2(3), 1 / np.log2(4)
+    expected = {
+        "ndcg": [(second + third) / (1 + second + third), 0, 1],
+        "recall": [2 / 4, 0, 1],
+        "hit_rate": [1, 0, 1],
+        "mrr": [1 / 2, 0, 1],
+    }
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values)
+
+
+def test_the_first_row_of_the_catalogue_is_no_hit_behind_a_short_list() -> None:
+    """The end of a short list is -1, which is not movie 0."""
+    found = judge_people(np.array([[-1, -1, -1]]), csr_matrix(np.array([[1, 0, 0, 0, 0, 0]])))
+    assert [values.tolist() for values in found.values()] == [[0], [0], [0], [0]]
+
+
+def test_metrics_of_all_lists_by_hand() -> None:
+    found = judge_lists(LISTS, RATINGS)
+    # Six of the movies are recommended, five of them have a training rating.
+    assert found["coverage"] == pytest.approx(6 / 5)
+    assert found["popularity"] == pytest.approx((8 + 4 + 2 + 1 + 1 + 0 + 8 + 4) / 8)
+
+
+def test_overlap_and_novelty_by_hand() -> None:
+    lists = np.array([[0, 1], [0, 2], [0, 1]])
+    found = judge_lists(lists, np.array([8, 4, 4]))
+    # Of the six ordered pairs of people, two share two movies and four share one, of two each.
+    assert found["overlap"] == pytest.approx((2 * 2 + 4 * 1) / (6 * 2))
+    # Shares of 1/2, 1/4, 1/2, 1/4, 1/2 and 1/4.
+    assert found["novelty"] == pytest.approx((1 + 2 + 1 + 2 + 1 + 2) / 6)
+    assert found["coverage"] == 1
+
+
+def test_popular_movies_leave_out_the_history() -> None:
+    histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
+    assert find_popular(RATINGS, histories, 3).tolist() == [[1, 2, 3], [0, 1, 2], [5, -1, -1]]
+
+
+def test_intervals_contain_the_mean_and_shrink_with_more_people() -> None:
+    random = np.random.default_rng(1)
+    few, many = random.random(50), random.random(5_000)
+    (low, high), (lowest, highest) = (
+        intervals({"ndcg": values}, 200, seed=1)["ndcg"] for values in (few, many)
+    )
+    assert low < few.mean() < high
+    assert lowest < many.mean() < highest
+    assert highest - lowest < (high - low) / 5
+    # 1.96 standard errors on both sides.
+    assert highest - lowest == pytest.approx(2 * 1.96 * many.std() / np.sqrt(5_000), rel=0.2)

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from recsys.common.errors import InputError
+from recsys.pipeline.params import load_params
+from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.params import RetrievalParams
+from tests.conftest import PARAMS
+
+SECTION = load_params(PARAMS)[RetrievalParams]
+# Movies 1, 2 and 4 of five have weights.
+MOVIES = np.array([1, 2, 4], np.int32)
+WEIGHTS = np.array([[0, 0.5, -0.25], [0.125, 0, 1], [0.75, 0.25, 0]], np.float16)
+RATINGS = np.array([0, 6, 3, 0, 1], np.int32)
+ORIGIN = {"ids": "a", "split": "b"}
+
+
+@pytest.fixture
+def exposure() -> Exposure:
+    return Exposure(MOVIES, WEIGHTS, RATINGS, SECTION, ORIGIN)
+
+
+def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(exposure: Exposure) -> None:
+    histories = csr_matrix(np.array([[0, 1, 0, 0, 1], [1, 0, 1, 0, 0]]))
+    expected = [[0, 0.75, 0.75, 0, -0.25], [0, 0.125, 0, 0, 1]]
+    assert exposure.score(histories).tolist() == expected
+
+
+def test_somebody_without_movies_gets_the_shares_of_the_ratings(exposure: Exposure) -> None:
+    scores = exposure.score(csr_matrix((1, 5)))
+    np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]], atol=1e-6)
+
+
+def test_reasons_weigh_most_and_more_than_nothing(exposure: Exposure) -> None:
+    history = np.array([0, 1, 2])
+    assert exposure.find_reasons(history, 4, 2).tolist() == [2]
+    assert exposure.find_reasons(np.array([1, 4]), 2, 2).tolist() == [1, 4]
+    assert exposure.find_reasons(np.array([1, 4]), 2, 1).tolist() == [1]
+    assert exposure.find_reasons(history, 3, 2).tolist() == []
+
+
+def test_similarity_is_the_mean_of_both_weights(exposure: Exposure) -> None:
+    assert exposure.find_similar(1).tolist() == [0, 0, 0.3125, 0, 0.25]
+    assert exposure.find_similar(0).tolist() == [0] * 5
+
+
+def test_what_is_loaded_is_what_was_saved(exposure: Exposure, tmp_path: Path) -> None:
+    exposure.save(tmp_path / "exposure")
+    loaded = Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN)
+    assert (loaded.params, loaded.origin) == (SECTION, ORIGIN)
+    for name in ("movies", "weights", "ratings"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(exposure, name))
+
+
+def test_a_model_of_another_run_is_refused(exposure: Exposure, tmp_path: Path) -> None:
+    exposure.save(tmp_path / "exposure")
+    with pytest.raises(InputError, match="of different runs: they differ in their split"):
+        Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN | {"split": "c"})
+
+
+@pytest.mark.parametrize("name", ["exposure.json", "exposure.safetensors"])
+def test_a_changed_or_missing_file_is_refused(
+    exposure: Exposure, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "exposure"
+    exposure.save(folder)
+    data = bytearray((folder / name).read_bytes())
+    data[-5] ^= 1
+    (folder / name).write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(InputError, match="exposure is no exposure model.*dvc repro retrieve"):
+            Exposure.load(folder, Path("tables"), ORIGIN)
+        (folder / name).unlink(missing_ok=True)
