@@ -31,8 +31,9 @@ def main(
 ) -> None:
     """Recommend movies to everybody in the test part, and write how good the lists are to METRICS.
 
-    What somebody rated before the test part is their history, and is not recommended. The whole
-    catalogue is ranked. The lists of the most popular movies are judged beside.
+    The folder ENCODED has the ratings, and PARTS the test part. The DLRM in CHECKPOINT, with its
+    FEATURES, and the model in EXPOSURE rank the whole catalogue without what somebody rated before
+    the test part, which is their history. Lists of the most popular movies are judged beside.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     import torch
@@ -50,11 +51,12 @@ def main(
     dimensions = scorer.dimensions
     exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
-    lists = Recommender(scorer, exposed).rank(
-        people.users, people.histories, section.top, people.seconds
-    )
-    counts = dimensions.training_ratings["movies"]
-    result = judge_ranking(lists.movies, people.histories, people.relevant, counts, section)
+    result: dict[str, object] = {"people": len(people.users), "top": section.top}
+    if len(people.users):
+        recommender = Recommender(scorer, exposed)
+        lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
+        counts = dimensions.training_ratings["movies"]
+        result |= judge_ranking(lists.movies, people.histories, people.relevant, counts, section)
     with atomic_write(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in result.items():

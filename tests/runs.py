@@ -36,10 +36,9 @@ NEW_USER, NEW_MOVIE, UNRATED_MOVIE = 200, 100, 102
 SIDES = select_features(
     ("userid", "movieid", "genres", "age", "occupation", "zip", "period", "gender")
 )
+GROUPS = tuple(feature.name for feature in STATISTICS)
 # Features of every kind that come from ratings, and some that do not.
-COMPUTED = select_features(
-    ("movieid", "genres", "age", "gender", "liked", "disliked", *(f.name for f in STATISTICS))
-)
+COMPUTED = select_features(("movieid", "genres", "age", "gender", "liked", "disliked", *GROUPS))
 
 
 class Run(NamedTuple):
@@ -130,8 +129,12 @@ def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:
     return (run.features if computed else run.split) / "test.parquet"
 
 
-def compute_run(run: Run, method: str) -> None:
-    """Split the ratings anew, compute all features that come from ratings, and save a model."""
+def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None:
+    """Split the ratings anew, compute features that come from ratings, and save a model.
+
+    Args:
+        groups: the statistics among them.
+    """
     split_encoded(run.encoded, run.split, method=method)
     log, origin = read_log(run.ratings, run.split)
     vocabulary = Vocabulary.load(run.encoded / "vocabulary.json")
@@ -142,10 +145,10 @@ def compute_run(run: Run, method: str) -> None:
     settings = Settings(section, params[StatisticsParams], params[GaussianProcessParams])
     movies = read_parquet(run.encoded / "movies.parquet", vocabulary.schema("movies"))
     catalogue = make_catalogue(movies, settings.statistics)
-    groups = tuple(feature.name for feature in STATISTICS)
     dense, histories, fitted, ratings = compute_features(log, catalogue, groups, settings, 3)
     run.features.mkdir()
     origin |= {"fitted": write_fitted(fitted, ratings, run.features)}
     write_columns(dense, histories, log, run.features, origin)
-    save_model(run, features=COMPUTED)
+    others = (feature for feature in COMPUTED if feature.name not in GROUPS)
+    save_model(run, features=(*others, *select_features(groups)))
     save_exposure(run)

@@ -24,7 +24,7 @@ LAST_SECONDS = 5
 @EXPOSURE
 @LOG
 def main(host: str, port: int, checkpoint: Path, features: Path, exposure: Path, log: Path) -> None:
-    """Answer questions over HTTP: recommendations, scores, titles; and a page to try them.
+    """Serve recommendations and scores over HTTP, with a page to try.
 
     POST /recommendations and POST /scores take a user of the data set, ratings of your own, or
     both. GET /movies finds titles, GET /health says what runs, and GET /openapi.json describes all
@@ -65,7 +65,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        # Python adds the address, which the message has.
+        reason = str(error.strerror).split(" (while")[0]
         raise InputError(
-            f"cannot listen on {host}, port {port} ({error.strerror}); give another "
-            "--host or --port"
+            f"cannot listen on {host}, port {port} ({reason}); give another --host or --port"
         ) from error

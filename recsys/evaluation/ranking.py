@@ -124,9 +124,8 @@ def judge_ranking(
         lists, relevant: as for `judge_people`.
         histories, ratings: as for `find_popular`.
     """
-    found: dict[str, object] = {"people": len(lists), "top": params.top}
     people = judge_people(lists, relevant)
-    found |= _means(people) | rounded(judge_lists(lists, ratings))
+    found: dict[str, object] = {**_means(people), **rounded(judge_lists(lists, ratings))}
     popular = find_popular(ratings, histories, params.top)
     found["popular"] = _means(judge_people(popular, relevant))
     if params.bootstrap:

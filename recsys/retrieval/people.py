@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from recsys.common.errors import InputError
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import require_same_run
@@ -45,7 +44,7 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
         relevant: "likes", or "all" for every movie that was picked up.
 
     Raises:
-        InputError: a file is missing or of another run, or nobody has a relevant movie.
+        InputError: a file is missing or of another run.
     """
     path = parts / "test.parquet"
     for file in (ratings, path):
@@ -58,8 +57,6 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     test = np.zeros(len(user), bool)
     test[read_column(path, schemas.PART, "row")] = True
     wanted = test & picked & ((label == 1) | (relevant == "all"))
-    if not wanted.any():
-        raise InputError(f"{path} has no like, so no list can be judged; set ranking.relevant: all")
     users = np.unique(user[wanted])
     shape = (int(user.max()) + 1, len(dimensions.tables["movies"]))
 

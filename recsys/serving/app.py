@@ -33,7 +33,7 @@ MOST_PROBLEMS = 3
 UNITS = {"classification": "probability of a like", "regression": "expected stars"}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is no JSON"},
-    413: {"model": Problem, "description": f"The body has more than {MOST_BYTES:,} bytes"},
+    413: {"description": f"The body has more than {MOST_BYTES:,} bytes"},
     422: {"model": Problem, "description": "An id is unknown, or a value is not allowed"},
 }
 

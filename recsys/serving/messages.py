@@ -77,6 +77,10 @@ class ScoredMovie(Movie):
     score: float
 
 
+class RecommendedMovie(ScoredMovie):
+    because: list[str] = Field(description="titles of the person's movies that weigh most")
+
+
 class FoundMovie(Movie):
     ratings: int = Field(description="number of ratings in the training part")
 
@@ -86,7 +90,7 @@ class Recommendations(Message):
     rated: int = Field(description="number of ratings, those of the question included")
     in_training: bool = Field(description="whether the training part has a rating of the user")
     liked: list[RatedMovie] = Field(description="some movies that the person rated best")
-    recommended: list[ScoredMovie] = Field(description="movies that the person has not rated")
+    recommended: list[RecommendedMovie] = Field(description="unrated movies, the best first")
 
 
 class Scores(Message):

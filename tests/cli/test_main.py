@@ -105,6 +105,7 @@ def test_a_lock_is_checked_from_any_folder(
         "recommend --user 1",
         "report",
         "search",
+        "serve",
         "verify",
     ],
 )

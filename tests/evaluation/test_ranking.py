@@ -17,7 +17,7 @@ RELEVANT = csr_matrix(
         ]
     )
 )
-RATINGS = np.array([8, 4, 2, 1, 1, 0])
+RATINGS = np.array([8, 4, 2, 1, 1, 1])
 
 
 def test_metrics_of_each_person_by_hand() -> None:
@@ -42,18 +42,18 @@ def test_the_first_row_of_the_catalogue_is_no_hit_behind_a_short_list() -> None:
 
 def test_metrics_of_all_lists_by_hand() -> None:
     found = judge_lists(LISTS, RATINGS)
-    # Six of the movies are recommended, five of them have a training rating.
-    assert found["coverage"] == pytest.approx(6 / 5)
-    assert found["popularity"] == pytest.approx((8 + 4 + 2 + 1 + 1 + 0 + 8 + 4) / 8)
+    assert found["coverage"] == 1
+    assert found["popularity"] == pytest.approx((8 + 4 + 2 + 1 + 1 + 1 + 8 + 4) / 8)
 
 
 def test_overlap_and_novelty_by_hand() -> None:
     lists = np.array([[0, 1], [0, 2], [0, 1]])
-    found = judge_lists(lists, np.array([8, 4, 4]))
+    found = judge_lists(lists, np.array([8, 4, 4, 0]))
     # Of the six ordered pairs of people, two share two movies and four share one, of two each.
     assert found["overlap"] == pytest.approx((2 * 2 + 4 * 1) / (6 * 2))
     # Shares of 1/2, 1/4, 1/2, 1/4, 1/2 and 1/4.
     assert found["novelty"] == pytest.approx((1 + 2 + 1 + 2 + 1 + 2) / 6)
+    # The last movie has no training rating, and so no chance to be recommended.
     assert found["coverage"] == 1
 
 

@@ -71,6 +71,6 @@ def test_a_changed_or_missing_file_is_refused(
     data[-5] ^= 1
     (folder / name).write_bytes(data)
     for _ in range(2):
-        with pytest.raises(InputError, match="exposure is no exposure model.*dvc repro retrieve"):
+        with pytest.raises(InputError, match=r"exposure is no exposure model.*dvc repro retrieve"):
             Exposure.load(folder, Path("tables"), ORIGIN)
         (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,293 @@
+"""The HTTP interface."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from fastapi.testclient import TestClient
+
+from recsys.serving.app import MOST_BYTES, make_app
+from recsys.serving.given import GivenRatings
+from recsys.serving.log import Log
+from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.person import find_person, read_ratings_of, recall
+from recsys.serving.recommend import recommend
+from recsys.serving.recommender import Recommender
+from tests.runs import GROUPS, NEW_USER, Run, compute_run, run_in, save_model
+
+USER = 3
+CHEAP = tuple(name for name in GROUPS if name not in ("taste", "liking"))
+
+
+class Served(NamedTuple):
+    run: Run
+    recommender: Recommender
+    client: TestClient
+
+    @property
+    def scorer(self) -> PairScorer:
+        return self.recommender.scorer
+
+    def ask(self, path: str, **question: object) -> dict:
+        response = self.client.post(path, json=question)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def unrated(self, userid: int) -> list[int]:
+        """Ids of movies that a user has not rated."""
+        rated = set(find_person(self.scorer, self.run.ratings, userid).rated["movie"])
+        return [id_ for row, id_ in enumerate(self.scorer.movieids.tolist()) if row not in rated]
+
+    def given(self, ratings: list[dict]) -> GivenRatings:
+        ids = self.scorer.movieids.tolist()
+        rows = np.array([ids.index(rating["movieid"]) for rating in ratings], np.int64)
+        return GivenRatings(rows, np.array([float(rating["rating"]) for rating in ratings]))
+
+
+def serve(run: Run) -> Served:
+    recommender = Recommender.load(run.checkpoint, run.features, run.exposure)
+    app = make_app(recommender, Log(run.ratings, recommender.scorer.dimensions))
+    return Served(run, recommender, TestClient(app))
+
+
+@pytest.fixture(scope="module", params=["plain", "chronological", "random"])
+def served(
+    prepared_run: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served") / "project"
+    shutil.copytree(prepared_run, folder)
+    if request.param != "plain":
+        compute_run(run_in(folder), request.param, CHEAP)
+    made = serve(run_in(folder))
+    with made.client:
+        yield made
+
+
+def rate(movieids: list[int]) -> list[dict]:
+    return [{"movieid": id_, "rating": (1, 5)[i % 2]} for i, id_ in enumerate(movieids)]
+
+
+def flatten(movies: list[dict], name: str) -> list[tuple]:
+    return [(movie["movieid"], movie[name]) for movie in movies]
+
+
+def test_health_says_what_is_served(served: Served) -> None:
+    state = served.client.get("/health").json()
+    assert state == {
+        "status": "ok",
+        "users": 61,
+        "movies": 42,
+        "score": "probability of a like",
+        "like_above": 3,
+        "rating_scale": {"lowest": 1, "highest": 5, "step": 1},
+        "uses_ratings": served.scorer.store is not None,
+    }
+
+
+@pytest.mark.parametrize("userid", [None, USER, NEW_USER])
+@pytest.mark.parametrize("ratings", [0, 4])
+def test_recommendations_are_those_of_the_command(
+    served: Served, userid: int | None, ratings: int
+) -> None:
+    known = served.scorer.movieids.tolist() if userid is None else served.unrated(userid)
+    given = rate(known[:ratings])
+    found = served.ask("/recommendations", userid=userid, ratings=given, top=7)
+    person = find_person(served.scorer, served.run.ratings, userid, served.given(given))
+    expected = recommend(served.scorer, person, 7)
+    for name in ("rated", "in_training"):
+        assert found[name] == expected[name]
+    assert found["userid"] == expected["user"] == userid
+    for place, number in (("recommended", "score"), ("liked", "rating")):
+        assert flatten(found[place], number) == [(m["movie"], m[number]) for m in expected[place]]
+        assert [m["title"] for m in found[place]] == [m["title"] for m in expected[place]]
+
+
+def test_ratings_of_a_question_count_for_its_answer_alone(served: Served) -> None:
+    before = served.ask("/recommendations", userid=USER, top=50)
+    given = rate(served.unrated(USER)[:5])
+    asked = served.ask("/recommendations", userid=USER, ratings=given, top=50)
+    assert asked["rated"] == before["rated"] + 5
+    scores = [dict(flatten(found["recommended"], "score")) for found in (before, asked)]
+    assert not scores[1].keys() & {rating["movieid"] for rating in given}
+    changed = any(scores[0][movie] != scores[1][movie] for movie in scores[1])
+    assert changed == (served.scorer.store is not None)
+    assert served.ask("/recommendations", userid=USER, top=50) == before
+    assert served.ask("/recommendations", userid=USER, ratings=given, top=50) == asked
+
+
+def test_ratings_of_a_question_count_like_those_in_the_log(served: Served) -> None:
+    """Of a split by time; without one, a movie's own sums take them in too."""
+    scorer = served.scorer
+    if scorer.store is None or not scorer.store.fitted.past_only:
+        pytest.skip("nothing to compare")
+    row = scorer.userids.tolist().index(USER)
+    given = served.given(rate(served.unrated(USER)[:5]))
+    rated = read_ratings_of(row, served.run.ratings)
+    found = recommend(served.recommender, recall(scorer, row, rated, given), 50)
+    lasting = PairScorer(served.run.checkpoint, served.run.features)
+    end = np.full(5, lasting.store.end)
+    lasting.store.append(row, given.movie, given.stars, end)
+    movies = torch.tensor(
+        [scorer.movieids.tolist().index(m["movie"]) for m in found["recommended"]]
+    )
+    expected = lasting.score(torch.full_like(movies, row), movies)
+    np.testing.assert_allclose([m["score"] for m in found["recommended"]], expected, atol=1e-4)
+
+
+def test_scores_come_in_the_order_of_the_question(served: Served) -> None:
+    movieids = [8, 2, 100, 8]
+    found = served.ask("/scores", userid=USER, movieids=movieids)["scores"]
+    rows = torch.tensor([served.scorer.movieids.tolist().index(id_) for id_ in movieids])
+    expected = served.scorer.score(torch.zeros_like(rows), rows)
+    assert [movie["movieid"] for movie in found] == movieids
+    np.testing.assert_allclose([movie["score"] for movie in found], expected, atol=1e-4)
+    assert served.ask("/scores", ratings=rate([2, 4]), movieids=[2])["scores"][0]["movieid"] == 2
+
+
+def test_a_time_is_that_of_the_scores(served: Served) -> None:
+    usual, late = (
+        served.ask("/scores", userid=USER, movieids=[8, 2], time=time)["scores"]
+        for time in (None, 2 * 10**9)
+    )
+    assert (usual == late) == (served.scorer.store is None)
+    for time in (0, 10**9, 253_402_300_799):
+        given = [{"movieid": served.unrated(USER)[0], "rating": 1, "timestamp": time}]
+        served.ask("/scores", userid=USER, movieids=[8, 2], ratings=given, time=time)
+
+
+def test_somebody_who_rated_all_movies_gets_none(served: Served) -> None:
+    given = rate(served.scorer.movieids.tolist())
+    found = served.ask("/recommendations", ratings=given)
+    assert (found["rated"], found["recommended"]) == (42, [])
+
+
+def test_many_threads_get_the_answers_of_one(served: Served) -> None:
+    questions = [
+        {"userid": userid, "top": 5, "ratings": rate(served.unrated(userid)[:3])}
+        for userid in (*range(3, 60, 3), NEW_USER)
+    ]
+    alone = [served.ask("/recommendations", **question) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            found = pool.map(lambda question: served.ask("/recommendations", **question), questions)
+            assert list(found) == alone
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "message"),
+    [
+        ("/recommendations", {"userid": 7}, "there is no user 7; the 61 users have ids from 3"),
+        ("/recommendations", {"userid": "3"}, "body.userid = '3': Input should be a valid integer"),
+        ("/recommendations", {"userid": 2**62}, "there is no user 4611686018427387904; the 61"),
+        ("/recommendations", {"userid": 10**30}, "body.userid = 1000000000000000000000000000000: "),
+        ("/recommendations", {"ratings": rate([7])}, "there is no movie 7; the 42 movies have"),
+        ("/recommendations", {"ratings": rate([2, 4, 2])}, "movie 2 is rated twice; give one"),
+        (
+            "/recommendations",
+            {"userid": NEW_USER, "ratings": rate([2])},
+            "user 200 has rated movie 2",
+        ),
+        (
+            "/recommendations",
+            {"ratings": [{"movieid": 2, "rating": 6}]},
+            "body.ratings.0.rating = 6",
+        ),
+        (
+            "/recommendations",
+            {"ratings": [{"movieid": 2}]},
+            "body.ratings.0.rating: Field required",
+        ),
+        (
+            "/recommendations",
+            {"ratings": [{"movieid": 2, "rating": 1, "timestamp": -1}]},
+            "body.ratings.0.timestamp = -1: ",
+        ),
+        (
+            "/recommendations",
+            {"ratings": rate([2] * 5_001)},
+            "body.ratings: List should have at most",
+        ),
+        (
+            "/recommendations",
+            {"top": 0},
+            "body.top = 0: Input should be greater than or equal to 1",
+        ),
+        ("/recommendations", {"user": 3}, "body.user = 3: Extra inputs are not permitted"),
+        ("/scores", {}, "body.movieids: Field required"),
+        ("/scores", {"movieids": []}, "body.movieids: List should have at least 1 item"),
+        ("/scores", {"movieids": [2] * 5_001}, "body.movieids: List should have at most 5000"),
+        ("/scores", {"movieids": [2, 3]}, "there is no movie 3"),
+    ],
+)
+def test_a_bad_question_is_refused_in_one_line(
+    served: Served, path: str, question: dict, message: str
+) -> None:
+    response = served.client.post(path, json=question)
+    assert response.status_code == 422
+    detail = response.json()["detail"]
+    assert detail.startswith(message)
+    assert "\n" not in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        (b"{", 422),
+        (b"[1e999]", 422),
+        (b'{"time": NaN}', 422),
+        (b'{"userid": "\\ud800"}', 422),
+        (b'{"\\ud800": 1}', 422),
+        (b"\xff", 400),
+        (b"[" * 100_000, 400),
+        (b'{"userid": ' + b"1" * 5_000 + b"}", 400),
+        (b" " * (MOST_BYTES + 1), 413),
+    ],
+)
+def test_a_body_that_is_no_question_is_refused(served: Served, body: bytes, status: int) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = served.client.post("/recommendations", content=body, headers=headers)
+    assert response.status_code == status
+
+
+def test_a_long_body_of_unknown_length_is_refused(served: Served) -> None:
+    headers = {"Content-Type": "application/json"}
+    pieces = iter([b" " * (MOST_BYTES // 2)] * 3)
+    response = served.client.post("/recommendations", content=pieces, headers=headers)
+    assert response.status_code == 413
+
+
+def test_titles_are_found(served: Served) -> None:
+    found = served.client.get("/movies", params={"query": "CAFE 2", "limit": 2}).json()["movies"]
+    assert found[0]["title"].startswith("Café: 2 (")
+    assert len(found) == 2
+    assert served.client.get("/movies", params={"query": "?!"}).json() == {"movies": []}
+    for params in ({}, {"query": "x" * 101}, {"query": "x", "limit": 51}):
+        assert served.client.get("/movies", params=params).status_code == 422
+
+
+def test_the_schema_has_the_ids_and_the_scale_of_the_data(served: Served) -> None:
+    schemas = served.client.get("/openapi.json").json()["components"]["schemas"]
+    rating = schemas["GivenRating"]["properties"]
+    assert rating["movieid"]["type"] == "integer"
+    assert (rating["rating"]["minimum"], rating["rating"]["maximum"]) == (1, 5)
+
+
+def test_a_regression_says_that_scores_are_stars(run: Run) -> None:
+    save_model(run, task="regression")
+    assert serve(run).client.get("/health").json()["score"] == "expected stars"
+
+
+def test_the_page_may_do_nothing_but_ask_this_server(served: Served) -> None:
+    response = served.client.get("/")
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    # Text is never read as HTML, and nothing comes from elsewhere.
+    for word in ("innerHTML", "insertAdjacentHTML", "document.write", "http:", "https:", "@import"):
+        assert word not in response.text

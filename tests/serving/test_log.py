@@ -1,0 +1,21 @@
+import pandas as pd
+import pytest
+
+from recsys.common.errors import InputError
+from recsys.serving.log import Log
+from recsys.serving.person import read_ratings_of
+from tests.runs import Run
+
+
+def test_a_log_in_memory_gives_the_ratings_of_the_file(run: Run) -> None:
+    dimensions = run.dimensions()
+    log = Log(run.ratings, dimensions)
+    for user in range(len(dimensions.raw_ids("users"))):
+        pd.testing.assert_frame_equal(log.of(user), read_ratings_of(user, run.ratings))
+
+
+def test_the_log_of_another_run_is_refused(run: Run) -> None:
+    dimensions = run.dimensions()
+    dimensions.origin["ids"] = "0" * 64
+    with pytest.raises(InputError, match="of different runs"):
+        Log(run.ratings, dimensions)

@@ -1,0 +1,102 @@
+"""The page of `recsys serve`, in a browser."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from recsys.serving.app import make_app
+from recsys.serving.log import Log
+from recsys.serving.recommender import Recommender
+from tests.browser import CHROMIUM, Browser, open_browser
+from tests.runs import GROUPS, compute_run, make_run, run_in
+from tests.toy import Toy, make_toy
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
+
+TAG = "<img src=x onerror=alert()> & <b>Sons</b> (1990)"
+COUNT = "document.getElementById('best-count').textContent"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """That of a server whose model takes ratings, with a film whose title is HTML."""
+    toy = make_toy()
+    movies = [(id_, TAG if id_ == 4 else title, genres) for id_, title, genres in toy.movies]
+    folder = tmp_path_factory.mktemp("page")
+    make_run(folder, Toy(toy.users, movies, toy.ratings))
+    run = run_in(folder)
+    compute_run(run, "chronological", tuple(set(GROUPS) - {"taste", "liking"}))
+    recommender = Recommender.load(run.checkpoint, run.features, run.exposure)
+    scorer = recommender.scorer
+    app = make_app(recommender, Log(run.ratings, scorer.dimensions))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with open_browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+def texts(browser: Browser, place: str) -> list[str]:
+    found = browser.run(f"[...document.querySelectorAll('{place}')].map(x => x.textContent)")
+    assert isinstance(found, list)
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_films_that_are_rated_change_what_is_recommended(
+    browser: Browser, address: str, width: int, scheme: str, tmp_path: Path
+) -> None:
+    browser.open(address, width, scheme)
+    browser.wait(f"{COUNT} === '10 films for 0 ratings'")
+    before = texts(browser, "#best .score")
+    assert all(text.endswith(" %") for text in before)
+    assert "the probability of a like" in texts(browser, "#unit")[0]
+    # The keyboard is enough: the search field has the focus, Tab leads to the stars.
+    browser.type("sons")
+    browser.wait("document.querySelectorAll('#found fieldset').length === 1")
+    browser.press("Tab")
+    browser.press(" ")
+    browser.wait(f"{COUNT} === '10 films for 1 ratings'")
+    browser.press("ArrowRight")
+    browser.wait("document.querySelector('#rated :checked').value === '2'")
+    assert browser.run("document.activeElement.ariaLabel") == "2 stars"
+    # The title is text.
+    assert texts(browser, "#rated .film") == texts(browser, "#found .film") == [TAG]
+    assert texts(browser, "#best .score") != before
+    assert TAG not in texts(browser, "#best .film")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    browser.save_picture(tmp_path / "page.png")
+    browser.run("document.querySelector('#rated button').click()")
+    browser.wait(f"{COUNT} === '10 films for 0 ratings'")
+    assert texts(browser, "#best .score") == before
+    assert texts(browser, "#problem") == [""]
+    assert browser.console == []
+
+
+def test_a_server_that_is_gone_is_reported(browser: Browser, address: str) -> None:
+    browser.open(address, 1280)
+    browser.wait(f"{COUNT} === '10 films for 0 ratings'")
+    browser.run("window.fetch = async () => { throw new Error('gone'); }")
+    browser.type("sons")
+    assert browser.wait("document.getElementById('problem').textContent") == "No answer: gone"
+
+
+def test_the_console_would_tell_of_an_error(browser: Browser, address: str) -> None:
+    browser.open(address, 390)
+    browser.run("void setTimeout(() => missing())")
+    browser.run("new Promise(done => setTimeout(done, 50))")
+    assert any("missing is not defined" in line for line in browser.console)
+    browser.console.clear()
