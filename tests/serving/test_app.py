@@ -98,7 +98,7 @@ def test_recommendations_are_those_of_the_command(
     given = rate(known[:ratings])
     found = served.ask("/recommendations", userid=userid, ratings=given, top=7)
     person = find_person(served.scorer, served.run.ratings, userid, served.given(given))
-    expected = recommend(served.scorer, person, 7)
+    expected = recommend(served.recommender, person, 7)
     for name in ("rated", "in_training"):
         assert found[name] == expected[name]
     assert found["userid"] == expected["user"] == userid
