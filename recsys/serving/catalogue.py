@@ -87,6 +87,6 @@ def describe_movies(
             "genres": genres,
         }
         for number, (movie, title, genres) in zip(
-            numbers, catalogue.iloc[np.asarray(rows)].itertuples(index=False), strict=True
+            numbers, catalogue.iloc[np.asarray(rows)].itertuples(index=False, name=None), strict=True
         )
     ]
