@@ -1,8 +1,11 @@
-"""Size, AUC and time to score a batch on one core, of exported models and their checkpoint.
+"""Time to score a batch and pairs scored in a second, for models with own and with all features.
 
-A batch is a number of pairs of the test part, by their published ids. The models take turns. The
-benchmark also compares the rate of `recsys predict` with that of evaluation. It needs the files
-that `dvc repro` writes to data/ and models/.
+The model with the system's own features is that of models/; the one with all features is trained
+here, with the recipe chronological. A batch is one user with 1 movie, 512 movies or all of them. A
+model with all features computes the user's features from the user's ratings in each batch. The
+models take turns on one core. Rates are those of `recsys predict` on the pairs of the training
+part, and of evaluation, which finds all features computed. The benchmark needs the files that `dvc
+repro` writes to data/ and models/.
 """
 
 import json
@@ -10,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -17,134 +21,175 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from pyarrow import csv
-from torch import Tensor
+from ruamel.yaml import YAML
 
 from benchmarks.machine import describe_machine
+from benchmarks.scale import ROOT, run_stage
 from recsys.dataloader.dataset import MovieLensDataset
-from recsys.dataloader.pairs import find_rows
+from recsys.models.checkpoint import load_checkpoint
+from recsys.pipeline.recipes import apply_changes, load_recipe
 from recsys.serving.description import PRECISIONS
 from recsys.serving.export import export
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.predict import score_file
-from recsys.serving.scorer import Scorer
+from recsys.serving.scorer import Rated, Scorer
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import auc
 from recsys.tasks.predict import predict
+from recsys.tasks.task import make_task
 
-ROOT = Path(__file__).parents[1]
-BATCH_SIZES = (1, 512)
-# Scores pairs of published user and movie ids, [B] each.
-Score = Callable[[Tensor, Tensor], Tensor]
-Row = dict[str, object]
+TURN = 20
+Row = dict[str, Any]
+# Scores a user, given by row, with movies, given by row.
+Score = Callable[[int, np.ndarray], object]
+
+
+class Run(NamedTuple):
+    """A trained model.
+
+    Attributes:
+        features: own or all.
+        data: the folder with encoded, split and features.
+    """
+
+    features: str
+    data: Path
+    checkpoint: Path
+
+    def load(self, threads: int = 1) -> PairScorer:
+        return PairScorer(self.checkpoint, self.data / "features", threads)
+
+
+def train_all(folder: Path) -> Run:
+    """Train the recipe chronological on MovieLens 1M."""
+    yaml = YAML(typ="safe")
+    params = apply_changes(yaml.load(ROOT / "params.yaml"), load_recipe("chronological"))
+    yaml.dump(params, folder / "params.yaml")
+    for stage in ("source", "fetch", "encode", "split", "features", "train"):
+        run_stage(stage, folder)
+    return Run("all", folder, folder / "dlrm")
 
 
 def from_checkpoint(scorer: PairScorer) -> Score:
-    def score(userids: Tensor, movieids: Tensor) -> Tensor:
-        users, movies = find_rows(userids, scorer.userids), find_rows(movieids, scorer.movieids)
-        return torch.from_numpy(scorer.score(users, movies))
+    def score(user: int, movies: np.ndarray) -> object:
+        rows = torch.from_numpy(movies)
+        return scorer.score(torch.full_like(rows, user), rows)
 
     return score
 
 
-def read_ids(part: Path, scorer: PairScorer) -> tuple[Tensor, Tensor]:
-    """The published user and movie ids of a part, [N] each."""
-    rows = [
-        torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
-    ]
-    return scorer.userids[rows[0]], scorer.movieids[rows[1]]
+def from_artifact(scorer: PairScorer, artifact: Path) -> Score:
+    served = Scorer(artifact)
+
+    def score(user: int, movies: np.ndarray) -> object:
+        ids = scorer.movieids[torch.from_numpy(movies)]
+        users = scorer.userids[user].repeat(len(ids))
+        if not scorer.store:
+            return served.score(users, ids)
+        own = scorer.store.ratings_of(np.array([user]))
+        rated = Rated(scorer.movieids[torch.from_numpy(own.movie).long()], own.stars.tolist())
+        return served.score(users, ids, rated)
+
+    return score
 
 
-def time_batches(score: Score, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[float]:
+def time_batches(score: Score, batches: Iterator[tuple[int, np.ndarray]]) -> Iterator[float]:
     """The milliseconds that each batch takes."""
-    for ids in batches:
+    for user, movies in batches:
         start = time.perf_counter()
-        score(*ids)
+        score(user, movies)
         yield (time.perf_counter() - start) * 1000
 
 
-def measure(scores: dict[str, Score], ids: tuple[Tensor, Tensor], size: int, turns: int) -> dict:
-    """The median and the 99th percentile of the times of each model, in milliseconds.
-
-    Args:
-        scores: the models, by name.
-        ids: of all pairs.
-        size: pairs in a batch.
-        turns: how often each model scores 100 batches.
-    """
-    times: dict[str, list[float]] = {name: [] for name in scores}
-    order = torch.randperm(len(ids[0]), generator=torch.Generator().manual_seed(1))
-    for turn in range(turns):
-        rows = order.roll(turn * 100 * size)[: 100 * size].split(size)
-        for name, score in scores.items():
-            found = list(time_batches(score, ((ids[0][r], ids[1][r]) for r in rows)))
-            # The first turn is a warm-up.
-            times[name] += found * (turn > 0)
-    return {name: np.percentile(found, [50, 99]) for name, found in times.items()}
+def draw_batches(scorer: PairScorer, size: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Users that the training part knows, each with some movies."""
+    random = np.random.default_rng(seed)
+    users = scorer.known_users.nonzero().squeeze(1).numpy()
+    for user in random.choice(users, TURN):
+        yield int(user), random.permutation(len(scorer.movieids))[:size]
 
 
-def measure_rates(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
-    """How many pairs of the training part `recsys predict` and the evaluation score in a second."""
-    part = root / "data/split/train.parquet"
-    dataset = MovieLensDataset(part, scorer.dimensions, "label", scorer.description.features)
-    ids = dict(zip(("userid", "movieid"), read_ids(part, scorer), strict=True))
+def measure_batches(run: Run, turns: int) -> list[Row]:
+    """A row for the checkpoint and each exported model, at each batch size."""
+    scorer = run.load()
     with tempfile.TemporaryDirectory() as folder:
-        pairs = pa.table({name: values.numpy() for name, values in ids.items()})
-        source = {suffix: Path(folder, f"pairs.{suffix}") for suffix in ("parquet", "csv")}
-        pq.write_table(pairs, source["parquet"])
-        csv.write_csv(pairs, source["csv"])
+        scores = {("checkpoint", "fp32"): from_checkpoint(scorer)}
+        megabytes = {("checkpoint", "fp32"): measure_megabytes(run.checkpoint)}
+        for precision in PRECISIONS:
+            artifact = Path(folder) / precision
+            export(scorer, precision, artifact)
+            scores["exported", precision] = from_artifact(scorer, artifact)
+            megabytes["exported", precision] = measure_megabytes(artifact)
+        rows = []
+        for size in (1, 512, len(scorer.movieids)):
+            times: dict[tuple[str, str], list[float]] = {kind: [] for kind in scores}
+            for turn in range(turns):
+                for kind, score in scores.items():
+                    found = list(time_batches(score, draw_batches(scorer, size, turn)))
+                    # The first turn is a warm-up.
+                    times[kind] += found * (turn > 0)
+            for kind, found in times.items():
+                p50, p99 = np.percentile(found, [50, 99])
+                rows.append(
+                    {
+                        "features": run.features,
+                        "artifact": kind[0],
+                        "precision": kind[1],
+                        "mb": round(megabytes[kind], 2),
+                        "batch_size": size,
+                        "p50_ms": round(p50, 3),
+                        "p99_ms": round(p99, 3),
+                    }
+                )
+    return rows
+
+
+def measure_rates(run: Run, turns: int) -> list[Row]:
+    """How many pairs of the training part `recsys predict` and evaluation score in a second."""
+    scorer, part = run.load(), run.data / "split/train.parquet"
+    dimensions, features = scorer.dimensions, scorer.description.features
+    dataset = MovieLensDataset(part, dimensions, "label", features, run.data / "features")
+    task = make_task("classification", dimensions.vocabulary.rating_scale)
+    model, _, _ = load_checkpoint(run.checkpoint)
+    users, movies = (
+        torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
+    )
+    pairs = pa.table(
+        {"userid": scorer.userids[users].numpy(), "movieid": scorer.movieids[movies].numpy()}
+    )
+    # In the order of time, the users of a piece would be few. Here they are all.
+    pairs = pairs.take(np.random.default_rng(1).permutation(len(pairs)))
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "pairs"), Path(folder, "scores.parquet")
+        pq.write_table(pairs, source.with_suffix(".parquet"))
+        csv.write_csv(pairs, source.with_suffix(".csv"))
+        more = run.load(threads=2)
         loops: dict[str, Callable[[], object]] = {
-            "evaluation": lambda: predict(scorer.model, dataset, scorer.task),
-            "predict, Parquet": lambda: score_file(
-                scorer, source["parquet"], Path(folder, "scores.parquet")
+            "evaluation": lambda: predict(model, dataset, task),
+            "predict, Parquet": lambda: score_file(scorer, source.with_suffix(".parquet"), target),
+            "predict, CSV": lambda: score_file(
+                scorer, source.with_suffix(".csv"), target.with_suffix(".csv")
             ),
-            "predict, CSV": lambda: score_file(scorer, source["csv"], Path(folder, "scores.csv")),
         }
+        if run.features == "all":
+            loops["predict, Parquet, 2 threads for features"] = lambda: score_file(
+                more, source.with_suffix(".parquet"), target
+            )
         rates: dict[str, list[float]] = {name: [] for name in loops}
         for turn in range(turns + 1):
             for name, loop in loops.items():
                 start = time.perf_counter()
                 loop()
                 # The first turn is a warm-up.
-                rates[name] += [len(dataset) / (time.perf_counter() - start)] * (turn > 0)
+                rates[name] += [len(pairs) / (time.perf_counter() - start)] * (turn > 0)
     return [
-        {"loop": name, "pairs_per_second": round(float(np.median(found)))}
+        {"features": run.features, "loop": name, "pairs_per_second": round(float(np.median(found)))}
         for name, found in rates.items()
     ]
 
 
 def measure_megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-
-
-def measure_artifacts(scorer: PairScorer, root: Path, turns: int) -> list[Row]:
-    """A row for the checkpoint and for each exported model, at each batch size."""
-    checkpoint, part = root / "models/dlrm", root / "data/split/test.parquet"
-    ids, labels = read_ids(part, scorer), read_column(part, schemas.PART, "label")
-    kinds = {("checkpoint", "fp32"): (from_checkpoint(scorer), measure_megabytes(checkpoint))}
-    with tempfile.TemporaryDirectory() as folder:
-        for precision in PRECISIONS:
-            artifact = Path(folder) / precision
-            export(scorer, precision, artifact)
-            kinds["exported", precision] = Scorer(artifact).score, measure_megabytes(artifact)
-    scores = {kind: score for kind, (score, _) in kinds.items()}
-    aucs = {kind: auc(labels, score(*ids).numpy()) for kind, score in scores.items()}
-    rows = []
-    for size in BATCH_SIZES:
-        times = measure(scores, ids, size, turns)
-        rows += [
-            {
-                "artifact": kind[0],
-                "precision": kind[1],
-                "mb": round(kinds[kind][1], 2),
-                "batch_size": size,
-                "p50_ms": round(times[kind][0], 3),
-                "p99_ms": round(times[kind][1], 3),
-                "auc": round(aucs[kind], 5),
-            }
-            for kind in kinds
-        ]
-    return rows
 
 
 def format_table(rows: list[Row]) -> str:
@@ -154,14 +199,15 @@ def format_table(rows: list[Row]) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--turns", default=21, show_default=True, help="Turns of 100 batches.")
+@click.option("--turns", default=11, show_default=True, help=f"Turns of {TURN} batches.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/serving.json")
 def main(turns: int, output: Path) -> None:
     torch.set_num_threads(1)
-    scorer = PairScorer(ROOT / "models/dlrm")
-    rows = measure_artifacts(scorer, ROOT, turns)
-    click.echo(format_table(rows))
-    rates = measure_rates(scorer, ROOT, 7)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Run("own", ROOT / "data", ROOT / "models/dlrm"), train_all(Path(folder))
+        rows = [row for run in runs for row in measure_batches(run, turns)]
+        click.echo(format_table(rows))
+        rates = [row for run in runs for row in measure_rates(run, 3)]
     click.echo("\n" + format_table(rates))
     content = {"machine": describe_machine(), "rows": rows, "rates": rates}
     output.write_text(json.dumps(content, indent=2) + "\n")

@@ -10,8 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi.testclient import TestClient
 
 from recsys.common.errors import InputError
+from recsys.serving.app import make_app
+from recsys.serving.log import Log
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person
 from recsys.serving.predict import score_file
@@ -158,6 +161,19 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
         find_person(scorer, LOG, "7")
     with pytest.raises(InputError, match="there is no movie 'x': the 20 movies have whole numbers"):
         find_similar(recommender.exposure, scorer.dimensions, "x", 3)
+    client = TestClient(make_app(recommender, Log(LOG, scorer.dimensions)))
+    served = client.post("/recommendations", json={"userid": "u7", "top": 3}).json()
+    assert served["userid"] == "u7"
+    assert [movie["score"] for movie in served["recommended"]] == [
+        movie["score"] for movie in found["recommended"]
+    ]
+    (item,) = client.get(
+        "/movies", params={"query": served["recommended"][0]["title"], "limit": 1}
+    ).json()["movies"]
+    assert item["title"] == served["recommended"][0]["title"]
+    for userid in (7, "7", "u7" * 101):
+        response = client.post("/recommendations", json={"userid": userid})
+        assert response.status_code == 422, response.text
 
 
 def test_a_playlist_log_of_positives_alone() -> None:

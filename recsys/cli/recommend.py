@@ -85,16 +85,21 @@ def main(
         person = find_person(scorer, log, user, given)
         moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
         found = recommend(recommender, person, top, moment)
-        text = format_recommendations(found, scorer.description.task)
+        text = format_recommendations(found, scorer.description.task, scorer.store is not None)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else text)
 
 
-def format_recommendations(found: dict[str, Any], task: str) -> str:
+def format_recommendations(found: dict[str, Any], task: str, uses_ratings: bool) -> str:
+    """The text of the command.
+
+    Args:
+        uses_ratings: whether the model has features that come from the user's ratings.
+    """
     unit = "probability of a like" if task == "classification" else "expected stars"
     who = "a new person" if found["user"] is None else f"user {found['user']}"
     lines = [f"{who} rated {found['rated']:,} movies; among the best:"]
     lines += format_movies(found["liked"], "rating", ".1f")
-    if found["user"] is not None and not found["in_training"]:
+    if found["user"] is not None and not found["in_training"] and not uses_ratings:
         lines.append("none of these ratings is in training: the scores are those of a new user")
     lines.append(f"recommended ({unit}):")
     shown = format_movies(found["recommended"], "score", ".3f")

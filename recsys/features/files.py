@@ -42,6 +42,9 @@ def write_fitted(fitted: Fitted | None, ratings: pa.Table | None, folder: Path) 
         }
     text = json.dumps(content, indent=2) + "\n"
     (folder / DESCRIPTION).write_text(text)
+    if fitted is not None:
+        # safetensors makes a file that only its owner can read.
+        (folder / NUMBERS).chmod((folder / DESCRIPTION).stat().st_mode)
     return digest(text)
 
 

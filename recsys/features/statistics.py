@@ -199,8 +199,9 @@ class Statistics:
     def _nearest_ratings(self) -> Columns:
         columns, damping = {}, self.constants.window_damping
         for window in self.constants.windows:
+            bounds = self.log.by_user.find_window(window)
             residuals, number = (
-                self.log.by_user.sum_within(values, window)
+                self.log.by_user.sum_within(values, bounds)
                 for values in (self.residual, np.ones(len(self.liked)))
             )
             columns[f"within_{window}_residual"] = damped_mean(

@@ -79,6 +79,7 @@ def describe_movies(
 ) -> list[Record]:
     """Movies, each with a number, as values that JSON can hold."""
     numbers = [round(float(value), 4) for value in np.asarray(values)]
+    movies = catalogue.iloc[np.asarray(rows)].itertuples(index=False, name=None)
     return [
         {
             name: number,
@@ -86,7 +87,5 @@ def describe_movies(
             "title": title,
             "genres": genres,
         }
-        for number, (movie, title, genres) in zip(
-            numbers, catalogue.iloc[np.asarray(rows)].itertuples(index=False), strict=True
-        )
+        for number, (movie, title, genres) in zip(numbers, movies, strict=True)
     ]

@@ -43,6 +43,10 @@ def test_what_is_read_is_what_was_written(computed: Computed, tmp_path: Path) ->
         assert (process.noise, process.moods) == (expected.noise, expected.moods)
 
 
+def test_all_files_have_the_same_rights(folder: Path) -> None:
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
 def test_files_of_another_run_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="different runs: they differ in their fitted features"):
         read_fitted(folder, {"fitted": "another"}, CHECKPOINT)

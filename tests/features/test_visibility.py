@@ -66,8 +66,8 @@ def test_no_row_sees_a_query(past_only: bool) -> None:
                 found = a.sum_of_last(queries.stars, count)[kept]
                 np.testing.assert_array_equal(found, b.sum_of_last(without.stars, count))
         else:
-            found = a.sum_within(queries.stars, 10)[kept]
-            np.testing.assert_array_equal(found, b.sum_within(without.stars, 10))
+            found = a.sum_within(queries.stars, a.find_window(10))[kept]
+            np.testing.assert_array_equal(found, b.sum_within(without.stars, b.find_window(10)))
         for mine, theirs in zip(a.times(), b.times(), strict=True):
             np.testing.assert_array_equal(mine[kept], theirs)
 
@@ -75,7 +75,7 @@ def test_no_row_sees_a_query(past_only: bool) -> None:
 @pytest.mark.parametrize("window", [0, 3, 1000])
 def test_sum_within_is_over_the_visible_rows_of_the_window(window: int) -> None:
     log = make_log(past_only=False)
-    sums = log.by_user.sum_within(log.stars, window)
+    sums = log.by_user.sum_within(log.stars, log.by_user.find_window(window))
     for row, total in enumerate(sums):
         rows = visible_rows(log, log.user, row)
         near = np.abs(log.seconds[rows] - log.seconds[row]) <= window
