@@ -250,7 +250,7 @@ def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) ->
         (rooms / "training" / name).unlink()
     params = (project.folder / "params.yaml").read_text()
     project.set_params(**{"train.epochs": 1, "train.a_new_one": 3})
-    assert reruns(project) == ["train", "evaluate"]
+    assert reruns(project) == ["train", "evaluate", "rank"]
     (project.folder / "params.yaml").write_text(params)
 
 
