@@ -46,6 +46,7 @@ lint: .venv/dev  ## Check style, types and who imports whom.
 bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by size (an hour).
 	python -m benchmarks.speed
 	python -m benchmarks.scale
+	python -m benchmarks.features
 	python -m benchmarks.serving
 
 install: .venv/run  ## Make .venv with the locked packages and the command recsys.
