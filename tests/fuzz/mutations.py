@@ -15,7 +15,7 @@ import click
 
 from recsys.common.errors import InputError
 
-SECONDS = float(os.environ.get("RECSYS_FUZZ_SECONDS", "0.8"))
+SECONDS = float(os.environ.get("RECSYS_FUZZ_SECONDS", "0.4"))
 # Longer than this, no message is readable.
 MOST_CHARACTERS = 2_000
 # Texts and numbers that programs take for something else.
