@@ -73,7 +73,7 @@ def read_entities(
         for table, ids in files:
             _require_integers(table, column, ids, id_type)
     ids = every.texts if numbers is None else numbers
-    order = pc.sort_indices(ids).to_numpy()
+    order = pc.sort_indices(ids).to_numpy().astype(np.intp)
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order))
     notes = [note for table, each in files for note in find_spaced(column, table.shown, each)]
@@ -83,7 +83,7 @@ def read_entities(
         noun=noun,
         ids=ids.to_numpy(zero_copy_only=False)[order],
         id_type="string" if numbers is None else id_type or "int64",
-        lines=np.where(order < len(known.texts), order, -1).astype(np.intp),
+        lines=np.where(order < len(known.texts), order, -1),
         interactions=rank[every.codes[len(known.texts) :]][used.codes],
         notes=tuple(notes),
     )
