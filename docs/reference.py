@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from recsys.common.params import Section  # noqa: E402
-from recsys.evaluation import bootstrap, curves, slices  # noqa: E402
+from recsys.evaluation import bootstrap, curves, ranking, slices  # noqa: E402
 from recsys.pipeline.params import SECTIONS  # noqa: E402
 from recsys.tasks import metrics  # noqa: E402
 
@@ -72,6 +72,7 @@ def write() -> str:
         slices.judge_slices,
         bootstrap.interval,
     ]
+    rankings = [ranking.judge_people, ranking.judge_lists]
     return "\n\n".join(
         [
             "# Reference",
@@ -81,6 +82,9 @@ def write() -> str:
             "## Metrics",
             "`metrics/test.json` holds what these functions give, of the test part.",
             *map(metric_entry, functions),
+            "`metrics/ranking.json` holds the means of these over people, and the same of the most "
+            "popular movies.",
+            *map(metric_entry, rankings),
             "",
         ]
     )

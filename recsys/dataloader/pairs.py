@@ -17,7 +17,7 @@ from recsys.dataloader.jagged import Bags, Lists, Values
 UNKNOWN = 0
 TableName = Literal["users", "movies"]
 # Where a feature's values come from: a table, or ratings.
-Origin = Literal["users", "movies", "ratings"]
+Source = Literal["users", "movies", "ratings"]
 # A sparse feature with one value a row, or with any number of values; or a number.
 Kind = Literal["value", "list", "dense"]
 
@@ -26,7 +26,7 @@ class FeatureKind(NamedTuple):
     """Where a feature's values come from, and of what kind they are."""
 
     name: str
-    table: Origin
+    table: Source
     kind: Kind
 
 

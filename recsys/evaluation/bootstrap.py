@@ -63,12 +63,17 @@ def weighted_auc(labels: Array, scores: Array) -> WeightedMetric:
     return metric
 
 
-def weighted_rmse(ratings: Array, predictions: Array) -> WeightedMetric:
-    """Root mean squared error of weighted rows; nan if no row has weight."""
-    squares = (predictions.astype(np.float64) - ratings) ** 2
+def weighted_mean(values: Array) -> WeightedMetric:
+    """The mean of weighted rows; nan if no row has weight."""
 
     def metric(weights: Weights) -> float:
         total = weights.sum()
-        return float(np.sqrt(weights @ squares / total)) if total else np.nan
+        return float(weights @ values / total) if total else np.nan
 
     return metric
+
+
+def weighted_rmse(ratings: Array, predictions: Array) -> WeightedMetric:
+    """Root mean squared error of weighted rows; nan if no row has weight."""
+    mean = weighted_mean((predictions.astype(np.float64) - ratings) ** 2)
+    return lambda weights: float(np.sqrt(mean(weights)))

@@ -2,7 +2,7 @@
 
 A list has the k movies that a person is recommended, best first. A movie is relevant if the person
 picked it up in the test part and, where likes count, liked it. Persons without a relevant movie are
-left out. The metrics are those of RecTools and LensKit.
+left out.
 
 Shapes: U people, M movies.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from recsys.evaluation.bootstrap import interval, weighted_mean
 from recsys.evaluation.params import RankingParams
 from recsys.tasks.metrics import Metrics, rounded
 
@@ -81,17 +82,14 @@ def intervals(people: Mapping[str, Floats], samples: int, seed: int) -> dict[str
         people: metrics of each person, [U] each
         samples: the number of bootstrap samples.
     """
-    random = np.random.default_rng(seed)
-    count = len(next(iter(people.values())))
-    values = np.stack(list(people.values()), axis=1)  # [U, metrics]
-    means = np.stack([values[random.integers(0, count, count)].mean(0) for _ in range(samples)])
-    ends = np.percentile(means, [2.5, 97.5], axis=0).T
+    ids = np.arange(len(next(iter(people.values()))))
     return {
-        name: [round(float(e), 4) for e in pair] for name, pair in zip(people, ends, strict=True)
+        name: [round(end, 4) for end in interval(weighted_mean(values), ids, samples, seed)]
+        for name, values in people.items()
     }
 
 
-def find_popular(
+def list_popular(
     ratings: npt.NDArray[np.integer], histories: scipy.sparse.csr_matrix, top: int
 ) -> Lists:
     """For each person, the most popular movies that the person has not picked up, [U, top]
@@ -122,11 +120,11 @@ def judge_ranking(
 
     Args:
         lists, relevant: as for `judge_people`.
-        histories, ratings: as for `find_popular`.
+        histories, ratings: as for `list_popular`.
     """
     people = judge_people(lists, relevant)
     found: dict[str, object] = {**_means(people), **rounded(judge_lists(lists, ratings))}
-    popular = find_popular(ratings, histories, params.top)
+    popular = list_popular(ratings, histories, params.top)
     found["popular"] = _means(judge_people(popular, relevant))
     if params.bootstrap:
         found["intervals"] = intervals(people, params.bootstrap, params.seed)

@@ -66,6 +66,8 @@ def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.T
         text = path.read_text()
         require_same_run(path, {"fitted": digest(text)}, other, origin)
         content = json.loads(text)
+        if content["version"] != VERSION:
+            raise ValueError(f"version {content['version']}, not {VERSION}")
         for name, expected in content["files"].items():
             if digest_file(folder / name) != expected:
                 raise ValueError(f"{name} was changed")

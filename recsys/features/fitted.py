@@ -1,4 +1,4 @@
-"""What the stage features learnt from the training part, and what it was told.
+"""What the stage features learnt from the training part, and the params that it used.
 
 Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 

@@ -32,8 +32,8 @@ def find_popular(movie: Ints, movies: int, most: int) -> Ints:
 def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     """The weight of each movie, by row, in the score of each other movie, by column, [m, m].
 
-    Half precision keeps three digits, and the same digits on every processor: the inverse of the
-    matrix differs from one to another in its last digits.
+    The weights are rounded to half precision, which keeps three digits. Other processors may give
+    an inverse with other last digits, which this rounding mostly hides.
 
     Args:
         user, movie: of each rating; the movies are numbered from 0, and each has a rating

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import torch
 
-from recsys.dataloader.pairs import FeatureKind, Kind, Origin
+from recsys.dataloader.pairs import FeatureKind, Kind, Source
 
 KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
 # The numbers of an embedding table's rows.
@@ -148,7 +148,7 @@ def _is_feature(value: object) -> bool:
         isinstance(value, dict)
         and value.keys() == set(FeatureKind._fields)
         and isinstance(value["name"], str)
-        and value["table"] in get_args(Origin)
+        and value["table"] in get_args(Source)
         and value["kind"] in get_args(Kind)
     )
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
 from recsys.common.errors import InputError
@@ -22,7 +21,6 @@ def recommend(
     person: Person,
     top: int,
     moment: int | None = None,
-    allowed: npt.NDArray[np.bool_] | None = None,
 ) -> Record:
     """The best movies that a person has not rated, as `Recommender` ranks them.
 
@@ -31,7 +29,6 @@ def recommend(
     Args:
         top: the number of movies to recommend.
         moment: the time of the scores, in seconds since 1970; None for that of the person.
-        allowed: which movies may be recommended, [M]; None for all.
 
     Returns:
         user (None for a new person); rated (the number of ratings); in_training (whether the
@@ -48,7 +45,6 @@ def recommend(
         top,
         np.array([person.moment if moment is None else moment]),
         person.ratings,
-        allowed,
     )
     movies, scores = movies[movies >= 0], scores[movies >= 0]
     liked = rated.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]

@@ -67,7 +67,6 @@ class Recommender:
         top: int,
         seconds: Rows | None = None,
         ratings: Ratings | None = None,
-        allowed: npt.NDArray[np.bool_] | None = None,
     ) -> Ranking:
         """Rank movies for some people.
 
@@ -77,7 +76,6 @@ class Recommender:
             top: k
             seconds: the time of each recommendation, as `PairScorer.score` takes it, [B]
             ratings: all ratings of the people, as `PairScorer.score` takes them.
-            allowed: which movies may be recommended, [M]; None for all.
         """
         pieces = [
             self._rank(
@@ -86,7 +84,6 @@ class Recommender:
                 top,
                 None if seconds is None else seconds[start : start + PEOPLE_AT_ONCE],
                 ratings,
-                allowed,
             )
             for start in range(0, len(users), PEOPLE_AT_ONCE)
         ]
@@ -100,10 +97,9 @@ class Recommender:
         top: int,
         seconds: Rows | None,
         ratings: Ratings | None,
-        allowed: npt.NDArray[np.bool_] | None,
     ) -> Ranking:
         exposure = self.exposure.score(histories)
-        exposure[:, self.unknown if allowed is None else self.unknown | ~allowed] = -np.inf
+        exposure[:, self.unknown] = -np.inf
         exposure[histories.nonzero()] = -np.inf
         count = min(max(self.params.candidates, top), exposure.shape[1])
         movies = find_best(exposure, count)

@@ -1,10 +1,10 @@
-"""Ranking metrics by hand; the numbers are those of RecTools and LensKit for the same lists."""
+"""Ranking metrics by hand."""
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsys.evaluation.ranking import find_popular, intervals, judge_lists, judge_people
+from recsys.evaluation.ranking import intervals, judge_lists, judge_people, list_popular
 
 # Three people, lists of three movies of six.
 LISTS = np.array([[0, 1, 2], [3, 4, -1], [5, 0, 1]])
@@ -59,7 +59,7 @@ def test_overlap_and_novelty_by_hand() -> None:
 
 def test_popular_movies_leave_out_the_history() -> None:
     histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
-    assert find_popular(RATINGS, histories, 3).tolist() == [[1, 2, 3], [0, 1, 2], [5, -1, -1]]
+    assert list_popular(RATINGS, histories, 3).tolist() == [[1, 2, 3], [0, 1, 2], [5, -1, -1]]
 
 
 def test_intervals_contain_the_mean_and_shrink_with_more_people() -> None:

@@ -102,15 +102,6 @@ def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Rec
     assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
 
 
-def test_only_allowed_movies_are_recommended(run: Run, recommender: Recommender) -> None:
-    allowed = np.arange(len(recommender.scorer.movieids)) % 2 == 0
-    person = find_person(recommender.scorer, run.ratings, USER)
-    found = recommend(recommender, person, 1000, allowed=allowed)["recommended"]
-    rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids)
-    assert len(rows)
-    assert (rows % 2 == 0).all()
-
-
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
     dimensions = run.dimensions()
     exposure = Exposure.load(run.exposure, dimensions.folder, dimensions.origin)
