@@ -25,8 +25,7 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    from recsys.retrieval.ease import find_popular, fit_weights
-    from recsys.retrieval.exposure import Exposure
+    from recsys.retrieval.fit import fit_exposure
     from recsys.storage import schemas
     from recsys.storage.parquet import count_rows, read_column, read_metadata
     from recsys.storage.vocabulary import Vocabulary
@@ -39,15 +38,12 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
     if vocabulary.drawn_negatives:
         # Nobody picked up the items that were drawn.
         user, movie = user[label == 1], movie[label == 1]
-    section = params[RetrievalParams]
-    popular = find_popular(movie, movies, section.movies)
-    some = np.isin(movie, popular)
+    counts = np.bincount(movie, minlength=movies)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        weights = fit_weights(user[some], np.searchsorted(popular, movie[some]), section.damping)
-    counts = np.bincount(movie, minlength=movies)
-    Exposure(popular, weights, counts, section, read_metadata(part)).save(exposure)
-    click.echo(f"exposure: weights of {len(popular):,} movies from {some.sum():,} ratings")
+        fitted = fit_exposure(user, movie, counts, params[RetrievalParams], read_metadata(part))
+    fitted.save(exposure)
+    click.echo(f"exposure: weights of {len(fitted.movies):,} movies from {len(movie):,} ratings")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES, MovieLensDataset
@@ -19,8 +18,7 @@ from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
-from recsys.retrieval.ease import find_popular, fit_weights
-from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.fit import fit_exposure
 from recsys.retrieval.params import RetrievalParams
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -117,10 +115,8 @@ def save_exposure(run: Run) -> None:
     part = run.split / "train.parquet"
     user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
     counts = run.dimensions().training_ratings["movies"]
-    section = load_params(PARAMS)[RetrievalParams]
-    popular = find_popular(movie, len(counts), section.movies)
-    weights = fit_weights(user, np.searchsorted(popular, movie), damping=10)
-    Exposure(popular, weights, counts, section, read_metadata(part)).save(run.exposure)
+    section = load_params(PARAMS)[RetrievalParams].model_copy(update={"damping": 10.0})
+    fit_exposure(user, movie, counts, section, read_metadata(part)).save(run.exposure)
 
 
 def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:

@@ -5,7 +5,7 @@ https://arxiv.org/abs/1905.03375): a movie's score for a user is the sum, over t
 a weight for each pair of movies. The weights are the ridge regression of each movie on all others,
 in closed form. Every rating counts as a movie that was picked up, whatever its stars.
 
-Shapes: M movies, m movies with weights.
+Shapes: m movies.
 """
 
 import numpy as np
@@ -15,18 +15,6 @@ import scipy.sparse
 
 Ints = npt.NDArray[np.integer]
 Weights = npt.NDArray[np.float16]
-
-
-def find_popular(movie: Ints, movies: int, most: int) -> Ints:
-    """The movies with the most ratings, at most `most`, ascending, [m]
-
-    Args:
-        movie: of each rating
-        movies: M
-    """
-    number = np.bincount(movie, minlength=movies)
-    order = np.argsort(-number, kind="stable")[:most]
-    return np.sort(order[number[order] > 0]).astype(np.int32)
 
 
 def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:

@@ -29,7 +29,8 @@ class Exposure:
 
     Args:
         movies: the rows of the movies with weights, ascending, [m]
-        weights: the weight of each of them, by row, in the score of another, by column, [m, m]
+        weights: the weight of each of them, by row, in the score of another, by column; sparse if
+            only the nearest ones have a weight, [m, m]
         ratings: the number of training ratings of each movie, [M]
         params: how recommendations use the scores.
         origin: digests of the users and movies, and of the split.
@@ -38,13 +39,13 @@ class Exposure:
     def __init__(
         self,
         movies: Ints,
-        weights: Weights,
+        weights: Weights | scipy.sparse.csr_matrix,
         ratings: Ints,
         params: RetrievalParams,
         origin: Origin,
     ) -> None:
         self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
-        self.weights: Scores = weights.astype(np.float32)
+        self.weights = weights.astype(np.float32)
 
     def score(self, histories: scipy.sparse.csr_matrix) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
@@ -53,7 +54,9 @@ class Exposure:
             histories: 1 for each movie that a person picked up, else 0, [B, M]
         """
         scores = np.zeros(histories.shape, np.float32)
-        scores[:, self.movies] = histories[:, self.movies].astype(np.float32) @ self.weights
+        scores[:, self.movies] = to_dense(
+            histories[:, self.movies].astype(np.float32) @ self.weights
+        )
         scores[np.diff(histories.indptr) == 0] = self.ratings / self.ratings.sum()
         return scores
 
@@ -67,7 +70,7 @@ class Exposure:
         known = history[np.isin(history, self.movies)]
         if movie not in self.movies or not len(known):
             return known[:0]
-        weights = self.weights[np.searchsorted(self.movies, known), place]
+        weights = to_dense(self.weights[np.searchsorted(self.movies, known), place]).ravel()
         best = np.argsort(-weights, kind="stable")[:top]
         reasons: Ints = known[best[weights[best] > 0]]
         return reasons
@@ -77,19 +80,27 @@ class Exposure:
         similar = np.zeros(len(self.ratings), np.float32)
         if movie in self.movies:
             place = np.searchsorted(self.movies, movie)
-            similar[self.movies] = (self.weights[place] + self.weights[:, place]) / 2
+            row, column = self.weights[place], self.weights[:, place]
+            similar[self.movies] = (to_dense(row).ravel() + to_dense(column).ravel()) / 2
         return similar
+
+    def to_numbers(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of the model: `weights`, or if they are sparse their CSR form."""
+        weights = self.weights
+        numbers: dict[str, npt.NDArray[Any]] = {
+            "movies": self.movies.astype(np.int32),
+            "ratings": self.ratings.astype(np.int32),
+        }
+        if isinstance(weights, np.ndarray):
+            return numbers | {"weights": weights.astype(np.float16)}
+        values = weights.data.astype(np.float16)
+        return numbers | {"starts": weights.indptr, "columns": weights.indices, "values": values}
 
     def save(self, folder: Path) -> None:
         """Write the weights, and a description with their digest."""
         with atomic_write(folder) as partial:
             partial.mkdir()
-            tensors: dict[str, npt.NDArray[Any]] = {
-                "movies": self.movies.astype(np.int32),
-                "weights": self.weights.astype(np.float16),
-                "ratings": self.ratings.astype(np.int32),
-            }
-            save_file(tensors, partial / WEIGHTS)
+            save_file(self.to_numbers(), partial / WEIGHTS)
             content = {
                 "origin": self.origin,
                 "params": self.params.model_dump(),
@@ -115,11 +126,11 @@ class Exposure:
             require_same_run(folder, content["origin"], other, origin)
             if _digest_file(folder / WEIGHTS) != content["weights"]:
                 raise ValueError(f"{WEIGHTS} was changed")
-            tensors = load_file(folder / WEIGHTS)
+            numbers = load_file(folder / WEIGHTS)
             return cls(
-                tensors["movies"],
-                tensors["weights"],
-                tensors["ratings"],
+                numbers["movies"],
+                read_weights(numbers),
+                numbers["ratings"],
                 RetrievalParams(**content["params"]),
                 content["origin"],
             )
@@ -128,6 +139,21 @@ class Exposure:
                 f"{folder} is no exposure model ({error}); restore it with `dvc checkout`, or run "
                 "`dvc repro retrieve`"
             ) from error
+
+
+def read_weights(numbers: dict[str, npt.NDArray[Any]]) -> Weights | scipy.sparse.csr_matrix:
+    """The weights that `Exposure.to_numbers` gave."""
+    if "weights" in numbers:
+        return numbers["weights"]
+    movies = len(numbers["movies"])
+    # SciPy multiplies no half precision.
+    parts = numbers["values"].astype(np.float32), numbers["columns"], numbers["starts"]
+    return scipy.sparse.csr_matrix(parts, (movies, movies))
+
+
+def to_dense(weights: Any) -> Scores:
+    """An array, or a part of a sparse matrix, as an array."""
+    return weights.toarray() if scipy.sparse.issparse(weights) else np.asarray(weights)
 
 
 def _digest_file(path: Path) -> str:

@@ -9,7 +9,8 @@ from recsys.common.params import Count, Positive, Section
 
 class RetrievalParams(Section):
     name = "retrieval"
-    movies: Annotated[int, Field(description="an integer from 1 to 20000", ge=1, le=20_000)]
+    exact_movies: Annotated[int, Field(description="an integer from 1 to 20000", ge=1, le=20_000)]
+    neighbors: Annotated[int, Field(description="an integer from 1 to 2000", ge=1, le=2000)]
     damping: Positive
     candidates: Count
     like_weight: Annotated[float, Field(description="a number from 0", ge=0)]

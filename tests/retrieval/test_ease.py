@@ -1,6 +1,6 @@
 import numpy as np
 
-from recsys.retrieval.ease import find_popular, fit_weights
+from recsys.retrieval.ease import fit_weights
 
 
 def test_weights_are_the_ridge_regression_of_each_movie_on_the_others() -> None:
@@ -23,12 +23,3 @@ def test_two_movies_by_hand() -> None:
     weights = fit_weights(np.array([0, 1, 2, 0, 1]), np.array([0, 0, 0, 1, 1]), damping=1.0)
     assert weights[0, 1] == 2 / (3 + 1)
     np.testing.assert_allclose(weights[1, 0], 2 / (2 + 1), atol=1e-3)
-
-
-def test_popular_movies_are_those_with_the_most_ratings() -> None:
-    movie = np.array([0, 1, 1, 3, 3, 3, 4])
-    assert find_popular(movie, 6, 2).tolist() == [1, 3]
-    # Of equal ones, the first rows.
-    assert find_popular(movie, 6, 3).tolist() == [0, 1, 3]
-    # A movie without a rating has nothing to learn from.
-    assert find_popular(movie, 6, 99).tolist() == [0, 1, 3, 4]

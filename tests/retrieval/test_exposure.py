@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.pipeline.params import load_params
-from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.exposure import Exposure, to_dense
 from recsys.retrieval.params import RetrievalParams
 from tests.conftest import PARAMS
 
@@ -18,9 +18,10 @@ RATINGS = np.array([0, 6, 3, 0, 1], np.int32)
 ORIGIN = {"ids": "a", "split": "b"}
 
 
-@pytest.fixture
-def exposure() -> Exposure:
-    return Exposure(MOVIES, WEIGHTS, RATINGS, SECTION, ORIGIN)
+@pytest.fixture(params=["dense", "sparse"])
+def exposure(request: pytest.FixtureRequest) -> Exposure:
+    weights = WEIGHTS if request.param == "dense" else csr_matrix(WEIGHTS.astype(np.float32))
+    return Exposure(MOVIES, weights, RATINGS, SECTION, ORIGIN)
 
 
 def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(exposure: Exposure) -> None:
@@ -52,7 +53,7 @@ def test_what_is_loaded_is_what_was_saved(exposure: Exposure, tmp_path: Path) ->
     loaded = Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN)
     assert (loaded.params, loaded.origin) == (SECTION, ORIGIN)
     for name in ("movies", "weights", "ratings"):
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(exposure, name))
+        np.testing.assert_array_equal(*(to_dense(getattr(x, name)) for x in (loaded, exposure)))
 
 
 def test_a_model_of_another_run_is_refused(exposure: Exposure, tmp_path: Path) -> None:

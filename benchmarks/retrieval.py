@@ -1,0 +1,128 @@
+"""Time and memory of the stage retrieve in a large catalogue, and of recommendations from it.
+
+The data are synthetic ratings of the shape of MovieLens 25M, as for `benchmarks.features`. Each
+list is the top 10 of all movies for one user, first by the exposure model alone, then with P(like)
+of the candidates. The DLRM has the default features and one epoch of training.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import scipy.sparse
+import torch
+from ruamel.yaml import YAML
+
+from benchmarks.features import DATA, LARGEST_USER, enlarge_user
+from benchmarks.machine import describe_machine
+from benchmarks.scale import ROOT, run_stage
+from recsys.serving.recommender import Recommender, find_best
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
+
+SHAPE = "ml-25m's shape"
+TOP = 10
+Row = dict[str, Any]
+# Lists movies for a user, given by row, with a history.
+Recommend = Callable[[int, scipy.sparse.csr_matrix], object]
+
+
+def write_params(folder: Path) -> None:
+    """Write a params.yaml for the synthetic ratings and one epoch."""
+    yaml = YAML(typ="safe")
+    params = yaml.load(ROOT / "params.yaml")
+    params["fetch"] |= DATA[SHAPE]
+    params["train"] |= {"epochs": 1, "embedding_optimizer": "rowwise_adagrad"}
+    params["model"]["embedding_std"] = 0.1
+    yaml.dump(params, folder / "params.yaml")
+
+
+def prepare(folder: Path) -> None:
+    """Run the stages that come before retrieve, and train."""
+    write_params(folder)
+    for stage in ("source", "fetch", "encode"):
+        run_stage(stage, folder)
+    enlarge_user(folder / "encoded/ratings.parquet", LARGEST_USER)
+    for stage in ("split", "features", "train"):
+        run_stage(stage, folder)
+
+
+def measure_stage(folder: Path) -> Row:
+    cost = run_stage("retrieve", folder)
+    size = (folder / "exposure/exposure.safetensors").stat().st_size
+    return cost | {"model_mb": round(size / 1e6, 1)}
+
+
+def measure_lists(folder: Path, users: int) -> list[Row]:
+    """The time of one user's list, in milliseconds, by exposure alone and by both factors."""
+    recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "exposure")
+    exposure, part = recommender.exposure, folder / "split/train.parquet"
+    user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
+    shape = int(user.max()) + 1, len(exposure.ratings)
+    histories = scipy.sparse.csr_matrix((np.ones(len(user), np.float32), (user, movie)), shape)
+    number = np.diff(histories.indptr)
+    drawn = np.random.default_rng(1).choice(np.flatnonzero(number), users, replace=False)
+
+    def by_exposure(_: int, history: scipy.sparse.csr_matrix) -> object:
+        scores = exposure.score(history)
+        scores[history.nonzero()] = -np.inf
+        return find_best(scores, TOP)
+
+    def by_both(user: int, history: scipy.sparse.csr_matrix) -> object:
+        return recommender.rank(np.array([user]), history, TOP)
+
+    rows = []
+    ways: dict[str, Recommend] = {"exposure": by_exposure, "exposure and P(like)": by_both}
+    for name, recommend in ways.items():
+        # The first one is a warm-up.
+        times = [time_one(recommend, user, histories) for user in drawn][1:]
+        largest = [time_one(recommend, int(number.argmax()), histories) for _ in range(11)]
+        p50, p99 = np.percentile(times, [50, 99])
+        rows.append(
+            {
+                "top_10_by": name,
+                "users": len(times),
+                "p50_ms": round(p50, 2),
+                "p99_ms": round(p99, 2),
+                "largest_user": int(number.max()),
+                "largest_user_p50_ms": round(float(np.median(largest)), 2),
+            }
+        )
+    return rows
+
+
+def time_one(recommend: Recommend, user: int, histories: scipy.sparse.csr_matrix) -> float:
+    """The milliseconds that one list takes."""
+    history = histories[user]
+    start = time.perf_counter()
+    recommend(user, history)
+    return (time.perf_counter() - start) * 1000
+
+
+@click.command(help=__doc__)
+@click.option("--users", default=1000, show_default=True, help="Users who get a list.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/retrieval.json"
+)
+def main(users: int, output: Path) -> None:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        content = {
+            "machine": describe_machine(),
+            "data": SHAPE,
+            "stage": measure_stage(folder),
+            "lists": measure_lists(folder, users),
+        }
+    output.write_text(json.dumps(content, indent=2) + "\n")
+    click.echo(json.dumps(content, indent=2))
+
+
+if __name__ == "__main__":
+    main()

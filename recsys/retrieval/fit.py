@@ -1,0 +1,32 @@
+"""Fits the exposure model to ratings: exactly, or in a large catalogue by the nearest movies."""
+
+import numpy as np
+
+from recsys.retrieval.ease import Ints, fit_weights
+from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.nearest import fit_nearest
+from recsys.retrieval.params import RetrievalParams
+from recsys.storage.origin import Origin
+
+
+def fit_exposure(
+    user: Ints, movie: Ints, counts: Ints, params: RetrievalParams, origin: Origin
+) -> Exposure:
+    """Fit the weights of all movies that somebody picked up.
+
+    Args:
+        user, movie: rows of the tables, of each rating, [N]
+        counts: the number of ratings of each movie, [M]
+        origin: digests of the users and movies, and of the split.
+
+    Raises:
+        InputError: there are too many weights.
+    """
+    movies = np.flatnonzero(counts).astype(np.int32)
+    place, most = np.searchsorted(movies, movie), params.exact_movies
+    weights = (
+        fit_weights(user, place, params.damping)
+        if len(movies) <= most
+        else fit_nearest(user, place, params.damping, params.neighbors, most)
+    )
+    return Exposure(movies, weights, counts, params, origin)

@@ -1,0 +1,220 @@
+"""Weights for a large catalogue: the ridge regression of each movie on the movies nearest to it.
+
+The exact weights (`ease`) take a matrix of all pairs of movies. Here each movie is regressed on its
+K nearest ones alone: those with the highest cosine between the users who rated both. So memory
+grows with the number of movies, not with its square. Steck 2019 (https://arxiv.org/abs/1905.03375)
+compares the exact weights with such neighborhoods.
+
+A regression takes the number of users whom each two of its movies share. For the most rated movies,
+these numbers are counted once, for all pairs. For the others they are counted in each regression,
+from their fewer users.
+
+Movies are numbered from the most to the least rated here, and a user's or movie's ratings ascend.
+
+Shapes: N ratings, U users, m movies, K neighbors, k <= K neighbors of one movie, h movies with a
+row in the table of pairs, E elements of lists.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg
+import scipy.sparse
+
+from recsys.common.errors import InputError
+from recsys.retrieval.ease import Ints
+
+Floats = npt.NDArray[np.float64]
+# The numbers of weights that the files can count.
+MOST_WEIGHTS = 2**31 - 1
+
+
+def fit_nearest(
+    user: Ints, movie: Ints, damping: float, neighbors: int, counted: int
+) -> scipy.sparse.csr_matrix:
+    """The weight of each movie, by row, in the scores of the movies that it is near to, [m, m].
+
+    The weights are rounded to half precision, as the exact ones.
+
+    Args:
+        user, movie: of each rating; the movies are numbered from 0, and each has a rating, [N]
+        damping: the number of users that pull each weight to 0.
+        neighbors: K
+        counted: h, which has no effect on the weights. The table takes 4 h^2 bytes.
+
+    Raises:
+        InputError: there are too many weights.
+    """
+    ratings = np.bincount(movie)
+    if len(ratings) * neighbors > MOST_WEIGHTS:
+        raise InputError(
+            f"retrieval.neighbors = {neighbors}: more than {MOST_WEIGHTS:,} weights of "
+            f"{len(ratings):,} movies; choose {MOST_WEIGHTS // len(ratings)} or fewer"
+        )
+    order = np.argsort(-ratings, kind="stable").astype(np.int32)
+    rank = np.argsort(order).astype(np.int32)
+    rated = scipy.sparse.csr_matrix((np.ones(len(user), np.int8), (user, rank[movie])))
+    near, weights = _regress(rated, damping, min(neighbors, len(ratings)), counted)
+    target, place = np.nonzero(near >= 0)
+    values = weights[target, place].astype(np.float32)
+    pairs = order[near[target, place]], order[target]
+    return scipy.sparse.csr_matrix((values, pairs), (len(ratings), len(ratings)))
+
+
+def _regress(
+    rated: scipy.sparse.csr_matrix, damping: float, neighbors: int, counted: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float16]]:
+    """The nearest movies of each movie, -1 where there are fewer than K, and their weights, [m, K]
+
+    Args:
+        rated: anything for each movie that a user rated, [U, m]
+    """
+    rated.sort_indices()
+    by_user, by_movie = ((part.indptr, part.indices) for part in (rated, rated.tocsc()))
+    users, movies = rated.shape
+    ratings = np.diff(by_movie[0])
+    table = np.empty((min(counted, movies),) * 2, np.int32)
+    shared = np.empty(movies, np.int32)
+    _count_table(*by_user, *by_movie, shared, table)
+
+    longest = int(ratings[len(table) :][:neighbors].sum())
+    lists = np.full(users, -1, np.int32), *np.empty((2, longest), np.int32)
+    gram, diagonal = np.empty((neighbors, neighbors)), np.arange(neighbors)
+    near = np.full((movies, neighbors), -1, np.int32)
+    weights = np.zeros((movies, neighbors), np.float16)
+    for movie in range(movies):
+        _count_shared(movie, *by_user, *by_movie, movies, shared)
+        number = _choose(movie, shared, ratings, near[movie])
+        some = near[movie, :number]
+        _fill(some, table, *by_movie, *lists, gram)
+        gram[diagonal[:number], diagonal[:number]] += damping
+        if number:
+            # LAPACK reads matrices by columns: what is below the diagonal here is above it there.
+            _, solution, _ = scipy.linalg.lapack.dposv(
+                gram[:number, :number].T, shared[some].astype(float), lower=0
+            )
+            weights[movie, :number] = solution
+    return near, weights
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_shared(
+    target: int,
+    user_starts: Ints,
+    movies: Ints,
+    movie_starts: Ints,
+    users: Ints,
+    most: int,
+    shared: Ints,
+) -> None:
+    """Count the users whom a movie shares with each of the `most` most rated movies.
+
+    Args:
+        user_starts, movies: the movies of each user, [U + 1] and [N]
+        movie_starts, users: the users of each movie, [m + 1] and [N]
+        shared: gets the numbers, [most or more]
+    """
+    shared[:most] = 0
+    for user in users[movie_starts[target] : movie_starts[target + 1]]:
+        for movie in movies[user_starts[user] : user_starts[user + 1]]:
+            if movie >= most:
+                break
+            shared[movie] += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_table(
+    user_starts: Ints,
+    movies: Ints,
+    movie_starts: Ints,
+    users: Ints,
+    shared: Ints,
+    table: Ints,
+) -> None:
+    """Count the users whom each two of the most rated movies share, [h, h]."""
+    for movie in range(len(table)):
+        _count_shared(movie, user_starts, movies, movie_starts, users, len(table), shared)
+        table[movie] = shared[: len(table)]
+
+
+@numba.njit(nogil=True, cache=True)
+def _choose(target: int, shared: Ints, ratings: Ints, near: Ints) -> int:
+    """Choose the movies nearest to a movie by cosine; of equal ones, the most rated.
+
+    Args:
+        shared: the users whom each movie shares with it, [m]
+        ratings: of each movie, [m]
+        near: gets the movies, ascending, [K]
+
+    Returns:
+        k, which is less than K if fewer movies share a user with it
+    """
+    squares = np.empty(len(shared))
+    number = 0
+    for movie in range(len(shared)):
+        # The squared cosine, but for a factor that is the same for all of them.
+        squares[movie] = shared[movie] * shared[movie] / ratings[movie]
+        number += shared[movie] > 0
+    squares[target] = 0
+    number = min(number - 1, len(near))
+    least = np.partition(squares, len(squares) - number)[len(squares) - number] if number else 0.0
+    ties = number - np.sum(squares > least)
+    place = 0
+    for movie in range(len(shared)):
+        if squares[movie] > least or (squares[movie] == least and ties > 0):
+            ties -= squares[movie] == least
+            near[place] = movie
+            place += 1
+    return number
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(
+    near: Ints,
+    table: Ints,
+    movie_starts: Ints,
+    users: Ints,
+    last: Ints,
+    places: Ints,
+    before: Ints,
+    gram: Floats,
+) -> None:
+    """Write how many users each two of some movies share, below and on the diagonal.
+
+    The movies without a row in the table make a linked list for each of their users. These movies,
+    and then those with a row, walk the lists of their users.
+
+    Args:
+        near: the movies, ascending, [k]
+        table: the counted pairs, [h, h]
+        movie_starts, users: the users of each movie, [m + 1] and [N]
+        last: the end of each user's list; -1, before and after, for an empty one, [U]
+        places, before: are overwritten with the places of the movies in the lists, and the elements
+            before them, [E]
+        gram: gets the numbers, [k or more, k or more]
+    """
+    counted = np.searchsorted(near, len(table))
+    for i in range(counted):
+        for j in range(i + 1):
+            gram[i, j] = table[near[i], near[j]]
+    if counted == len(near):
+        return
+    gram[counted : len(near)] = 0
+    elements = 0
+    for i in range(counted, len(near)):
+        for user in users[movie_starts[near[i]] : movie_starts[near[i] + 1]]:
+            places[elements], before[elements], last[user] = i, last[user], elements
+            elements += 1
+            element = last[user]
+            while element >= 0:
+                gram[i, places[element]] += 1
+                element = before[element]
+    for j in range(counted):
+        for user in users[movie_starts[near[j]] : movie_starts[near[j] + 1]]:
+            element = last[user]
+            while element >= 0:
+                gram[places[element], j] += 1
+                element = before[element]
+    for movie in near[counted:]:
+        for user in users[movie_starts[movie] : movie_starts[movie + 1]]:
+            last[user] = -1
