@@ -55,9 +55,9 @@ def fit_nearest(
     rank = np.argsort(order).astype(np.int32)
     rated = scipy.sparse.csr_matrix((np.ones(len(user), np.int8), (user, rank[movie])))
     near, weights = _regress(rated, damping, min(neighbors, len(ratings)), counted)
-    target, place = np.nonzero(near >= 0)
-    values = weights[target, place].astype(np.float32)
-    pairs = order[near[target, place]], order[target]
+    some = near >= 0
+    values = weights[some].astype(np.float32)
+    pairs = order[near[some]], np.repeat(order, some.sum(1))
     return scipy.sparse.csr_matrix((values, pairs), (len(ratings), len(ratings)))
 
 
@@ -84,9 +84,10 @@ def _regress(
     weights = np.zeros((movies, neighbors), np.float16)
     for movie in range(movies):
         _count_shared(movie, *by_user, *by_movie, movies, shared)
-        number = _choose(movie, shared, ratings, near[movie])
-        some = near[movie, :number]
-        _fill(some, table, *by_movie, *lists, gram)
+        some = _choose(movie, shared, ratings, neighbors)
+        number = len(some)
+        near[movie, :number] = some
+        _fill(some, np.searchsorted(some, counted), table, *by_movie, *lists, gram)
         gram[diagonal[:number], diagonal[:number]] += damping
         if number:
             # LAPACK reads matrices by columns: what is below the diagonal here is above it there.
@@ -95,6 +96,22 @@ def _regress(
             )
             weights[movie, :number] = solution
     return near, weights
+
+
+def _choose(movie: int, shared: Ints, ratings: Ints, neighbors: int) -> npt.NDArray[np.int64]:
+    """The movies nearest to a movie by cosine, ascending; of equal ones, the most rated, [k]
+
+    Args:
+        shared: the users whom each movie shares with it, [m]
+        ratings: of each movie, [m]
+    """
+    # The squared cosine, but for a factor that is the same for all movies.
+    nearness = np.square(shared, dtype=np.float64) / ratings
+    nearness[movie] = 0
+    least = np.partition(nearness, -neighbors)[-neighbors]
+    nearer, equal = np.flatnonzero(nearness > least), np.flatnonzero(nearness == least)
+    near = np.sort(np.append(nearer, equal[: neighbors - len(nearer)]))
+    return near[nearness[near] > 0]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -138,39 +155,9 @@ def _count_table(
 
 
 @numba.njit(nogil=True, cache=True)
-def _choose(target: int, shared: Ints, ratings: Ints, near: Ints) -> int:
-    """Choose the movies nearest to a movie by cosine; of equal ones, the most rated.
-
-    Args:
-        shared: the users whom each movie shares with it, [m]
-        ratings: of each movie, [m]
-        near: gets the movies, ascending, [K]
-
-    Returns:
-        k, which is less than K if fewer movies share a user with it
-    """
-    squares = np.empty(len(shared))
-    number = 0
-    for movie in range(len(shared)):
-        # The squared cosine, but for a factor that is the same for all of them.
-        squares[movie] = shared[movie] * shared[movie] / ratings[movie]
-        number += shared[movie] > 0
-    squares[target] = 0
-    number = min(number - 1, len(near))
-    least = np.partition(squares, len(squares) - number)[len(squares) - number] if number else 0.0
-    ties = number - np.sum(squares > least)
-    place = 0
-    for movie in range(len(shared)):
-        if squares[movie] > least or (squares[movie] == least and ties > 0):
-            ties -= squares[movie] == least
-            near[place] = movie
-            place += 1
-    return number
-
-
-@numba.njit(nogil=True, cache=True)
 def _fill(
     near: Ints,
+    counted: int,
     table: Ints,
     movie_starts: Ints,
     users: Ints,
@@ -186,6 +173,7 @@ def _fill(
 
     Args:
         near: the movies, ascending, [k]
+        counted: how many of them have a row in the table.
         table: the counted pairs, [h, h]
         movie_starts, users: the users of each movie, [m + 1] and [N]
         last: the end of each user's list; -1, before and after, for an empty one, [U]
@@ -193,7 +181,6 @@ def _fill(
             before them, [E]
         gram: gets the numbers, [k or more, k or more]
     """
-    counted = np.searchsorted(near, len(table))
     for i in range(counted):
         for j in range(i + 1):
             gram[i, j] = table[near[i], near[j]]
