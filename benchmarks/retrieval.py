@@ -22,7 +22,8 @@ from ruamel.yaml import YAML
 from benchmarks.features import DATA, LARGEST_USER, enlarge_user
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
-from recsys.serving.recommender import Recommender, find_best
+from recsys.serving.ranking import find_best
+from recsys.serving.recommender import Recommender
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
 

@@ -110,12 +110,13 @@ def save_model(
     save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
 
 
-def save_exposure(run: Run) -> None:
+def save_exposure(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the exposure model to the training part."""
     part = run.split / "train.parquet"
     user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
     counts = run.dimensions().training_ratings["movies"]
-    section = load_params(PARAMS)[RetrievalParams].model_copy(update={"damping": 10.0})
+    changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
+    section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
     fit_exposure(user, movie, counts, section, read_metadata(part)).save(run.exposure)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.cli.project import FEATURES
+from recsys.cli.project import EXPOSURE, FEATURES
 from recsys.cli.targets import check_artifact
 from recsys.common.command import PATH, command
 
@@ -19,14 +19,26 @@ from recsys.common.command import PATH, command
     show_default=True,
     help="The number format of the embedding tables.",
 )
+@click.option(
+    "--scores-only", is_flag=True, help="Leave the exposure model out: pairs only, less to store."
+)
 @FEATURES
-def main(checkpoint: Path, artifact: Path, precision: str, features: Path) -> None:
-    """Export a model as a folder that scores without this project.
+@EXPOSURE
+def main(
+    checkpoint: Path,
+    artifact: Path,
+    precision: str,
+    scores_only: bool,
+    features: Path,
+    exposure: Path,
+) -> None:
+    """Export a model as a folder that scores and recommends without this project.
 
     Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: a plain description of
     the model (model.json), its weights with quantised embedding tables (model.safetensors), the
-    users and movies by their published ids (tables.safetensors), and the code that scores. Only
-    that code runs: a data file that was changed is refused.
+    users and movies by their published ids (tables.safetensors), the exposure model
+    (exposure.safetensors), and the code that scores. Only that code runs: a data file that was
+    changed is refused.
 
     \b
     Examples:
@@ -37,11 +49,15 @@ def main(checkpoint: Path, artifact: Path, precision: str, features: Path) -> No
     # Slower to import: a wrong name is refused before.
     import torch
 
+    from recsys.retrieval.exposure import Exposure
     from recsys.serving.export import export
     from recsys.serving.pair_scorer import PairScorer
 
     torch.set_num_threads(1)
-    export(PairScorer(checkpoint, features), precision, artifact)
+    scorer = PairScorer(checkpoint, features)
+    of = scorer.dimensions
+    exposed = None if scores_only else Exposure.load(exposure, of.folder, of.origin)
+    export(scorer, precision, artifact, exposed)
     files = sorted(path for path in artifact.iterdir() if path.is_file())
     sizes = {path.name: path.stat().st_size for path in files}
     click.echo("  ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))

@@ -1,6 +1,6 @@
 """The data files of an exported artifact, which are checked before they are used.
 
-`model.json` describes the model and holds the SHA-256 of the other two files. Its second line is
+`model.json` describes the model and holds the SHA-256 of the other files. Its second line is
 the SHA-256 of all its other lines. The numbers are in safetensors files. So reading an artifact
 unpickles nothing and runs no code from its data files.
 
@@ -22,11 +22,13 @@ from torch import Tensor
 from recsys.dataloader.pairs import TableName
 from recsys.features.fitted import Fitted
 from recsys.serving.description import Description
+from recsys.serving.exposure_weights import ExposureWeights
 from recsys.serving.ids import Ids
 from recsys.serving.network import Form, forms_of, weight_forms
 
-FORMAT = 2
+FORMAT = 3
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
+EXPOSURE = "exposure.safetensors"
 CHANGED = "not the file that was exported"
 MISFIT = "its tensors have other names or sizes than in model.json"
 DIGEST = re.compile(rb'\n  "sha256": "([0-9a-f]{64})",')
@@ -42,6 +44,7 @@ class Artifact(NamedTuple):
             is a row for unknown ones.
         movie_index: the model's index of each movie and of an unknown one, int32, [M + 1]
         fitted: what computed features need; None for a model without.
+        exposure: None for an artifact that scores and does not recommend.
     """
 
     description: Description
@@ -50,10 +53,11 @@ class Artifact(NamedTuple):
     features: dict[str, Tensor]
     movie_index: Tensor
     fitted: Fitted | None
+    exposure: ExposureWeights | None
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:
-    """Write the three files; the same artifact gives the same bytes."""
+    """Write the data files; the same artifact gives the same bytes."""
     tables = {f"features.{name}": tensor for name, tensor in artifact.features.items()}
     for table, ids in artifact.ids.items():
         tables |= ids.to_tensors(f"ids.{table}")
@@ -62,6 +66,8 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         numbers = artifact.fitted.to_numbers()
         tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in numbers.items()}
     files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
+    if artifact.exposure is not None:
+        files[EXPOSURE] = save(artifact.exposure.numbers)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     digests = {name: digest(data) for name, data in files.items()}
@@ -70,6 +76,7 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         "files": digests,
         "model": artifact.description.to_json(),
         "fitted": artifact.fitted and artifact.fitted.to_json(),
+        "exposure": artifact.exposure and artifact.exposure.to_json(),
     }
     text = (json.dumps(content, indent=2) + "\n").encode()
     signed = b'{\n  "sha256": "%b",' % digest(text).encode() + text[1:]
@@ -77,7 +84,7 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
 
 
 def read_artifact(folder: Path) -> Artifact:
-    """Read the three files.
+    """Read the data files.
 
     Raises:
         ValueError: a file is missing, or is not the one that was written with the others. The
@@ -88,6 +95,7 @@ def read_artifact(folder: Path) -> Artifact:
         require(content.get("format") == FORMAT, f"its format is not {FORMAT}")
         digests = content["files"]
         description = Description.from_json(content["model"])
+        exposed = content["exposure"]
     with refuse(folder / WEIGHTS):
         weights = read_tensors(folder / WEIGHTS, digests[WEIGHTS])
         require(forms_of(weights) == weight_forms(description), MISFIT)
@@ -99,7 +107,12 @@ def read_artifact(folder: Path) -> Artifact:
         numbers = {n: tensor.numpy() for n, tensor in with_prefix("fitted.", tables).items()}
         fitted = Fitted.from_parts(content["fitted"], numbers) if content["fitted"] else None
         check_fitted(fitted, tables["movie_index"], description, len(ids["movies"]))
-    return Artifact(description, weights, ids, features, tables["movie_index"], fitted)
+    exposure = None
+    if exposed is not None:
+        with refuse(folder / EXPOSURE):
+            tensors = read_tensors(folder / EXPOSURE, digests[EXPOSURE])
+            exposure = ExposureWeights.from_parts(exposed, tensors, len(ids["movies"]))
+    return Artifact(description, weights, ids, features, tables["movie_index"], fitted, exposure)
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

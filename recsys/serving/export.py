@@ -10,7 +10,9 @@ import torch
 
 from recsys.common.atomic import atomic_write
 from recsys.dataloader.pairs import TableName
+from recsys.retrieval.exposure import Exposure
 from recsys.serving.artifact import Artifact, write_artifact
+from recsys.serving.exposure_weights import ExposureWeights
 from recsys.serving.ids import Ids
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.weights import quantise_tables
@@ -24,7 +26,9 @@ MODULES = (
     "recsys.serving.pair_network",
     "recsys.serving.network",
     "recsys.serving.description",
+    "recsys.serving.exposure_weights",
     "recsys.serving.ids",
+    "recsys.serving.ranking",
     "recsys.dataloader.pairs",
     "recsys.dataloader.jagged",
     "recsys.features.fitted",
@@ -36,11 +40,14 @@ MODULES = (
 )
 
 
-def export(scorer: PairScorer, precision: str, folder: Path) -> None:
+def export(
+    scorer: PairScorer, precision: str, folder: Path, exposure: Exposure | None = None
+) -> None:
     """Write everything that `recsys.serving.scorer.Scorer` needs to a folder, its modules included.
 
     Args:
         precision: of the embedding tables, one of `description.PRECISIONS`; the MLPs stay fp32.
+        exposure: of the same run; without it, the artifact scores and does not recommend.
 
     Raises:
         InputError: a weight is not a finite number, or is too large for the precision.
@@ -52,12 +59,20 @@ def export(scorer: PairScorer, precision: str, folder: Path) -> None:
         scorer.model.pairs.to_tensors(),
         scorer.model.movie_index,
         scorer.store.fitted if scorer.store else None,
+        None if exposure is None else convert_exposure(exposure),
     )
     with atomic_write(folder) as partial:
         partial.mkdir()
         write_artifact(artifact, partial)
         for module in MODULES:
             copy_module(module, partial)
+
+
+def convert_exposure(exposure: Exposure) -> ExposureWeights:
+    """The exposure model as an artifact has it."""
+    numbers = {name: torch.from_numpy(array) for name, array in exposure.to_numbers().items()}
+    params = exposure.params
+    return ExposureWeights(numbers, params.candidates, params.like_weight)
 
 
 def copy_module(name: str, folder: Path) -> None:

@@ -37,6 +37,13 @@ class Ids:
             return find_rows(ids, self.known)  # type: ignore[arg-type]
         return torch.tensor([self.rows.get(str(text), len(self)) for text in ids]).long()
 
+    def take(self, rows: Sequence[int]) -> list[int] | list[str]:
+        """The ids of some rows."""
+        if isinstance(self.known, Tensor):
+            ids: list[int] = self.known[rows].tolist()
+            return ids
+        return [self.known[row] for row in rows]
+
     def to_tensors(self, name: str) -> dict[str, Tensor]:
         """Integers as `<name>`; texts as `<name>.bytes`, UTF-8, [N], and `<name>.lengths`, [T]."""
         if isinstance(self.known, Tensor):

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 import torch
 
 from recsys.features.online import Ratings
-from recsys.retrieval.exposure import Exposure, Scores
+from recsys.retrieval.exposure import Exposure
 from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.ranking import Rows, Scores, find_best, join_factors
 
-Rows = npt.NDArray[np.int64]
-# An exposure is never less: its logarithm would be none.
-LEAST_EXPOSURE = 1e-6
 PEOPLE_AT_ONCE = 256
 
 
@@ -110,29 +107,8 @@ class Recommender:
             ratings,
         ).reshape(movies.shape)
         exposed = np.take_along_axis(exposure, movies, axis=1)
-        scores = np.log(np.maximum(exposed, LEAST_EXPOSURE)) + self.params.like_weight * np.log(
-            np.maximum(likes - self.lowest, LEAST_EXPOSURE)
-        )
-        scores[np.isneginf(exposed)] = -np.inf
+        scores = join_factors(exposed, likes, self.params.like_weight, self.lowest)
         best = find_best(scores, min(top, count))
-        movies, scores, likes = (
-            np.take_along_axis(v, best, axis=1) for v in (movies, scores, likes)
-        )
-        return Ranking(np.where(np.isneginf(scores), -1, movies), scores, likes)
-
-
-def find_best(scores: Scores, count: int) -> Rows:
-    """The columns of the highest scores, highest first; equal ones in the order of columns.
-
-    Args:
-        scores: [B, columns]
-
-    Returns:
-        [B, count]
-    """
-    if count < scores.shape[1]:
-        some = np.sort(np.argpartition(-scores, count - 1, axis=1)[:, :count], axis=1)
-    else:
-        some = np.tile(np.arange(scores.shape[1]), (len(scores), 1))
-    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1).astype(np.int64)
+        scores = np.take_along_axis(scores, best, axis=1)
+        movies = np.where(np.isneginf(scores), -1, np.take_along_axis(movies, best, axis=1))
+        return Ranking(movies, scores, np.take_along_axis(likes, best, axis=1))

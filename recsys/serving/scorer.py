@@ -1,4 +1,4 @@
-"""Scores any user with any movie by an exported model; needs torch, NumPy and safetensors alone.
+"""Scores and recommends movies by an exported model; needs torch, NumPy and safetensors alone.
 
 Each exported artifact holds a copy of this file and of the project's modules that it imports:
 
@@ -10,12 +10,16 @@ A model with features that come from ratings takes one user at a time, with thei
 
     scorer.score([1, 1], [260, 1196], Rated([1, 2, 3], [5, 4, 2]))
 
-Shapes: B pairs, R ratings.
+Any model recommends movies to somebody with some ratings:
+
+    scorer.recommend(None, Rated([1, 2, 3], [5, 4, 2]))
+
+Shapes: B pairs, R ratings, k recommendations.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +31,7 @@ from recsys.serving.artifact import read_artifact
 from recsys.serving.ids import PublishedIds
 from recsys.serving.network import Network
 from recsys.serving.pair_network import PairNetwork
+from recsys.serving.ranking import find_best, join_factors
 
 
 class Rated(NamedTuple):
@@ -46,6 +51,20 @@ class Rated(NamedTuple):
 NOTHING = Rated([], [])
 
 
+class Recommended(NamedTuple):
+    """The best movies for one person, best first.
+
+    Attributes:
+        movieids: the published ids, [k]
+        scores: log exposure + w log P(like), [k]
+        likes: P(like), or of a regression the expected stars, [k]
+    """
+
+    movieids: list[int] | list[str]
+    scores: list[float]
+    likes: list[float]
+
+
 class Scorer:
     """An exported model with its users and movies.
 
@@ -58,11 +77,15 @@ class Scorer:
     """
 
     def __init__(self, folder: Path) -> None:
-        description, weights, ids, features, movie_index, fitted = read_artifact(folder)
+        artifact = read_artifact(folder)
+        description, weights, ids, features, movie_index, fitted, self.exposure = artifact
         self.users, self.movies = ids["users"], ids["movies"]
         self.online = OnlineFeatures(fitted) if fitted else None
         pairs = Pairs.from_tensors(description.features, features)
         self.model = PairNetwork(Network(description, weights), pairs, movie_index, self.online)
+        # Nothing is known about the others.
+        self.known = movie_index[:-1].numpy() > 0
+        self.lowest = description.scale[0] if description.scale else 0
 
     def score(
         self,
@@ -86,7 +109,49 @@ class Scorer:
             ValueError: the model has features that come from ratings, and the users differ or the
                 time is not after the end of the data set.
         """
-        users, movies = self.users.find(userids), self.movies.find(movieids)
+        return self._score(self.users.find(userids), self.movies.find(movieids), rated, moment)
+
+    def recommend(
+        self,
+        userid: int | str | None,
+        rated: Rated = NOTHING,
+        top: int = 10,
+        moment: int | None = None,
+    ) -> Recommended:
+        """The best movies that somebody has not rated, as `recsys recommend` ranks them.
+
+        Args:
+            userid: the published id; None for a new person.
+            rated: all ratings of the person. Movies that the data set does not have are left out.
+            top: k; there are fewer if no more movies are left.
+            moment: as for `score`.
+
+        Raises:
+            ValueError: the artifact was exported without the exposure model, or as `score`.
+        """
+        if self.exposure is None:
+            raise ValueError("this artifact has no exposure model; export without --scores-only")
+        listed = self.movies.find(rated.movieids).numpy()
+        history = np.unique(listed[listed < len(self.movies)])
+        exposed = self.exposure.score(history)[None]
+        exposed[:, ~self.known] = -np.inf
+        exposed[:, history] = -np.inf
+        movies = find_best(exposed, min(max(self.exposure.candidates, top), exposed.shape[1]))
+        ids: Any = [userid]
+        user = torch.tensor(len(self.users)) if userid is None else self.users.find(ids)
+        rows = torch.from_numpy(movies[0])
+        likes = self._score(user.expand(len(rows)), rows, rated, moment).numpy()
+        scores = join_factors(
+            exposed[:, movies[0]], likes[None], self.exposure.like_weight, self.lowest
+        )
+        (best,) = find_best(scores, min(top, len(rows)))
+        best = best[~np.isneginf(scores[0, best])]
+        return Recommended(
+            self.movies.take(movies[0, best]), scores[0, best].tolist(), likes[best].tolist()
+        )
+
+    def _score(self, users: Tensor, movies: Tensor, rated: Rated, moment: int | None) -> Tensor:
+        """As `score`, of rows of the tables."""
         if self.online is None:
             return self.model.score(users, movies, None, None)
         if len(users.unique()) > 1:

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
@@ -151,9 +152,9 @@ def test_somebody_without_any_rating_gets_movies(
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("user", [None, USER])
 def test_an_artifact_gives_the_scores_of_the_project(
-    computed: Run, scorer: PairScorer, precision: str, user: int | None
+    recommender: Recommender, scorer: PairScorer, precision: str, user: int | None
 ) -> None:
-    export(scorer, precision, Path("serving"))
+    export(scorer, precision, Path("serving"), recommender.exposure)
     served = Scorer(Path("serving"))
     movies = torch.arange(len(scorer.movieids) + 1)
     row = len(scorer.userids) if user is None else 0
@@ -163,14 +164,16 @@ def test_an_artifact_gives_the_scores_of_the_project(
     given = scorer.store.rate(np.full(3, row), rated, stars, np.full(3, end + 100))
     expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
     ids = [*scorer.movieids.tolist(), 999]
-    found = served.score(
-        [user or 999] * len(ids),
-        ids,
-        Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3),
-        end + 500,
-    )
+    mine = Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3)
+    found = served.score([user or 999] * len(ids), ids, mine, end + 500)
     assert expected.std() > 0.01
     assert np.abs(found.numpy() - expected).max() < (1e-5 if precision == "fp32" else 0.08)
+    history = csr_matrix((np.ones(3), ([0] * 3, rated)), (1, len(scorer.movieids)))
+    best = recommender.rank(np.array([row]), history, 5, np.array([end + 500]), given)
+    recommended = served.recommend(user, mine, 5, end + 500)
+    if precision == "fp32":
+        assert recommended.movieids == scorer.movieids[best.movies[0]].tolist()
+        np.testing.assert_allclose(recommended.scores, best.scores[0], atol=1e-4)
     with pytest.raises(ValueError, match="one user at a time"):
         served.score([3, 6], [2, 2])
     with pytest.raises(ValueError, match="is not after"):

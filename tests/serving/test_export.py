@@ -15,22 +15,24 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file, save
+from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.serving import artifact
-from recsys.serving.artifact import DESCRIPTION, TABLES, WEIGHTS
+from recsys.serving.artifact import DESCRIPTION, EXPOSURE, TABLES, WEIGHTS
 from recsys.serving.description import PRECISIONS
 from recsys.serving.export import MODULES, export
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.scorer import Scorer
+from recsys.serving.recommender import Recommender
+from recsys.serving.scorer import Rated, Scorer
 from recsys.serving.weights import quantise
 from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
 from tests.imports import ROOT, direct_imports
-from tests.runs import SIDES, Run, save_model
+from tests.runs import SIDES, Run, save_exposure, save_model
 
-FILES = (DESCRIPTION, WEIGHTS, TABLES)
+FILES = (DESCRIPTION, WEIGHTS, TABLES, EXPOSURE)
 # The errors allowed in probabilities, with embeddings from N(0, 1). They come from rounding to
 # floats, to the 11 bits of halves, and to 8 bits over the range of a row.
 TOLERANCES = {"fp32": 1e-6, "fp16": 2e-3, "int8": 2e-2}
@@ -43,12 +45,14 @@ def refuse(*args, **options):
     raise AssertionError("unpickled")
 import pickle, torch
 pickle.load = pickle.loads = pickle.Unpickler = torch.load = refuse
-from recsys.serving.scorer import Scorer
-scores = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
+from recsys.serving.scorer import Rated, Scorer
+scorer = Scorer(Path("serving"))
+scores = scorer.score([3, 6, 999], [2, 4, 2])
+movies = scorer.recommend(3, Rated([1, 2, 999], [5, 4, 3]), 3).movieids
 ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("recsys")]
 assert all(Path(file).is_relative_to(Path("serving").absolute()) for file in ours), ours
-assert not {"torchrec", "fbgemm_gpu", "pandas", "pyarrow", "pydantic"} & sys.modules.keys()
-print(json.dumps(scores.tolist()))
+assert not {"torchrec", "pandas", "pyarrow", "pydantic", "scipy"} & sys.modules.keys()
+print(json.dumps([scores.tolist(), movies]))
 """
 
 
@@ -98,15 +102,49 @@ def assert_same_scores(
         assert errors.max() > 0
 
 
-def test_the_artifact_scores_without_the_project(run: Run) -> None:
+@pytest.mark.parametrize(("task", "exact_movies"), [("classification", 10_000), ("regression", 3)])
+def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_movies: int) -> None:
+    save_model(run, task=task)
+    save_exposure(run, exact_movies)
+    recommender = Recommender.load(run.checkpoint, None, run.exposure)
+    scorer = recommender.scorer
+    export(scorer, "fp32", Path("serving"), recommender.exposure)
+    served = Scorer(Path("serving"))
+    history = np.array([1, 4, 7])
+    rated = Rated([*scorer.movieids[history].tolist(), 999], [5, 4, 1, 2])
+    users = [(3, 0, rated, history), (None, len(scorer.userids), rated, history)]
+    for userid, row, given, rows in [*users, (None, len(scorer.userids), Rated([], []), [])]:
+        ones = np.ones(len(rows), np.float32), (np.zeros(len(rows), int), rows)
+        histories = csr_matrix(ones, (1, len(scorer.movieids)))
+        for top in (3, 1000):
+            (movies,), (scores,), (likes,) = recommender.rank(np.array([row]), histories, top)
+            found = served.recommend(userid, given, top)
+            number = (movies >= 0).sum()
+            assert found.movieids == scorer.movieids[movies[:number]].tolist()
+            assert found.scores == pytest.approx(scores[:number].tolist(), abs=1e-5)
+            assert found.likes == pytest.approx(likes[:number].tolist(), abs=1e-5)
+
+
+def test_an_artifact_without_exposure_recommends_nothing(run: Run) -> None:
     export(PairScorer(run.checkpoint), "int8", Path("serving"))
-    expected = Scorer(Path("serving")).score([3, 6, 999], [2, 4, 2])
+    with pytest.raises(ValueError, match="export without --scores-only"):
+        Scorer(Path("serving")).recommend(3)
+
+
+def test_the_artifact_scores_without_the_project(run: Run) -> None:
+    recommender = Recommender.load(run.checkpoint, None, run.exposure)
+    export(recommender.scorer, "int8", Path("serving"), recommender.exposure)
+    served = Scorer(Path("serving"))
+    expected = served.score([3, 6, 999], [2, 4, 2])
+    movies = served.recommend(3, Rated([1, 2, 999], [5, 4, 3]), 3).movieids
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-c", STANDALONE], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == pytest.approx(expected.tolist())
+    scores, recommended = json.loads(done.stdout)
+    assert scores == pytest.approx(expected.tolist())
+    assert recommended == movies
 
 
 def test_the_artifact_has_all_modules_that_its_modules_import() -> None:
@@ -197,7 +235,8 @@ def test_a_number_that_does_not_fit_is_refused(run: Run, number: float, precisio
 def serving(run: Run) -> Path:
     """An artifact with features of all kinds."""
     save_model(run, features=SIDES)
-    export(PairScorer(run.checkpoint), "int8", Path("serving"))
+    recommender = Recommender.load(run.checkpoint, None, run.exposure)
+    export(recommender.scorer, "int8", Path("serving"), recommender.exposure)
     return Path("serving")
 
 
@@ -337,6 +376,11 @@ def resign(file: Path, content: object) -> str:
         (TABLES, "features.genres.values", lambda values: values[1:]),
         (TABLES, "features.genres.lengths", lambda lengths: -lengths),
         (TABLES, "features.gender.values", lambda values: values.int()),
+        (EXPOSURE, "movies", lambda movies: movies.flip(0)),
+        (EXPOSURE, "movies", lambda movies: movies + 1000),
+        (EXPOSURE, "ratings", lambda ratings: ratings[1:]),
+        (EXPOSURE, "weights", lambda weights: weights.float()),
+        (EXPOSURE, "weights", None),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(

@@ -7,8 +7,9 @@ from recsys.dataloader.pairs import find_rows
 from recsys.retrieval.exposure import Exposure
 from recsys.serving.catalogue import Record, find_row
 from recsys.serving.person import find_person, read_ratings_of
+from recsys.serving.ranking import LEAST_EXPOSURE
 from recsys.serving.recommend import find_similar, recommend
-from recsys.serving.recommender import LEAST_EXPOSURE, Recommender
+from recsys.serving.recommender import Recommender
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run
 from tests.toy import Toy
 

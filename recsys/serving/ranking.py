@@ -1,0 +1,47 @@
+"""How two factors make one ranking: the score of a movie is log exposure + w log P(like).
+
+Every exported artifact holds a copy of this file, so it imports NumPy alone.
+
+Shapes: B people, N candidates.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+# An exposure is never less: its logarithm would be none.
+LEAST_EXPOSURE = 1e-6
+
+
+def join_factors(exposed: Scores, likes: Scores, like_weight: float, lowest: float) -> Scores:
+    """The final scores, [B, N]; minus infinity where the exposure is that.
+
+    Args:
+        exposed: the exposures, [B, N]
+        likes: P(like), or of a regression the expected stars, [B, N]
+        like_weight: w
+        lowest: 0, or of a regression the lowest stars. The logarithm is that of the distance.
+    """
+    scores: Scores = np.log(np.maximum(exposed, LEAST_EXPOSURE)) + like_weight * np.log(
+        np.maximum(likes - lowest, LEAST_EXPOSURE)
+    )
+    scores[np.isneginf(exposed)] = -np.inf
+    return scores
+
+
+def find_best(scores: Scores, count: int) -> Rows:
+    """The columns of the highest scores, highest first; equal ones in the order of columns.
+
+    Args:
+        scores: [B, columns]
+
+    Returns:
+        [B, count]
+    """
+    if count < scores.shape[1]:
+        some = np.sort(np.argpartition(-scores, count - 1, axis=1)[:, :count], axis=1)
+    else:
+        some = np.tile(np.arange(scores.shape[1]), (len(scores), 1))
+    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(some, order, axis=1).astype(np.int64)
