@@ -80,6 +80,19 @@ class Exposure:
             similar[self.movies] = (self.weights[place] + self.weights[:, place]) / 2
         return similar
 
+    def compare(self, movies: Ints, others: Ints) -> Scores:
+        """How much pairs of movies say about each other, as `find_similar`; 0 for one without.
+
+        Args:
+            movies, others: rows of the movies table, of shapes that broadcast.
+        """
+        first, second = np.broadcast_arrays(movies, others)
+        known = np.isin(first, self.movies) & np.isin(second, self.movies)
+        rows, columns = (np.searchsorted(self.movies, x[known]) for x in (first, second))
+        compared = np.zeros(first.shape, np.float32)
+        compared[known] = (self.weights[rows, columns] + self.weights[columns, rows]) / 2
+        return compared
+
     def save(self, folder: Path) -> None:
         """Write the weights, and a description with their digest."""
         with atomic_write(folder) as partial:

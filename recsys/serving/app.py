@@ -61,7 +61,7 @@ def add_questions(app: FastAPI, service: Service) -> None:
 
     def recommend(asked: RecommendationQuestion) -> Record:
         """Recommend movies to a user of the data set or to a new person."""
-        return service.recommend(asked.userid, asked.given(), asked.top, asked.time)
+        return service.recommend(asked.userid, asked.given(), asked.top, asked.time, asked.wishes())
 
     def score(asked: ScoreQuestion) -> Record:
         """Score movies for a user of the data set or for a new person."""
