@@ -99,8 +99,9 @@ def is_of_years(dimensions: Dimensions, years: Years) -> Mask:
         raise InputError("no title ends with a year, such as (1995); ask without years")
     first, last = (end if year is None else year for year, end in zip(years, ends, strict=True))
     if last < ends[0] or first > ends[1]:
+        wanted = "-".join("" if year is None else str(year) for year in years)
         raise InputError(
-            f"no movie is of the years {first} to {last}; they are of {ends[0]} to {ends[1]}"
+            f"no movie is of the years {wanted}; the movies are of {ends[0]}-{ends[1]}"
         )
     year = dimensions.tables["movies"]["year"].fill_null(-1).to_numpy()
     found: Mask = (year >= first) & (year <= last)
