@@ -94,8 +94,8 @@ def main(
       recsys recommend --all best.parquet --top 20
       recsys recommend --movie "toy story" --top 5 --json
     """
-    check_options(user is not None or ratings is not None, target, movie, as_json)
-    if movie is not None and (genre or years or popularity or diversity or time):
+    check_options(user is not None or ratings is not None, movie, target, as_json, log)
+    if movie is not None and (genre or years is not None or popularity or diversity or time):
         raise InputError("--movie takes --top and --json alone; leave the other options out")
     if math.isnan(popularity) or math.isnan(diversity):
         raise InputError("--popularity and --diversity are numbers, not nan")
@@ -121,7 +121,8 @@ def main(
             click.echo(format_match(movie, found), err=True)
         show(found, as_json, format_similar(found))
         return
-    wishes = Wishes(genre, read_years(years) if years else ANY_YEAR, popularity, diversity)
+    span = ANY_YEAR if years is None else read_years(years)
+    wishes = Wishes(genre, span, popularity, diversity)
     moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
     recommender = Recommender.load(checkpoint, features, exposure)
     scorer = recommender.scorer
@@ -137,7 +138,9 @@ def main(
     show(found, as_json, format_recommendations(found, task, uses_ratings))
 
 
-def check_options(to_person: bool, target: Path | None, movie: str | None, as_json: bool) -> None:
+def check_options(
+    to_person: bool, movie: str | None, target: Path | None, as_json: bool, log: Path
+) -> None:
     """Raises: InputError: the options do not say one thing to do, or the file cannot be written."""
     if to_person + (target is not None) + (movie is not None) != 1:
         raise InputError(
@@ -149,6 +152,8 @@ def check_options(to_person: bool, target: Path | None, movie: str | None, as_js
 
         check_suffix(target)
         check_file(target)
+        if target.exists() and log.exists() and target.samefile(log):
+            raise InputError(f"{target} has the ratings; name another file")
         if as_json:
             raise InputError("--all writes a file, and --json prints; leave one of them out")
 

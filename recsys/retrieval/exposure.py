@@ -86,11 +86,11 @@ class Exposure:
         Args:
             movies, others: rows of the movies table, of shapes that broadcast.
         """
-        first, second = np.broadcast_arrays(movies, others)
-        known = np.isin(first, self.movies) & np.isin(second, self.movies)
-        rows, columns = (np.searchsorted(self.movies, x[known]) for x in (first, second))
-        compared = np.zeros(first.shape, np.float32)
-        compared[known] = (self.weights[rows, columns] + self.weights[columns, rows]) / 2
+        place = np.full(len(self.ratings), -1)
+        place[self.movies] = np.arange(len(self.movies))
+        first, second = np.broadcast_arrays(place[movies], place[others])
+        mean = (self.weights[first, second] + self.weights[second, first]) / 2
+        compared: Scores = np.where((first >= 0) & (second >= 0), mean, np.float32(0))
         return compared
 
     def save(self, folder: Path) -> None:

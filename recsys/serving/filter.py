@@ -38,7 +38,7 @@ class Filter:
             self.movies &= has_genre(dimensions, wishes.genres)
         if wishes.years != ANY_YEAR:
             self.movies &= is_of_years(dimensions, wishes.years)
-        if wishes[:2] != NO_WISHES[:2] and not self.movies.any():
+        if (wishes.genres or wishes.years != ANY_YEAR) and not self.movies.any():
             raise InputError("no movie with a training rating has such a genre and year; ask wider")
 
     def apply(self, scores: Scores, histories: scipy.sparse.csr_matrix) -> None:

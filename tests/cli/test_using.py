@@ -61,6 +61,11 @@ def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
         ("recommend", "--user 3 --all best.csv", "give either"),
         ("recommend", "--all best.txt", "best.txt: its name must end in .parquet or .csv"),
         ("recommend", "--all models/best.csv", "models/best.csv is a folder; name a file"),
+        (
+            "recommend",
+            "--all data/encoded/ratings.parquet",
+            "data/encoded/ratings.parquet has the ratings; name another file",
+        ),
         ("recommend", "--all best.csv --json", "--all writes a file, and --json prints; leave"),
         ("recommend", "--all best.csv --genre x", "there is no genre 'x'; there are Action, Com"),
         ("recommend", "--movie 2 --genre Drama", "--movie takes --top and --json alone; leave"),
