@@ -143,6 +143,10 @@ class Health(Message):
     score: str = Field(description="what a score is: probability of a like, or expected stars")
     like_above: float = Field(description="a rating of more stars is a like")
     rating_scale: Scale
+    genres: list[str] = Field(description="those that can be asked for; none in some own data")
+    years: tuple[int, int] | None = Field(
+        description="the first and the last release year; null if no title has one"
+    )
     uses_ratings: bool = Field(
         description="whether the ratings of a question change its scores: whether the model has "
         "features that come from ratings"

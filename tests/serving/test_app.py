@@ -86,6 +86,8 @@ def test_health_says_what_is_served(served: Served) -> None:
         "score": "probability of a like",
         "like_above": 3,
         "rating_scale": {"lowest": 1, "highest": 5, "step": 1},
+        "genres": ["Action", "Comedy", "Drama", "Sci-Fi"],
+        "years": [1950, 2020],
         "uses_ratings": served.scorer.store is not None,
     }
 
