@@ -48,6 +48,7 @@ bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by 
 	python -m benchmarks.scale
 	python -m benchmarks.features
 	python -m benchmarks.serving
+	python -m benchmarks.wishes
 
 install: .venv/run  ## Make .venv with the locked packages and the command recsys.
 

@@ -1,6 +1,7 @@
 """`recsys recommend`."""
 
 import json
+import math
 from datetime import datetime, timezone
 from itertools import zip_longest
 from pathlib import Path
@@ -9,16 +10,39 @@ from typing import Any
 import click
 
 from recsys.cli.project import CHECKPOINT, EXPOSURE, FEATURES, LOG
+from recsys.cli.targets import check_file
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
+# How many movies with a similar title are named.
+MOST_OTHERS = 3
+
 
 @command
+# Who, or what.
 @click.option("--user", type=str, help="Recommend to the user with this id.")
 @click.option("--ratings", type=PATH, help="Recommend to somebody who rated what this file says.")
-@click.option("--movie", type=str, help="Find movies like the one with this id.")
+@click.option("--all", "target", type=PATH, help="Recommend to every user, into this file.")
+@click.option("--movie", type=str, help="Find movies like the one with this id or title.")
+# Which movies, in which order.
 @click.option(
-    "--top", type=click.IntRange(1), default=10, show_default=True, help="How many to print."
+    "--top", type=click.IntRange(1), default=10, show_default=True, help="How many for each."
+)
+@click.option("--genre", multiple=True, help="Only movies of this genre; again for one or another.")
+@click.option("--years", help="Only movies of the release years FROM-TO; either may be left out.")
+@click.option(
+    "--popularity",
+    type=click.FloatRange(-1, 1),
+    default=0,
+    show_default=True,
+    help="Below 0, lesser known movies come first; above 0, better known ones.",
+)
+@click.option(
+    "--diversity",
+    type=click.FloatRange(0, 1),
+    default=0,
+    show_default=True,
+    help="How much a movie loses that is similar to one before it in the list.",
 )
 @click.option(
     "--time",
@@ -33,8 +57,13 @@ from recsys.common.errors import InputError
 def main(
     user: str | None,
     ratings: Path | None,
+    target: Path | None,
     movie: str | None,
     top: int,
+    genre: tuple[str, ...],
+    years: str | None,
+    popularity: float,
+    diversity: float,
     time: datetime | None,
     as_json: bool,
     checkpoint: Path,
@@ -42,7 +71,7 @@ def main(
     exposure: Path,
     log: Path,
 ) -> None:
-    """Recommend movies to a person, or find movies like another.
+    """Recommend movies to a person or to everybody, or find movies like another.
 
     Ids are those that the data set publishes. Nobody gets a movie that they have rated, and none
     without a training rating. Movies come first that people with the same movies pick up, and that
@@ -54,39 +83,94 @@ def main(
     user. Only a model with features that come from ratings (features.dense, or liked and disliked)
     gives other scores for them; the order depends on them with every model.
 
+    With --all, the file is Parquet or CSV, by the end of its name. It has the columns userid, rank
+    (from 1), movieid, title and score, a row for each recommendation, sorted by user and rank.
+
     \b
     Examples:
       recsys recommend --user 42
-      recsys recommend --ratings mine.csv
-      recsys recommend --movie 260 --top 5 --json
+      recsys recommend --user 42 --genre Comedy --genre Drama --years 1950-1979
+      recsys recommend --ratings mine.csv --popularity -0.3 --diversity 0.5
+      recsys recommend --all best.parquet --top 20
+      recsys recommend --movie "toy story" --top 5 --json
     """
-    if (movie is None) == (user is None and ratings is None):
-        raise InputError("give either --user ID, --ratings FILE or both, or --movie ID")
+    check_options(user is not None or ratings is not None, movie, target, as_json, log)
+    if movie is not None and (genre or years is not None or popularity or diversity or time):
+        raise InputError("--movie takes --top and --json alone; leave the other options out")
+    if math.isnan(popularity) or math.isnan(diversity):
+        raise InputError("--popularity and --diversity are numbers, not nan")
     # Slow to import: wrong options are refused before.
     import torch
 
     from recsys.models.checkpoint import read_checkpoint
     from recsys.retrieval.exposure import Exposure
+    from recsys.serving.everybody import recommend_to_all
     from recsys.serving.given import read_given
+    from recsys.serving.log import Log
     from recsys.serving.person import find_person
     from recsys.serving.recommend import find_similar, recommend
     from recsys.serving.recommender import Recommender
+    from recsys.serving.wishes import ANY_YEAR, Wishes, read_years
 
     torch.set_num_threads(1)
     if movie is not None:
         _, _, dimensions = read_checkpoint(checkpoint)
         exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
         found = find_similar(exposed, dimensions, movie, top)
-        text = format_similar(found)
-    else:
-        recommender = Recommender.load(checkpoint, features, exposure)
-        scorer = recommender.scorer
-        given = read_given(ratings, scorer.dimensions) if ratings else None
-        person = find_person(scorer, log, user, given)
-        moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
-        found = recommend(recommender, person, top, moment)
-        text = format_recommendations(found, scorer.description.task, scorer.store is not None)
+        if found["others"]:
+            click.echo(format_match(movie, found), err=True)
+        show(found, as_json, format_similar(found))
+        return
+    span = ANY_YEAR if years is None else read_years(years)
+    wishes = Wishes(genre, span, popularity, diversity)
+    moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
+    recommender = Recommender.load(checkpoint, features, exposure)
+    scorer = recommender.scorer
+    if target is not None:
+        everybody = Log(log, scorer.dimensions)
+        rows = recommend_to_all(recommender, everybody, target, top, moment, wishes)
+        click.echo(f"{rows:,} recommendations for {len(scorer.userids):,} users written")
+        return
+    given = read_given(ratings, scorer.dimensions) if ratings else None
+    person = find_person(scorer, log, user, given)
+    found = recommend(recommender, person, top, moment, wishes)
+    task, uses_ratings = scorer.description.task, scorer.store is not None
+    show(found, as_json, format_recommendations(found, task, uses_ratings))
+
+
+def check_options(
+    to_person: bool, movie: str | None, target: Path | None, as_json: bool, log: Path
+) -> None:
+    """Raises: InputError: the options do not say one thing to do, or the file cannot be written."""
+    if to_person + (target is not None) + (movie is not None) != 1:
+        raise InputError(
+            "give either --user ID, --ratings FILE or both, or --movie ID or title, or --all FILE"
+        )
+    if target is not None:
+        # Imports no more than pyarrow.
+        from recsys.serving.streams import check_suffix
+
+        check_suffix(target)
+        check_file(target)
+        if target.exists() and log.exists() and target.samefile(log):
+            raise InputError(f"{target} has the ratings; name another file")
+        if as_json:
+            raise InputError("--all writes a file, and --json prints; leave one of them out")
+
+
+def show(found: dict[str, Any], as_json: bool, text: str) -> None:
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else text)
+
+
+def format_match(query: str, found: dict[str, Any]) -> str:
+    """A line that says which movie was taken for words of a title, and which others match."""
+    movie, others = found["movie"], found["others"]
+    names = [f"{other['movie']}, {other['title']}" for other in others[:MOST_OTHERS]]
+    more = "; ..." if len(others) > MOST_OTHERS else ""
+    return (
+        f'"{query}": taking {movie["movie"]}, {movie["title"]}; {len(others)} more: '
+        f"{'; '.join(names)}{more}"
+    )
 
 
 def format_recommendations(found: dict[str, Any], task: str, uses_ratings: bool) -> str:

@@ -96,6 +96,20 @@ class Exposure:
         values = weights.data.astype(np.float16)
         return numbers | {"starts": weights.indptr, "columns": weights.indices, "values": values}
 
+    def compare(self, movies: Ints, others: Ints) -> Scores:
+        """How much pairs of movies say about each other, as `find_similar`; 0 for one without.
+
+        Args:
+            movies, others: rows of the movies table, of shapes that broadcast.
+        """
+        place = np.full(len(self.ratings), -1)
+        place[self.movies] = np.arange(len(self.movies))
+        first, second = np.broadcast_arrays(place[movies], place[others])
+        there, back = self.weights[first, second], self.weights[second, first]
+        mean = (to_dense(there) + to_dense(back)) / 2
+        compared: Scores = np.where((first >= 0) & (second >= 0), mean, np.float32(0))
+        return compared
+
     def save(self, folder: Path) -> None:
         """Write the weights, and a description with their digest."""
         with atomic_write(folder) as partial:

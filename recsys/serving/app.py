@@ -10,6 +10,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.serving.catalogue import Record
+from recsys.serving.filter import find_year_range, list_genres
 from recsys.serving.log import Log
 from recsys.serving.messages import (
     MOST_FOUND,
@@ -61,7 +62,7 @@ def add_questions(app: FastAPI, service: Service) -> None:
 
     def recommend(asked: RecommendationQuestion) -> Record:
         """Recommend movies to a user of the data set or to a new person."""
-        return service.recommend(asked.userid, asked.given(), asked.top, asked.time)
+        return service.recommend(asked.userid, asked.given(), asked.top, asked.time, asked.wishes())
 
     def score(asked: ScoreQuestion) -> Record:
         """Score movies for a user of the data set or for a new person."""
@@ -91,6 +92,8 @@ def add_questions(app: FastAPI, service: Service) -> None:
         "score": UNITS[scorer.description.task],
         "like_above": vocabulary.label_threshold,
         "rating_scale": {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step},
+        "genres": list_genres(scorer.dimensions),
+        "years": find_year_range(scorer.dimensions),
         "uses_ratings": scorer.store is not None,
     }
 

@@ -47,6 +47,16 @@ def find_titles(wanted: Sequence[str], dimensions: Dimensions) -> list[list[int]
     return [exact.get(name) or short.get(name) or [] for name in names]
 
 
+def search_row(known: npt.NDArray[Any], wanted: str | int) -> int | None:
+    """The row of an id, as for `find_row`; None if there is no such id."""
+    is_text = known.dtype == object
+    if not is_text and not is_integer(str(wanted)):
+        return None
+    wanted = str(wanted) if is_text else int(wanted)
+    row = int(np.searchsorted(known, wanted))
+    return row if row < len(known) and known[row] == wanted else None
+
+
 def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:
     """The row of an id.
 
@@ -57,6 +67,9 @@ def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:
     Raises:
         InputError: there is no such id.
     """
+    row = search_row(known, wanted)
+    if row is not None:
+        return row
     is_text = known.dtype == object
     if not is_text and not is_integer(str(wanted)):
         raise InputError(
@@ -65,8 +78,6 @@ def find_row(known: npt.NDArray[Any], wanted: str | int, noun: str) -> int:
         )
     wanted = str(wanted) if is_text else int(wanted)
     row = int(np.searchsorted(known, wanted))
-    if row < len(known) and known[row] == wanted:
-        return row
     nearest = " and ".join(str(i) for i in known[max(row - 1, 0) : row + 1])
     raise InputError(
         f"there is no {noun} {show(wanted)}; the {len(known):,} {noun}s have ids from {known[0]} "

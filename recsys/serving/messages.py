@@ -6,14 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from recsys.common.rating_scale import RatingScale
 from recsys.serving.service import Given, Id
+from recsys.serving.wishes import NO_WISHES, Wishes, check_years
 from recsys.storage.vocabulary import Vocabulary
 
 MOST_RATINGS, MOST_MOVIES, MOST_RECOMMENDED = 5_000, 5_000, 1_000
-MOST_FOUND, MOST_QUERY, MOST_ID = 50, 100, 200
+MOST_FOUND, MOST_QUERY, MOST_ID, MOST_GENRES = 50, 100, 200, 100
 # The end of the year 9999.
 LAST_SECOND = 253_402_300_799
 
 Seconds = Annotated[int, Field(strict=True, ge=0, le=LAST_SECOND)]
+Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
 TIME = "in seconds since 1970; else just after the person's last rating"
 M = TypeVar("M", bound=BaseModel)
 
@@ -53,6 +55,31 @@ class RecommendationQuestion(Question):
     top: int = Field(
         10, strict=True, ge=1, le=MOST_RECOMMENDED, description="how many movies to recommend"
     )
+    genres: list[str] = Field(
+        default=[],
+        max_length=MOST_GENRES,
+        description="names, in any letter case: a movie needs one of them; empty for any movie",
+    )
+    from_year: Year | None = Field(None, description="the first release year")
+    to_year: Year | None = Field(None, description="the last release year")
+    popularity: float = Field(
+        NO_WISHES.popularity,
+        strict=True,
+        ge=-1,
+        le=1,
+        description="below 0, lesser known movies come first; above 0, better known ones",
+    )
+    diversity: float = Field(
+        NO_WISHES.diversity,
+        strict=True,
+        ge=0,
+        le=1,
+        description="how much a movie loses that is similar to one before it in the list",
+    )
+
+    def wishes(self) -> Wishes:
+        years = check_years((self.from_year, self.to_year))
+        return Wishes(tuple(self.genres), years, self.popularity, self.diversity)
 
 
 class ScoreQuestion(Question):
@@ -116,6 +143,10 @@ class Health(Message):
     score: str = Field(description="what a score is: probability of a like, or expected stars")
     like_above: float = Field(description="a rating of more stars is a like")
     rating_scale: Scale
+    genres: list[str] = Field(description="those that can be asked for; none in some own data")
+    years: tuple[int, int] | None = Field(
+        description="the first and the last release year; null if no title has one"
+    )
     uses_ratings: bool = Field(
         description="whether the ratings of a question change its scores: whether the model has "
         "features that come from ratings"

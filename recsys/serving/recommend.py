@@ -7,9 +7,11 @@ import scipy.sparse
 
 from recsys.common.errors import InputError
 from recsys.retrieval.exposure import Exposure
-from recsys.serving.catalogue import Record, describe_movies, find_row, list_movies
+from recsys.serving.catalogue import Record, describe_movies, list_movies
 from recsys.serving.person import Person
 from recsys.serving.recommender import Recommender
+from recsys.serving.titles import find_movie
+from recsys.serving.wishes import NO_WISHES, Wishes
 from recsys.storage.dimensions import Dimensions
 
 # How many of the movies that a person liked are shown, and how many reasons for a recommendation.
@@ -21,6 +23,7 @@ def recommend(
     person: Person,
     top: int,
     moment: int | None = None,
+    wishes: Wishes = NO_WISHES,
 ) -> Record:
     """The best movies that a person has not rated, as `Recommender` ranks them.
 
@@ -45,6 +48,7 @@ def recommend(
         top,
         np.array([person.moment if moment is None else moment]),
         person.ratings,
+        wishes,
     )
     movies, scores = movies[movies >= 0], scores[movies >= 0]
     liked = rated.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]
@@ -64,34 +68,35 @@ def recommend(
     }
 
 
-def find_similar(
-    exposure: Exposure, dimensions: Dimensions, movieid: str | int, top: int
-) -> Record:
+def find_similar(exposure: Exposure, dimensions: Dimensions, wanted: str | int, top: int) -> Record:
     """The movies that most say about who picks up a movie, and it about who picks up them.
 
     Args:
-        movieid: the published id.
+        wanted: the published id, or words of the title.
         top: the number of similar movies.
 
     Returns:
-        movie (the movie itself); similar (movies with their weight; 0 is nothing in common)
+        movie (the movie itself); similar (movies with their weight; 0 is nothing in common); others
+        (movies whose titles match too, each with its number of ratings; empty for an id)
 
     Raises:
         InputError: there is no such movie, or the training part has no rating of it.
     """
-    movie = find_row(dimensions.raw_ids("movies"), movieid, "movie")
+    movie, *others = find_movie(dimensions, wanted)
+    catalogue = list_movies(dimensions)
+    (itself,) = describe_movies(catalogue, [movie], "weight", [1])
     if movie not in exposure.movies:
         raise InputError(
-            f"movie {movieid} has no rating in the training part, or too few, so nothing is known "
-            "about it; choose another movie"
+            f"movie {itself['movie']} has no rating in the training part, or too few, so nothing "
+            "is known about it; choose another movie"
         )
     weights = exposure.find_similar(movie)
     weights[movie] = -np.inf
     best = np.argsort(-weights, kind="stable")[:top]
     best = best[weights[best] > 0]
-    catalogue = list_movies(dimensions)
-    (itself,) = describe_movies(catalogue, [movie], "weight", [1])
+    ratings = dimensions.training_ratings["movies"][others]
     return {
         "movie": itself,
         "similar": describe_movies(catalogue, best, "weight", weights[best]),
+        "others": describe_movies(catalogue, others, "ratings", ratings),
     }

@@ -1,7 +1,8 @@
 """Recommends by two factors: what people pick up at all, and whether they like it.
 
 The score of a movie for a person is log exposure + w log P(like). The exposure model scores all
-movies, and the DLRM only those with the highest exposure.
+movies, and the DLRM only those with the highest exposure. A wish for lesser or better known movies
+adds to the score; one for diversity chooses from the same scores.
 
 Shapes: B people, M movies, N candidates, k recommendations.
 """
@@ -15,8 +16,11 @@ import torch
 
 from recsys.features.online import Ratings
 from recsys.retrieval.exposure import Exposure
+from recsys.serving.diversity import find_diverse
+from recsys.serving.filter import Filter
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.ranking import Rows, Scores, find_best, join_factors
+from recsys.serving.wishes import NO_WISHES, Wishes
 
 PEOPLE_AT_ONCE = 256
 
@@ -26,7 +30,7 @@ class Ranking(NamedTuple):
 
     Attributes:
         movies: rows of the movies table, -1 behind the end of a short list, [B, k]
-        scores: log exposure + w log P(like), [B, k]
+        scores: log exposure + w log P(like), and what wishes add, [B, k]
         likes: P(like), or of a regression the expected stars, [B, k]
     """
 
@@ -36,14 +40,10 @@ class Ranking(NamedTuple):
 
 
 class Recommender:
-    """Ranks the movies that people have not picked up yet.
-
-    Movies without a training rating are left out, because nothing is known about them.
-    """
+    """Ranks the movies that people may be recommended, as `Filter` says."""
 
     def __init__(self, scorer: PairScorer, exposure: Exposure) -> None:
         self.scorer, self.exposure, self.params = scorer, exposure, exposure.params
-        self.unknown = ~scorer.known_movies.numpy()
         lowest = scorer.dimensions.vocabulary.rating_scale.lowest
         # The logarithm of a regression's stars is that of their distance to the lowest.
         self.lowest = lowest if scorer.description.task == "regression" else 0
@@ -64,6 +64,7 @@ class Recommender:
         top: int,
         seconds: Rows | None = None,
         ratings: Ratings | None = None,
+        wishes: Wishes = NO_WISHES,
     ) -> Ranking:
         """Rank movies for some people.
 
@@ -73,7 +74,11 @@ class Recommender:
             top: k
             seconds: the time of each recommendation, as `PairScorer.score` takes it, [B]
             ratings: all ratings of the people, as `PairScorer.score` takes them.
+
+        Raises:
+            InputError: no movie is as wished.
         """
+        allowed = Filter(self.scorer.dimensions, wishes)
         pieces = [
             self._rank(
                 users[start : start + PEOPLE_AT_ONCE],
@@ -81,6 +86,8 @@ class Recommender:
                 top,
                 None if seconds is None else seconds[start : start + PEOPLE_AT_ONCE],
                 ratings,
+                wishes,
+                allowed,
             )
             for start in range(0, len(users), PEOPLE_AT_ONCE)
         ]
@@ -94,10 +101,11 @@ class Recommender:
         top: int,
         seconds: Rows | None,
         ratings: Ratings | None,
+        wishes: Wishes,
+        allowed: Filter,
     ) -> Ranking:
         exposure = self.exposure.score(histories)
-        exposure[:, self.unknown] = -np.inf
-        exposure[histories.nonzero()] = -np.inf
+        allowed.apply(exposure, histories)
         count = min(max(self.params.candidates, top), exposure.shape[1])
         movies = find_best(exposure, count)
         likes = self.scorer.score(
@@ -108,7 +116,22 @@ class Recommender:
         ).reshape(movies.shape)
         exposed = np.take_along_axis(exposure, movies, axis=1)
         scores = join_factors(exposed, likes, self.params.like_weight, self.lowest)
-        best = find_best(scores, min(top, count))
+        if wishes.popularity:
+            # Minus infinity stays what it is.
+            scores += wishes.popularity * np.log(np.maximum(self.exposure.ratings[movies], 1))
+        best = self._choose(movies, scores, min(top, count), wishes.diversity)
         scores = np.take_along_axis(scores, best, axis=1)
         movies = np.where(np.isneginf(scores), -1, np.take_along_axis(movies, best, axis=1))
         return Ranking(movies, scores, np.take_along_axis(likes, best, axis=1))
+
+    def _choose(self, movies: Rows, scores: Scores, count: int, diversity: float) -> Rows:
+        """The columns of the candidates that are recommended, best first, [B, count]"""
+        if not diversity:
+            return find_best(scores, count)
+
+        def compare(columns: Rows) -> Scores:
+            chosen = np.take_along_axis(movies, columns[:, None], axis=1)
+            # Most weights are small: their roots differ more.
+            return np.sqrt(np.clip(self.exposure.compare(chosen, movies), 0, 1))
+
+        return find_diverse(scores, count, diversity, compare)

@@ -18,6 +18,7 @@ from recsys.serving.person import Person, meet, recall
 from recsys.serving.recommend import recommend
 from recsys.serving.recommender import Recommender
 from recsys.serving.titles import Titles
+from recsys.serving.wishes import Wishes
 
 Id = int | str
 # A movie, the stars, and the time in seconds since 1970 if it is known.
@@ -41,7 +42,12 @@ class Service:
         self._turn = Lock()
 
     def recommend(
-        self, userid: Id | None, given: Sequence[Given], top: int, moment: int | None
+        self,
+        userid: Id | None,
+        given: Sequence[Given],
+        top: int,
+        moment: int | None,
+        wishes: Wishes,
     ) -> Record:
         """As `recsys.serving.recommend.recommend`.
 
@@ -52,10 +58,11 @@ class Service:
                 rating.
 
         Raises:
-            InputError: an id is unknown, or a movie is rated twice.
+            InputError: an id or a genre is unknown, a movie is rated twice, or none is as wished.
         """
         with self._turn:
-            return recommend(self._recommender, self._find(userid, given), top, moment)
+            person = self._find(userid, given)
+            return recommend(self._recommender, person, top, moment, wishes)
 
     def score(
         self,

@@ -42,7 +42,7 @@ def test_a_regression_recommends_by_stars(run: Run) -> None:
 
 
 def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
-    compute_run(run, "random")
+    compute_run(run, "random", ("user",))
     lines = call("recommend", "--movie 2 --top 4").output.splitlines()
     assert lines[0].startswith("like 2, Café: 2 (19")
     assert "weight" in lines[1]
@@ -58,6 +58,20 @@ def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
     [
         ("recommend", "", "give either --user ID, --ratings FILE or both, or --movie ID"),
         ("recommend", "--user 3 --movie 2", "give either"),
+        ("recommend", "--user 3 --all best.csv", "give either"),
+        ("recommend", "--all best.txt", "best.txt: its name must end in .parquet or .csv"),
+        ("recommend", "--all models/best.csv", "models/best.csv is a folder; name a file"),
+        (
+            "recommend",
+            "--all data/encoded/ratings.parquet",
+            "data/encoded/ratings.parquet has the ratings; name another file",
+        ),
+        ("recommend", "--all best.csv --json", "--all writes a file, and --json prints; leave"),
+        ("recommend", "--all best.csv --genre x", "there is no genre 'x'; there are Action, Com"),
+        ("recommend", "--movie 2 --genre Drama", "--movie takes --top and --json alone; leave"),
+        ("recommend", "--user 3 --diversity nan", "--popularity and --diversity are numbers, not"),
+        ("recommend", "--user 3 --years 1990", "the years are '1990'; write FROM-TO"),
+        ("recommend", "--movie tea", "there is no movie 'tea': no id is so, and no title has"),
         ("recommend", "--user 7", "there is no user 7; the 61 users have ids from 3 to 200, the"),
         ("recommend", "--movie 7", "there is no movie 7; the 42 movies have ids from 2 to 102"),
         (
@@ -75,11 +89,43 @@ def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
 )
 def test_an_error_is_one_line(run: Run, command: str, arguments: str, message: str) -> None:
     Path("pairs.csv").write_text("userid,movieid\n3,2\n7,2\n")
+    Path("models/best.csv").mkdir()
     result = call(command, arguments)
     assert result.exit_code == 1
     (line,) = result.output.splitlines()
     assert line.startswith(f"Error: {message}")
-    assert not [path for path in Path().iterdir() if path.name.startswith(("scores", "serving"))]
+    assert not [
+        path for path in Path().iterdir() if path.name.startswith(("scores", "serving", "best"))
+    ]
+
+
+def test_a_movie_is_found_by_its_title() -> None:
+    usual = call("recommend", "--movie 2 --top 4")
+    found = call("recommend", "--movie cafe:2 --top 4")
+    assert found.stdout == usual.stdout
+    assert usual.stderr == ""
+    (line,) = found.stderr.splitlines()
+    assert line.startswith('"cafe:2": taking 2, Café: 2 (19')
+    assert " 11 more: " in line or " more: " in line
+    assert call("recommend", "--movie cafe:20 --top 4").stderr == ""
+
+
+def test_wishes_are_those_of_the_options() -> None:
+    options = "--genre comedy --genre Drama --years 1955-1980 --diversity 0.3 --popularity -0.5"
+    movies = json.loads(call("recommend", f"--user 3 --json {options}").output)["recommended"]
+    assert movies
+    for movie in movies:
+        assert {"Comedy", "Drama"} & set(movie["genres"])
+        assert 1955 <= int(movie["title"][-5:-1]) <= 1980
+
+
+def test_everybody_gets_movies_in_a_file(run: Run) -> None:
+    result = call("recommend", "--all best/all.parquet --top 3")
+    assert (result.exit_code, result.output) == (0, "183 recommendations for 61 users written\n")
+    table = pd.read_parquet("best/all.parquet")
+    assert table.columns.tolist() == ["userid", "rank", "movieid", "title", "score"]
+    movies = json.loads(call("recommend", "--user 3 --top 3 --json").output)["recommended"]
+    assert table["movieid"][:3].tolist() == [movie["movie"] for movie in movies]
 
 
 def test_predictions_are_those_of_the_recommendations(run: Run) -> None:
@@ -94,7 +140,7 @@ def test_predictions_are_those_of_the_recommendations(run: Run) -> None:
 
 @pytest.mark.parametrize("method", ["chronological", "random"])
 def test_a_new_person_gets_movies_for_the_ratings_of_a_file(run: Run, method: str) -> None:
-    compute_run(run, method)
+    compute_run(run, method, ("user", "recent", "time"))
     Path("mine.csv").write_text("title,rating\nCafé: 2,5\n")
     lines = call("recommend", "--ratings mine.csv --top 3").output.splitlines()
     assert lines[0] == "a new person rated 1 movies; among the best:"

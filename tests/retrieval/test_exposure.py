@@ -48,6 +48,12 @@ def test_similarity_is_the_mean_of_both_weights(exposure: Exposure) -> None:
     assert exposure.find_similar(0).tolist() == [0] * 5
 
 
+def test_any_pairs_are_compared(exposure: Exposure) -> None:
+    similar = np.array([exposure.find_similar(movie) for movie in range(5)])
+    movies = np.arange(5)
+    assert exposure.compare(movies[:, None], movies).tolist() == similar.tolist()
+
+
 def test_what_is_loaded_is_what_was_saved(exposure: Exposure, tmp_path: Path) -> None:
     exposure.save(tmp_path / "exposure")
     loaded = Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN)

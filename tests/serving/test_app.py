@@ -18,6 +18,7 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person, read_ratings_of, recall
 from recsys.serving.recommend import recommend
 from recsys.serving.recommender import Recommender
+from recsys.serving.wishes import Wishes
 from tests.runs import GROUPS, NEW_USER, Run, compute_run, run_in, save_model
 
 USER = 3
@@ -85,6 +86,8 @@ def test_health_says_what_is_served(served: Served) -> None:
         "score": "probability of a like",
         "like_above": 3,
         "rating_scale": {"lowest": 1, "highest": 5, "step": 1},
+        "genres": ["Action", "Comedy", "Drama", "Sci-Fi"],
+        "years": [1950, 2020],
         "uses_ratings": served.scorer.store is not None,
     }
 
@@ -105,6 +108,21 @@ def test_recommendations_are_those_of_the_command(
     for place, number in (("recommended", "score"), ("liked", "rating")):
         assert flatten(found[place], number) == [(m["movie"], m[number]) for m in expected[place]]
         assert [m["title"] for m in found[place]] == [m["title"] for m in expected[place]]
+
+
+def test_wishes_are_those_of_the_command(served: Served) -> None:
+    wishes = Wishes(("drama",), (1955, None), -0.3, 0.5)
+    found = served.ask(
+        "/recommendations",
+        userid=USER,
+        genres=["drama"],
+        from_year=1955,
+        popularity=-0.3,
+        diversity=0.5,
+    )
+    person = find_person(served.scorer, served.run.ratings, USER)
+    expected = recommend(served.recommender, person, 10, None, wishes)["recommended"]
+    assert flatten(found["recommended"], "score") == [(m["movie"], m["score"]) for m in expected]
 
 
 def test_ratings_of_a_question_count_for_its_answer_alone(served: Served) -> None:
@@ -218,6 +236,16 @@ def test_many_threads_get_the_answers_of_one(served: Served) -> None:
             "body.top = 0: Input should be greater than or equal to 1",
         ),
         ("/recommendations", {"user": 3}, "body.user = 3: Extra inputs are not permitted"),
+        ("/recommendations", {"genres": ["x"]}, "there is no genre 'x'; there are Action, Comedy"),
+        ("/recommendations", {"from_year": 2021}, "no movie is of the years 2021-; the movies are"),
+        (
+            "/recommendations",
+            {"from_year": 1990, "to_year": 1980},
+            "the years 1990 to 1980 end before they begin",
+        ),
+        ("/recommendations", {"to_year": "x"}, "body.to_year = 'x': Input should be a valid int"),
+        ("/recommendations", {"popularity": 1.5}, "body.popularity = 1.5: Input should be less"),
+        ("/recommendations", {"diversity": -0.1}, "body.diversity = -0.1: Input should be great"),
         ("/scores", {}, "body.movieids: Field required"),
         ("/scores", {"movieids": []}, "body.movieids: List should have at least 1 item"),
         ("/scores", {"movieids": [2] * 5_001}, "body.movieids: List should have at most 5000"),

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -19,3 +21,17 @@ def test_the_log_of_another_run_is_refused(run: Run) -> None:
     dimensions.origin["ids"] = "0" * 64
     with pytest.raises(InputError, match="of different runs"):
         Log(run.ratings, dimensions)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_histories_hold_what_people_picked_up(run: Run, drawn: bool) -> None:
+    dimensions = run.dimensions()
+    vocabulary = dataclasses.replace(dimensions.vocabulary, drawn_negatives=drawn)
+    log = Log(run.ratings, dataclasses.replace(dimensions, vocabulary=vocabulary))
+    histories = log.histories(range(5, 9))
+    assert histories.shape == (4, len(dimensions.raw_ids("movies")))
+    for place, user in enumerate(range(5, 9)):
+        rated = log.of(user)
+        picked = rated[rated["label"] == 1] if drawn else rated
+        assert histories[place].indices.tolist() == sorted(picked["movie"])
+    assert (histories.data == 1).all()

@@ -1,5 +1,6 @@
 """The page of `recsys serve`, in a browser."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -84,6 +85,38 @@ def test_films_that_are_rated_change_what_is_recommended(
     assert texts(browser, "#best .score") == before
     assert texts(browser, "#problem") == [""]
     assert browser.console == []
+
+
+def test_wishes_change_what_is_recommended(browser: Browser, address: str) -> None:
+    browser.open(address, 390)
+    browser.wait(f"{COUNT} === '10 films for 0 ratings'")
+    usual = texts(browser, "#best .film")
+    browser.run("document.querySelector('summary').click()")
+
+    def wish(field: str, value: str) -> None:
+        browser.run(
+            f"$('{field}').value = '{value}'; $('{field}').dispatchEvent(new Event('input'))"
+        )
+
+    wish("genre", "Sci-Fi")
+    browser.wait(
+        "[...document.querySelectorAll('#best .soft')].every(x => /Sci-Fi/.test(x.textContent))"
+    )
+    wish("genre", "")
+    wish("from", "1986")
+    wish("to", "1987")
+    browser.wait(f"{COUNT} === '2 films for 0 ratings'")
+    wish("from", "1988")
+    wrong = "No answer: the years 1988 to 1987 end before they begin; exchange them"
+    browser.wait(f"$('problem').textContent === '{wrong}'")
+    for field in ("from", "to"):
+        wish(field, "")
+    wish("diversity", "0.8")
+    wish("popularity", "-0.5")
+    shown = "[...document.querySelectorAll('#best .film')].map(x => x.textContent)"
+    browser.wait(f"{shown}.length === 10 && {shown}.join() !== {json.dumps(','.join(usual))}")
+    assert browser.run("document.documentElement.scrollWidth") <= 390
+    browser.console.clear()
 
 
 def test_a_server_that_is_gone_is_reported(browser: Browser, address: str) -> None:

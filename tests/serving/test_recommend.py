@@ -10,6 +10,7 @@ from recsys.serving.person import find_person, read_ratings_of
 from recsys.serving.ranking import LEAST_EXPOSURE
 from recsys.serving.recommend import find_similar, recommend
 from recsys.serving.recommender import Recommender
+from recsys.serving.wishes import Wishes
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run
 from tests.toy import Toy
 
@@ -74,6 +75,42 @@ def test_reasons_are_the_users_movies_that_weigh_most(run: Run, recommender: Rec
         }
         best = sorted((w for w in weights.values() if w > 0), reverse=True)[:2]
         assert [weights[title] for title in movie["because"]] == best
+
+
+def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
+    run: Run, recommender: Recommender
+) -> None:
+    users, history = np.array([0]), csr_matrix((1, len(recommender.exposure.ratings)))
+    (usual,), (scores,), _ = recommender.rank(users, history, 100)
+    counts = np.maximum(recommender.exposure.ratings, 1)
+    for weight in (-1.0, 0.5):
+        wishes = Wishes(popularity=weight)
+        (movies,), (shifted,), _ = recommender.rank(users, history, 100, wishes=wishes)
+        order = np.argsort(-(scores + weight * np.log(counts[usual])), kind="stable")
+        np.testing.assert_array_equal(movies, usual[order])
+        np.testing.assert_allclose(shifted, (scores + weight * np.log(counts[usual]))[order], 1e-5)
+
+
+def test_diverse_lists_begin_alike_and_are_less_similar(run: Run, recommender: Recommender) -> None:
+    users, history = np.array([0]), csr_matrix((1, len(recommender.exposure.ratings)))
+
+    def similarity(diversity: float) -> float:
+        lists = recommender.rank(users, history, 8, wishes=Wishes(diversity=diversity)).movies[0]
+        assert len(set(lists)) == 8
+        assert lists[0] == usual
+        return np.maximum(recommender.exposure.compare(lists[:, None], lists), 0).sum()
+
+    usual = recommender.rank(users, history, 1).movies[0, 0]
+    assert similarity(0) == similarity(1e-6) > similarity(0.9)
+
+
+def test_a_list_of_few_movies_ends_early(run: Run, recommender: Recommender) -> None:
+    wishes = Wishes(years=(1955, 1957), popularity=0.5, diversity=0.5)
+    found = recommend(
+        recommender, find_person(recommender.scorer, run.ratings, None), 10, None, wishes
+    )["recommended"]
+    years = sorted(movie["title"][-5:-1] for movie in found)
+    assert years == ["1955", "1956", "1957"]
 
 
 def test_liked_movies_are_sorted_by_stars_then_by_time(

@@ -1,7 +1,12 @@
+import dataclasses
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from recsys.serving.titles import Titles
+from recsys.common.errors import InputError
+from recsys.serving.titles import Titles, find_movie
+from tests.tables import make_dimensions
 
 TITLES = [
     "Heat (1995)",
@@ -25,6 +30,8 @@ KNOWN = np.array([90, 80, 70, 60, 50, 95, 40, 30])
         ("the matrix", [3]),
         ("matrix, the", [3]),
         ("the heat", [1, 2]),
+        # Words in any order, without the year, are the whole title.
+        ("the cheat", [2]),
         ("eat", [5, 0, 1, 2]),
         ("amelie", [4]),
         ("AMÉLIE", [4]),
@@ -41,3 +48,52 @@ def test_titles_are_found_by_their_words(query: str, rows: list[int]) -> None:
 
 def test_the_number_of_titles_is_limited() -> None:
     assert Titles(TITLES, KNOWN).search("heat", 2) == [5, 0]
+
+
+def find(ids: list[object], titles: list[str], wanted: str) -> list[object]:
+    dimensions = make_dimensions()
+    movies = dimensions.tables["movies"]
+    for name, values in (("raw_movieid", pa.array(ids)), ("title", pa.array(titles))):
+        movies = movies.set_column(movies.schema.get_field_index(name), name, values)
+    tables = dimensions.tables | {"movies": movies}
+    return [ids[row] for row in find_movie(dataclasses.replace(dimensions, tables=tables), wanted)]
+
+
+# Numbers of training ratings are 1, 2, 0 and 3.
+FILMS = ["Alien (1979)", "Aliens (1986)", "1984 (1984)", "Aliens of 1984 (1998)"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("6", [6]),
+        # The whole title first, then the better known.
+        ("alien", [5, 8, 6]),
+        ("ALIENS", [6, 8]),
+        # An id wins over a title, and a number is a title only if it is one in whole.
+        ("1984", [7]),
+    ],
+)
+def test_a_movie_is_found_by_its_id_or_else_its_title(wanted: str, found: list[int]) -> None:
+    assert find([5, 6, 7, 8], FILMS, wanted) == found
+
+
+def test_ids_that_are_texts_win_too() -> None:
+    ids = ["alien", "b", "c", "d"]
+    assert find(ids, FILMS, "alien") == ["alien"]
+    assert find(ids, FILMS, "Alien") == ["alien", "d", "b"]
+    assert find(ids, FILMS, "1998") == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("predator", "there is no movie 'predator': no id is so, and no title has all of these"),
+        ("", "there is no movie '': no id is so"),
+        ("1998", "there is no movie 1998; the 4 movies have ids from 5 to 8, the nearest 8"),
+    ],
+)
+def test_what_matches_nothing_is_refused(wanted: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        find([5, 6, 7, 8], FILMS, wanted)
+    assert str(error.value).startswith(message)

@@ -1,0 +1,111 @@
+"""What the options of `recsys recommend` do to the lists, and how fast everybody gets one.
+
+The people, their histories and what is relevant are those of the stage rank: the test part of the
+run in data/ and models/. Where only some movies may be recommended, ndcg_among counts as relevant
+what is among them, for the people who have some of it. genre_overlap is the mean Jaccard index of
+the genres of two movies of a list. The rate is that of `recsys
+recommend --all` on one core, after the model is loaded.
+"""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from benchmarks.machine import describe_machine
+from benchmarks.scale import ROOT
+from recsys.evaluation.ranking import judge_lists, judge_people
+from recsys.retrieval.people import People, read_people
+from recsys.serving.everybody import recommend_to_all
+from recsys.serving.filter import Filter, list_genres
+from recsys.serving.log import Log
+from recsys.serving.recommender import Recommender
+from recsys.serving.wishes import NO_WISHES, Wishes
+
+TOP = 10
+WISHES = (
+    NO_WISHES,
+    *(Wishes(popularity=weight) for weight in (-0.1, -0.2, -0.3, -0.5, -0.7, 0.2, 0.5, 1.0)),
+    *(Wishes(diversity=share) for share in (0.3, 0.5, 0.7, 0.9, 1.0)),
+    *(Wishes(genres=names) for names in (("Drama",), ("Comedy",), ("Film-Noir", "Western"))),
+    *(Wishes(years=years) for years in ((1990, 1999), (None, 1969))),
+)
+Row = dict[str, Any]
+
+
+def measure(recommender: Recommender, people: People, wishes: Wishes) -> Row:
+    """What the lists of the people of the test part are like with some wishes."""
+    dimensions = recommender.scorer.dimensions
+    lists = recommender.rank(
+        people.users, people.histories, TOP, people.seconds, wishes=wishes
+    ).movies
+    judged = judge_people(lists, people.relevant)
+    among = people.relevant.multiply(Filter(dimensions, wishes).movies).tocsr()
+    among.eliminate_zeros()
+    some = np.diff(among.indptr) > 0
+    whole = judge_lists(lists, dimensions.training_ratings["movies"])
+    found = {
+        "ndcg": judged["ndcg"].mean(),
+        "recall": judged["recall"].mean(),
+        "ndcg_among": judge_people(lists[some], among[some])["ndcg"].mean(),
+        **{name: whole[name] for name in ("coverage", "popularity", "overlap")},
+        "genre_overlap": compare_genres(lists, mark_genres(recommender)),
+    }
+    metrics = {name: round(float(value), 4) for name, value in found.items()}
+    return {"wishes": wishes._asdict(), **metrics}
+
+
+def mark_genres(recommender: Recommender) -> np.ndarray:
+    """Whether each movie has each genre, [M, genres]"""
+    known = list_genres(recommender.scorer.dimensions)
+    return np.array([[g in own for g in known] for own in recommender.scorer.catalogue["genres"]])
+
+
+def compare_genres(lists: np.ndarray, genres: np.ndarray) -> float:
+    """The mean Jaccard index of the genres of two movies of the same list."""
+    found = []
+    for movies in lists:
+        own = genres[movies[movies >= 0]].astype(float)
+        both = own @ own.T
+        either = own.sum(1)[:, None] + own.sum(1) - both
+        pairs = np.triu_indices(len(own), 1)
+        found.append(both[pairs] / np.maximum(either[pairs], 1))
+    return float(np.concatenate(found).mean())
+
+
+def measure_rate(recommender: Recommender, log: Log) -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        rows = recommend_to_all(recommender, log, Path(folder) / "all.parquet", TOP)
+        seconds = time.perf_counter() - start
+    users = len(recommender.scorer.userids)
+    return {"rows": rows, "seconds": round(seconds, 2), "users_a_second": round(users / seconds)}
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/wishes.json")
+def main(output: Path) -> None:
+    """Measure each option on the run in data/ and models/, and write the results to OUTPUT."""
+    torch.set_num_threads(1)
+    data, models = ROOT / "data", ROOT / "models"
+    recommender = Recommender.load(models / "dlrm", data / "features", models / "exposure")
+    dimensions = recommender.scorer.dimensions
+    ratings = data / "encoded/ratings.parquet"
+    people = read_people(ratings, data / "split", dimensions, "likes")
+    rows = []
+    for wishes in WISHES:
+        rows.append(measure(recommender, people, wishes))
+        click.echo(json.dumps(rows[-1]))
+    rate = measure_rate(recommender, Log(ratings, dimensions))
+    result = {"machine": describe_machine(), "top": TOP, "wishes": rows, "all": rate}
+    output.write_text(json.dumps(result, indent=2) + "\n")
+    click.echo(f"everybody: {rate['users_a_second']:,} users a second")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What may be recommended, on four movies: genres a; none; c, b, d; b, c. The third is unrated."""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.sparse import csr_matrix
+
+from recsys.common.errors import InputError
+from recsys.serving.filter import Filter
+from recsys.serving.wishes import Wishes, Years
+from recsys.storage.dimensions import Dimensions
+from tests.tables import make_dimensions
+
+
+def find_movies(*wishes: object) -> list[int]:
+    return np.flatnonzero(Filter(make_dimensions(), Wishes(*wishes)).movies).tolist()
+
+
+def without(column: str) -> Dimensions:
+    """The tables without the values of a column of the movies, or without a feature."""
+    dimensions = make_dimensions()
+    movies = dimensions.tables["movies"]
+    empty = pa.nulls(len(movies), movies.schema.field(column).type)
+    features = [f for f in dimensions.vocabulary.features if f.column != column]
+    return dataclasses.replace(
+        dimensions,
+        tables=dimensions.tables
+        | {"movies": movies.set_column(movies.schema.get_field_index(column), column, empty)},
+        vocabulary=dataclasses.replace(dimensions.vocabulary, features=tuple(features)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("genres", "years", "movies"),
+    [
+        ((), (None, None), [0, 1, 3]),
+        (("a",), (None, None), [0]),
+        (("A", "C"), (None, None), [0, 3]),
+        ((), (2000, None), [1, 3]),
+        ((), (None, 2001), [1]),
+        ((), (2000, 2001), [1]),
+        (("b",), (2002, 2010), [3]),
+    ],
+)
+def test_movies_have_a_rating_a_genre_and_a_year(
+    genres: tuple[str, ...], years: Years, movies: list[int]
+) -> None:
+    assert find_movies(genres, years) == movies
+
+
+def test_nobody_gets_what_they_have_had() -> None:
+    scores = np.ones((2, 4), np.float32)
+    histories = csr_matrix(np.array([[1, 0, 0, 0], [0, 0, 0, 0]], np.float32))
+    Filter(make_dimensions(), Wishes(("a", "b"))).apply(scores, histories)
+    least = -np.inf
+    assert scores.tolist() == [[least, least, least, 1], [1, least, least, 1]]
+
+
+@pytest.mark.parametrize(
+    ("genres", "years", "message"),
+    [
+        (("a", "x"), (None, None), "there is no genre 'x'; there are a, b, c, d"),
+        (("d",), (None, None), "no movie with a training rating has such a genre and year"),
+        ((), (1990, 1999), "no movie is of the years 1990-1999; the movies are of 2000-2002"),
+        ((), (2003, None), "no movie is of the years 2003-; the movies are of 2000-2002"),
+    ],
+)
+def test_a_wish_that_no_movie_grants_is_refused(
+    genres: tuple[str, ...], years: Years, message: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        find_movies(genres, years)
+    assert str(error.value).startswith(message)
+
+
+def test_own_data_may_have_neither_genres_nor_years() -> None:
+    with pytest.raises(InputError, match=r"the movies have no genres: no list in own\.item_feat"):
+        Filter(without("genres"), Wishes(genres=("a",)))
+    with pytest.raises(InputError, match="no title ends with a year"):
+        Filter(without("year"), Wishes(years=(1990, None)))
