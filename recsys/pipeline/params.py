@@ -9,7 +9,7 @@ from recsys.data.params import EncodeParams, SplitParams, own_features
 from recsys.evaluation.params import EvaluateParams, RankingParams
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.params import ModelParams
-from recsys.retrieval.params import RetrievalParams
+from recsys.retrieval.params import RetrievalParams, SequenceParams
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.storage.registry import Feature, FeatureParams, movielens_features
 from recsys.training.params import TrainParams
@@ -26,6 +26,7 @@ SECTIONS: tuple[type[Section], ...] = (
     TrainParams,
     EvaluateParams,
     RetrievalParams,
+    SequenceParams,
     RankingParams,
 )
 

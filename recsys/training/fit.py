@@ -19,12 +19,13 @@ from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams, select_features
+from recsys.storage.resume import ResumeFile
 from recsys.tasks.metrics import Metrics, rounded
 from recsys.tasks.task import make_task
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.process_group import ProcessGroup, join_process_group
-from recsys.training.resume import DistributedResume, ResumeFile
+from recsys.training.resume import ROOMS, DistributedResume
 from recsys.training.sharding import gather, shard
 
 
@@ -91,7 +92,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
     task = make_task(section.task, dimensions.vocabulary.rating_scale)
     features = select_features(params[FeatureParams].names, dimensions.vocabulary.features)
     sections = [params[FeatureParams], params[ModelParams], section]
-    file = ResumeFile(outputs.state, sections, inputs.files()) if save_every else None
+    file = ResumeFile(outputs.state, sections, inputs.files(), ROOMS) if save_every else None
     with join_process_group(section.device) as group:
         training, validation = (
             MovieLensDataset(

@@ -15,13 +15,14 @@ from recsys.common.rating_scale import Floats
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.embeddings import fused_optimizer_states
+from recsys.storage.resume import ResumeFile
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.predict import predict
 from recsys.tasks.task import Task
 from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.params import TrainParams
 from recsys.training.process_group import SINGLE_PROCESS, ProcessGroup
-from recsys.training.resume import DistributedResume, ResumeFile
+from recsys.training.resume import DistributedResume
 from recsys.training.state import TrainingState
 
 log = logging.getLogger(__name__)

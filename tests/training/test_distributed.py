@@ -25,6 +25,7 @@ from recsys.models.checkpoint import load_checkpoint
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
+from recsys.storage.resume import ResumeFile
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.task import make_task
 from recsys.training import launcher, loop, sharding
@@ -32,7 +33,7 @@ from recsys.training.launcher import launch
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.process_group import SINGLE_PROCESS, ProcessGroup, join_process_group
-from recsys.training.resume import DistributedResume, ResumeFile
+from recsys.training.resume import ROOMS, DistributedResume
 from recsys.training.sharding import gather, shard
 from tests.conftest import PARAMS
 from tests.imports import ROOT
@@ -296,7 +297,7 @@ class GroupOfTwo(ProcessGroup):
 def test_processes_resume_from_the_newest_state_that_all_have(
     tmp_path: Path, other_steps: tuple[int, ...], expected: int | None
 ) -> None:
-    file = ResumeFile(tmp_path / "state", [make_params()], [])
+    file = ResumeFile(tmp_path / "state", [make_params()], [], ROOMS)
     killed = DistributedResume(file, GroupOfTwo())
     for step in (4, 8, 12):
         killed.save({"epoch": 1, "step": step})

@@ -15,6 +15,7 @@ from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
+from recsys.storage.resume import ResumeFile
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.predict import predict
 from recsys.tasks.task import Task, make_task
@@ -22,7 +23,7 @@ from recsys.training import loop
 from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
-from recsys.training.resume import ResumeFile
+from recsys.training.resume import ROOMS
 from tests.conftest import PARAMS
 from tests.prepared import load_dimensions, prepare
 from tests.toy import make_toy
@@ -201,7 +202,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
 
     expected = run(None)
     resume = ResumeFile(
-        tmp_path / "state", [params, architecture], [folder / "split/train.parquet"]
+        tmp_path / "state", [params, architecture], [folder / "split/train.parquet"], ROOMS
     )
     with monkeypatch.context() as patch:
         patch.setattr(loop, "batches", batches_until_killed)
@@ -217,14 +218,12 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
 
 def test_a_run_does_not_resume_from_the_state_of_another_run(folder: Path, tmp_path: Path) -> None:
     data = [folder / "split/train.parquet"]
-    first = ResumeFile(tmp_path / "state", [make_params()], data)
+    first = ResumeFile(tmp_path / "state", [make_params()], data, ROOMS)
     first.save({"position": {}})
     assert first.load() is not None
-    assert ResumeFile(tmp_path / "state", [make_params(seed=9)], data).load() is None
-    assert (
-        ResumeFile(tmp_path / "state", [make_params()], [folder / "split/test.parquet"]).load()
-        is None
-    )
+    assert ResumeFile(tmp_path / "state", [make_params(seed=9)], data, ROOMS).load() is None
+    other = [folder / "split/test.parquet"]
+    assert ResumeFile(tmp_path / "state", [make_params()], other, ROOMS).load() is None
     (tmp_path / "state").write_bytes(b"half")
     assert first.load() is None
 

@@ -1,0 +1,78 @@
+"""What people picked up, in the order of time: jagged, without padding.
+
+Shapes: B people, R ratings of all of them, M movies.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+Ints = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The movies of some people, one person after the other, each person's in the order of time.
+
+    Attributes:
+        starts: the first rating of each person, and the number of ratings, [B + 1]
+        movie: rows of the movies table, [R]
+        rating: the stars, with the rating scale mapped to [0, 1], [R]
+        seconds: the time, since 1970, [R]
+        movies: M
+    """
+
+    starts: Ints
+    movie: Ints
+    rating: Floats
+    seconds: Ints
+    movies: int
+
+    @classmethod
+    def group(
+        cls, people: int, user: Ints, movie: Ints, rating: Floats, seconds: Ints, movies: int
+    ) -> "Histories":
+        """Group ratings by person.
+
+        Args:
+            people: B
+            user: the person of each rating, from 0, [R]
+            movie, rating, seconds: of each rating; they may be in any order, [R]
+            movies: M
+        """
+        # Equal times are in the order of movies, as in the ratings table.
+        order = np.lexsort((movie, seconds, user))
+        starts = np.append(0, np.cumsum(np.bincount(user, minlength=people)))
+        return cls(starts, movie[order], rating[order], seconds[order], movies)
+
+    def __len__(self) -> int:
+        """B"""
+        return len(self.starts) - 1
+
+    def __getitem__(self, people: slice) -> "Histories":
+        """Some people who follow each other."""
+        first, last, _ = people.indices(len(self))
+        starts = self.starts[first : last + 1]
+        rows = slice(starts[0], starts[-1])
+        columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
+        return Histories(starts - starts[0], *columns, self.movies)
+
+    def select(self, people: Ints) -> "Histories":
+        """Some people, in the given order."""
+        lengths = np.diff(self.starts)[people]
+        starts = np.append(0, np.cumsum(lengths))
+        rows = np.arange(starts[-1]) + np.repeat(self.starts[people] - starts[:-1], lengths)
+        columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
+        return Histories(starts, *columns, self.movies)
+
+    def matrix(self) -> scipy.sparse.csr_matrix:
+        """1 for each movie that a person picked up, [B, M]"""
+        ones = np.ones(len(self.movie), np.float32)
+        shape = (len(self), self.movies)
+        # Sorting the indices must leave the order of time as it is.
+        matrix = scipy.sparse.csr_matrix((ones, self.movie.copy(), self.starts), shape)
+        matrix.sort_indices()
+        return matrix

@@ -1,0 +1,136 @@
+"""A file that an interrupted training resumes from."""
+
+import copy
+import hashlib
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from recsys.common.atomic import atomic_write
+from recsys.common.params import Section
+
+log = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+# The length of a SHA-256 in hexadecimal digits.
+HEX = 64
+
+
+class DamagedStateError(Exception):
+    """A file is not as `ResumeFile.save` wrote it."""
+
+
+class ResumeFile:
+    """The saved state of one training run.
+
+    The file ends with two SHA-256: that of everything that the run depends on (params, data, code
+    and torch's version), and that of all bytes before it.
+
+    Args:
+        path: written atomically; a process that is killed leaves the old or the new state.
+        params: the sections that the run depends on.
+        data: the files that the run depends on.
+        rooms: the folders of recsys that the run depends on.
+    """
+
+    def __init__(
+        self, path: Path, params: Iterable[Section], data: Iterable[Path], rooms: Iterable[str]
+    ) -> None:
+        self.path = path
+        self.run = digest_run(params, data, rooms)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a state of tensors, numbers, and containers of these.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        with atomic_write(self.path) as partial, partial.open("w+b") as file:
+            torch.save(state, file)
+            file.write(self.run.encode())
+            file.write(digest_start(file, file.tell()))
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None without an undamaged one of this run; runs no code from it."""
+        try:
+            return self.read()
+        except DamagedStateError:
+            log.warning("the saved state %s is damaged; training starts anew", self.path)
+            return None
+
+    def read(self) -> dict[str, Any] | None:
+        """The saved state, or None if there is none of this run.
+
+        Raises:
+            DamagedStateError: the file is not as it was written.
+        """
+        try:
+            with self.path.open("rb") as file:
+                if read_run(file) != self.run.encode():
+                    return None
+                file.seek(0)
+                state: dict[str, Any] = torch.load(file, weights_only=True)
+                return state
+        except FileNotFoundError:
+            return None
+        # A file that somebody put there may make torch raise anything.
+        except Exception as error:
+            raise DamagedStateError from error
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def with_suffix(self, suffix: str) -> "ResumeFile":
+        """Another file of the same run, beside this one."""
+        other = copy.copy(self)
+        other.path = self.path.with_name(f"{self.path.name}.{suffix}")
+        return other
+
+
+def digest_run(params: Iterable[Section], data: Iterable[Path], rooms: Iterable[str]) -> str:
+    """The SHA-256 of all that a run depends on."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    for section in params:
+        digest.update(section.model_dump_json().encode())
+    # Resuming with changed code would give a model that neither version of the code gives.
+    code = (file for room in rooms for file in sorted((PACKAGE / room).glob("*.py")))
+    for path in (*data, *code):
+        with path.open("rb") as file:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_run(file: BinaryIO) -> bytes:
+    """The digest of the run that a state belongs to.
+
+    Raises:
+        DamagedStateError: the digest of the file's content is another one.
+    """
+    end = file.seek(0, os.SEEK_END) - HEX
+    if end < HEX:
+        raise DamagedStateError
+    expected = digest_start(file, end)
+    if file.read() != expected:
+        raise DamagedStateError
+    file.seek(end - HEX)
+    return file.read(HEX)
+
+
+def digest_start(file: BinaryIO, length: int) -> bytes:
+    """The SHA-256 of the first bytes of a file, as hexadecimal digits; leaves the file after them.
+
+    Args:
+        length: how many bytes; the file has at least these.
+    """
+    digest = hashlib.sha256()
+    file.seek(0)
+    while length:
+        chunk = file.read(min(length, 2**20))
+        digest.update(chunk)
+        length -= len(chunk)
+    return digest.hexdigest().encode()

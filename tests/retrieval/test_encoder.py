@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+
+from recsys.retrieval.encoder import SequenceEncoder, make_rows
+from recsys.retrieval.histories import Histories
+from recsys.retrieval.params import SequenceParams
+
+PARAMS = SequenceParams(
+    dimension=8,
+    blocks=2,
+    dropout=0.0,
+    learning_rate=0.01,
+    weight_decay=0.01,
+    negatives=6,
+    batch_size=8,
+    epochs=30,
+    seed=1,
+    threads=1,
+)
+
+
+def make_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> Histories:
+    """Random ratings, a day apart on average."""
+    random = np.random.default_rng(seed)
+    user = np.repeat(np.arange(len(lengths)), lengths)
+    movie = np.concatenate([random.permutation(movies)[:n] for n in lengths] or [[]]).astype(int)
+    rating = random.random(len(user)).astype(np.float32)
+    return Histories.group(
+        len(lengths), user, movie, rating, random.integers(0, 86400 * 9, len(user)), movies
+    )
+
+
+@pytest.fixture
+def encoder() -> SequenceEncoder:
+    torch.manual_seed(1)
+    encoder = SequenceEncoder(9, PARAMS).eval()
+    for weight in encoder.parameters():
+        # So that no part is without an effect.
+        torch.nn.init.normal_(weight, std=0.5)
+    return encoder
+
+
+def test_rows_by_hand() -> None:
+    """Person 0 rated movie 4, and movie 2 seven seconds later; person 1 nothing."""
+    rating = np.array([0.5, 1], np.float32)
+    histories = Histories(np.array([0, 2, 2]), np.array([4, 2]), rating, np.array([100, 107]), 9)
+    rows = make_rows(histories, np.array([107 + 31, 0]))
+    assert rows.starts.tolist() == [0, 3, 4]
+    assert rows.place.tolist() == [0, 1, 2, 0]
+    assert rows.movie.tolist() == [9, 4, 2, 9]
+    assert rows.rating.tolist() == [0, 0.5, 1, 0]
+    # 7 + 1 = 2^3 and 31 + 1 = 2^5 seconds; the interval 0 is none, and so all others are one more.
+    assert rows.before.tolist() == [0, 0, 4, 0]
+    assert rows.after.tolist() == [0, 4, 6, 0]
+
+
+def test_people_do_not_depend_on_each_other(encoder: SequenceEncoder) -> None:
+    histories = make_histories([3, 0, 5, 1])
+    rows = make_rows(histories)
+    together = encoder(rows)
+    for person in range(4):
+        alone = encoder(make_rows(histories[person : person + 1]))
+        part = together[rows.starts[person] : rows.starts[person + 1]]
+        torch.testing.assert_close(alone, part)
+
+
+def test_a_row_depends_on_those_before_it_and_on_the_time_after_it(
+    encoder: SequenceEncoder,
+) -> None:
+    histories = make_histories([6])
+    whole = encoder(make_rows(histories))
+    start = Histories(
+        np.array([0, 4]),
+        *(column[:4] for column in (histories.movie, histories.rating, histories.seconds)),
+        9,
+    )
+    asked = make_rows(start, histories.seconds[4:5])
+    torch.testing.assert_close(encoder(asked), whole[:5])
+    later = make_rows(start, histories.seconds[4:5] + 10**8)
+    assert not torch.allclose(encoder(later)[4], whole[4])
+    torch.testing.assert_close(encoder(later)[:4], whole[:4])
+
+
+@pytest.mark.parametrize("name", ["movie", "rating", "seconds"])
+def test_everything_in_a_history_counts(encoder: SequenceEncoder, name: str) -> None:
+    histories = make_histories([4])
+    columns = {key: getattr(histories, key).copy() for key in ("movie", "rating", "seconds")}
+    columns[name][0] = {"movie": 8 - columns["movie"][0], "rating": 9.0, "seconds": -(10**9)}[name]
+    other = Histories(histories.starts, **columns, movies=9)
+    assert not torch.allclose(encoder(make_rows(other))[-1], encoder(make_rows(histories))[-1])
+
+
+def test_logits_are_dot_products_and_biases(encoder: SequenceEncoder) -> None:
+    answers = encoder(make_rows(make_histories([2])))
+    logits = encoder.logits(answers, torch.tensor([3, 5]))
+    expected = answers[1] @ encoder.movie.weight[5] + encoder.bias[5]
+    torch.testing.assert_close(logits[1, 1], expected)
