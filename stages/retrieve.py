@@ -27,18 +27,19 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
 
     from recsys.retrieval.ease import find_popular, fit_weights
     from recsys.retrieval.exposure import Exposure
+    from recsys.retrieval.trend import find_trend
     from recsys.storage import schemas
     from recsys.storage.parquet import count_rows, read_column, read_metadata
     from recsys.storage.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
     movies = count_rows(encoded / "movies.parquet", vocabulary.schema("movies"))
-    user, movie, label = (
-        read_column(part, schemas.PART, name) for name in ("user", "movie", "label")
+    user, movie, label, seconds = (
+        read_column(part, schemas.PART, name) for name in ("user", "movie", "label", "timestamp")
     )
     if vocabulary.drawn_negatives:
         # Nobody picked up the items that were drawn.
-        user, movie = user[label == 1], movie[label == 1]
+        user, movie, seconds = (values[label == 1] for values in (user, movie, seconds))
     section = params[RetrievalParams]
     popular = find_popular(movie, movies, section.movies)
     some = np.isin(movie, popular)
@@ -46,7 +47,8 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
     with threadpool_limits(1):
         weights = fit_weights(user[some], np.searchsorted(popular, movie[some]), section.damping)
     counts = np.bincount(movie, minlength=movies)
-    Exposure(popular, weights, counts, section, read_metadata(part)).save(exposure)
+    trend = find_trend(movie, seconds, movies, section.trend_days) ** section.trend_weight
+    Exposure(popular, weights, counts, section, read_metadata(part), trend).save(exposure)
     click.echo(f"exposure: weights of {len(popular):,} movies from {some.sum():,} ratings")
 
 

@@ -33,6 +33,7 @@ class Exposure:
         ratings: the number of training ratings of each movie, [M]
         params: how recommendations use the scores.
         origin: digests of the users and movies, and of the split.
+        trend: what each movie's score is multiplied by, [M]; 1 if it is not given
     """
 
     def __init__(
@@ -42,9 +43,13 @@ class Exposure:
         ratings: Ints,
         params: RetrievalParams,
         origin: Origin,
+        trend: npt.NDArray[np.floating] | None = None,
     ) -> None:
         self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
         self.weights: Scores = weights.astype(np.float32)
+        self.trend: Scores = np.ones(len(ratings), np.float32)
+        if trend is not None:
+            self.trend = trend.astype(np.float32)
 
     def score(self, histories: scipy.sparse.csr_matrix) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
@@ -55,6 +60,7 @@ class Exposure:
         scores = np.zeros(histories.shape, np.float32)
         scores[:, self.movies] = histories[:, self.movies].astype(np.float32) @ self.weights
         scores[np.diff(histories.indptr) == 0] = self.ratings / self.ratings.sum()
+        scores *= self.trend
         return scores
 
     def find_reasons(self, history: Ints, movie: int, top: int) -> Ints:
@@ -88,6 +94,7 @@ class Exposure:
                 "movies": self.movies.astype(np.int32),
                 "weights": self.weights.astype(np.float16),
                 "ratings": self.ratings.astype(np.int32),
+                "trend": self.trend,
             }
             save_file(tensors, partial / WEIGHTS)
             content = {
@@ -122,6 +129,7 @@ class Exposure:
                 tensors["ratings"],
                 RetrievalParams(**content["params"]),
                 content["origin"],
+                tensors["trend"],
             )
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(
