@@ -56,7 +56,9 @@ def main(
         recommender = Recommender(scorer, exposed)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
-        result |= judge_ranking(lists.movies, people.histories, people.relevant, counts, section)
+        result |= judge_ranking(
+            lists.movies, people.histories, people.relevant, counts, section, people.gaps
+        )
     with atomic_write(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in result.items():

@@ -32,16 +32,18 @@ def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
 
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
     movies = count_rows(encoded / "movies.parquet", vocabulary.schema("movies"))
-    user, movie, label = (
-        read_column(part, schemas.PART, name) for name in ("user", "movie", "label")
+    user, movie, label, seconds = (
+        read_column(part, schemas.PART, name) for name in ("user", "movie", "label", "timestamp")
     )
     if vocabulary.drawn_negatives:
         # Nobody picked up the items that were drawn.
-        user, movie = user[label == 1], movie[label == 1]
+        user, movie, seconds = (values[label == 1] for values in (user, movie, seconds))
     counts = np.bincount(movie, minlength=movies)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_exposure(user, movie, counts, params[RetrievalParams], read_metadata(part))
+        fitted = fit_exposure(
+            user, movie, seconds, counts, params[RetrievalParams], read_metadata(part)
+        )
     fitted.save(exposure)
     click.echo(f"exposure: weights of {len(fitted.movies):,} movies from {len(movie):,} ratings")
 

@@ -113,11 +113,13 @@ def save_model(
 def save_exposure(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the exposure model to the training part."""
     part = run.split / "train.parquet"
-    user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
+    names = ("user", "movie", "timestamp")
+    user, movie, seconds = (read_column(part, schemas.PART, name) for name in names)
     counts = run.dimensions().training_ratings["movies"]
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
-    fit_exposure(user, movie, counts, section, read_metadata(part)).save(run.exposure)
+    fitted = fit_exposure(user, movie, seconds, counts, section, read_metadata(part))
+    fitted.save(run.exposure)
 
 
 def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:

@@ -19,6 +19,8 @@ from recsys.tasks.metrics import Metrics, rounded
 
 Lists = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
+# The slices by the gap since a person's last rating, each up to but not including its seconds.
+GAPS = {"same_second": 1, "under_a_minute": 60, "under_a_day": 86_400, "a_day_or_more": np.inf}
 
 
 def judge_people(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[str, Floats]:
@@ -89,6 +91,27 @@ def intervals(people: Mapping[str, Floats], samples: int, seed: int) -> dict[str
     }
 
 
+def judge_gaps(people: Mapping[str, Floats], gaps: Floats) -> dict[str, dict[str, object]]:
+    """The means over the people of each slice of `GAPS`, and their number; no empty slices.
+
+    Who has just rated a movie goes on with the next one of the page, so short gaps measure the
+    order of a page.
+
+    Args:
+        people: metrics of each person, [U] each
+        gaps: the seconds from a person's last rating to the first one of the test part, [U];
+            infinite for persons without an earlier rating, who are in no slice
+    """
+    slices = np.searchsorted(list(GAPS.values()), gaps, side="right")
+    found: dict[str, dict[str, object]] = {}
+    for place, name in enumerate(GAPS):
+        some = slices == place
+        if some.any():
+            means = _means({metric: values[some] for metric, values in people.items()})
+            found[name] = {"people": int(some.sum()), **means}
+    return found
+
+
 def list_popular(
     ratings: npt.NDArray[np.integer], histories: scipy.sparse.csr_matrix, top: int
 ) -> Lists:
@@ -115,17 +138,21 @@ def judge_ranking(
     relevant: scipy.sparse.csr_matrix,
     ratings: npt.NDArray[np.integer],
     params: RankingParams,
+    gaps: Floats | None = None,
 ) -> dict[str, object]:
     """All metrics of the lists, and those of the most popular movies.
 
     Args:
         lists, relevant: as for `judge_people`.
         histories, ratings: as for `list_popular`.
+        gaps: as for `judge_gaps`; without them there are no slices.
     """
     people = judge_people(lists, relevant)
     found: dict[str, object] = {**_means(people), **rounded(judge_lists(lists, ratings))}
     popular = list_popular(ratings, histories, params.top)
     found["popular"] = _means(judge_people(popular, relevant))
+    if gaps is not None:
+        found["gaps"] = judge_gaps(people, gaps)
     if params.bootstrap:
         found["intervals"] = intervals(people, params.bootstrap, params.seed)
     return found

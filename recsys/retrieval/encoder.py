@@ -115,8 +115,8 @@ class Block(nn.Module):
         state = scan(keep, (1 - keep) * new, rows.starts)
         x = x + self.dropout(self.mixed(state * functional.silu(gate)))
         value, gate = self.up(self.norm_rows(x)).chunk(2, dim=1)
-        x = x + self.dropout(self.down(functional.silu(value) * gate))
-        return x
+        mixed: Tensor = x + self.dropout(self.down(functional.silu(value) * gate))
+        return mixed
 
     def _look_back(self, x: Tensor, place: Tensor) -> Tensor:
         """The weighted sum of each row and the rows of the person before it, [T, D]"""

@@ -34,6 +34,7 @@ class Exposure:
         ratings: the number of training ratings of each movie, [M]
         params: how recommendations use the scores.
         origin: digests of the users and movies, and of the split.
+        trend: what each movie's score is multiplied by, [M]; 1 if it is not given
     """
 
     def __init__(
@@ -43,9 +44,13 @@ class Exposure:
         ratings: Ints,
         params: RetrievalParams,
         origin: Origin,
+        trend: npt.NDArray[np.floating] | None = None,
     ) -> None:
         self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
         self.weights = weights.astype(np.float32)
+        self.trend: Scores = np.ones(len(ratings), np.float32)
+        if trend is not None:
+            self.trend = trend.astype(np.float32)
 
     def score(self, histories: scipy.sparse.csr_matrix) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
@@ -58,6 +63,7 @@ class Exposure:
             histories[:, self.movies].astype(np.float32) @ self.weights
         )
         scores[np.diff(histories.indptr) == 0] = self.ratings / self.ratings.sum()
+        scores *= self.trend
         return scores
 
     def find_reasons(self, history: Ints, movie: int, top: int) -> Ints:
@@ -90,6 +96,7 @@ class Exposure:
         numbers: dict[str, npt.NDArray[Any]] = {
             "movies": self.movies.astype(np.int32),
             "ratings": self.ratings.astype(np.int32),
+            "trend": self.trend,
         }
         if isinstance(weights, np.ndarray):
             return numbers | {"weights": weights.astype(np.float16)}
@@ -147,6 +154,7 @@ class Exposure:
                 numbers["ratings"],
                 RetrievalParams(**content["params"]),
                 content["origin"],
+                numbers["trend"],
             )
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(

@@ -8,6 +8,8 @@ from recsys.common.params import Count, NotNegative, Positive, Section, Seed, Wi
 
 Dropout = Annotated[float, Field(description="a number from 0, below 1", ge=0, lt=1)]
 
+Weight = Annotated[float, Field(description="a number from 0", ge=0)]
+
 
 class RetrievalParams(Section):
     name = "retrieval"
@@ -16,7 +18,9 @@ class RetrievalParams(Section):
     neighbors: Annotated[int, Field(description="an integer from 1 to 2000", ge=1, le=2000)]
     damping: Positive
     candidates: Count
-    like_weight: Annotated[float, Field(description="a number from 0", ge=0)]
+    like_weight: Weight
+    trend_weight: Weight
+    trend_days: Positive
 
 
 class SequenceParams(Section):

@@ -27,12 +27,15 @@ class People(NamedTuple):
         relevant: 1 for each relevant movie of the test part, [B, M]
         seconds: the time of the user's first rating in the test part, in seconds since 1970, if
             the split follows time, [B]; else None
+        gaps: the seconds from the user's last rating before the test part to that one, [B],
+            infinite if there is none; None if the split does not follow time
     """
 
     users: Rows
     histories: scipy.sparse.csr_matrix
     relevant: scipy.sparse.csr_matrix
     seconds: Rows | None
+    gaps: npt.NDArray[np.float64] | None
 
 
 def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: str) -> People:
@@ -64,13 +67,13 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
         ones = np.ones(int(rows.sum()), np.float32)
         return scipy.sparse.csr_matrix((ones, (user[rows], movie[rows])), shape)[users]
 
-    follows_time = read_metadata(path)["visible"] == "earlier"
-    # The ratings ascend by time, so the first one of a user in the test part is the earliest.
-    tested, earliest = np.unique(user[test], return_index=True)
-    moments = seconds[test][earliest][np.searchsorted(tested, users)]
-    return People(
-        users.astype(np.int64),
-        matrix(picked & ~test),
-        matrix(wanted),
-        moments if follows_time else None,
-    )
+    before = picked & ~test
+    moments = gaps = None
+    if read_metadata(path)["visible"] == "earlier":
+        # The ratings ascend by time, so the first one of a user in the test part is the earliest.
+        tested, earliest = np.unique(user[test], return_index=True)
+        moments = seconds[test][earliest][np.searchsorted(tested, users)]
+        latest = np.full(shape[0], -np.inf)
+        np.maximum.at(latest, user[before], seconds[before])
+        gaps = moments - latest[users]
+    return People(users.astype(np.int64), matrix(before), matrix(wanted), moments, gaps)

@@ -27,7 +27,7 @@ def scan(gates: Tensor, inputs: Tensor, starts: Ints) -> Tensor:
     Returns:
         [T, D]
     """
-    states: Tensor = _Scan.apply(gates.contiguous(), inputs.contiguous(), starts)
+    states: Tensor = _Scan.apply(gates.contiguous(), inputs.contiguous(), starts)  # type: ignore[no-untyped-call]
     return states
 
 

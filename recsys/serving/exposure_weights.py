@@ -24,15 +24,16 @@ class ExposureWeights:
     """How likely people are to pick up movies, from the movies that they picked up.
 
     Args:
-        numbers: as `Exposure.to_numbers` gives them: movies, [m]; ratings, [M]; and either weights,
-            [m, m], or of a large catalogue starts, [m + 1], columns and values, [n] each
+        numbers: as `Exposure.to_numbers` gives them: movies, [m]; ratings and trend, [M]; and
+            either weights, [m, m], or of a large catalogue starts, [m + 1], columns and values, [n]
         candidates: the number of movies with the highest exposure for which P(like) is predicted.
         like_weight: the weight of log P(like) beside log exposure.
     """
 
     def __init__(self, numbers: dict[str, Tensor], candidates: int, like_weight: float) -> None:
         self.numbers, self.candidates, self.like_weight = numbers, candidates, like_weight
-        self.movies, self.ratings = (numbers[name].numpy() for name in ("movies", "ratings"))
+        names = ("movies", "ratings", "trend")
+        self.movies, self.ratings, self.trend = (numbers[name].numpy() for name in names)
         self.is_dense = "weights" in numbers
         self.values = numbers["weights" if self.is_dense else "values"].float().numpy()
 
@@ -43,12 +44,13 @@ class ExposureWeights:
             history: rows of the movies that the person picked up, ascending, [R]
         """
         if not len(history):
-            popular: Scores = (self.ratings / self.ratings.sum()).astype(np.float32)
+            popular: Scores = (self.ratings / self.ratings.sum()).astype(np.float32) * self.trend
             return popular
         scores = np.zeros(len(self.ratings), np.float32)
         scores[self.movies] = self._add(
             np.flatnonzero(np.isin(self.movies, history, assume_unique=True))
         )
+        scores *= self.trend
         return scores
 
     def _add(self, places: Rows) -> Scores:
@@ -100,12 +102,14 @@ def check_numbers(numbers: dict[str, Tensor], movies: int) -> None:
         ValueError: they do not.
         LookupError: some are missing.
     """
-    rows, ratings = numbers["movies"], numbers["ratings"]
+    rows, ratings, trend = (numbers[name] for name in ("movies", "ratings", "trend"))
     forms: dict[str, Form] = {
         "movies": (torch.int32, (len(rows),)),
         "ratings": (torch.int32, (movies,)),
+        "trend": (torch.float32, (movies,)),
     }
     sound = are_places(rows, movies) and ascend(rows, 1) and bool((ratings >= 0).all())
+    sound &= bool((trend.isfinite() & (trend >= 0)).all())
     if "weights" in numbers:
         forms["weights"] = torch.float16, (len(rows), len(rows))
     else:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsys.evaluation.ranking import intervals, judge_lists, judge_people, list_popular
+from recsys.evaluation.ranking import (
+    intervals,
+    judge_gaps,
+    judge_lists,
+    judge_people,
+    list_popular,
+)
 
 # Three people, lists of three movies of six.
 LISTS = np.array([[0, 1, 2], [3, 4, -1], [5, 0, 1]])
@@ -55,6 +61,18 @@ def test_overlap_and_novelty_by_hand() -> None:
     assert found["novelty"] == pytest.approx((1 + 2 + 1 + 2 + 1 + 2) / 6)
     # The last movie has no training rating, and so no chance to be recommended.
     assert found["coverage"] == 1
+
+
+def test_slices_by_gap_contain_their_shortest_gap() -> None:
+    gaps = np.array([0, 59, 1, 60, 86_399, 10**8, np.inf])
+    found = judge_gaps({"ndcg": np.arange(7) / 8}, gaps)
+    assert found == {
+        "same_second": {"people": 1, "ndcg": 0},
+        "under_a_minute": {"people": 2, "ndcg": 0.1875},
+        "under_a_day": {"people": 2, "ndcg": 0.4375},
+        "a_day_or_more": {"people": 1, "ndcg": 0.625},
+    }
+    assert list(judge_gaps({"ndcg": np.ones(1)}, np.array([7.0]))) == ["under_a_minute"]
 
 
 def test_popular_movies_leave_out_the_history() -> None:

@@ -35,6 +35,13 @@ def test_somebody_without_movies_gets_the_shares_of_the_ratings(exposure: Exposu
     np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]], atol=1e-6)
 
 
+def test_a_trend_multiplies_the_scores_of_everybody() -> None:
+    trend = np.array([1, 1, 2, 1, 0.5])
+    exposure = Exposure(MOVIES, WEIGHTS, RATINGS, SECTION, ORIGIN, trend)
+    scores = exposure.score(csr_matrix(np.array([[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]])))
+    np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
+
+
 def test_reasons_weigh_most_and_more_than_nothing(exposure: Exposure) -> None:
     history = np.array([0, 1, 2])
     assert exposure.find_reasons(history, 4, 2).tolist() == [2]
@@ -58,7 +65,7 @@ def test_what_is_loaded_is_what_was_saved(exposure: Exposure, tmp_path: Path) ->
     exposure.save(tmp_path / "exposure")
     loaded = Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN)
     assert (loaded.params, loaded.origin) == (SECTION, ORIGIN)
-    for name in ("movies", "weights", "ratings"):
+    for name in ("movies", "weights", "ratings", "trend"):
         np.testing.assert_array_equal(*(to_dense(getattr(x, name)) for x in (loaded, exposure)))
 
 
