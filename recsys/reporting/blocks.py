@@ -23,6 +23,7 @@ class Table:
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
+    text: str = ""
 
 
 @dataclass(frozen=True)

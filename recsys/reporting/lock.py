@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from recsys.common.errors import InputError
 from recsys.common.params import parse_yaml, read_yaml, show, show_key
 from recsys.reporting.metrics import PATH as METRICS
-from recsys.reporting.metrics import load_metrics
+from recsys.reporting.metrics import load_metrics, load_ranking
 from recsys.reporting.revisions import git
 
 LOCK = Path("dvc.lock")
@@ -85,6 +85,7 @@ def check_run(project: Path) -> None:
     check_lock(project)
     if (project / METRICS).is_file():
         load_metrics(project)
+    load_ranking(project)
 
 
 def recorded_outputs(lock: str) -> dict[str, str]:

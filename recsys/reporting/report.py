@@ -9,12 +9,16 @@ from recsys.common.errors import InputError
 from recsys.reporting.baselines import baselines
 from recsys.reporting.blocks import Delta, Report, Section, Share, Table
 from recsys.reporting.census import census
+from recsys.reporting.examples import tabulate_examples
 from recsys.reporting.metrics import (
+    RANKING,
     Change,
     Content,
     changes,
     committed_metrics,
+    committed_ranking,
     load_metrics,
+    load_ranking,
     numbers,
     slice_metric,
     slices,
@@ -47,7 +51,9 @@ def make_report() -> Report:
         text=f"The run in the workspace, beside {base or 'nothing: it is the first'}.",
         sections=[
             _metrics(metrics, before or {}, base, damage),
+            _ranking(base),
             _params(base),
+            _recommendations(),
             _plots(base),
             _slices(metrics, before or {}, base),
             _calibration(),
@@ -85,6 +91,27 @@ def _metrics(new: Content, old: Content, base: str | None, damage: str) -> Secti
     ]
     header = ["metric", "workspace", base or "before", "difference", *simple]
     return Section("Metrics", f"{damage} {note}".strip(), [Table("Test part", header, rows)])
+
+
+def _ranking(base: str | None) -> Section:
+    ranking = load_ranking()
+    if not ranking:
+        return Section("Ranking", f"{RANKING} is not there.")
+    before, damage = unless_damaged(lambda: committed_ranking(base) if base else {})
+    intervals, popular = ranking.get("intervals", {}), ranking.get("popular", {})
+    rows = [
+        [c.name, c.new, *intervals.get(c.name, (None, None)), popular.get(c.name), c.old, c.delta]
+        for c in changes(before or {}, ranking)
+    ]
+    header = ["metric", "workspace", "low", "high", "popular", base or "before", "difference"]
+    return Section("Ranking", damage, [Table("Lists of recommendations", header, rows)])
+
+
+def _recommendations() -> Section:
+    try:
+        return Section("Recommendations", blocks=tabulate_examples())
+    except InputError as error:
+        return Section("Recommendations", f"Without examples: {error}.")
 
 
 def _params(base: str | None) -> Section:

@@ -17,6 +17,7 @@ from recsys.common.errors import InputError
 from recsys.reporting.baselines import PRIOR, _means, baselines
 from recsys.reporting.blocks import Report, Section, Table
 from recsys.reporting.census import histogram
+from recsys.reporting.examples import choose
 from recsys.reporting.pages import as_markdown, html
 from recsys.reporting.report import make_report
 from recsys.storage import schemas
@@ -95,6 +96,40 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
     for title in ("Plots", "Calibration", "Data", "Provenance"):
         assert f"## {title}" in markdown
     assert markdown.count("```mermaid") == 6
+
+
+def test_a_report_shows_lists_of_three_people_and_why(pages: tuple[str, str]) -> None:
+    _, markdown = pages
+    cells = read_rows(markdown)
+    ranking = json.loads(Path("metrics/ranking.json").read_text())
+    popular = ranking["popular"]["ndcg"]
+    assert cells["ndcg"][1] == f"{ranking['ndcg']:.5f}"
+    assert f"{popular:.5f}" in cells["ndcg"]
+    titles = re.findall(r"^\*\*User (\d+), of those with (\w+) ratings", markdown, re.MULTILINE)
+    assert [name for _, name in titles] == ["few", "some", "many"]
+    assert markdown.count("Rated highest before the test part: ") == 3
+    lists = pd.read_parquet("data/recommendations.parquet").set_index("user")["movies"]
+    movies = pd.read_parquet("data/encoded/movies.parquet")["title"]
+    users = pd.read_parquet("data/encoded/users.parquet")["raw_userid"]
+    rows = [int(np.searchsorted(users, int(user))) for user, _ in titles]
+    assert all(movies[movie] in cells for row in rows for movie in lists[row])
+    # The first person's list comes first, so these are its cells.
+    row = rows[0]
+    ratings = pd.read_parquet("data/encoded/ratings.parquet")
+    own = set(movies[ratings.loc[ratings["user"] == row, "movie"]])
+    assert all(set(cells[movies[movie]][1].split("; ")) <= own | {""} for movie in lists[row])
+
+
+def test_three_people_stand_for_all_whatever_their_order() -> None:
+    counts = np.random.default_rng(1).permutation(100)
+    found = choose(counts)
+    assert {name: counts[person] for name, person in found.items()} == {
+        "few": 10,
+        "some": 50,
+        "many": 90,
+    }
+    assert list(choose(np.array([5])).values()) == [0]
+    assert choose(np.array([], int)) == {}
 
 
 def test_a_page_holds_the_plots_and_loads_nothing(pages: tuple[str, str]) -> None:
