@@ -1,5 +1,6 @@
 """dvc.lock: what it records of a run, and whether code, params and files match it."""
 
+import hashlib
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from recsys.common.errors import InputError
 from recsys.common.params import parse_yaml, read_yaml, show, show_key
 from recsys.reporting.metrics import PATH as METRICS
 from recsys.reporting.metrics import load_metrics, load_ranking
-from recsys.reporting.revisions import git
+from recsys.reporting.revisions import committed, git
 
 LOCK = Path("dvc.lock")
 ABSENT = "absent"
@@ -100,6 +101,42 @@ def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
     for stage in parse_lock(lock).stages.values():
         sections |= stage.params.get("params.yaml") or {}
     return sections
+
+
+def cached_output(path: str, revision: str) -> Path:
+    """The file in DVC's cache that is an output of a commit's run.
+
+    Raises:
+        InputError: the cache does not have it, or the commit's dvc.lock does not record it.
+    """
+    md5 = recorded_outputs(committed(str(LOCK), revision) or "stages: {}").get(path)
+    if md5 is None:
+        raise InputError(f"the dvc.lock of {revision} does not record {path}")
+    with Repo() as repo:
+        file = Path(repo.cache.local.oid_to_path(md5))
+    if not file.is_file():
+        raise InputError(
+            f"{path} of {revision} is not in DVC's cache; `dvc fetch --all-commits` brings it, if "
+            "a remote has it"
+        )
+    return file
+
+
+def check_output(path: str, project: Path) -> Path:
+    """A file of a project that is what its dvc.lock records, or of a project without a lock.
+
+    Raises:
+        InputError: it is missing or another.
+    """
+    file, lock = project / path, project / LOCK
+    if not file.is_file():
+        raise InputError(f"{file} is missing; run `dvc repro` or `dvc pull`")
+    if lock.is_file():
+        recorded = recorded_outputs(lock.read_text()).get(path)
+        found = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        if recorded not in (None, found):
+            raise InputError(f"{file} is not what dvc.lock records; run `dvc checkout`")
+    return file
 
 
 def check_files(project: Path, needed: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
-from recsys.reporting.blocks import Delta
+from recsys.reporting.blocks import Delta, Interval, Verdict
 from recsys.reporting.revisions import committed
 
 PATH, RANKING = Path("metrics/test.json"), Path("metrics/ranking.json")
@@ -86,21 +86,38 @@ METRICS = {
 
 
 class Change(NamedTuple):
-    """A metric in two runs; None: the run has no value of it."""
+    """A metric in two runs; None: the run has no value of it.
+
+    Attributes:
+        interval: that of the difference, if both runs' predictions are known.
+    """
 
     name: str
     old: Number
     new: Number
+    interval: Interval | None = None
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """The cells of a table: name, old, new, difference, its interval and its verdict."""
+        return self.name, self.old, self.new, self.delta, self.interval, self.verdict
 
     @property
     def delta(self) -> Delta | None:
         if self.old is None or self.new is None:
             return None
-        difference = self.new - self.old
+        return Delta(self.new - self.old, self.verdict)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """None without an interval, and where neither direction is better."""
         higher = METRICS.get(self.name, Metric("")).higher_is_better
-        return Delta(
-            difference, None if higher is None or not difference else (difference > 0) == higher
-        )
+        if self.interval is None or higher is None:
+            return None
+        low, high = self.interval
+        if low <= 0 <= high:
+            return Verdict.NOISE
+        return Verdict.BETTER if (low > 0) == higher else Verdict.WORSE
 
 
 def load_metrics(project: Path = Path()) -> Content:

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from recsys.reporting.blocks import Chart, Delta, Report, Table
+from recsys.reporting.blocks import Chart, Delta, Interval, Report, Table, Verdict
 from recsys.reporting.mermaid import render_mermaid
 from recsys.reporting.plots import render_svg
 from recsys.reporting.text import escape, format_cell, markdown
@@ -51,9 +51,11 @@ def _environment(**options: Any) -> Environment:
 
 def _cell_class(value: object) -> str:
     """number, good, bad or text."""
-    if isinstance(value, Delta):
-        return {True: "good", False: "bad", None: "number"}[value.better]
-    return "number" if isinstance(value, int | float) else "text"
+    verdict = value.verdict if isinstance(value, Delta) else value
+    colors = {Verdict.BETTER: "good", Verdict.WORSE: "bad"}
+    if isinstance(verdict, Verdict) and verdict in colors:
+        return colors[verdict]
+    return "number" if isinstance(value, int | float | Delta | Interval) else "text"
 
 
 def _escape_value(value: object) -> str:

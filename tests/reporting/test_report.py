@@ -29,6 +29,7 @@ from tests.test_stages import run_all
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), ""
 )
+OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
 SYNTHETIC = {
     "fetch": {
         "dataset": "synthetic",
@@ -59,11 +60,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             params[section] |= values
         YAML(typ="safe").dump(params, Path("params.yaml"))
         run_all()
+        small.record(params, *OUTPUTS)
         small.run("git", "init", "--quiet")
         small.commit()
         params["train"]["seed"] = 2
         YAML(typ="safe").dump(params, Path("params.yaml"))
         run_all()
+        small.record(params, *OUTPUTS)
         yield folder
 
 
@@ -83,16 +86,21 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
     _, markdown = pages
     cells = read_rows(markdown)
     head = SmallProject(Path()).run("git", "rev-parse", "--short", "HEAD").strip()
-    assert cells["metric"][1:4] == ["workspace", head, "difference"]
-    assert cells["metric"][4:] == ["base rate", "user and movie means"]
+    header = ["workspace", "difference", "verdict", "95 % interval", head]
+    assert cells["metric"][1:] == [*header, "base rate", "user and movie means"]
     new = json.loads(Path("metrics/test.json").read_text())
     old = json.loads(SmallProject(Path()).run("git", "show", "HEAD:metrics/test.json"))
-    assert cells["auc"][1:3] == [f"{new['auc']:.5f}", f"{old['auc']:.5f}"]
-    assert float(cells["auc"][3]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
-    assert cells["auc"][4] == "0.50000"
+    assert cells["auc"][1] == f"{new['auc']:.5f}"
+    assert cells["auc"][5:7] == [f"{old['auc']:.5f}", "0.50000"]
+    assert float(cells["auc"][2]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
+    for name in ("auc", "log_loss", "ndcg", "men"):
+        low, high = json.loads(cells[name][4].replace("+", ""))
+        noise = low <= 0 <= high
+        assert (cells[name][3] == "within noise") == noise
+        assert noise or cells[name][3] in ("better", "worse")
     assert cells["train.seed"] == ["train.seed", "1", "2"]
     assert cells["ratings"][1] == "700"
-    assert cells["men"][1] == f"{new['slices'][2]['rows']:,}"
+    assert cells["men"][-2] == f"{new['slices'][2]['rows']:,}"
     for title in ("Plots", "Calibration", "Data", "Provenance"):
         assert f"## {title}" in markdown
     assert markdown.count("```mermaid") == 6
