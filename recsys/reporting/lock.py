@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
-from dvc.exceptions import NotDvcRepoError
+from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -112,8 +112,11 @@ def cached_output(path: str, revision: str) -> Path:
     md5 = recorded_outputs(committed(str(LOCK), revision) or "stages: {}").get(path)
     if md5 is None:
         raise InputError(f"the dvc.lock of {revision} does not record {path}")
-    with Repo() as repo:
-        file = Path(repo.cache.local.oid_to_path(md5))
+    try:
+        with Repo() as repo:
+            file = Path(repo.cache.local.oid_to_path(md5))
+    except DvcException as error:
+        raise InputError(f"DVC does not say where its cache is ({error})") from error
     if not file.is_file():
         raise InputError(
             f"{path} of {revision} is not in DVC's cache; `dvc fetch --all-commits` brings it, if "

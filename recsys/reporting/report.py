@@ -24,6 +24,7 @@ from recsys.reporting.params import changed_params, flat_params
 from recsys.reporting.plots import load_charts
 from recsys.reporting.provenance import provenance
 from recsys.reporting.revisions import find_commit, git, unless_damaged
+from recsys.reporting.summary import summarise
 
 CALIBRATION = Path("metrics/plots/calibration.csv")
 # The files that tell one run from another.
@@ -32,20 +33,23 @@ GROUP = ["predicted", "actual", "rows"]
 WORST = 5
 
 
-def make_report() -> Report:
+def make_report(base: str | None = None) -> Report:
     """The report of the project in the current folder.
 
+    Args:
+        base: a name of the commit to compare with; None for that of the last other run.
+
     Raises:
-        InputError: there are no metrics yet, or DVC cannot load the plots.
+        InputError: there are no metrics yet, there is no such commit, or DVC cannot load the plots.
     """
     metrics = load_metrics()
-    base = find_base()
+    base = find_commit(base) if base else find_base()
     runs = compare_runs(base)
     dataset = flat_params(Path("params.yaml").read_bytes()).get("fetch.dataset", "Run")
     changed = " with changes" if _run_is_changed() else ""
     return Report(
         title=f"{dataset} at {find_commit('HEAD')}{changed}",
-        text=f"The run in the workspace, beside {base or 'nothing: it is the first'}.",
+        text=summarise(base, runs) if base else "The first run: there is none to compare it with.",
         sections=[
             _metrics(runs, base),
             _ranking(runs, base),
@@ -117,9 +121,11 @@ def _ranking(runs: Comparison, base: str | None) -> Section:
 
 def _recommendations() -> Section:
     try:
-        return Section("Recommendations", blocks=tabulate_examples())
+        examples = tabulate_examples()
     except InputError as error:
         return Section("Recommendations", f"Without examples: {error}.")
+    nobody = "" if examples else "Nobody has a relevant movie in the test part."
+    return Section("Recommendations", nobody, examples)
 
 
 def _params(base: str | None) -> Section:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     assert "| +0.10000 | [+0.10000, +0.10000] | better |" in cells
     write_run(runs, shift=0.05)
     assert by_name(compare_runs("HEAD"))["log_loss"].verdict is Verdict.WORSE
+
+
+def test_a_project_elsewhere_is_compared_with_a_commit_here(
+    runs: SmallProject, tmp_path: Path
+) -> None:
+    """As `recsys verify` does with its clean copy."""
+    write_run(runs, shift=0.2)
+    shutil.copytree(runs.folder, tmp_path / "copy")
+    write_run(runs, shift=0.1)
+    found = by_name(compare_runs("HEAD", tmp_path / "copy"))
+    assert found["auc"].verdict is found["ndcg"].verdict is Verdict.BETTER
 
 
 def test_the_same_run_is_not_compared(runs: SmallProject) -> None:

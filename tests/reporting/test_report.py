@@ -106,6 +106,17 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
     assert markdown.count("```mermaid") == 6
 
 
+def test_a_ring_marks_the_kept_epoch_of_each_run(pages: tuple[str, str]) -> None:
+    page, _ = pages
+    rings = re.findall(
+        r'<path aria-label="epoch: (\d); value: [^"]*; rev: (\w+)"[^>]*"point"[^>]* stroke="#', page
+    )
+    history = pd.read_csv("models/history.csv")
+    kept = str(history["epoch"][history["validation_auc"].idxmax()])
+    # Loss, AUC and log loss; the other run's are in no cache.
+    assert rings == [(kept, "workspace")] * 3
+
+
 def test_a_report_shows_lists_of_three_people_and_why(pages: tuple[str, str]) -> None:
     _, markdown = pages
     cells = read_rows(markdown)
@@ -173,7 +184,7 @@ def test_a_damaged_calibration_is_left_out(small: SmallProject, text: str) -> No
 
 def test_the_first_run_stands_beside_nothing(small: SmallProject) -> None:
     report = make_report()
-    assert report.text.endswith("beside nothing: it is the first.")
+    assert report.text == "The first run: there is none to compare it with."
     assert html(report).count("<svg") == 1
 
 
@@ -182,7 +193,7 @@ def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
     page, _ = pages
     frames = "".join(
         f'<iframe srcdoc="{escaping.escape(page)}" style="width:{width}px"></iframe>'
-        for width in (360, 1280)
+        for width in (390, 1280)
     )
     # Of each frame: its width, that of what is in it, and drawings that do not show.
     look = """
@@ -193,6 +204,7 @@ def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
           page.querySelectorAll("svg").length,
           [...page.querySelectorAll("svg")].filter(s => !s.getBoundingClientRect().height).length,
           [...page.images].filter(image => !image.naturalWidth).length,
+          page.querySelector("#metrics th:nth-child(4)").getBoundingClientRect().right,
         ]);
         document.body.innerHTML = "<output>" + JSON.stringify(seen) + "</output>";
       });
@@ -205,13 +217,15 @@ def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
     assert console == []
     found = re.search(r"<output>(.*)</output>", dom)
     assert found, dom[-1000:]
-    for width, (client, content, drawings, hidden, broken) in zip(
-        (360, 1280), json.loads(found[1]), strict=True
+    for width, (client, content, drawings, hidden, broken, verdict) in zip(
+        (390, 1280), json.loads(found[1]), strict=True
     ):
         assert width - 20 <= client <= width
         assert content == client
         assert drawings >= 6
         assert hidden == broken == 0
+        # The difference and its verdict are in sight before anything is scrolled.
+        assert verdict < client
 
 
 def browse(path: Path) -> tuple[str, list[str]]:
