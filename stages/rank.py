@@ -19,6 +19,7 @@ from recsys.pipeline.stage import stage
 @click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("exposure", type=PATH)
+@click.argument("recommendations", type=PATH)
 @click.argument("metrics", type=PATH)
 def main(
     params: Params,
@@ -27,9 +28,13 @@ def main(
     features: Path,
     checkpoint: Path,
     exposure: Path,
+    recommendations: Path,
     metrics: Path,
 ) -> None:
-    """Recommend movies to everybody in the test part, and write how good the lists are to METRICS.
+    """Recommend movies to everybody in the test part, and judge the lists.
+
+    The lists go to the Parquet file RECOMMENDATIONS, each with its own metrics, and the metrics of
+    all to the JSON file METRICS.
 
     The folder ENCODED has the ratings, and PARTS the test part. The DLRM in CHECKPOINT, with its
     FEATURES, and the model in EXPOSURE rank the whole catalogue without what somebody rated before
@@ -39,11 +44,13 @@ def main(
     import torch
 
     from recsys.common.atomic import atomic_write
-    from recsys.evaluation.ranking import judge_ranking
+    from recsys.evaluation.ranking import judge_ranking, tabulate_recommendations
     from recsys.retrieval.exposure import Exposure
     from recsys.retrieval.people import read_people
     from recsys.serving.pair_scorer import PairScorer
     from recsys.serving.recommender import Recommender
+    from recsys.storage import schemas
+    from recsys.storage.parquet import write_parquet
 
     torch.set_num_threads(1)
     section = params[RankingParams]
@@ -52,13 +59,18 @@ def main(
     exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
     result: dict[str, object] = {"people": len(people.users), "top": section.top}
+    table = schemas.RECOMMENDATIONS.empty_table()
     if len(people.users):
         recommender = Recommender(scorer, exposed)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
         result |= judge_ranking(
-            lists.movies, people.histories, people.relevant, counts, section, people.gaps
+            lists.movies, people.histories.matrix(), people.relevant, counts, section, people.gaps
         )
+        table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
+    # What the metrics of the lists mean, for whoever compares two such files.
+    meaning = {"top": str(section.top), "relevant": section.relevant}
+    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, dimensions.origin | meaning)
     with atomic_write(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in result.items():

@@ -35,7 +35,7 @@ STAGES = {
     "metrics/test.json metrics/plots",
     "retrieve": "data/encoded data/split/train.parquet models/exposure",
     "rank": "data/encoded data/split data/features models/dlrm models/exposure "
-    "metrics/ranking.json",
+    "data/recommendations.parquet metrics/ranking.json",
 }
 QUICK = {
     "train.epochs": 2,
@@ -102,6 +102,14 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     for row in predictions.itertuples():
         assert raw[row.raw_userid, row.raw_movieid] == row.rating
         assert row.label == (row.rating > 3)
+    ranking = json.loads(Path("metrics/ranking.json").read_text())
+    lists = pd.read_parquet("data/recommendations.parquet")
+    assert len(lists) == ranking["people"]
+    assert lists["user"].is_monotonic_increasing
+    assert round(lists["ndcg"].mean(), 5) == ranking["ndcg"]
+    assert all(len(movies) == 10 for movies in lists["movies"])
+    metadata = pq.read_metadata("data/recommendations.parquet").metadata
+    assert (metadata[b"top"], metadata[b"relevant"]) == (b"10", b"likes")
     assert {path.name for path in Path("metrics/plots").iterdir()} == {
         "roc.csv",
         "precision_recall.csv",

@@ -16,7 +16,12 @@ from recsys.common.command import command
     default=".",
     callback=in_project,
 )
-def main(folder: Path) -> None:
+@click.option(
+    "--base",
+    metavar="COMMIT",
+    help="Compare with this commit, not with that of the last other run.",
+)
+def main(folder: Path, base: str | None) -> None:
     """Write report.html and report.md about the run.
 
     They go to FOLDER, by default the project's. report.html opens without network. report.md is
@@ -25,6 +30,7 @@ def main(folder: Path) -> None:
     \b
     Examples:
       recsys report
+      recsys report --base main
       recsys report /tmp
     """
     from recsys.common.atomic import atomic_write
@@ -36,7 +42,7 @@ def main(folder: Path) -> None:
         check_file(folder / name)
     with working_in_root():
         check_run(Path())
-        report = make_report()
+        report = make_report(base)
         texts = {"report.html": html(report), "report.md": as_markdown(report)}
     for name, text in texts.items():
         with atomic_write(folder / name) as partial:

@@ -32,8 +32,9 @@ def main(tolerance: float | None) -> None:
       recsys verify
       recsys verify --tolerance 0.002
     """
+    from recsys.reporting.comparison import compare_runs
     from recsys.reporting.lock import recorded_outputs
-    from recsys.reporting.metrics import changes, committed_metrics, load_metrics
+    from recsys.reporting.metrics import committed_metrics
     from recsys.reporting.revisions import committed, git
     from recsys.reporting.text import columns
 
@@ -45,17 +46,20 @@ def main(tolerance: float | None) -> None:
         if lock is None:
             raise InputError("HEAD has no dvc.lock: `dvc repro` and commit it")
         # Before the hours that a run may take.
-        recorded, old = recorded_outputs(lock), committed_metrics("HEAD")
+        recorded, _ = recorded_outputs(lock), committed_metrics("HEAD")
         copy = reproduce(Path(folder) / "copy")
         found = recorded_outputs((copy / "dvc.lock").read_text())
-        metrics = changes(old, load_metrics(copy))
+        runs = compare_runs("HEAD", copy)
     paths = list({**recorded, **found})
     same = all(recorded.get(path) == found.get(path) for path in paths)
     click.echo(columns([("output", "dvc.lock", "now", ""), *hashes(paths, recorded, found)]))
     click.echo()
-    rows = [(c.name, c.old, c.new, c.delta) for c in metrics]
-    click.echo(columns([("metric", "committed", "now", "difference"), *rows]))
-    different = [change.name for change in metrics if not is_close(change, tolerance or 0)]
+    header = ("metric", "committed", "now", "difference", "95 % interval", "verdict")
+    click.echo(columns([header, *(change.row for change in runs.all)]))
+    for note in (*runs.notes, runs.describe_slices()):
+        if note:
+            click.echo(f"\n{note}")
+    different = [change.name for change in runs.metrics if not is_close(change, tolerance or 0)]
     if different or not (same or tolerance is not None):
         named = f" (metrics: {', '.join(different)})" if different else ""
         click.echo(

@@ -48,26 +48,32 @@ def weighted_auc(labels: Array, scores: Array) -> WeightedMetric:
     This sorts the rows once, so that each call of the metric is a single pass over them.
     """
     order = np.argsort(scores, kind="stable")
-    positive = labels[order] == 1
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    positives, negatives = (order[labels[order] == label] for label in (1, 0))
+    # For each positive row, how many negative rows have a lower score, and how many no higher one.
+    lower, no_higher = (
+        np.searchsorted(scores[negatives], scores[positives], side) for side in ("left", "right")
+    )
 
     def metric(weights: Weights) -> float:
-        sorted_weights = weights[order]
-        # The weight of each class, for each group of equal scores.
-        positives = np.diff(np.cumsum(sorted_weights * positive)[ends], prepend=0)
-        negatives = np.diff(np.cumsum(sorted_weights * ~positive)[ends], prepend=0)
-        pairs = positives.sum() * negatives.sum()
-        below = np.cumsum(negatives) - negatives / 2
-        return float(positives @ below / pairs) if pairs else np.nan
+        ones, below = weights[positives], np.append(0, np.cumsum(weights[negatives]))
+        pairs = ones.sum() * below[-1]
+        return float(ones @ (below[lower] + below[no_higher]) / 2 / pairs) if pairs else np.nan
 
     return metric
 
 
 def weighted_mean(values: Array) -> WeightedMetric:
     """The mean of weighted rows; nan if no row has weight."""
+    return weighted_ratio(values, np.ones(len(values)))
+
+
+def weighted_ratio(values: Array, units: Array) -> WeightedMetric:
+    """The sum of weighted values over that of weighted units; nan if these have no weight."""
+    # The product of other types would convert them each time.
+    values, units = values.astype(np.float64), units.astype(np.float64)
 
     def metric(weights: Weights) -> float:
-        total = weights.sum()
+        total = weights @ units
         return float(weights @ values / total) if total else np.nan
 
     return metric

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import scipy.sparse
 
 from recsys.evaluation.bootstrap import interval, weighted_mean
@@ -130,6 +131,30 @@ def list_popular(
         left = first[~np.isin(first, own)][:top]
         lists[person, : len(left)] = left
     return lists
+
+
+def tabulate_recommendations(
+    users: Lists,
+    lists: Lists,
+    scores: npt.NDArray[np.floating],
+    relevant: scipy.sparse.csr_matrix,
+) -> pd.DataFrame:
+    """The columns of `schemas.RECOMMENDATIONS`.
+
+    Args:
+        users: rows of the users table, [U]
+        lists, relevant: as for `judge_people`.
+        scores: of the movies in the lists, [U, k]
+    """
+    filled = lists >= 0
+    return pd.DataFrame(
+        {
+            "user": users,
+            "movies": [row[some] for row, some in zip(lists, filled, strict=True)],
+            "scores": [row[some] for row, some in zip(scores, filled, strict=True)],
+            **judge_people(lists, relevant),
+        }
+    )
 
 
 def judge_ranking(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
 
@@ -9,20 +10,36 @@ class Share(float):
     """A cell: a part of a whole, in [0, 1]."""
 
 
+class Verdict(Enum):
+    """A cell: what a difference of two runs is."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NOISE = "within noise"
+
+
 class Delta(NamedTuple):
-    """A cell: a difference, and whether it is an improvement; None: it is neither."""
+    """A cell: a difference, and what it is; None: that is not known, or there is no better."""
 
     value: float
-    better: bool | None = None
+    verdict: Verdict | None = None
+
+
+class Interval(NamedTuple):
+    """A cell: the ends of the interval of a difference."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text, numbers, `Share`s, `Delta`s or None."""
+    """Cells are text, numbers, `Share`s, `Delta`s, `Interval`s, `Verdict`s or None."""
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
+    text: str = ""
 
 
 @dataclass(frozen=True)

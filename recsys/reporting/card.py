@@ -16,7 +16,16 @@ from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.pipeline.params import parse_params
 from recsys.reporting.lock import check_files, recorded_outputs, recorded_params
-from recsys.reporting.metrics import METRICS, PATH, load_metrics, numbers, slices
+from recsys.reporting.metrics import (
+    METRICS,
+    PATH,
+    RANKING,
+    Content,
+    load_metrics,
+    load_ranking,
+    numbers,
+    slices,
+)
 from recsys.reporting.pages import render_markdown
 from recsys.reporting.revisions import git
 from recsys.storage import schemas
@@ -38,7 +47,7 @@ def make_card(project: Path) -> str:
     """
     if not (project / "dvc.lock").is_file():
         raise InputError(f"{project / 'dvc.lock'} is not there; run `dvc repro` first")
-    check_files(project, (ENCODED, SPLIT, CHECKPOINT, HISTORY, str(PATH)))
+    check_files(project, (ENCODED, SPLIT, CHECKPOINT, HISTORY, str(PATH), str(RANKING)))
     lock = (project / "dvc.lock").read_text()
     params = recorded_params(lock)
     try:
@@ -69,6 +78,7 @@ def make_card(project: Path) -> str:
         ],
         slice_columns=list(records[0]) if records else [],
         slices=[list(record.values()) for record in records],
+        ranking=tabulate_ranking(load_ranking(project)),
         flat_params=[
             (f"{section}.{key}", json.dumps(value))
             for section, values in params.items()
@@ -76,6 +86,21 @@ def make_card(project: Path) -> str:
         ],
         outputs=recorded_outputs(lock),
     )
+
+
+def tabulate_ranking(ranking: Content) -> list[list[object]]:
+    """Name, value, ends of the interval, value of the most popular movies, and meaning."""
+    intervals, popular = ranking.get("intervals", {}), ranking.get("popular", {})
+    return [
+        [
+            name,
+            value,
+            *intervals.get(name, (None, None)),
+            popular.get(name),
+            METRICS[name].meaning if name in METRICS else "",
+        ]
+        for name, value in numbers(ranking).items()
+    ]
 
 
 def best_epoch(epochs: pd.DataFrame, task: str, rating_scale: RatingScale) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the workspace changes against a commit, as a comment on a pull request."""
 
-from recsys.reporting.metrics import changes, committed_metrics, load_metrics
+from recsys.reporting.comparison import compare_runs
 from recsys.reporting.pages import render_markdown
 from recsys.reporting.params import changed_params
 from recsys.reporting.plots import load_charts
@@ -20,16 +20,17 @@ def make_comment(base: str) -> str:
             damaged is no error: the comment says so in its place.
     """
     commit = find_commit(base)
-    new = load_metrics()
-    metrics, metrics_note = unless_damaged(lambda: changes(committed_metrics(commit), new))
+    runs = compare_runs(commit)
     params, params_note = unless_damaged(lambda: changed_params(commit))
     charts, charts_note = load_charts(commit)
+    metrics = [c.row for c in runs.all if c.old != c.new]
     return render_markdown(
         "comment.md",
         base=commit,
         head=find_commit("HEAD"),
-        metrics=[(c.name, c.old, c.new, c.delta) for c in metrics or [] if c.old != c.new],
-        metrics_note=metrics_note or NO_CHANGE,
+        metrics=metrics,
+        notes=runs.notes or ([] if metrics else [NO_CHANGE]),
+        slices=runs.describe_slices(),
         params=params,
         params_note=params_note or NO_CHANGE,
         charts=charts,

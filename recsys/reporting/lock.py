@@ -1,5 +1,6 @@
 """dvc.lock: what it records of a run, and whether code, params and files match it."""
 
+import hashlib
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
-from dvc.exceptions import NotDvcRepoError
+from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -17,8 +18,8 @@ from pydantic import BaseModel, ValidationError
 from recsys.common.errors import InputError
 from recsys.common.params import parse_yaml, read_yaml, show, show_key
 from recsys.reporting.metrics import PATH as METRICS
-from recsys.reporting.metrics import load_metrics
-from recsys.reporting.revisions import git
+from recsys.reporting.metrics import load_metrics, load_ranking
+from recsys.reporting.revisions import committed, git
 
 LOCK = Path("dvc.lock")
 ABSENT = "absent"
@@ -85,6 +86,7 @@ def check_run(project: Path) -> None:
     check_lock(project)
     if (project / METRICS).is_file():
         load_metrics(project)
+    load_ranking(project)
 
 
 def recorded_outputs(lock: str) -> dict[str, str]:
@@ -99,6 +101,45 @@ def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
     for stage in parse_lock(lock).stages.values():
         sections |= stage.params.get("params.yaml") or {}
     return sections
+
+
+def cached_output(path: str, revision: str) -> Path:
+    """The file in DVC's cache that is an output of a commit's run.
+
+    Raises:
+        InputError: the cache does not have it, or the commit's dvc.lock does not record it.
+    """
+    md5 = recorded_outputs(committed(str(LOCK), revision) or "stages: {}").get(path)
+    if md5 is None:
+        raise InputError(f"the dvc.lock of {revision} does not record {path}")
+    try:
+        with Repo() as repo:
+            file = Path(repo.cache.local.oid_to_path(md5))
+    except DvcException as error:
+        raise InputError(f"DVC does not say where its cache is ({error})") from error
+    if not file.is_file():
+        raise InputError(
+            f"{path} of {revision} is not in DVC's cache; `dvc fetch --all-commits` brings it, if "
+            "a remote has it"
+        )
+    return file
+
+
+def check_output(path: str, project: Path) -> Path:
+    """A file of a project that is what its dvc.lock records, or of a project without a lock.
+
+    Raises:
+        InputError: it is missing or another.
+    """
+    file, lock = project / path, project / LOCK
+    if not file.is_file():
+        raise InputError(f"{file} is missing; run `dvc repro` or `dvc pull`")
+    if lock.is_file():
+        recorded = recorded_outputs(lock.read_text()).get(path)
+        found = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        if recorded not in (None, found):
+            raise InputError(f"{file} is not what dvc.lock records; run `dvc checkout`")
+    return file
 
 
 def check_files(project: Path, needed: Collection[str]) -> None:

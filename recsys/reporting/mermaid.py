@@ -17,7 +17,8 @@ STEPS = 26
 def render_mermaid(chart: Chart) -> str:
     """A fenced block for each facet; nothing for a chart that has no lines."""
     view: dict[str, Any] = chart.spec.get("spec", chart.spec)
-    if view.get("mark", {}).get("type") != "line":
+    mark = view["layer"][0]["mark"] if "layer" in view else view.get("mark", {})
+    if mark.get("type") != "line":
         return ""
     rows = pd.DataFrame(chart.spec["data"]["values"])
     x, y, color = (view["encoding"][channel] for channel in ("x", "y", "color"))

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
-from recsys.reporting.blocks import Delta
+from recsys.reporting.blocks import Delta, Interval, Verdict
 from recsys.reporting.revisions import committed
 
-PATH = Path("metrics/test.json")
+PATH, RANKING = Path("metrics/test.json"), Path("metrics/ranking.json")
 Number = float | int | None
 
 
@@ -35,7 +35,21 @@ class Metrics(BaseModel):
     slices: list[Slice] = []
 
 
-# What `Metrics` accepts, as it was written.
+class Ranking(BaseModel):
+    """The content of metrics/ranking.json: each metric by its name, and more about some of them.
+
+    Attributes:
+        popular: metrics of the most popular movies.
+        intervals: the ends of the 95 % interval of a metric.
+    """
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, Number | list[Any] | dict[str, Any]]
+    popular: dict[str, Number] = {}
+    intervals: dict[str, list[Number]] = {}
+
+
+# What `Metrics` or `Ranking` accepts, as it was written.
 Content = dict[str, Any]
 
 
@@ -58,25 +72,52 @@ METRICS = {
     "best_possible_auc": Metric("AUC of the probabilities that the ratings were drawn with"),
     "rmse": Metric("root mean squared error, in stars", False),
     "mae": Metric("mean absolute error, in stars", False),
+    "people": Metric("people of the test part who are recommended movies"),
+    "top": Metric("movies in a list"),
+    "ndcg": Metric("discounted gain of the list, divided by that of the best list", True),
+    "recall": Metric("share of a person's relevant movies that is in the list", True),
+    "hit_rate": Metric("share of the lists with a relevant movie", True),
+    "mrr": Metric("mean of 1 / place of the first relevant movie", True),
+    "coverage": Metric("share of the movies that is in a list"),
+    "popularity": Metric("mean training ratings of a recommended movie"),
+    "novelty": Metric("mean of -log2 of its share of all training ratings"),
+    "overlap": Metric("mean share of a list that another person's list has too"),
 }
 
 
 class Change(NamedTuple):
-    """A metric in two runs; None: the run has no value of it."""
+    """A metric in two runs; None: the run has no value of it.
+
+    Attributes:
+        interval: that of the difference, if both runs' predictions are known.
+    """
 
     name: str
     old: Number
     new: Number
+    interval: Interval | None = None
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """The cells of a table: name, old, new, difference, its interval and its verdict."""
+        return self.name, self.old, self.new, self.delta, self.interval, self.verdict
 
     @property
     def delta(self) -> Delta | None:
         if self.old is None or self.new is None:
             return None
-        difference = self.new - self.old
+        return Delta(self.new - self.old, self.verdict)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """None without an interval, and where neither direction is better."""
         higher = METRICS.get(self.name, Metric("")).higher_is_better
-        return Delta(
-            difference, None if higher is None or not difference else (difference > 0) == higher
-        )
+        if self.interval is None or higher is None:
+            return None
+        low, high = self.interval
+        if low <= 0 <= high:
+            return Verdict.NOISE
+        return Verdict.BETTER if (low > 0) == higher else Verdict.WORSE
 
 
 def load_metrics(project: Path = Path()) -> Content:
@@ -91,6 +132,16 @@ def load_metrics(project: Path = Path()) -> Content:
     return parse_metrics(path.read_bytes(), path)
 
 
+def load_ranking(project: Path = Path()) -> Content:
+    """The content of a project's metrics/ranking.json; nothing where there is none.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = project / RANKING
+    return parse_metrics(path.read_bytes(), path, Ranking) if path.is_file() else {}
+
+
 def committed_metrics(revision: str) -> Content:
     """The metrics of a commit; none where it has no such file.
 
@@ -100,8 +151,20 @@ def committed_metrics(revision: str) -> Content:
     return parse_metrics(committed(str(PATH), revision) or "{}", f"{PATH} of {revision}")
 
 
-def parse_metrics(text: str | bytes, place: Path | str) -> Content:
-    """Read the text of a metrics/test.json.
+def committed_ranking(revision: str) -> Content:
+    """The ranking metrics of a commit; none where it has no such file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    text = committed(str(RANKING), revision) or "{}"
+    return parse_metrics(text, f"{RANKING} of {revision}", Ranking)
+
+
+def parse_metrics(
+    text: str | bytes, place: Path | str, model: type[BaseModel] = Metrics
+) -> Content:
+    """Read the text of a metrics/test.json, or of a file that another model describes.
 
     Args:
         place: where the text is, which the error message names.
@@ -111,7 +174,7 @@ def parse_metrics(text: str | bytes, place: Path | str) -> Content:
     """
     try:
         content: Content = json.loads(text)
-        Metrics.model_validate(content)
+        model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ": ".join([str(place), *map(show_key, first["loc"])])
@@ -125,8 +188,8 @@ def parse_metrics(text: str | bytes, place: Path | str) -> Content:
 
 
 def numbers(content: Content) -> dict[str, Number]:
-    """The metrics, without the slices."""
-    return {name: value for name, value in content.items() if not isinstance(value, list)}
+    """The metrics, without what is said of some of them."""
+    return {name: value for name, value in content.items() if not isinstance(value, list | dict)}
 
 
 def slices(content: Content) -> list[dict[str, Any]]:

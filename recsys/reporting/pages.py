@@ -1,12 +1,14 @@
 """Pages from the templates: a report as HTML, and anything in Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import markupsafe
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from recsys.reporting.blocks import Chart, Delta, Report, Table
+from recsys.reporting.blocks import Chart, Delta, Interval, Report, Table, Verdict
 from recsys.reporting.mermaid import render_mermaid
 from recsys.reporting.plots import render_svg
 from recsys.reporting.text import escape, format_cell, markdown
@@ -15,7 +17,12 @@ from recsys.reporting.text import escape, format_cell, markdown
 def html(report: Report) -> str:
     """One page that opens from disk: it holds its styles and drawings and loads nothing."""
     environment = _environment()
-    environment.filters |= {"cell": format_cell, "kind": _cell_class, "svg": _svg}
+    environment.filters |= {
+        "cell": _breakable,
+        "kind": _cell_class,
+        "numeric": _numeric,
+        "svg": _svg,
+    }
     return environment.get_template("report.html").render(report=report)
 
 
@@ -50,10 +57,21 @@ def _environment(**options: Any) -> Environment:
 
 
 def _cell_class(value: object) -> str:
-    """number, good, bad or text."""
-    if isinstance(value, Delta):
-        return {True: "good", False: "bad", None: "number"}[value.better]
-    return "number" if isinstance(value, int | float) else "text"
+    """number or text, and good or bad."""
+    kind = "number" if _is_number(value) else "text"
+    verdict = value.verdict if isinstance(value, Delta) else value
+    colors = {Verdict.BETTER: " good", Verdict.WORSE: " bad"}
+    return kind + (colors.get(verdict, "") if isinstance(verdict, Verdict) else "")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Delta | Interval)
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Whether each column has a number in some row."""
+    columns = zip(*table.rows, strict=True)
+    return [any(map(_is_number, column)) for column in columns] or [False] * len(table.header)
 
 
 def _escape_value(value: object) -> str:
@@ -61,6 +79,13 @@ def _escape_value(value: object) -> str:
 
 
 # What these filters render is escaped already.
+
+
+def _breakable(value: object) -> Markup:
+    """A cell whose text may go on in the next line behind an underscore or a dot, on a phone."""
+    text = str(markupsafe.escape(format_cell(value)))
+    named = isinstance(value, str)
+    return Markup(re.sub(r"[_.](?=[a-z])", r"\g<0><wbr>", text) if named else text)  # noqa: S704
 
 
 def _svg(chart: Chart) -> Markup:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,13 +10,13 @@ from recsys.common.errors import InputError
 from recsys.reporting.baselines import baselines
 from recsys.reporting.blocks import Delta, Report, Section, Share, Table
 from recsys.reporting.census import census
+from recsys.reporting.comparison import Comparison, compare_runs
+from recsys.reporting.examples import tabulate_examples
 from recsys.reporting.metrics import (
+    RANKING,
     Change,
-    Content,
-    changes,
-    committed_metrics,
     load_metrics,
-    numbers,
+    load_ranking,
     slice_metric,
     slices,
 )
@@ -23,6 +24,7 @@ from recsys.reporting.params import changed_params, flat_params
 from recsys.reporting.plots import load_charts
 from recsys.reporting.provenance import provenance
 from recsys.reporting.revisions import find_commit, git, unless_damaged
+from recsys.reporting.summary import summarise
 
 CALIBRATION = Path("metrics/plots/calibration.csv")
 # The files that tell one run from another.
@@ -31,25 +33,30 @@ GROUP = ["predicted", "actual", "rows"]
 WORST = 5
 
 
-def make_report() -> Report:
+def make_report(base: str | None = None) -> Report:
     """The report of the project in the current folder.
 
+    Args:
+        base: a name of the commit to compare with; None for that of the last other run.
+
     Raises:
-        InputError: there are no metrics yet, or DVC cannot load the plots.
+        InputError: there are no metrics yet, there is no such commit, or DVC cannot load the plots.
     """
     metrics = load_metrics()
-    base = find_base()
-    before, damage = unless_damaged(lambda: committed_metrics(base) if base else {})
+    base = find_commit(base) if base else find_base()
+    runs = compare_runs(base)
     dataset = flat_params(Path("params.yaml").read_bytes()).get("fetch.dataset", "Run")
     changed = " with changes" if _run_is_changed() else ""
     return Report(
         title=f"{dataset} at {find_commit('HEAD')}{changed}",
-        text=f"The run in the workspace, beside {base or 'nothing: it is the first'}.",
+        text=summarise(base, runs) if base else "The first run: there is none to compare it with.",
         sections=[
-            _metrics(metrics, before or {}, base, damage),
+            _metrics(runs, base),
+            _ranking(runs, base),
             _params(base),
+            _recommendations(),
             _plots(base),
-            _slices(metrics, before or {}, base),
+            _slices(slices(metrics), runs, base),
             _calibration(),
             _data(),
             Section("Provenance", blocks=provenance()),
@@ -73,18 +80,52 @@ def _run_is_changed() -> bool:
     return bool(git("status", "--porcelain", "--", *RUN))
 
 
-def _metrics(new: Content, old: Content, base: str | None, damage: str) -> Section:
-    task = "regression" if "rmse" in numbers(new) else "classification"
+def _metrics(runs: Comparison, base: str | None) -> Section:
+    task = (
+        "regression" if any(change.name == "rmse" for change in runs.metrics) else "classification"
+    )
     try:
         simple, note = baselines(Path("data/split"), task), ""
     except InputError as error:
         simple, note = {}, f"Without baselines: {error}."
     rows = [
-        [c.name, c.new, c.old, c.delta, *(metrics.get(c.name) for metrics in simple.values())]
-        for c in changes(old, new)
+        [c.name, c.new, *_beside(c), *(metrics.get(c.name) for metrics in simple.values())]
+        for c in runs.metrics
     ]
-    header = ["metric", "workspace", base or "before", "difference", *simple]
-    return Section("Metrics", f"{damage} {note}".strip(), [Table("Test part", header, rows)])
+    header = ["metric", "workspace", *_beside_header(base), *simple]
+    return Section(
+        "Metrics", " ".join([*runs.notes, note]).strip(), [Table("Test part", header, rows)]
+    )
+
+
+def _beside(change: Change) -> list[object]:
+    return [change.delta, change.verdict, change.interval, change.old]
+
+
+def _beside_header(base: str | None) -> list[str]:
+    return ["difference", "verdict", "95 % interval", base or "before"]
+
+
+def _ranking(runs: Comparison, base: str | None) -> Section:
+    ranking = load_ranking()
+    if not ranking:
+        return Section("Ranking", f"{RANKING} is not there.")
+    intervals, popular = ranking.get("intervals", {}), ranking.get("popular", {})
+    rows = [
+        [c.name, c.new, *_beside(c), *intervals.get(c.name, (None, None)), popular.get(c.name)]
+        for c in runs.ranking
+    ]
+    header = ["metric", "workspace", *_beside_header(base), "low", "high", "most popular"]
+    return Section("Ranking", blocks=[Table("Lists of recommendations", header, rows)])
+
+
+def _recommendations() -> Section:
+    try:
+        examples = tabulate_examples()
+    except InputError as error:
+        return Section("Recommendations", f"Without examples: {error}.")
+    nobody = "" if examples else "Nobody has a relevant movie in the test part."
+    return Section("Recommendations", nobody, examples)
 
 
 def _params(base: str | None) -> Section:
@@ -101,24 +142,23 @@ def _plots(base: str | None) -> Section:
     return Section("Plots", f"Colours: {colors}; {references}. {left_out}".strip(), charts)
 
 
-def _slices(new: Content, old: Content, base: str | None) -> Section:
-    records = slices(new)
+def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -> Section:
     if not records:
         return Section("Slices", "This run has none.")
     metric = slice_metric(records[0])
-    before = {record["slice"]: record.get(metric) for record in slices(old)}
     rows = [
         [
             record["slice"],
-            record["rows"],
+            record.get(metric),
+            *_beside(runs.slices[record["slice"]]),
+            *(record.get(key) for key in ("low", "high", "rows")),
             Share(record["positive_rate"]),
-            *(record.get(key) for key in (metric, "low", "high")),
-            Change(metric, before.get(record["slice"]), record.get(metric)).delta,
         ]
         for record in records
     ]
-    header = ["slice", "rows", "liked", metric, "low", "high", f"since {base or 'before'}"]
-    return Section("Slices", blocks=[Table("With 95 % intervals", header, rows)])
+    header = ["slice", metric, *_beside_header(base), "low", "high", "rows", "liked"]
+    text = runs.describe_slices()
+    return Section("Slices", text, [Table("With 95 % intervals", header, rows)])
 
 
 def _calibration() -> Section:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from recsys.reporting.blocks import Delta, Share
+from recsys.reporting.blocks import Delta, Interval, Share, Verdict
 
 # Characters that Markdown, HTML in it or a table would take for markup.
 MARKUP = re.compile(r"[\\|<&*]|(?<=])\(")
@@ -30,6 +30,10 @@ def format_cell(value: object) -> str:
         return ""
     if isinstance(value, Delta):
         return format_difference(value.value)
+    if isinstance(value, Interval):
+        return f"[{value.low:+.5f}, {value.high:+.5f}]"
+    if isinstance(value, Verdict):
+        return value.value
     if isinstance(value, Share):
         return f"{value:.1%}"
     if isinstance(value, float):

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recsys.retrieval.histories import Histories
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
 from recsys.retrieval.scan import scan
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 # How many rows, this one and those before it, a block sees without the recurrence.
 WINDOW = 4
 # The times between ratings are powers of 2, in seconds, up to 34,000 years.
@@ -52,7 +53,7 @@ class Rows(NamedTuple):
     after: Tensor
 
 
-def make_rows(histories: Histories, seconds: Ints | None = None) -> Rows:
+def make_rows(histories: UserHistories, seconds: Ints | None = None) -> Rows:
     """The rows of some people.
 
     Args:
@@ -136,6 +137,7 @@ class SequenceEncoder(nn.Module):
 
     def __init__(self, movies: int, params: SequenceParams) -> None:
         super().__init__()
+        self.params = params
         dimension = params.dimension
         # The last row is that of no rating.
         self.movie = nn.Embedding(movies + 1, dimension)
@@ -174,3 +176,32 @@ class SequenceEncoder(nn.Module):
             [T, m]
         """
         return functional.linear(answers, self.movie(movies), self.bias[movies])
+
+    @torch.no_grad()
+    def score(self, histories: UserHistories, seconds: Ints | None = None) -> Floats:
+        """The logarithm of the probability that each movie comes next, [B, M]
+
+        Args:
+            histories: of B people
+            seconds: as for `make_rows`, [B]
+        """
+        rows = make_rows(histories, seconds)
+        answers = self(rows)[rows.starts[1:] - 1]
+        logits = self.logits(answers, torch.arange(histories.movies))
+        scores: Floats = logits.log_softmax(dim=1).numpy()
+        return scores
+
+    def to_numbers(self) -> dict[str, Floats]:
+        """The weights by name."""
+        return {name: weight.numpy() for name, weight in self.state_dict().items()}
+
+    @classmethod
+    def from_numbers(cls, numbers: dict[str, Floats], params: SequenceParams) -> "SequenceEncoder":
+        """The encoder with the weights that `to_numbers` gave.
+
+        Raises:
+            RuntimeError: they do not fit the params.
+        """
+        encoder = cls(len(numbers["bias"]), params)
+        encoder.load_state_dict({name: torch.from_numpy(x) for name, x in numbers.items()})
+        return encoder.eval()

@@ -5,7 +5,7 @@ Shapes: M movies, m movies with weights, B people, R movies of one person.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,18 @@ from safetensors.numpy import load_file, save_file
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints, Weights
-from recsys.retrieval.params import RetrievalParams
+from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.params import RetrievalParams, SequenceParams
 from recsys.storage.origin import Origin, digest, require_same_run
 
-DESCRIPTION, WEIGHTS = "exposure.json", "exposure.safetensors"
+if TYPE_CHECKING:
+    # Slow to import, and not needed for every model.
+    from recsys.retrieval.encoder import SequenceEncoder
+
+DESCRIPTION, WEIGHTS, ENCODER = "exposure.json", "exposure.safetensors", "encoder.safetensors"
 Scores = npt.NDArray[np.float32]
+# A sum of weights is never less beside an encoder: its logarithm would be none.
+LEAST_SCORE = 1e-4
 
 
 class Exposure:
@@ -35,6 +42,7 @@ class Exposure:
         params: how recommendations use the scores.
         origin: digests of the users and movies, and of the split.
         trend: what each movie's score is multiplied by, [M]; 1 if it is not given
+        encoder: of user histories, if order, stars and times count, too.
     """
 
     def __init__(
@@ -45,24 +53,44 @@ class Exposure:
         params: RetrievalParams,
         origin: Origin,
         trend: npt.NDArray[np.floating] | None = None,
+        encoder: "SequenceEncoder | None" = None,
     ) -> None:
         self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
         self.weights = weights.astype(np.float32)
         self.trend: Scores = np.ones(len(ratings), np.float32)
         if trend is not None:
             self.trend = trend.astype(np.float32)
+        self.encoder = encoder
 
-    def score(self, histories: scipy.sparse.csr_matrix) -> Scores:
+    def score(
+        self, histories: UserHistories, seconds: npt.NDArray[np.int64] | None = None
+    ) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
 
         Args:
-            histories: 1 for each movie that a person picked up, else 0, [B, M]
+            histories: of B people
+            seconds: the time of each recommendation, since 1970, [B]; None for just after the last
+                rating. It counts for a model with an encoder.
         """
-        scores = np.zeros(histories.shape, np.float32)
-        scores[:, self.movies] = to_dense(
-            histories[:, self.movies].astype(np.float32) @ self.weights
-        )
-        scores[np.diff(histories.indptr) == 0] = self.ratings / self.ratings.sum()
+        scores = self._add_weights(histories.matrix())
+        if self.encoder is None:
+            return scores
+        eased = np.log(np.maximum(scores, LEAST_SCORE))
+        joined = self.encoder.score(histories, seconds) + self.params.ease_weight * eased
+        # Among all movies, so that no score is too small for its logarithm.
+        joined -= joined.max(axis=1, keepdims=True)
+        shares: Scores = np.exp(joined)
+        return shares
+
+    def _add_weights(self, picked: scipy.sparse.csr_matrix) -> Scores:
+        """The sum of the weights of each person's movies, times the trend, [B, M]
+
+        Args:
+            picked: 1 for each movie that a person picked up, else 0, [B, M]
+        """
+        scores = np.zeros(picked.shape, np.float32)
+        scores[:, self.movies] = to_dense(picked[:, self.movies] @ self.weights)
+        scores[np.diff(picked.indptr) == 0] = self.ratings / self.ratings.sum()
         scores *= self.trend
         return scores
 
@@ -122,14 +150,16 @@ class Exposure:
         with atomic_write(folder) as partial:
             partial.mkdir()
             save_file(self.to_numbers(), partial / WEIGHTS)
-            content = {
-                "origin": self.origin,
-                "params": self.params.model_dump(),
-                "weights": _digest_file(partial / WEIGHTS),
-            }
+            content = {"origin": self.origin, "params": self.params.model_dump()}
+            if self.encoder is not None:
+                save_file(self.encoder.to_numbers(), partial / ENCODER)
+                content["sequence"] = self.encoder.params.model_dump()
+            files = [path for path in (partial / WEIGHTS, partial / ENCODER) if path.exists()]
+            content["files"] = {path.name: _digest_file(path) for path in files}
             (partial / DESCRIPTION).write_text(json.dumps(content, indent=2) + "\n")
-            # safetensors makes a file that only its owner can read.
-            (partial / WEIGHTS).chmod((partial / DESCRIPTION).stat().st_mode)
+            for path in files:
+                # safetensors makes a file that only its owner can read.
+                path.chmod((partial / DESCRIPTION).stat().st_mode)
 
     @classmethod
     def load(cls, folder: Path, other: Path, origin: Origin) -> "Exposure":
@@ -145,9 +175,15 @@ class Exposure:
         try:
             content = json.loads((folder / DESCRIPTION).read_text())
             require_same_run(folder, content["origin"], other, origin)
-            if _digest_file(folder / WEIGHTS) != content["weights"]:
-                raise ValueError(f"{WEIGHTS} was changed")
-            numbers = load_file(folder / WEIGHTS)
+            for name in (WEIGHTS, *([ENCODER] if "sequence" in content else [])):
+                if _digest_file(folder / name) != content["files"][name]:
+                    raise ValueError(f"{name} was changed")
+            numbers, encoder = load_file(folder / WEIGHTS), None
+            if "sequence" in content:
+                from recsys.retrieval.encoder import SequenceEncoder
+
+                section = SequenceParams(**content["sequence"])
+                encoder = SequenceEncoder.from_numbers(load_file(folder / ENCODER), section)
             return cls(
                 numbers["movies"],
                 read_weights(numbers),
@@ -155,8 +191,9 @@ class Exposure:
                 RetrievalParams(**content["params"]),
                 content["origin"],
                 numbers["trend"],
+                encoder,
             )
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             raise InputError(
                 f"{folder} is no exposure model ({error}); restore it with `dvc checkout`, or run "
                 "`dvc repro retrieve`"

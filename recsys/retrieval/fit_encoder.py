@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from recsys.common.errors import InputError
 from recsys.retrieval.encoder import SequenceEncoder, make_rows
-from recsys.retrieval.histories import Histories
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
 from recsys.storage.resume import ResumeFile
 
@@ -37,7 +37,7 @@ BETAS = (0.9, 0.98)
 
 
 def fit_encoder(
-    histories: Histories,
+    histories: UserHistories,
     params: SequenceParams,
     resume: ResumeFile | None = None,
     save_every: int = 0,
@@ -102,7 +102,7 @@ def _scale_rate(step: int, steps: int) -> float:
     return min(1, (step + 1) / WARM_UP_STEPS) * (LAST_RATE + (1 - LAST_RATE) * fall)
 
 
-def _make_batches(histories: Histories, params: SequenceParams, epoch: int) -> Iterator[Ints]:
+def _make_batches(histories: UserHistories, params: SequenceParams, epoch: int) -> Iterator[Ints]:
     """All people with a rating, shuffled, in batches of about `batch_size` ratings."""
     lengths = np.diff(histories.starts)
     people = np.random.default_rng([params.seed, epoch]).permutation(np.flatnonzero(lengths))
@@ -113,7 +113,7 @@ def _make_batches(histories: Histories, params: SequenceParams, epoch: int) -> I
 def _take_step(
     encoder: SequenceEncoder,
     optimizer: torch.optim.Optimizer,
-    histories: Histories,
+    histories: UserHistories,
     params: SequenceParams,
     step: int,
 ) -> float:
@@ -141,7 +141,7 @@ def _take_step(
     return float(loss)
 
 
-def find_picked(histories: Histories, movies: Tensor) -> Tensor:
+def find_picked(histories: UserHistories, movies: Tensor) -> Tensor:
     """Which of some movies are those of a rating or of one before it, by the same person, [R, K]
 
     Args:

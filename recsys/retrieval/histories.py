@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Histories:
+class UserHistories:
     """The movies of some people, one person after the other, each person's in the order of time.
 
     Attributes:
@@ -34,7 +34,7 @@ class Histories:
     @classmethod
     def group(
         cls, people: int, user: Ints, movie: Ints, rating: Floats, seconds: Ints, movies: int
-    ) -> "Histories":
+    ) -> "UserHistories":
         """Group ratings by person.
 
         Args:
@@ -52,21 +52,21 @@ class Histories:
         """B"""
         return len(self.starts) - 1
 
-    def __getitem__(self, people: slice) -> "Histories":
+    def __getitem__(self, people: slice) -> "UserHistories":
         """Some people who follow each other."""
         first, last, _ = people.indices(len(self))
         starts = self.starts[first : last + 1]
         rows = slice(starts[0], starts[-1])
         columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
-        return Histories(starts - starts[0], *columns, self.movies)
+        return UserHistories(starts - starts[0], *columns, self.movies)
 
-    def select(self, people: Ints) -> "Histories":
+    def select(self, people: Ints) -> "UserHistories":
         """Some people, in the given order."""
         lengths = np.diff(self.starts)[people]
         starts = np.append(0, np.cumsum(lengths))
         rows = np.arange(starts[-1]) + np.repeat(self.starts[people] - starts[:-1], lengths)
         columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
-        return Histories(starts, *columns, self.movies)
+        return UserHistories(starts, *columns, self.movies)
 
     def matrix(self) -> scipy.sparse.csr_matrix:
         """1 for each movie that a person picked up, [B, M]"""

@@ -21,6 +21,7 @@ class RetrievalParams(Section):
     like_weight: Weight
     trend_weight: Weight
     trend_days: Positive
+    ease_weight: Weight
 
 
 class SequenceParams(Section):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from recsys.retrieval.histories import UserHistories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import require_same_run
@@ -23,7 +24,7 @@ class People(NamedTuple):
 
     Attributes:
         users: rows of the users table, ascending, [B]
-        histories: 1 for each movie that the user picked up before, [B, M]
+        histories: what each user picked up before, of B people
         relevant: 1 for each relevant movie of the test part, [B, M]
         seconds: the time of the user's first rating in the test part, in seconds since 1970, if
             the split follows time, [B]; else None
@@ -32,7 +33,7 @@ class People(NamedTuple):
     """
 
     users: Rows
-    histories: scipy.sparse.csr_matrix
+    histories: UserHistories
     relevant: scipy.sparse.csr_matrix
     seconds: Rows | None
     gaps: npt.NDArray[np.float64] | None
@@ -52,9 +53,9 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     path = parts / "test.parquet"
     for file in (ratings, path):
         require_same_run(file, read_metadata(file), dimensions.folder, dimensions.origin)
-    user, movie, label, seconds = (
+    user, movie, label, rating, seconds = (
         read_column(ratings, schemas.RATINGS, name)
-        for name in ("user", "movie", "label", "timestamp")
+        for name in ("user", "movie", "label", "rating_norm", "timestamp")
     )
     picked = label == 1 if dimensions.vocabulary.drawn_negatives else np.ones(len(user), bool)
     test = np.zeros(len(user), bool)
@@ -62,12 +63,11 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     wanted = test & picked & ((label == 1) | (relevant == "all"))
     users = np.unique(user[wanted])
     shape = (int(user.max()) + 1, len(dimensions.tables["movies"]))
-
-    def matrix(rows: npt.NDArray[np.bool_]) -> scipy.sparse.csr_matrix:
-        ones = np.ones(int(rows.sum()), np.float32)
-        return scipy.sparse.csr_matrix((ones, (user[rows], movie[rows])), shape)[users]
-
+    ones = np.ones(int(wanted.sum()), np.float32)
+    listed = scipy.sparse.csr_matrix((ones, (user[wanted], movie[wanted])), shape)[users]
     before = picked & ~test
+    columns = (values[before] for values in (user, movie, rating, seconds))
+    histories = UserHistories.group(shape[0], *columns, movies=shape[1]).select(users)
     moments = gaps = None
     if read_metadata(path)["visible"] == "earlier":
         # The ratings ascend by time, so the first one of a user in the test part is the earliest.
@@ -76,4 +76,4 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
         latest = np.full(shape[0], -np.inf)
         np.maximum.at(latest, user[before], seconds[before])
         gaps = moments - latest[users]
-    return People(users.astype(np.int64), matrix(before), matrix(wanted), moments, gaps)
+    return People(users.astype(np.int64), histories, listed, moments, gaps)

@@ -46,7 +46,7 @@ class Filter:
 
         Args:
             scores: [B, M]
-            histories: not 0 for each movie that a person has had, [B, M]
+            histories: 1 for each movie that a person picked up, [B, M]
         """
         scores[:, ~self.movies] = -np.inf
         scores[histories.nonzero()] = -np.inf

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 
+from recsys.retrieval.histories import UserHistories
 from recsys.serving.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -36,6 +36,7 @@ class Log:
         order = np.argsort(user, kind="stable")
         self._columns = [column[order] for column in columns]
         self._movies = len(dimensions.raw_ids("movies"))
+        self._scale = dimensions.vocabulary.rating_scale
         # Nobody picked up what was drawn.
         self._drawn = dimensions.vocabulary.drawn_negatives
         self._starts = np.searchsorted(user[order], np.arange(len(dimensions.raw_ids("users")) + 1))
@@ -49,18 +50,18 @@ class Log:
         rows = slice(self._starts[user], self._starts[user + 1])
         return pd.DataFrame(dict(zip(COLUMNS, (c[rows] for c in self._columns), strict=True)))
 
-    def histories(self, users: range) -> scipy.sparse.csr_matrix:
-        """1 for each movie that some users have picked up, [B, M]
+    def histories(self, users: range) -> UserHistories:
+        """What some users have picked up, of B people.
 
         Args:
             users: rows of the users table, one after the other.
         """
         starts = self._starts[users.start : users.stop + 1]
         rows = slice(starts[0], starts[-1])
-        movie, _, label, _ = (column[rows] for column in self._columns)
-        picked = ((label == 1) | (not self._drawn)).astype(np.float32)
-        shape = (len(users), self._movies)
-        histories = scipy.sparse.csr_matrix((picked, movie, starts - starts[0]), shape)
-        histories.eliminate_zeros()
-        histories.sort_indices()
-        return histories
+        movie, stars, label, seconds = (column[rows] for column in self._columns)
+        person = np.repeat(np.arange(len(users)), np.diff(starts))
+        picked = (label == 1) | (not self._drawn)
+        columns = (person, movie, self._scale.normalise(stars), seconds)
+        return UserHistories.group(
+            len(users), *(column[picked] for column in columns), movies=self._movies
+        )

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from recsys.common.errors import InputError
 from recsys.features.online import Ratings
 from recsys.features.visibility import Floats, Ints
+from recsys.retrieval.histories import UserHistories
 from recsys.serving.catalogue import find_row
 from recsys.serving.given import GivenRatings
 from recsys.serving.pair_scorer import PairScorer
@@ -31,13 +32,23 @@ class Person:
         user: row of the users table; U for a new person
         rated: movie (its row), rating, label and timestamp of each rating
         ratings: what computed features come from; None if the model has no such features.
-        moment: the second after the last rating, since 1970; 0 without computed features
+        moment: the second after the last rating, since 1970; without any, that after the last one
+            in the data set, or 0 if the model has no computed features
     """
 
     user: int
     rated: pd.DataFrame
-    ratings: Ratings | None = None
-    moment: int = 0
+    ratings: Ratings | None
+    moment: int
+
+    def history(self, scorer: PairScorer) -> UserHistories:
+        """What this one person picked up."""
+        scale = scorer.dimensions.vocabulary.rating_scale
+        movie, stars, seconds = columns_of(self.rated)
+        nobody_else, rating = np.zeros(len(movie), int), scale.normalise(stars.astype(np.float32))
+        return UserHistories.group(
+            1, nobody_else, movie.astype(int), rating, seconds.astype(int), len(scorer.movieids)
+        )
 
 
 def find_person(
@@ -73,7 +84,7 @@ def recall(
     Raises:
         InputError: the user has rated one of the given movies already.
     """
-    dimensions, new = scorer.dimensions, describe_ratings(given, scorer)
+    dimensions, new = scorer.dimensions, describe_ratings(given, scorer, rated)
     if dimensions.vocabulary.drawn_negatives:
         # Nobody has an interaction with the items that were drawn: they may be recommended.
         rated = rated[rated["label"] == 1]
@@ -102,13 +113,14 @@ def with_features(scorer: PairScorer, user: int, rated: pd.DataFrame, new: pd.Da
         new: those of them that the scorer does not know.
     """
     store = scorer.store
+    end = store.end if store else -1
+    moment = int(rated["timestamp"].max() if len(rated) else end) + 1
     if store is None:
-        return Person(user, rated)
+        return Person(user, rated, None, moment)
     movie, stars, seconds = columns_of(new)
     ratings = store.ratings_of(np.array([user])).extend(
         store.rate(np.full(len(movie), user), movie, stars, seconds)
     )
-    moment = int(ratings.seconds.max() if len(ratings.seconds) else store.end) + 1
     return Person(user, rated, ratings, moment)
 
 
@@ -118,11 +130,19 @@ def columns_of(rated: pd.DataFrame) -> tuple[Ints, Floats, Ints]:
     return movie, stars, seconds
 
 
-def describe_ratings(given: GivenRatings | None, scorer: PairScorer) -> pd.DataFrame:
-    """Given ratings with the columns of `Person.rated`."""
+def describe_ratings(
+    given: GivenRatings | None, scorer: PairScorer, rated: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Given ratings with the columns of `Person.rated`.
+
+    Args:
+        rated: the earlier ratings of the person. Ratings without a time are no earlier than these.
+    """
     if given is None:
         given = GivenRatings(np.empty(0, np.int64), np.empty(0))
     end = scorer.store.end if scorer.store else 0
+    if rated is not None and len(rated):
+        end = max(end, int(rated["timestamp"].max()))
     label = given.stars > scorer.dimensions.vocabulary.label_threshold
     seconds = np.full(len(given.movie), end) if given.seconds is None else given.seconds
     return pd.DataFrame(

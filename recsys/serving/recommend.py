@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from recsys.common.errors import InputError
 from recsys.retrieval.exposure import Exposure
@@ -40,11 +39,10 @@ def recommend(
         expected stars as their score, and the titles of the person's movies that weigh most)
     """
     scorer, rated = recommender.scorer, person.rated
-    history = np.unique(rated["movie"].to_numpy(int))
-    ones, people = np.ones(len(history), np.float32), np.zeros(len(history), int)
+    history = person.history(scorer)
     (movies,), _, (scores,) = recommender.rank(
         np.array([person.user]),
-        scipy.sparse.csr_matrix((ones, (people, history)), (1, len(scorer.movieids))),
+        history,
         top,
         np.array([person.moment if moment is None else moment]),
         person.ratings,
@@ -56,7 +54,7 @@ def recommend(
     is_new = person.user == len(scorer.userids)
     recommended = describe_movies(catalogue, movies, "score", scores)
     for record, movie in zip(recommended, movies, strict=True):
-        reasons = recommender.exposure.find_reasons(history, movie, REASONS)
+        reasons = recommender.exposure.find_reasons(np.sort(history.movie), movie, REASONS)
         record["because"] = catalogue["title"].iloc[reasons].tolist()
     ids: Any = scorer.dimensions.raw_ids("users")
     return {

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse
 import torch
 
 from recsys.features.online import Ratings
 from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.histories import UserHistories
 from recsys.serving.diversity import find_diverse
 from recsys.serving.filter import Filter
 from recsys.serving.pair_scorer import PairScorer
@@ -60,7 +60,7 @@ class Recommender:
     def rank(
         self,
         users: Rows,
-        histories: scipy.sparse.csr_matrix,
+        histories: UserHistories,
         top: int,
         seconds: Rows | None = None,
         ratings: Ratings | None = None,
@@ -70,7 +70,7 @@ class Recommender:
 
         Args:
             users: rows of the users table, or its length for a new person, [B]
-            histories: 1 for each movie that a person picked up, [B, M]; these are not recommended.
+            histories: what the people picked up, which they are not recommended, of B people
             top: k
             seconds: the time of each recommendation, as `PairScorer.score` takes it, [B]
             ratings: all ratings of the people, as `PairScorer.score` takes them.
@@ -97,15 +97,15 @@ class Recommender:
     def _rank(
         self,
         users: Rows,
-        histories: scipy.sparse.csr_matrix,
+        histories: UserHistories,
         top: int,
         seconds: Rows | None,
         ratings: Ratings | None,
         wishes: Wishes,
         allowed: Filter,
     ) -> Ranking:
-        exposure = self.exposure.score(histories)
-        allowed.apply(exposure, histories)
+        exposure = self.exposure.score(histories, seconds)
+        allowed.apply(exposure, histories.matrix())
         count = min(max(self.params.candidates, top), exposure.shape[1])
         movies = find_best(exposure, count)
         likes = self.scorer.score(

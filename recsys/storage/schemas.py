@@ -95,6 +95,21 @@ def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:
     )
 
 
+# A row for each person of the test part with a relevant movie, ascending by user.
+RECOMMENDATIONS = pa.schema(
+    [
+        ("user", pa.int32()),  # row of the users table
+        ("movies", pa.list_(pa.int32())),  # rows of the movies table, best first
+        ("scores", pa.list_(pa.float32())),  # log exposure + w log P(like)
+        # The metrics of the list.
+        ("ndcg", pa.float64()),
+        ("recall", pa.float64()),
+        ("hit_rate", pa.float64()),
+        ("mrr", pa.float64()),
+    ]
+)
+
+
 def predictions(id_types: Mapping[str, str]) -> pa.Schema:
     """The schema of the predictions.
 

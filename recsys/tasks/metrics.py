@@ -52,6 +52,16 @@ def grouped_auc(labels: Array, scores: Array, groups: Array) -> float | None:
         scores: [N]
         groups: the user of each row, [N]
     """
+    table = auc_of_groups(labels, scores, groups)
+    return None if table.empty else float(np.average(table["auc"], weights=table["rows"]))
+
+
+def auc_of_groups(labels: Array, scores: Array, groups: Array) -> pd.DataFrame:
+    """The rows and the auc of each group that has both labels, ascending by group.
+
+    Args:
+        labels, scores, groups: as for `grouped_auc`.
+    """
     table = pd.DataFrame({"group": groups, "label": labels, "score": scores})
     # The sum of the ranks of the ones counts the pairs that they win, plus the pairs of two ones.
     table["rank"] = table.groupby("group")["score"].rank()
@@ -62,11 +72,8 @@ def grouped_auc(labels: Array, scores: Array, groups: Array) -> float | None:
     # The labels may be bytes, in which the products below would overflow.
     ones = sums["ones"].astype(float)
     pairs = ones * (sums["rows"] - ones)
-    sums, ones = sums[pairs > 0], ones[pairs > 0]
-    if sums.empty:
-        return None
     won = sums["ranks"] - ones * (ones + 1) / 2
-    return float(np.average(won / pairs[pairs > 0], weights=sums["rows"]))
+    return sums[["rows"]].assign(auc=won / pairs.replace(0, np.nan)).dropna()
 
 
 def auc(labels: Array, scores: Array) -> float | None:

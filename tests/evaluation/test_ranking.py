@@ -10,6 +10,7 @@ from recsys.evaluation.ranking import (
     judge_lists,
     judge_people,
     list_popular,
+    tabulate_recommendations,
 )
 
 # Three people, lists of three movies of six.
@@ -38,6 +39,15 @@ def test_metrics_of_each_person_by_hand() -> None:
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values)
+
+
+def test_a_person_is_a_row_with_the_list_and_its_metrics() -> None:
+    scores = np.where(LISTS >= 0, -1.5, -np.inf)
+    table = tabulate_recommendations(np.array([4, 7, 9]), LISTS, scores, RELEVANT)
+    assert table["user"].tolist() == [4, 7, 9]
+    assert [row.tolist() for row in table["movies"]] == [[0, 1, 2], [3, 4], [5, 0, 1]]
+    assert [len(row) for row in table["scores"]] == [3, 2, 3]
+    assert table["recall"].tolist() == [0.5, 0, 1]
 
 
 def test_the_first_row_of_the_catalogue_is_no_hit_behind_a_short_list() -> None:

@@ -54,6 +54,7 @@ def test_a_project_without_a_run_is_refused(tmp_path: Path, small: SmallProject)
         ({"split.min_history": 5}, ["Each user's first 5 ratings"]),
         ({"train.task": "regression"}, ["Prediction: the stars that"]),
         ({"encode.drop_ratings": [3, 2.5]}, ["Left out: ratings of 3, 2.5 stars."]),
+        ({"ranking.relevant": "all"}, ["that the person rated in the test part"]),
     ],
 )
 def test_a_card_describes_the_params(changes: dict[str, object], expected: list[str]) -> None:
@@ -75,6 +76,7 @@ def test_a_card_describes_the_params(changes: dict[str, object], expected: list[
         metrics=[("auc", 0.8, "area"), ("best", None, "")],
         slice_columns=["slice", "rows", "auc", "low"],
         slices=[["men | <women>", 5000, 0.9, None]],
+        ranking=[["ndcg", 0.3, 0.29, 0.31, 0.12, "gain"]],
         flat_params=[("a.b", '["c", "d"]')],
         outputs={"data": "123"},
     )
@@ -85,6 +87,7 @@ def test_a_card_describes_the_params(changes: dict[str, object], expected: list[
     rows = re.sub(" +", " ", card).splitlines()
     assert "| auc | 0.80000 | area |" in rows
     assert r"| men \| \<women> | 5,000 | 0.90000 | |" in rows
+    assert "| ndcg | 0.30000 | 0.29000 | 0.31000 | 0.12000 | gain |" in rows
     assert '| a.b | ["c", "d"] |' in rows
 
 

@@ -23,8 +23,11 @@ def test_a_comment_shows_metrics_params_and_plots_of_two_commits(small: SmallPro
     )
     assert f"## {base} → {head}\n" in comment
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comment.splitlines()]
-    assert ["metric", base, "workspace", "difference"] in cells
-    assert ["auc", "0.80000", "0.90000", "+0.10000"] in cells
+    header = ["metric", base, "workspace", "difference", "95 % interval", "verdict"]
+    assert header in cells
+    assert ["auc", "0.80000", "0.90000", "+0.10000", "", ""] in cells
+    missing = f"the dvc.lock of {base} does not record data/predictions.parquet"
+    assert f"\nMetrics without intervals: {missing}.\n" in comment
     assert ["model.width", "80", "90"] in cells
     # Did not change.
     assert not any(row[:1] == ["rows"] for row in cells)

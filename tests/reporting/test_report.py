@@ -17,6 +17,7 @@ from recsys.common.errors import InputError
 from recsys.reporting.baselines import PRIOR, _means, baselines
 from recsys.reporting.blocks import Report, Section, Table
 from recsys.reporting.census import histogram
+from recsys.reporting.examples import choose
 from recsys.reporting.pages import as_markdown, html
 from recsys.reporting.report import make_report
 from recsys.storage import schemas
@@ -28,6 +29,7 @@ from tests.test_stages import run_all
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), ""
 )
+OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
 SYNTHETIC = {
     "fetch": {
         "dataset": "synthetic",
@@ -58,11 +60,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             params[section] |= values
         YAML(typ="safe").dump(params, Path("params.yaml"))
         run_all()
+        small.record(params, *OUTPUTS)
         small.run("git", "init", "--quiet")
         small.commit()
         params["train"]["seed"] = 2
         YAML(typ="safe").dump(params, Path("params.yaml"))
         run_all()
+        small.record(params, *OUTPUTS)
         yield folder
 
 
@@ -82,19 +86,69 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
     _, markdown = pages
     cells = read_rows(markdown)
     head = SmallProject(Path()).run("git", "rev-parse", "--short", "HEAD").strip()
-    assert cells["metric"][1:4] == ["workspace", head, "difference"]
-    assert cells["metric"][4:] == ["base rate", "user and movie means"]
+    header = ["workspace", "difference", "verdict", "95 % interval", head]
+    assert cells["metric"][1:] == [*header, "base rate", "user and movie means"]
     new = json.loads(Path("metrics/test.json").read_text())
     old = json.loads(SmallProject(Path()).run("git", "show", "HEAD:metrics/test.json"))
-    assert cells["auc"][1:3] == [f"{new['auc']:.5f}", f"{old['auc']:.5f}"]
-    assert float(cells["auc"][3]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
-    assert cells["auc"][4] == "0.50000"
+    assert cells["auc"][1] == f"{new['auc']:.5f}"
+    assert cells["auc"][5:7] == [f"{old['auc']:.5f}", "0.50000"]
+    assert float(cells["auc"][2]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
+    for name in ("auc", "log_loss", "ndcg", "men"):
+        low, high = json.loads(cells[name][4].replace("+", ""))
+        noise = low <= 0 <= high
+        assert (cells[name][3] == "within noise") == noise
+        assert noise or cells[name][3] in ("better", "worse")
     assert cells["train.seed"] == ["train.seed", "1", "2"]
     assert cells["ratings"][1] == "700"
-    assert cells["men"][1] == f"{new['slices'][2]['rows']:,}"
+    assert cells["men"][-2] == f"{new['slices'][2]['rows']:,}"
     for title in ("Plots", "Calibration", "Data", "Provenance"):
         assert f"## {title}" in markdown
     assert markdown.count("```mermaid") == 6
+
+
+def test_a_ring_marks_the_kept_epoch_of_each_run(pages: tuple[str, str]) -> None:
+    page, _ = pages
+    rings = re.findall(
+        r'<path aria-label="epoch: (\d); value: [^"]*; rev: (\w+)"[^>]*"point"[^>]* stroke="#', page
+    )
+    history = pd.read_csv("models/history.csv")
+    kept = str(history["epoch"][history["validation_auc"].idxmax()])
+    # Loss, AUC and log loss; the other run's are in no cache.
+    assert rings == [(kept, "workspace")] * 3
+
+
+def test_a_report_shows_lists_of_three_people_and_why(pages: tuple[str, str]) -> None:
+    _, markdown = pages
+    cells = read_rows(markdown)
+    ranking = json.loads(Path("metrics/ranking.json").read_text())
+    popular = ranking["popular"]["ndcg"]
+    assert cells["ndcg"][1] == f"{ranking['ndcg']:.5f}"
+    assert f"{popular:.5f}" in cells["ndcg"]
+    titles = re.findall(r"^\*\*User (\d+), of those with (\w+) ratings", markdown, re.MULTILINE)
+    assert [name for _, name in titles] == ["few", "some", "many"]
+    assert markdown.count("Rated highest before the test part: ") == 3
+    lists = pd.read_parquet("data/recommendations.parquet").set_index("user")["movies"]
+    movies = pd.read_parquet("data/encoded/movies.parquet")["title"]
+    users = pd.read_parquet("data/encoded/users.parquet")["raw_userid"]
+    rows = [int(np.searchsorted(users, int(user))) for user, _ in titles]
+    assert all(movies[movie] in cells for row in rows for movie in lists[row])
+    # The first person's list comes first, so these are its cells.
+    row = rows[0]
+    ratings = pd.read_parquet("data/encoded/ratings.parquet")
+    own = set(movies[ratings.loc[ratings["user"] == row, "movie"]])
+    assert all(set(cells[movies[movie]][1].split("; ")) <= own | {""} for movie in lists[row])
+
+
+def test_three_people_stand_for_all_whatever_their_order() -> None:
+    counts = np.random.default_rng(1).permutation(100)
+    found = choose(counts)
+    assert {name: counts[person] for name, person in found.items()} == {
+        "few": 10,
+        "some": 50,
+        "many": 90,
+    }
+    assert list(choose(np.array([5])).values()) == [0]
+    assert choose(np.array([], int)) == {}
 
 
 def test_a_page_holds_the_plots_and_loads_nothing(pages: tuple[str, str]) -> None:
@@ -130,7 +184,7 @@ def test_a_damaged_calibration_is_left_out(small: SmallProject, text: str) -> No
 
 def test_the_first_run_stands_beside_nothing(small: SmallProject) -> None:
     report = make_report()
-    assert report.text.endswith("beside nothing: it is the first.")
+    assert report.text == "The first run: there is none to compare it with."
     assert html(report).count("<svg") == 1
 
 
@@ -139,7 +193,7 @@ def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
     page, _ = pages
     frames = "".join(
         f'<iframe srcdoc="{escaping.escape(page)}" style="width:{width}px"></iframe>'
-        for width in (360, 1280)
+        for width in (390, 1280)
     )
     # Of each frame: its width, that of what is in it, and drawings that do not show.
     look = """
@@ -150,6 +204,7 @@ def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
           page.querySelectorAll("svg").length,
           [...page.querySelectorAll("svg")].filter(s => !s.getBoundingClientRect().height).length,
           [...page.images].filter(image => !image.naturalWidth).length,
+          page.querySelector("#metrics th:nth-child(4)").getBoundingClientRect().right,
         ]);
         document.body.innerHTML = "<output>" + JSON.stringify(seen) + "</output>";
       });
@@ -162,13 +217,15 @@ def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
     assert console == []
     found = re.search(r"<output>(.*)</output>", dom)
     assert found, dom[-1000:]
-    for width, (client, content, drawings, hidden, broken) in zip(
-        (360, 1280), json.loads(found[1]), strict=True
+    for width, (client, content, drawings, hidden, broken, verdict) in zip(
+        (390, 1280), json.loads(found[1]), strict=True
     ):
         assert width - 20 <= client <= width
         assert content == client
         assert drawings >= 6
         assert hidden == broken == 0
+        # The difference and its verdict are in sight before anything is scrolled.
+        assert verdict < client
 
 
 def browse(path: Path) -> tuple[str, list[str]]:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from recsys.retrieval.encoder import SequenceEncoder, make_rows
-from recsys.retrieval.histories import Histories
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
 
 PARAMS = SequenceParams(
@@ -20,13 +20,13 @@ PARAMS = SequenceParams(
 )
 
 
-def make_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> Histories:
+def make_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> UserHistories:
     """Random ratings, a day apart on average."""
     random = np.random.default_rng(seed)
     user = np.repeat(np.arange(len(lengths)), lengths)
     movie = np.concatenate([random.permutation(movies)[:n] for n in lengths] or [[]]).astype(int)
     rating = random.random(len(user)).astype(np.float32)
-    return Histories.group(
+    return UserHistories.group(
         len(lengths), user, movie, rating, random.integers(0, 86400 * 9, len(user)), movies
     )
 
@@ -44,7 +44,9 @@ def encoder() -> SequenceEncoder:
 def test_rows_by_hand() -> None:
     """Person 0 rated movie 4, and movie 2 seven seconds later; person 1 nothing."""
     rating = np.array([0.5, 1], np.float32)
-    histories = Histories(np.array([0, 2, 2]), np.array([4, 2]), rating, np.array([100, 107]), 9)
+    histories = UserHistories(
+        np.array([0, 2, 2]), np.array([4, 2]), rating, np.array([100, 107]), 9
+    )
     rows = make_rows(histories, np.array([107 + 31, 0]))
     assert rows.starts.tolist() == [0, 3, 4]
     assert rows.place.tolist() == [0, 1, 2, 0]
@@ -70,7 +72,7 @@ def test_a_row_depends_on_those_before_it_and_on_the_time_after_it(
 ) -> None:
     histories = make_histories([6])
     whole = encoder(make_rows(histories))
-    start = Histories(
+    start = UserHistories(
         np.array([0, 4]),
         *(column[:4] for column in (histories.movie, histories.rating, histories.seconds)),
         9,
@@ -87,7 +89,7 @@ def test_everything_in_a_history_counts(encoder: SequenceEncoder, name: str) -> 
     histories = make_histories([4])
     columns = {key: getattr(histories, key).copy() for key in ("movie", "rating", "seconds")}
     columns[name][0] = {"movie": 8 - columns["movie"][0], "rating": 9.0, "seconds": -(10**9)}[name]
-    other = Histories(histories.starts, **columns, movies=9)
+    other = UserHistories(histories.starts, **columns, movies=9)
     assert not torch.allclose(encoder(make_rows(other))[-1], encoder(make_rows(histories))[-1])
 
 

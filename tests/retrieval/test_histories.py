@@ -1,10 +1,10 @@
 import numpy as np
 
-from recsys.retrieval.histories import Histories
+from recsys.retrieval.histories import UserHistories
 
 # Person 0 rated movies 3, 1 and 2 (the last two in the same second), person 1 nothing, and person 2
 # movie 0.
-HISTORIES = Histories.group(
+HISTORIES = UserHistories.group(
     3,
     np.array([2, 0, 0, 0]),
     np.array([0, 2, 1, 3]),

@@ -1,0 +1,228 @@
+"""Two runs: each metric of both, and whether its difference is more than noise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recsys.common.errors import InputError
+from recsys.common.params import parse_section
+from recsys.evaluation.paired import (
+    Difference,
+    compare_lists,
+    compare_predictions,
+    compare_slices,
+)
+from recsys.evaluation.params import EvaluateParams
+from recsys.evaluation.slices import Mask, find_slices
+from recsys.reporting.blocks import Interval, Verdict
+from recsys.reporting.lock import LOCK, cached_output, check_output, recorded_params
+from recsys.reporting.metrics import (
+    Change,
+    Content,
+    changes,
+    committed_metrics,
+    committed_ranking,
+    load_metrics,
+    load_ranking,
+    slice_metric,
+    slices,
+)
+from recsys.reporting.revisions import committed, unless_damaged
+from recsys.reporting.text import format_cell
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.parquet import read_batches, read_column, read_metadata, read_parquet
+
+PREDICTIONS, RECOMMENDATIONS = "data/predictions.parquet", "data/recommendations.parquet"
+ENCODED, SPLIT = Path("data/encoded"), Path("data/split")
+# The columns of the predictions that say which ratings were predicted.
+ROWS = ["raw_userid", "raw_movieid", "rating", "label"]
+# What the lists of recommendations have to share, and how a message names it.
+SHARED = {
+    "ids": "users and movies",
+    "split": "test part",
+    "top": "ranking.top",
+    "relevant": "ranking.relevant",
+}
+Differences = dict[str, Difference]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run beside another.
+
+    Attributes:
+        metrics: those of the test part.
+        ranking: those of the lists of recommendations.
+        slices: AUC (of a regression, RMSE) by the slice's name.
+        notes: sentences about what was not compared, or has no interval, and why.
+    """
+
+    metrics: list[Change]
+    ranking: list[Change]
+    slices: dict[str, Change]
+    notes: list[str]
+
+    @property
+    def all(self) -> list[Change]:
+        return self.metrics + self.ranking
+
+    def describe_slices(self) -> str:
+        """A sentence that names the slices that got worse; nothing where that is not known."""
+        judged = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
+        worse = [
+            f"{name} ({format_cell(c.delta)} {c.name})"
+            for name, c in judged.items()
+            if c.verdict is Verdict.WORSE
+        ]
+        if not worse:
+            return "No slice got worse." if judged else ""
+        return f"Slices that got worse: {', '.join(worse)}."
+
+
+class Run(NamedTuple):
+    """What is recorded of a run.
+
+    Attributes:
+        lock: the text of its dvc.lock, or nothing.
+        find: finds an output of it, by the path in the project.
+    """
+
+    metrics: Content
+    ranking: Content
+    lock: str
+    find: Callable[[str], Path]
+
+
+def compare_runs(base: str | None, project: Path = Path()) -> Comparison:
+    """The run in a project beside that of a commit of the repository in the current folder.
+
+    Args:
+        base: the commit, by any name; None to compare with nothing.
+
+    Raises:
+        InputError: the project has no metrics, or they are damaged. What is damaged or missing in
+            the commit is in the notes.
+    """
+    lock = project / LOCK
+    new = Run(
+        load_metrics(project),
+        load_ranking(project),
+        lock.read_text() if lock.is_file() else "",
+        lambda path: check_output(path, project),
+    )
+    if base is None:
+        return _tabulate(new, Run({}, {}, "", Path), {}, {}, {}, [])
+    metrics, damage = unless_damaged(lambda: committed_metrics(base))
+    ranking, ranking_damage = unless_damaged(lambda: committed_ranking(base))
+    old = Run(
+        metrics or {},
+        ranking or {},
+        committed(str(LOCK), base) or "",
+        lambda path: cached_output(path, base),
+    )
+    notes = [note for note in (damage, ranking_damage) if note]
+    tested: Differences = {}
+    in_slices: Differences = {}
+    ranked: Differences = {}
+    if old.metrics and old.metrics != new.metrics:
+        try:
+            task, before, after = _pair_predictions(old, new)
+            sections = _read_params(old.lock), _read_params(new.lock)
+            tested = compare_predictions(task, before, after, sections)
+            masks = _find_slices(after, sections[1], project)
+            in_slices = compare_slices(task, before, after, masks)
+        except InputError as error:
+            notes.append(f"{'Slices' if tested else 'Metrics'} without intervals: {error}.")
+    if old.ranking and old.ranking != new.ranking:
+        try:
+            ranked = _pair_lists(old, new)
+        except InputError as error:
+            notes.append(f"Ranking without intervals: {error}.")
+    return _tabulate(new, old, tested, in_slices, ranked, notes)
+
+
+def _tabulate(
+    new: Run,
+    old: Run,
+    tested: Differences,
+    in_slices: Differences,
+    ranked: Differences,
+    notes: list[str],
+) -> Comparison:
+    before = {record["slice"]: record.get(slice_metric(record)) for record in slices(old.metrics)}
+    by_slice = {
+        record["slice"]: Change(metric, before.get(record["slice"]), record.get(metric))
+        for record in slices(new.metrics)
+        for metric in [slice_metric(record)]
+    }
+    return Comparison(
+        [_with_interval(c, tested.get(c.name)) for c in changes(old.metrics, new.metrics)],
+        [_with_interval(c, ranked.get(c.name)) for c in changes(old.ranking, new.ranking)],
+        {name: _with_interval(c, in_slices.get(name)) for name, c in by_slice.items()},
+        notes,
+    )
+
+
+def _with_interval(change: Change, found: Difference | None) -> Change:
+    if found is None or np.isnan(found.low):
+        return change
+    return change._replace(interval=Interval(found.low, found.high))
+
+
+def _pair_predictions(old: Run, new: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
+    """The task of both runs, and the predictions of each, for the same ratings."""
+    other, task = (
+        "regression" if "rmse" in run.metrics else "classification" for run in (old, new)
+    )
+    if task != other:
+        raise InputError(f"one run is a {other}, the other a {task}")
+    before, after = (_read_predictions(run.find(PREDICTIONS)) for run in (old, new))
+    if not before[ROWS].equals(after[ROWS]):
+        raise InputError("the runs have other test parts or other likes, so they cannot be paired")
+    return task, before, after
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    names = [*ROWS, "score"]
+    table: pd.DataFrame = pa.Table.from_batches(read_batches(path, None, names)).to_pandas()
+    return table
+
+
+def _read_params(lock: str) -> EvaluateParams:
+    recorded = recorded_params(lock or "stages: {}")
+    return parse_section(recorded.get("evaluate", {}), EvaluateParams, LOCK)
+
+
+def _find_slices(
+    predictions: pd.DataFrame, params: EvaluateParams, project: Path
+) -> dict[str, Mask]:
+    """The rows of each slice.
+
+    Raises:
+        InputError: the files behind it are missing, or they are of another run.
+    """
+    dimensions = Dimensions.load(project / ENCODED, project / SPLIT / "counts")
+    part = project / SPLIT / "test.parquet"
+    user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
+    ids = dimensions.raw_ids("users")[user], dimensions.raw_ids("movies")[movie]
+    if not all(map(np.array_equal, ids, (predictions[name] for name in ROWS[:2]))):
+        raise InputError(f"{part} is not what was predicted; run `dvc checkout`")
+    return find_slices(user, movie, dimensions, params)
+
+
+def _pair_lists(old: Run, new: Run) -> Differences:
+    files = [run.find(RECOMMENDATIONS) for run in (old, new)]
+    before, after = (read_metadata(file) for file in files)
+    differ = [name for key, name in SHARED.items() if before.get(key) != after.get(key)]
+    if differ:
+        raise InputError(f"the runs differ in {' and '.join(differ)}, so they cannot be paired")
+    lists, others = (read_parquet(file, schemas.RECOMMENDATIONS).to_pandas() for file in files)
+    if not lists["user"].equals(others["user"]):
+        raise InputError("the lists are of other people, so they cannot be paired")
+    return compare_lists(lists, others)

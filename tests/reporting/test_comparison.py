@@ -1,0 +1,176 @@
+"""Two runs beside each other: what is noise, and what is said where that is not known."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.common.params import read_yaml
+from recsys.evaluation.paired import RANKING
+from recsys.reporting.blocks import Interval, Verdict
+from recsys.reporting.comment import make_comment
+from recsys.reporting.comparison import Comparison, compare_runs
+from recsys.reporting.metrics import Change
+from recsys.storage import schemas
+from recsys.storage.parquet import write_parquet
+from recsys.tasks.metrics import classification_metrics
+from tests.conftest import PARAMS
+from tests.small import SmallProject
+
+OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
+SECTIONS: Any = read_yaml(PARAMS)
+ORIGIN = {"ids": "1", "split": "2", "top": "10", "relevant": "likes"}
+
+
+def write_run(project: SmallProject, shift: float, users: int = 50, **meaning: str) -> None:
+    """A run whose scores of likes and whose ranking metrics are higher by a shift."""
+    random = np.random.default_rng(1)
+    label = random.integers(0, 2, 20 * users).astype(np.int8)
+    score = np.clip(random.random(len(label)) + shift * label, 0.01, 0.99).astype(np.float32)
+    predictions = pd.DataFrame(
+        {
+            "raw_userid": np.repeat(np.arange(users), 20),
+            "raw_movieid": np.tile(np.arange(20), users),
+            "rating": 2 + 2.0 * label,
+            "label": label,
+            "score": score,
+        }
+    )
+    schema = schemas.predictions({"users": "int32", "movies": "int32"})
+    write_parquet(predictions, Path(OUTPUTS[0]), schema)
+    lists = pd.DataFrame(
+        {"user": np.arange(users), "movies": [[1, 2]] * users, "scores": [[0.5, 0.1]] * users}
+    )
+    lists = lists.assign(**dict.fromkeys(RANKING, random.random(users) / 2 + shift))
+    write_parquet(lists, Path(OUTPUTS[1]), schemas.RECOMMENDATIONS, ORIGIN | meaning)
+    metrics = classification_metrics(label, score, 0.5)
+    project.write("metrics/test.json", json.dumps(metrics))
+    project.write("metrics/ranking.json", json.dumps({"ndcg": lists["ndcg"].mean(), "top": 10}))
+    project.record(SECTIONS, *OUTPUTS)
+
+
+@pytest.fixture
+def runs(small: SmallProject) -> SmallProject:
+    """A run that is committed; the workspace has the same."""
+    write_run(small, shift=0.1)
+    small.commit()
+    return small
+
+
+def by_name(found: Comparison) -> dict[str, Change]:
+    return {change.name: change for change in found.all}
+
+
+def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProject) -> None:
+    write_run(runs, shift=0.2)
+    found = compare_runs("HEAD")
+    changes = by_name(found)
+    assert changes["auc"].interval is not None
+    assert 0 < changes["auc"].interval.low < changes["auc"].interval.high
+    assert changes["log_loss"].interval is not None
+    assert changes["log_loss"].interval.high < 0
+    for name in ("auc", "log_loss", "ndcg"):
+        assert changes[name].verdict is Verdict.BETTER
+    assert changes["ndcg"].interval == pytest.approx((0.1, 0.1))
+    assert changes["rows"].delta == (0, None)
+    # The small project has no data of which slices could be found.
+    (note,) = found.notes
+    assert note.startswith("Slices without intervals: data/encoded/")
+    cells = re.sub(" +", " ", make_comment("HEAD"))
+    assert "| +0.10000 | [+0.10000, +0.10000] | better |" in cells
+    write_run(runs, shift=0.05)
+    assert by_name(compare_runs("HEAD"))["log_loss"].verdict is Verdict.WORSE
+
+
+def test_a_project_elsewhere_is_compared_with_a_commit_here(
+    runs: SmallProject, tmp_path: Path
+) -> None:
+    """As `recsys verify` does with its clean copy."""
+    write_run(runs, shift=0.2)
+    shutil.copytree(runs.folder, tmp_path / "copy")
+    write_run(runs, shift=0.1)
+    found = by_name(compare_runs("HEAD", tmp_path / "copy"))
+    assert found["auc"].verdict is found["ndcg"].verdict is Verdict.BETTER
+
+
+def test_the_same_run_is_not_compared(runs: SmallProject) -> None:
+    found = compare_runs("HEAD")
+    assert found.notes == []
+    assert {change.verdict for change in found.all} == {None}
+    assert "No change." in make_comment("HEAD")
+
+
+def test_predictions_that_are_not_in_the_cache_leave_plain_differences(runs: SmallProject) -> None:
+    for file in (runs.folder / ".dvc/cache").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    write_run(runs, shift=0.2)
+    found = compare_runs("HEAD")
+    what = "HEAD is not in DVC's cache; `dvc fetch --all-commits` brings it, if a remote has it."
+    assert found.notes == [
+        f"Metrics without intervals: data/predictions.parquet of {what}",
+        f"Ranking without intervals: data/recommendations.parquet of {what}",
+    ]
+    for name in ("auc", "ndcg"):
+        change = by_name(found)[name]
+        assert change.interval is change.verdict is None
+        assert change.delta is not None
+        assert change.delta.value > 0
+
+
+def test_what_cannot_be_paired_is_said(runs: SmallProject) -> None:
+    write_run(runs, shift=0.2, users=40, split="3", top="20")
+    assert compare_runs("HEAD").notes == [
+        "Metrics without intervals: the runs have other test parts or other likes, so they cannot "
+        "be paired.",
+        "Ranking without intervals: the runs differ in test part and ranking.top, so they cannot "
+        "be paired.",
+    ]
+    runs.write("metrics/test.json", json.dumps({"rmse": 0.9}))
+    assert compare_runs("HEAD").notes[0] == (
+        "Metrics without intervals: one run is a classification, the other a regression."
+    )
+
+
+def test_predictions_of_another_run_than_the_metrics_are_refused(runs: SmallProject) -> None:
+    stale = Path(OUTPUTS[0]).read_bytes()
+    write_run(runs, shift=0.2)
+    Path(OUTPUTS[0]).write_bytes(stale)
+    assert compare_runs("HEAD").notes[0] == (
+        "Metrics without intervals: data/predictions.parquet is not what dvc.lock records; run "
+        "`dvc checkout`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "verdict"),
+    [
+        ("auc", 0.1, 0.2, Verdict.BETTER),
+        ("auc", -0.2, -0.1, Verdict.WORSE),
+        ("auc", -0.1, 0.1, Verdict.NOISE),
+        ("auc", 0.0, 0.0, Verdict.NOISE),
+        ("rmse", 0.1, 0.2, Verdict.WORSE),
+        ("log_loss", -0.2, -0.1, Verdict.BETTER),
+        # More of it is neither better nor worse.
+        ("popularity", 0.1, 0.2, None),
+    ],
+)
+def test_a_verdict_is_of_the_interval(
+    name: str, low: float, high: float, verdict: Verdict | None
+) -> None:
+    assert Change(name, 0.5, 0.6, Interval(low, high)).verdict is verdict
+
+
+def test_slices_that_got_worse_are_named() -> None:
+    worse = Change("auc", 0.8, 0.7, Interval(-0.12, -0.08))
+    noise = Change("auc", 0.8, 0.79, Interval(-0.02, 0.02))
+    named = Comparison([], [], {"all": worse, "men": worse, "women": noise}, [])
+    assert named.describe_slices() == "Slices that got worse: men (-0.10000 auc)."
+    assert Comparison([], [], {"men": noise}, []).describe_slices() == "No slice got worse."
+    unknown = worse._replace(interval=None)
+    assert Comparison([], [], {"men": unknown}, []).describe_slices() == ""
