@@ -41,12 +41,14 @@ class Ranking(BaseModel):
     Attributes:
         popular: metrics of the most popular movies.
         intervals: the ends of the 95 % interval of a metric.
+        gaps: metrics of the people whose last rating is so long ago, where the split follows time.
     """
 
     model_config = ConfigDict(strict=True, extra="allow")
     __pydantic_extra__: dict[str, Number | list[Any] | dict[str, Any]]
     popular: dict[str, Number] = {}
     intervals: dict[str, list[Number]] = {}
+    gaps: dict[str, dict[str, Number]] = {}
 
 
 # What `Metrics` or `Ranking` accepts, as it was written.

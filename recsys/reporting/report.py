@@ -15,6 +15,8 @@ from recsys.reporting.examples import tabulate_examples
 from recsys.reporting.metrics import (
     RANKING,
     Change,
+    Content,
+    Number,
     load_metrics,
     load_ranking,
     slice_metric,
@@ -116,7 +118,21 @@ def _ranking(runs: Comparison, base: str | None) -> Section:
         for c in runs.ranking
     ]
     header = ["metric", "workspace", *_beside_header(base), "low", "high", "most popular"]
-    return Section("Ranking", blocks=[Table("Lists of recommendations", header, rows)])
+    tables = [Table("Lists of recommendations", header, rows), *_gaps(ranking)]
+    return Section("Ranking", blocks=tables)
+
+
+def _gaps(ranking: Content) -> list[Table]:
+    """The metrics by the time since a person's last rating, where the run has them."""
+    gaps: dict[str, dict[str, Number]] = ranking.get("gaps", {})
+    if not gaps:
+        return []
+    names = list(dict.fromkeys(name for metrics in gaps.values() for name in metrics))
+    rows = [
+        [gap.replace("_", " "), *(metrics.get(name) for name in names)]
+        for gap, metrics in gaps.items()
+    ]
+    return [Table("By the time since the last rating", ["last rating", *names], rows)]
 
 
 def _recommendations() -> Section:

@@ -182,6 +182,17 @@ def test_a_damaged_calibration_is_left_out(small: SmallProject, text: str) -> No
     assert section.text == "metrics/plots/calibration.csv is damaged; run `dvc repro`."
 
 
+def test_ranking_is_shown_by_the_time_since_the_last_rating(small: SmallProject) -> None:
+    gaps = {"same_second": {"people": 3, "ndcg": 0.5}, "a_day_or_more": {"people": 4, "ndcg": None}}
+    small.write("metrics/ranking.json", json.dumps({"ndcg": 0.25, "gaps": gaps}))
+    (section,) = (s for s in make_report().sections if s.title == "Ranking")
+    lists, by_gap = section.blocks
+    assert isinstance(lists, Table)
+    assert [row[:2] for row in lists.rows] == [["ndcg", 0.25]]
+    assert isinstance(by_gap, Table)
+    assert by_gap.rows == [["same second", 3, 0.5], ["a day or more", 4, None]]
+
+
 def test_the_first_run_stands_beside_nothing(small: SmallProject) -> None:
     report = make_report()
     assert report.text == "The first run: there is none to compare it with."
