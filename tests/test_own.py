@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from recsys.common.errors import InputError
 from recsys.serving.app import make_app
+from recsys.serving.everybody import recommend_to_all
 from recsys.serving.log import Log
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person
@@ -159,9 +160,14 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     assert (found["user"], len(found["recommended"])) == ("u7", 3)
     with pytest.raises(InputError, match="there is no user '7'; the 30 users have ids from u0"):
         find_person(scorer, LOG, "7")
-    with pytest.raises(InputError, match="there is no movie 'x': the 20 movies have whole numbers"):
+    with pytest.raises(InputError, match="there is no movie 'x': no id is so, and no title"):
         find_similar(recommender.exposure, scorer.dimensions, "x", 3)
-    client = TestClient(make_app(recommender, Log(LOG, scorer.dimensions)))
+    log = Log(LOG, scorer.dimensions)
+    assert recommend_to_all(recommender, log, Path("all.parquet"), 3) == 90
+    everybody = pd.read_parquet("all.parquet")
+    best = everybody[everybody["userid"] == "u7"]["movieid"].tolist()
+    assert best == [movie["movie"] for movie in found["recommended"]]
+    client = TestClient(make_app(recommender, log))
     served = client.post("/recommendations", json={"userid": "u7", "top": 3}).json()
     assert served["userid"] == "u7"
     assert [movie["score"] for movie in served["recommended"]] == [

@@ -71,7 +71,7 @@ def main(
     exposure: Path,
     log: Path,
 ) -> None:
-    """Recommend movies to a person or to everybody, or find movies like another.
+    """Recommend movies to people, or find movies like another.
 
     Ids are those that the data set publishes. Nobody gets a movie that they have rated, and none
     without a training rating. Movies come first that people with the same movies pick up, and that
