@@ -40,6 +40,35 @@ def test_metrics_of_each_person_by_hand() -> None:
         np.testing.assert_allclose(found[name], values)
 
 
+def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
+    """The values that RecTools 0.19.0 and LensKit 2025.8.1 give for the same lists.
+
+    RecTools: NDCG(divide_by_achievable=True), Recall, HitRate, MRR, CatalogCoverage and
+    MeanInvUserFreq. The best list has min(k, relevant) hits; RecTools' default divides by that of
+    k hits, which is lower for few relevant movies. LensKit: NDCG, Hit and RecipRank. LensKit's
+    Recall divides by min(k, relevant), ours and RecTools' by all relevant movies: it says 2 / 3 for
+    the first person, who has four. RecTools' novelty takes the share of the users, and ours that of
+    the ratings, so ours is higher by log2(ratings / users).
+    """
+    lists = np.array([[0, 1, 2], [3, 4, 5], [5, 0, 1], [2, 3, 0]])
+    relevant = csr_matrix(
+        np.array([[0, 1, 1, 1, 0, 1], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 0]])
+    )
+    expected = {
+        "ndcg": [0.5307212739772434, 0, 1, 0.9197207891481876],
+        "recall": [0.5, 0, 1, 1],
+        "hit_rate": [1, 0, 1, 1],
+        "mrr": [0.5, 0, 1, 1],
+    }
+    for name, values in judge_people(lists, relevant).items():
+        np.testing.assert_allclose(values, expected[name])
+    # RecTools counts the movies, six of six.
+    together = judge_lists(lists, RATINGS)
+    assert together["coverage"] == 6 / 6
+    # Eight users gave the 17 ratings.
+    assert together["novelty"] == pytest.approx(1.75 + np.log2(17 / 8))
+
+
 def test_the_first_row_of_the_catalogue_is_no_hit_behind_a_short_list() -> None:
     """The end of a short list is -1, which is not movie 0."""
     found = judge_people(np.array([[-1, -1, -1]]), csr_matrix(np.array([[1, 0, 0, 0, 0, 0]])))
