@@ -41,14 +41,16 @@ def test_metrics_of_each_person_by_hand() -> None:
 
 
 def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
-    """The values that RecTools 0.19.0 and LensKit 2025.8.1 give for the same lists.
+    """The values that RecTools 0.19.0 and LensKit 2025.8.1 gave for the same lists.
 
-    RecTools: NDCG(divide_by_achievable=True), Recall, HitRate, MRR, CatalogCoverage and
-    MeanInvUserFreq. The best list has min(k, relevant) hits; RecTools' default divides by that of
-    k hits, which is lower for few relevant movies. LensKit: NDCG, Hit and RecipRank. LensKit's
-    Recall divides by min(k, relevant), ours and RecTools' by all relevant movies: it says 2 / 3 for
-    the first person, who has four. RecTools' novelty takes the share of the users, and ours that of
-    the ratings, so ours is higher by log2(ratings / users).
+    - NDCG: RecTools with divide_by_achievable=True, LensKit with LogRankWeight(offset=1). The best
+      list has min(k, relevant) hits. RecTools' default divides by the gain of k hits. LensKit's
+      default discounts by log2(max(place, 2)), as Jarvelin & Kekalainen do.
+    - Recall: RecTools divides by all relevant movies, as here. LensKit divides by min(k, relevant):
+      2 / 3 for the first person, who has four.
+    - HitRate and MRR of RecTools, Hit and RecipRank of LensKit are the same.
+    - RecTools' CatalogCoverage counts the movies; its novelty (MeanInvUserFreq) takes the share of
+      the users. Here it is that of the ratings, which adds log2(ratings / users).
     """
     lists = np.array([[0, 1, 2], [3, 4, 5], [5, 0, 1], [2, 3, 0]])
     relevant = csr_matrix(
@@ -62,7 +64,6 @@ def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
     }
     for name, values in judge_people(lists, relevant).items():
         np.testing.assert_allclose(values, expected[name])
-    # RecTools counts the movies, six of six.
     together = judge_lists(lists, RATINGS)
     assert together["coverage"] == 6 / 6
     # Eight users gave the 17 ratings.

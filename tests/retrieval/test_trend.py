@@ -3,8 +3,8 @@ import numpy as np
 from recsys.retrieval.trend import DAMPING, find_trend
 
 DAY = 86_400
-# Movie 0 was rated ten times long ago, movie 1 ten times of late, movie 2 ten times in both, movie 3
-# never.
+# Movie 0 was rated ten times long ago, movie 1 ten times of late, movie 2 ten times in both, and
+# movie 3 never.
 MOVIE = np.array([0, 1, 2, 2]).repeat(10)
 SECONDS = np.array([0, 1_000, 0, 1_000]).repeat(10) * DAY
 
