@@ -1,10 +1,10 @@
 """Lists of ten recommendations by several systems: how good they are, their time and memory.
 
 MovieLens 1M, from MOVIELENS_MIRROR or GroupLens. The protocols are recipes. Every system learns
-from the training part and ranks the whole catalogue for the people of the test part, without what they
-rated before, which is their history. The seconds are those of fitting and of recommending to all
-people, with one thread; for ours they include the stages features and train. The memory is the peak
-of a process of its own, or of the largest one.
+from the training part and ranks the whole catalogue for the people of the test part, without what
+they rated before, which is their history. The seconds are those of fitting and of recommending to
+all people, with one thread; for ours they include the stages features and train. The memory is the
+peak of a process of its own, or of the largest one.
 
 `implicit` is in requirements/bench.lock. Its models are the item-kNN and the ALS here. `--tune`
 judges the values of `GRIDS` on the validation part, and so `CHOSEN` was chosen.
