@@ -43,12 +43,13 @@ lint: .venv/dev  ## Check style, types and who imports whom.
 	mypy
 	lint-imports --no-logo
 
-bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by size (an hour).
+bench: .venv/bench  ## Measure training, the stages by size, serving and ranking (an hour).
 	python -m benchmarks.speed
 	python -m benchmarks.scale
 	python -m benchmarks.features
 	python -m benchmarks.serving
 	python -m benchmarks.wishes
+	python -m benchmarks.ranking
 
 install: .venv/run  ## Make .venv with the locked packages and the command recsys.
 
@@ -74,6 +75,10 @@ clean:  ## Remove the environment.
 
 .venv/serve: .venv/run requirements/serve.lock
 	@$(PIP) install --quiet -r requirements/serve.lock -c requirements/cuda.lock
+	@touch $@
+
+.venv/bench: .venv/run requirements/bench.lock
+	@$(PIP) install --quiet -r requirements/bench.lock -c requirements/cuda.lock
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.lock

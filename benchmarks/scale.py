@@ -54,25 +54,31 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def run_stage(stage: str, folder: Path) -> dict[str, Any]:
-    """Run a stage, and return its wall time in seconds and its peak resident memory in MB."""
-    command = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+def run_measured(command: list[str], folder: Path, what: str) -> dict[str, Any]:
+    """Run a Python program, and return its wall time in seconds and its peak resident memory in MB.
+
+    Args:
+        command: the arguments of Python.
+        folder: where it runs.
+        what: its name in the message if it fails.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, *command, *STAGES[stage].split()],
+        [sys.executable, "-c", MEASURE, sys.executable, *command],
         cwd=folder,
-        env=environment,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     )
     if done.returncode:
-        raise click.ClickException(f"stage {stage} ended with {done.returncode}")
+        raise click.ClickException(f"{what} ended with {done.returncode}")
     seconds, kilobytes = done.stdout.split()
-    return {
-        "stage": stage,
-        "seconds": round(float(seconds), 2),
-        "peak_mb": round(int(kilobytes) / 1024),
-    }
+    return {"seconds": round(float(seconds), 2), "peak_mb": round(int(kilobytes) / 1024)}
+
+
+def run_stage(stage: str, folder: Path) -> dict[str, Any]:
+    """Run a stage, and return its name, its seconds and its peak memory in MB."""
+    command = ["-m", f"stages.{stage}", "--params", "params.yaml", *STAGES[stage].split()]
+    return {"stage": stage} | run_measured(command, folder, f"stage {stage}")
 
 
 def write_params(millions: float, folder: Path, optimizer: str = "rowwise_adagrad") -> None:

@@ -14,5 +14,6 @@ resolve run.in > "$all"
 grep -E "$cuda" "$all" > cuda.lock
 grep -vE "$cuda" "$all" > run.lock
 resolve search.in --constraint "$all" | grep -vE "$cuda" > search.lock
+resolve bench.in --constraint "$all" | grep -vE "$cuda" > bench.lock
 resolve serve.in --constraint "$all" | grep -vE "$cuda" > serve.lock
 resolve dev.in --constraint "$all" | grep -vE "$cuda" > dev.lock

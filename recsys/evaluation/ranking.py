@@ -32,8 +32,9 @@ def judge_people(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[str, F
         relevant: 1 for each relevant movie of a person, at least one each, [U, M]
 
     Returns:
-        ndcg: the discounted gain, 1 / log2(1 + place) for each hit, over that of the best list
-        (Jarvelin & Kekalainen 2002); recall: the share of the relevant movies that is in the list;
+        ndcg: the discounted gain, 1 / log2(1 + place) for each hit, over that of the best list,
+        which has min(k, relevant) hits (Jarvelin & Kekalainen 2002, whose discount is
+        1 / log2(max(2, place))); recall: the share of all relevant movies that is in the list;
         hit_rate: 1 if one of them is, else 0; mrr: 1 / place of the first hit, or 0
     """
     people, k = lists.shape

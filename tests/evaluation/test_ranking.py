@@ -50,6 +50,36 @@ def test_a_person_is_a_row_with_the_list_and_its_metrics() -> None:
     assert table["recall"].tolist() == [0.5, 0, 1]
 
 
+def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
+    """The values that RecTools 0.19.0 and LensKit 2025.8.1 gave for the same lists.
+
+    - NDCG: RecTools with divide_by_achievable=True, LensKit with LogRankWeight(offset=1). The best
+      list has min(k, relevant) hits. RecTools' default divides by the gain of k hits. LensKit's
+      default discounts by log2(max(place, 2)), as Jarvelin & Kekalainen do.
+    - Recall: RecTools divides by all relevant movies, as here. LensKit divides by min(k, relevant):
+      2 / 3 for the first person, who has four.
+    - HitRate and MRR of RecTools, Hit and RecipRank of LensKit are the same.
+    - RecTools' CatalogCoverage counts the movies; its novelty (MeanInvUserFreq) takes the share of
+      the users. Here it is that of the ratings, which adds log2(ratings / users).
+    """
+    lists = np.array([[0, 1, 2], [3, 4, 5], [5, 0, 1], [2, 3, 0]])
+    relevant = csr_matrix(
+        np.array([[0, 1, 1, 1, 0, 1], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 0]])
+    )
+    expected = {
+        "ndcg": [0.5307212739772434, 0, 1, 0.9197207891481876],
+        "recall": [0.5, 0, 1, 1],
+        "hit_rate": [1, 0, 1, 1],
+        "mrr": [0.5, 0, 1, 1],
+    }
+    for name, values in judge_people(lists, relevant).items():
+        np.testing.assert_allclose(values, expected[name])
+    together = judge_lists(lists, RATINGS)
+    assert together["coverage"] == 6 / 6
+    # Eight users gave the 17 ratings.
+    assert together["novelty"] == pytest.approx(1.75 + np.log2(17 / 8))
+
+
 def test_the_first_row_of_the_catalogue_is_no_hit_behind_a_short_list() -> None:
     """The end of a short list is -1, which is not movie 0."""
     found = judge_people(np.array([[-1, -1, -1]]), csr_matrix(np.array([[1, 0, 0, 0, 0, 0]])))
