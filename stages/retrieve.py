@@ -9,43 +9,69 @@ import click
 from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.pipeline.stage import stage
-from recsys.retrieval.params import RetrievalParams
+from recsys.retrieval.params import RetrievalParams, SequenceParams
+
+# The rooms that this stage depends on, as in dvc.yaml; a test compares them with the imports.
+ROOMS = ("common", "retrieval", "storage")
 
 
 @stage
 @click.argument("encoded", type=PATH)
 @click.argument("part", type=PATH)
 @click.argument("exposure", type=PATH)
-def main(params: Params, encoded: Path, part: Path, exposure: Path) -> None:
+@click.option("--state", type=PATH, required=True, help="File to resume an unfinished run from.")
+@click.option(
+    "--save-every",
+    type=click.IntRange(min=0),
+    envvar="RECSYS_SAVE_EVERY",
+    default=500,
+    show_default=True,
+    show_envvar=True,
+    help="Steps between two saves of the state; 0 for none. Has no effect on the result.",
+)
+def main(
+    params: Params, encoded: Path, part: Path, exposure: Path, state: Path, save_every: int
+) -> None:
     """Fit the exposure model to the ratings in the file PART of the movies in ENCODED.
 
-    The weights go to the folder EXPOSURE.
+    The weights go to the folder EXPOSURE. With retrieval.model=sequence, a sequence encoder is
+    trained, too. A training that was killed resumes from the file STATE, and ends with the same
+    model.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
-    import numpy as np
+    import torch
     from threadpoolctl import threadpool_limits
 
+    from recsys.common.memory import keep_freed_memory
     from recsys.retrieval.fit import fit_exposure
-    from recsys.storage import schemas
-    from recsys.storage.parquet import count_rows, read_column, read_metadata
+    from recsys.retrieval.fit_encoder import fit_encoder
+    from recsys.retrieval.histories import UserHistories
+    from recsys.storage.parquet import count_rows, read_metadata
+    from recsys.storage.resume import ResumeFile
     from recsys.storage.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
-    movies = count_rows(encoded / "movies.parquet", vocabulary.schema("movies"))
-    user, movie, label, seconds = (
-        read_column(part, schemas.PART, name) for name in ("user", "movie", "label", "timestamp")
+    users, movies = (
+        count_rows(encoded / f"{name}.parquet", vocabulary.schema(name))
+        for name in ("users", "movies")
     )
-    if vocabulary.drawn_negatives:
-        # Nobody picked up the items that were drawn.
-        user, movie, seconds = (values[label == 1] for values in (user, movie, seconds))
-    counts = np.bincount(movie, minlength=movies)
+    histories = UserHistories.read(part, users, movies, vocabulary.drawn_negatives)
+    section, encoder, resume = params[SequenceParams], None, None
+    if params[RetrievalParams].model == "sequence":
+        torch.set_num_threads(section.threads)
+        torch.use_deterministic_algorithms(True)
+        keep_freed_memory()
+        resume = ResumeFile(state, [section], [part], ROOMS)
+        encoder = fit_encoder(histories, section, resume, save_every)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_exposure(
-            user, movie, seconds, counts, params[RetrievalParams], read_metadata(part)
-        )
+        fitted = fit_exposure(histories, params[RetrievalParams], read_metadata(part), encoder)
     fitted.save(exposure)
-    click.echo(f"exposure: weights of {len(fitted.movies):,} movies from {len(movie):,} ratings")
+    if resume:
+        resume.remove()
+    click.echo(
+        f"exposure: weights of {len(fitted.movies):,} movies from {len(histories.movie):,} ratings"
+    )
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.retrieval.fit import fit_exposure
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
-from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.parquet import read_column, read_metadata, read_parquet
+from recsys.storage.parquet import read_metadata, read_parquet
 from recsys.storage.registry import STATISTICS, Feature, FeatureParams, select_features
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS
@@ -112,14 +112,12 @@ def save_model(
 
 def save_exposure(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the exposure model to the training part."""
-    part = run.split / "train.parquet"
-    names = ("user", "movie", "timestamp")
-    user, movie, seconds = (read_column(part, schemas.PART, name) for name in names)
-    counts = run.dimensions().training_ratings["movies"]
+    dimensions, part = run.dimensions(), run.split / "train.parquet"
+    users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
+    histories = UserHistories.read(part, users, movies, dimensions.vocabulary.drawn_negatives)
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
-    fitted = fit_exposure(user, movie, seconds, counts, section, read_metadata(part))
-    fitted.save(run.exposure)
+    fit_exposure(histories, section, read_metadata(part)).save(run.exposure)
 
 
 def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:

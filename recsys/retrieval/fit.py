@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from recsys.retrieval.ease import Ints, fit_weights
+from recsys.retrieval.ease import fit_weights
+from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.nearest import fit_nearest
 from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.trend import find_trend
@@ -11,30 +13,29 @@ from recsys.storage.origin import Origin
 
 
 def fit_exposure(
-    user: Ints,
-    movie: Ints,
-    seconds: Ints,
-    counts: Ints,
+    histories: UserHistories,
     params: RetrievalParams,
     origin: Origin,
+    encoder: SequenceEncoder | None = None,
 ) -> Exposure:
     """Fit the weights of all movies that somebody picked up.
 
     Args:
-        user, movie: rows of the tables, of each rating, [N]
-        seconds: the time of each rating, in seconds since 1970, [N]
-        counts: the number of ratings of each movie, [M]
+        histories: what all users picked up in the training part.
         origin: digests of the users and movies, and of the split.
+        encoder: fitted to the same histories, for the model `sequence`.
 
     Raises:
         InputError: there are too many weights.
     """
+    counts = np.bincount(histories.movie, minlength=histories.movies)
     movies = np.flatnonzero(counts).astype(np.int32)
-    place, most = np.searchsorted(movies, movie), params.exact_movies
+    user = np.repeat(np.arange(len(histories)), np.diff(histories.starts))
+    place, most = np.searchsorted(movies, histories.movie), params.exact_movies
     weights = (
         fit_weights(user, place, params.damping)
         if len(movies) <= most
         else fit_nearest(user, place, params.damping, params.neighbors, most)
     )
-    trend = find_trend(movie, seconds, len(counts), params.trend_days) ** params.trend_weight
-    return Exposure(movies, weights, counts, params, origin, trend)
+    trend = find_trend(histories, params.trend_days) ** params.trend_weight
+    return Exposure(movies, weights, counts, params, origin, trend, encoder)

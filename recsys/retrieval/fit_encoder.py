@@ -138,7 +138,8 @@ def _take_step(
     loss.backward()
     nn.utils.clip_grad_norm_(encoder.parameters(), LARGEST_GRADIENT)
     optimizer.step()
-    return float(loss)
+    value: float = loss.item()
+    return value
 
 
 def find_picked(histories: UserHistories, movies: Tensor) -> Tensor:

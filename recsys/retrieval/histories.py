@@ -4,10 +4,14 @@ Shapes: B people, R ratings of all of them, M movies.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
 
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
@@ -33,20 +37,36 @@ class UserHistories:
 
     @classmethod
     def group(
-        cls, people: int, user: Ints, movie: Ints, rating: Floats, seconds: Ints, movies: int
+        cls, people: int, movies: int, user: Ints, movie: Ints, rating: Floats, seconds: Ints
     ) -> "UserHistories":
         """Group ratings by person.
 
         Args:
-            people: B
+            people, movies: B and M
             user: the person of each rating, from 0, [R]
             movie, rating, seconds: of each rating; they may be in any order, [R]
-            movies: M
         """
         # Equal times are in the order of movies, as in the ratings table.
         order = np.lexsort((movie, seconds, user))
         starts = np.append(0, np.cumsum(np.bincount(user, minlength=people)))
         return cls(starts, movie[order], rating[order], seconds[order], movies)
+
+    @classmethod
+    def read(cls, part: Path, users: int, movies: int, drawn_negatives: bool) -> "UserHistories":
+        """What each user picked up in a part; nobody picked up movies that were drawn.
+
+        Args:
+            part: a file of `schemas.PART`.
+            users, movies: B and M
+            drawn_negatives: whether the ratings with label 0 were drawn.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        names = ("user", "movie", "rating_norm", "timestamp", "label")
+        *columns, label = (read_column(part, schemas.PART, name) for name in names)
+        picked = (label == 1) | (not drawn_negatives)
+        return cls.group(users, movies, *(column[picked] for column in columns))
 
     def __len__(self) -> int:
         """B"""

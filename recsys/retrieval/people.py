@@ -67,7 +67,7 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     listed = scipy.sparse.csr_matrix((ones, (user[wanted], movie[wanted])), shape)[users]
     before = picked & ~test
     columns = (values[before] for values in (user, movie, rating, seconds))
-    histories = UserHistories.group(shape[0], *columns, movies=shape[1]).select(users)
+    histories = UserHistories.group(*shape, *columns).select(users)
     moments = gaps = None
     if read_metadata(path)["visible"] == "earlier":
         # The ratings ascend by time, so the first one of a user in the test part is the earliest.

@@ -63,5 +63,5 @@ class Log:
         picked = (label == 1) | (not self._drawn)
         columns = (person, movie, self._scale.normalise(stars), seconds)
         return UserHistories.group(
-            len(users), *(column[picked] for column in columns), movies=self._movies
+            len(users), self._movies, *(column[picked] for column in columns)
         )

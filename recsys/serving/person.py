@@ -47,7 +47,7 @@ class Person:
         movie, stars, seconds = columns_of(self.rated)
         nobody_else, rating = np.zeros(len(movie), int), scale.normalise(stars.astype(np.float32))
         return UserHistories.group(
-            1, nobody_else, movie.astype(int), rating, seconds.astype(int), len(scorer.movieids)
+            1, len(scorer.movieids), nobody_else, movie.astype(int), rating, seconds.astype(int)
         )
 
 

@@ -107,10 +107,9 @@ class Service:
             if row in rows:
                 raise InputError(f"movie {show(movieid)} is rated twice; give one rating")
             rows[row] = movieid
-        # Without a time, a rating is given when the log ends.
-        end = self.scorer.store.end if self.scorer.store else 0
-        return GivenRatings(
-            np.array(list(rows), np.int64),
-            np.array([stars for _, stars, _ in given], float),
-            np.array([end if time is None else time for *_, time in given], np.int64),
-        )
+        stars = np.array([stars for _, stars, _ in given], float)
+        known = [time for *_, time in given if time is not None]
+        # Beside others with a time, a rating without one is the latest.
+        times = [max(known) if time is None else time for *_, time in given] if known else None
+        seconds = None if times is None else np.array(times, np.int64)
+        return GivenRatings(np.array(list(rows), np.int64), stars, seconds)

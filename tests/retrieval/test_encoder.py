@@ -26,9 +26,8 @@ def make_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> UserHi
     user = np.repeat(np.arange(len(lengths)), lengths)
     movie = np.concatenate([random.permutation(movies)[:n] for n in lengths] or [[]]).astype(int)
     rating = random.random(len(user)).astype(np.float32)
-    return UserHistories.group(
-        len(lengths), user, movie, rating, random.integers(0, 86400 * 9, len(user)), movies
-    )
+    seconds = random.integers(0, 86_400 * 9, len(user))
+    return UserHistories.group(len(lengths), movies, user, movie, rating, seconds)
 
 
 @pytest.fixture

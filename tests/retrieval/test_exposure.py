@@ -9,6 +9,7 @@ from recsys.pipeline.params import load_params
 from recsys.retrieval.exposure import Exposure, to_dense
 from recsys.retrieval.params import RetrievalParams
 from tests.conftest import PARAMS
+from tests.histories import make_histories
 
 SECTION = load_params(PARAMS)[RetrievalParams]
 # Movies 1, 2 and 4 of five have weights.
@@ -25,20 +26,20 @@ def exposure(request: pytest.FixtureRequest) -> Exposure:
 
 
 def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(exposure: Exposure) -> None:
-    histories = csr_matrix(np.array([[0, 1, 0, 0, 1], [1, 0, 1, 0, 0]]))
+    histories = make_histories([[1, 4], [0, 2]], 5)
     expected = [[0, 0.75, 0.75, 0, -0.25], [0, 0.125, 0, 0, 1]]
     assert exposure.score(histories).tolist() == expected
 
 
 def test_somebody_without_movies_gets_the_shares_of_the_ratings(exposure: Exposure) -> None:
-    scores = exposure.score(csr_matrix((1, 5)))
+    scores = exposure.score(make_histories([[]], 5))
     np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]], atol=1e-6)
 
 
 def test_a_trend_multiplies_the_scores_of_everybody() -> None:
     trend = np.array([1, 1, 2, 1, 0.5])
     exposure = Exposure(MOVIES, WEIGHTS, RATINGS, SECTION, ORIGIN, trend)
-    scores = exposure.score(csr_matrix(np.array([[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]])))
+    scores = exposure.score(make_histories([[1, 4], []], 5))
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
 

@@ -6,11 +6,11 @@ from recsys.retrieval.histories import UserHistories
 # movie 0.
 HISTORIES = UserHistories.group(
     3,
+    4,
     np.array([2, 0, 0, 0]),
     np.array([0, 2, 1, 3]),
     np.array([0.5, 1, 0, 0.25], np.float32),
     np.array([5, 9, 9, 7]),
-    4,
 )
 
 

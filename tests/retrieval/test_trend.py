@@ -1,6 +1,7 @@
 import numpy as np
 
 from recsys.retrieval.trend import DAMPING, find_trend
+from tests.histories import make_histories
 
 DAY = 86_400
 # Movie 0 was rated ten times long ago, movie 1 ten times of late, movie 2 ten times in both, and
@@ -11,14 +12,14 @@ SECONDS = np.array([0, 1_000, 0, 1_000]).repeat(10) * DAY
 
 def test_trends_by_hand() -> None:
     # Of 40 ratings, 20 are recent and count 1; the others count nothing. DAMPING are half recent.
-    trend = find_trend(MOVIE, SECONDS, 4, days=1.0)
+    trend = find_trend(make_histories([MOVIE.tolist()], 4, SECONDS.tolist()), days=1.0)
     low, high = DAMPING, 20 + DAMPING
     expected = [low / (10 + DAMPING), high / (10 + DAMPING), 1, 1]
     np.testing.assert_allclose(trend, expected)
 
 
 def test_a_rating_counts_37_percent_after_the_days() -> None:
-    trend = find_trend(np.array([0, 1]), np.array([0, 30 * DAY]), 2, days=30.0)
+    trend = find_trend(make_histories([[0, 1]], 2, [0, 30 * DAY]), days=30.0)
     rate = (1 + np.exp(-1)) / 2
     old, new = ((recent + DAMPING * rate) / ((1 + DAMPING) * rate) for recent in (np.exp(-1), 1))
     np.testing.assert_allclose(trend, [old, new])

@@ -7,7 +7,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
@@ -22,6 +21,7 @@ from recsys.serving.recommender import Recommender
 from recsys.serving.scorer import Rated, Scorer
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
+from tests.histories import make_histories
 from tests.runs import COMPUTED, NEW_USER, Run, compute_run
 
 USER, TITLE_OF_2 = 3, "Café: 2"
@@ -168,7 +168,7 @@ def test_an_artifact_gives_the_scores_of_the_project(
     found = served.score([user or 999] * len(ids), ids, mine, end + 500)
     assert expected.std() > 0.01
     assert np.abs(found.numpy() - expected).max() < (1e-5 if precision == "fp32" else 0.08)
-    history = csr_matrix((np.ones(3), ([0] * 3, rated)), (1, len(scorer.movieids)))
+    history = make_histories([list(rated)], len(scorer.movieids))
     best = recommender.rank(np.array([row]), history, 5, np.array([end + 500]), given)
     recommended = served.recommend(user, mine, 5, end + 500)
     if precision == "fp32":

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file, save
-from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
@@ -29,6 +28,7 @@ from recsys.serving.scorer import Rated, Scorer
 from recsys.serving.weights import quantise
 from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
+from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
 from tests.runs import SIDES, Run, save_exposure, save_model
 
@@ -114,8 +114,7 @@ def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_m
     rated = Rated([*scorer.movieids[history].tolist(), 999], [5, 4, 1, 2])
     users = [(3, 0, rated, history), (None, len(scorer.userids), rated, history)]
     for userid, row, given, rows in [*users, (None, len(scorer.userids), Rated([], []), [])]:
-        ones = np.ones(len(rows), np.float32), (np.zeros(len(rows), int), rows)
-        histories = csr_matrix(ones, (1, len(scorer.movieids)))
+        histories = make_histories([list(rows)], len(scorer.movieids))
         for top in (3, 1000):
             (movies,), (scores,), (likes,) = recommender.rank(np.array([row]), histories, top)
             found = served.recommend(userid, given, top)

@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -29,9 +30,12 @@ def test_histories_hold_what_people_picked_up(run: Run, drawn: bool) -> None:
     vocabulary = dataclasses.replace(dimensions.vocabulary, drawn_negatives=drawn)
     log = Log(run.ratings, dataclasses.replace(dimensions, vocabulary=vocabulary))
     histories = log.histories(range(5, 9))
-    assert histories.shape == (4, len(dimensions.raw_ids("movies")))
+    assert (len(histories), histories.movies) == (4, len(dimensions.raw_ids("movies")))
     for place, user in enumerate(range(5, 9)):
         rated = log.of(user)
         picked = rated[rated["label"] == 1] if drawn else rated
-        assert histories[place].indices.tolist() == sorted(picked["movie"])
-    assert (histories.data == 1).all()
+        history = histories[place : place + 1]
+        assert history.movie.tolist() == picked["movie"].tolist()
+        assert history.seconds.tolist() == picked["timestamp"].tolist()
+        stars = vocabulary.rating_scale.denormalise(history.rating)
+        np.testing.assert_allclose(stars, picked["rating"])

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
@@ -11,6 +10,7 @@ from recsys.serving.ranking import LEAST_EXPOSURE
 from recsys.serving.recommend import find_similar, recommend
 from recsys.serving.recommender import Recommender
 from recsys.serving.wishes import Wishes
+from tests.histories import make_histories
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run
 from tests.toy import Toy
 
@@ -47,7 +47,7 @@ def test_the_order_is_exposure_times_a_power_of_the_probability(
     rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
     exposure = recommender.exposure
     rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
-    history = csr_matrix((np.ones(len(rated)), (rated * 0, rated)), (1, len(exposure.ratings)))
+    history = make_histories([rated.tolist()], len(exposure.ratings))
     exposed = np.maximum(exposure.score(history)[0, rows], LEAST_EXPOSURE)
     likes = np.array([movie["score"] for movie in found])
     assert (np.diff(np.log(exposed) + 0.5 * np.log(likes)) < 1e-3).all()
@@ -80,7 +80,7 @@ def test_reasons_are_the_users_movies_that_weigh_most(run: Run, recommender: Rec
 def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
     run: Run, recommender: Recommender
 ) -> None:
-    users, history = np.array([0]), csr_matrix((1, len(recommender.exposure.ratings)))
+    users, history = np.array([0]), make_histories([[]], len(recommender.exposure.ratings))
     (usual,), (scores,), _ = recommender.rank(users, history, 100)
     counts = np.maximum(recommender.exposure.ratings, 1)
     for weight in (-1.0, 0.5):
@@ -92,7 +92,7 @@ def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
 
 
 def test_diverse_lists_begin_alike_and_are_less_similar(run: Run, recommender: Recommender) -> None:
-    users, history = np.array([0]), csr_matrix((1, len(recommender.exposure.ratings)))
+    users, history = np.array([0]), make_histories([[]], len(recommender.exposure.ratings))
 
     def similarity(diversity: float) -> float:
         lists = recommender.rank(users, history, 8, wishes=Wishes(diversity=diversity)).movies[0]
