@@ -49,6 +49,7 @@ bench: .venv/run  ## Measure training next to stock TorchRec, and the stages by 
 	python -m benchmarks.features
 	python -m benchmarks.serving
 	python -m benchmarks.wishes
+	python -m benchmarks.retrieval
 
 install: .venv/run  ## Make .venv with the locked packages and the command recsys.
 
