@@ -50,6 +50,7 @@ bench: .venv/bench  ## Measure training, the stages by size, serving and ranking
 	python -m benchmarks.serving
 	python -m benchmarks.wishes
 	python -m benchmarks.ranking
+	python -m benchmarks.retrieval
 
 install: .venv/run  ## Make .venv with the locked packages and the command recsys.
 

@@ -108,8 +108,10 @@ class Service:
                 raise InputError(f"movie {show(movieid)} is rated twice; give one rating")
             rows[row] = movieid
         stars = np.array([stars for _, stars, _ in given], float)
-        known = [time for *_, time in given if time is not None]
-        # Beside others with a time, a rating without one is the latest.
-        times = [max(known) if time is None else time for *_, time in given] if known else None
-        seconds = None if times is None else np.array(times, np.int64)
+        seconds = None
+        if any(time is not None for *_, time in given):
+            # Beside others with a time, a rating without one is given when the log ends.
+            end = self.scorer.store.end if self.scorer.store else 0
+            times = [end if time is None else time for *_, time in given]
+            seconds = np.array(times, np.int64)
         return GivenRatings(np.array(list(rows), np.int64), stars, seconds)
