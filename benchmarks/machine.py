@@ -3,10 +3,11 @@
 import platform
 from pathlib import Path
 
-import torch
-
 
 def describe_machine() -> str:
+    # Programs whose memory is measured import this module, and some of them do without torch.
+    import torch
+
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     cpu = names[0] if names else platform.machine()
