@@ -3,8 +3,8 @@
 MovieLens 1M, from MOVIELENS_MIRROR or GroupLens. The protocols are recipes. Every system learns
 from the training part and ranks the whole catalogue for the people of the test part, without what
 they rated before, which is their history. The seconds are those of fitting and of recommending to
-all people, with one thread; for ours they include the stages features and train. The memory is the
-peak of a process of its own, or of the largest one.
+all people, with one thread; for ours they include the stages features, train and retrieve. The
+memory is the peak of a process of its own, or of the largest one.
 
 `implicit` is in requirements/bench.lock. Its models are the item-kNN and the ALS here. `--tune`
 judges the values of `GRIDS` on the validation part, and so `CHOSEN` was chosen.
@@ -32,11 +32,11 @@ from recsys.evaluation.params import RankingParams
 from recsys.evaluation.ranking import judge_gaps, judge_lists, judge_people, list_popular
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
-from recsys.retrieval.ease import find_popular, fit_weights
 from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.fit import fit_exposure
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.people import People, read_people
-from recsys.retrieval.trend import find_trend
 from recsys.storage.dimensions import Dimensions
 
 # For each protocol, its recipe. The likes of the random split are what params.yaml has.
@@ -48,8 +48,8 @@ PROTOCOLS = {
 TOP, PEOPLE_AT_ONCE = 10, 256
 Values = dict[str, Any]
 Matrix = scipy.sparse.csr_matrix
-# From histories, [B, M], to the scores of all movies, [B, M].
-Score = Callable[[Matrix], np.ndarray]
+# From histories of B people to the scores of all movies, [B, M].
+Score = Callable[[Any], np.ndarray]
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "item_knn": {"likes_only": [True, False], "neighbours": [20, 50, 100, 200, 500]},
     "als": {
@@ -124,12 +124,18 @@ def read_task(folder: Path, part: str) -> Task:
         # On a chronological split, half of the people of the validation part are new.
         wanted = wanted[wanted["user"].isin(before["user"])]
         users = np.unique(wanted["user"])
-        shape = (int(ratings["user"].max()) + 1, people.histories.shape[1])
-        histories, relevances = (_ones(rows, shape)[users] for rows in (before, wanted))
+        histories = group(before, people.histories.movies).select(users)
+        relevances = _ones(wanted, (int(ratings["user"].max()) + 1, histories.movies))[users]
         people = People(users.astype(np.int64), histories, relevances, None, None)
-    shape = (int(ratings["user"].max()) + 1, people.histories.shape[1])
+    shape = (int(ratings["user"].max()) + 1, people.histories.movies)
     liked = _ones(before[before["label"] == 1], shape)[people.users]
     return Task(folder, training, people, liked)
+
+
+def group(rows: pd.DataFrame, movies: int) -> UserHistories:
+    """The histories of all users."""
+    columns = (rows[name].to_numpy() for name in ("user", "movie", "rating_norm", "timestamp"))
+    return UserHistories.group(int(rows["user"].max()) + 1, movies, *columns)
 
 
 def _ones(rows: pd.DataFrame, shape: tuple[int, int]) -> Matrix:
@@ -137,19 +143,19 @@ def _ones(rows: pd.DataFrame, shape: tuple[int, int]) -> Matrix:
     return scipy.sparse.csr_matrix((ones, (rows["user"], rows["movie"])), shape)
 
 
-def recommend(score: Score, inputs: Matrix, task: Task) -> np.ndarray:
+def recommend(score: Score, inputs: Matrix | UserHistories, task: Task) -> np.ndarray:
     """The movies with the highest scores, without the histories, [B, TOP].
 
     Args:
-        inputs: what is scored from, [B, M]
+        inputs: what is scored from, of B people
     """
     pieces = []
     unknown = task.ratings == 0
-    for start in range(0, inputs.shape[0], PEOPLE_AT_ONCE):
+    for start in range(0, len(task.people.users), PEOPLE_AT_ONCE):
         some = slice(start, start + PEOPLE_AT_ONCE)
         scores = score(inputs[some])
         scores[:, unknown] = -np.inf
-        scores[task.people.histories[some].nonzero()] = -np.inf
+        scores[task.people.histories[some].matrix().nonzero()] = -np.inf
         best = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
         pieces.append(np.take_along_axis(best, order, axis=1))
@@ -157,7 +163,7 @@ def recommend(score: Score, inputs: Matrix, task: Task) -> np.ndarray:
 
 
 def popular(task: Task) -> np.ndarray:
-    return list_popular(task.ratings, task.people.histories, TOP)
+    return list_popular(task.ratings, task.people.histories.matrix(), TOP)
 
 
 def item_knn(task: Task, likes_only: bool, neighbours: int) -> np.ndarray:
@@ -166,7 +172,7 @@ def item_knn(task: Task, likes_only: bool, neighbours: int) -> np.ndarray:
 
     model = CosineRecommender(K=neighbours, num_threads=1)
     model.fit(task.matrix(likes_only), show_progress=False)
-    inputs = task.liked if likes_only else task.people.histories
+    inputs = task.liked if likes_only else task.people.histories.matrix()
     return recommend(lambda own: (own @ model.similarity).toarray(), inputs, task)
 
 
@@ -189,45 +195,41 @@ def als(
         # The factors of people come from their whole history, as in every other system.
         return model.recalculate_user(np.arange(own.shape[0]), own) @ model.item_factors.T
 
-    return recommend(score, task.liked if likes_only else task.people.histories, task)
+    inputs = task.liked if likes_only else task.people.histories.matrix()
+    return recommend(score, inputs, task)
 
 
-def fit_exposure(task: Task, trend: bool) -> Exposure:
-    """The exposure model of the recipe, with or without the trend of its movies."""
-    section = load_params(task.folder / "params.yaml")[RetrievalParams]
-    user, movie, seconds = (
-        task.training[name].to_numpy() for name in ("user", "movie", "timestamp")
-    )
-    movies = find_popular(movie, len(task.ratings), section.movies)
-    weights = fit_weights(user, np.searchsorted(movies, movie), section.damping)
-    factor = None
-    if trend:
-        factor = find_trend(movie, seconds, len(task.ratings), section.trend_days)
-        factor **= section.trend_weight
-    dimensions = Dimensions.load(task.folder / "encoded", task.folder / "split/counts")
-    return Exposure(movies, weights, task.ratings, section, dimensions.origin, factor)
+def fit_ease(task: Task, **changes: Any) -> Exposure:
+    """The weights of the recipe, without an encoder.
+
+    Args:
+        changes: of the section `retrieval`.
+    """
+    section = load_params(task.folder / "params.yaml")[RetrievalParams].model_copy(update=changes)
+    origin = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").origin
+    return fit_exposure(group(task.training, task.people.histories.movies), section, origin)
 
 
 def ease(task: Task) -> np.ndarray:
-    return recommend(fit_exposure(task, trend=False).score, task.people.histories, task)
+    exposure = fit_ease(task, trend_weight=0.0)
+    return recommend(exposure.score, task.people.histories, task)
 
 
 def ease_trend(task: Task) -> np.ndarray:
-    return recommend(fit_exposure(task, trend=True).score, task.people.histories, task)
+    return recommend(fit_ease(task).score, task.people.histories, task)
 
 
 def ours(task: Task) -> np.ndarray:
     """Exposure and P(like) of the DLRM, as the stage rank has them."""
     import torch
 
-    from recsys.serving.pair_scorer import PairScorer
     from recsys.serving.recommender import Recommender
 
     torch.set_num_threads(1)
-    scorer = PairScorer(task.folder / "dlrm", task.folder / "features")
+    folders = (task.folder / name for name in ("dlrm", "features", "exposure"))
     people = task.people
-    recommender = Recommender(scorer, fit_exposure(task, trend=True))
-    return recommender.rank(people.users, people.histories, TOP, people.seconds).movies
+    lists = Recommender.load(*folders).rank(people.users, people.histories, TOP, people.seconds)
+    return lists.movies
 
 
 SYSTEMS: dict[str, Callable[..., np.ndarray]] = {
@@ -240,7 +242,7 @@ SYSTEMS: dict[str, Callable[..., np.ndarray]] = {
     "ours": ours,
 }
 # The stages that a system needs besides.
-NEEDS = {"ours": ("features", "train")}
+NEEDS = {"ours": ("features", "train", "retrieve")}
 
 
 def judge(system: str, task: Task, values: Values) -> dict[str, Any]:

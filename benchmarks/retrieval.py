@@ -15,23 +15,21 @@ from typing import Any
 
 import click
 import numpy as np
-import scipy.sparse
 import torch
 from ruamel.yaml import YAML
 
 from benchmarks.features import DATA, LARGEST_USER, enlarge_user
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
+from recsys.retrieval.histories import UserHistories
 from recsys.serving.ranking import find_best
 from recsys.serving.recommender import Recommender
-from recsys.storage import schemas
-from recsys.storage.parquet import read_column
 
 SHAPE = "ml-25m's shape"
 TOP = 10
 Row = dict[str, Any]
 # Lists movies for a user, given by row, with a history.
-Recommend = Callable[[int, scipy.sparse.csr_matrix], object]
+Recommend = Callable[[int, UserHistories], object]
 
 
 def write_params(folder: Path) -> None:
@@ -75,18 +73,17 @@ def measure_lists(folder: Path, users: int) -> list[Row]:
     """The time of one user's list, in milliseconds, by exposure alone and by both factors."""
     recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "exposure")
     exposure, part = recommender.exposure, folder / "split/train.parquet"
-    user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
-    shape = int(user.max()) + 1, len(exposure.ratings)
-    histories = scipy.sparse.csr_matrix((np.ones(len(user), np.float32), (user, movie)), shape)
-    number = np.diff(histories.indptr)
+    shape = len(recommender.scorer.userids), len(exposure.ratings)
+    histories = UserHistories.read(part, *shape, drawn_negatives=False)
+    number = np.diff(histories.starts)
     drawn = np.random.default_rng(1).choice(np.flatnonzero(number), users, replace=False)
 
-    def by_exposure(_: int, history: scipy.sparse.csr_matrix) -> object:
+    def by_exposure(_: int, history: UserHistories) -> object:
         scores = exposure.score(history)
-        scores[history.nonzero()] = -np.inf
+        scores[:, history.movie] = -np.inf
         return find_best(scores, TOP)
 
-    def by_both(user: int, history: scipy.sparse.csr_matrix) -> object:
+    def by_both(user: int, history: UserHistories) -> object:
         return recommender.rank(np.array([user]), history, TOP)
 
     rows = []
@@ -109,9 +106,9 @@ def measure_lists(folder: Path, users: int) -> list[Row]:
     return rows
 
 
-def time_one(recommend: Recommend, user: int, histories: scipy.sparse.csr_matrix) -> float:
+def time_one(recommend: Recommend, user: int, histories: UserHistories) -> float:
     """The milliseconds that one list takes."""
-    history = histories[user]
+    history = histories[user : user + 1]
     start = time.perf_counter()
     recommend(user, history)
     return (time.perf_counter() - start) * 1000

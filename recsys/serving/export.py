@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from recsys.common.atomic import atomic_write
+from recsys.common.errors import InputError
 from recsys.dataloader.pairs import TableName
 from recsys.retrieval.exposure import Exposure
 from recsys.serving.artifact import Artifact, write_artifact
@@ -50,7 +51,8 @@ def export(
         exposure: of the same run; without it, the artifact scores and does not recommend.
 
     Raises:
-        InputError: a weight is not a finite number, or is too large for the precision.
+        InputError: a weight is not a finite number, or is too large for the precision; or the
+            exposure model has a sequence encoder.
     """
     artifact = Artifact(
         replace(scorer.plain, precision=precision),
@@ -69,7 +71,16 @@ def export(
 
 
 def convert_exposure(exposure: Exposure) -> ExposureWeights:
-    """The exposure model as an artifact has it."""
+    """The exposure model as an artifact has it.
+
+    Raises:
+        InputError: it has a sequence encoder.
+    """
+    if exposure.encoder is not None:
+        raise InputError(
+            "this exposure model has a sequence encoder (retrieval.model = sequence), which no "
+            "artifact holds; export with --scores-only, or serve it with `recsys serve`"
+        )
     numbers = {name: torch.from_numpy(array) for name, array in exposure.to_numbers().items()}
     params = exposure.params
     return ExposureWeights(numbers, params.candidates, params.like_weight)

@@ -4,23 +4,10 @@ import torch
 
 from recsys.retrieval.encoder import SequenceEncoder, make_rows
 from recsys.retrieval.histories import UserHistories
-from recsys.retrieval.params import SequenceParams
-
-PARAMS = SequenceParams(
-    dimension=8,
-    blocks=2,
-    dropout=0.0,
-    learning_rate=0.01,
-    weight_decay=0.01,
-    negatives=6,
-    batch_size=8,
-    epochs=30,
-    seed=1,
-    threads=1,
-)
+from tests.retrieval.sequences import PARAMS
 
 
-def make_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> UserHistories:
+def draw_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> UserHistories:
     """Random ratings, a day apart on average."""
     random = np.random.default_rng(seed)
     user = np.repeat(np.arange(len(lengths)), lengths)
@@ -33,7 +20,7 @@ def make_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> UserHi
 @pytest.fixture
 def encoder() -> SequenceEncoder:
     torch.manual_seed(1)
-    encoder = SequenceEncoder(9, PARAMS).eval()
+    encoder = SequenceEncoder(9, PARAMS.model_copy(update={"blocks": 2})).eval()
     for weight in encoder.parameters():
         # So that no part is without an effect.
         torch.nn.init.normal_(weight, std=0.5)
@@ -57,7 +44,7 @@ def test_rows_by_hand() -> None:
 
 
 def test_people_do_not_depend_on_each_other(encoder: SequenceEncoder) -> None:
-    histories = make_histories([3, 0, 5, 1])
+    histories = draw_histories([3, 0, 5, 1])
     rows = make_rows(histories)
     together = encoder(rows)
     for person in range(4):
@@ -69,7 +56,7 @@ def test_people_do_not_depend_on_each_other(encoder: SequenceEncoder) -> None:
 def test_a_row_depends_on_those_before_it_and_on_the_time_after_it(
     encoder: SequenceEncoder,
 ) -> None:
-    histories = make_histories([6])
+    histories = draw_histories([6])
     whole = encoder(make_rows(histories))
     start = UserHistories(
         np.array([0, 4]),
@@ -85,7 +72,7 @@ def test_a_row_depends_on_those_before_it_and_on_the_time_after_it(
 
 @pytest.mark.parametrize("name", ["movie", "rating", "seconds"])
 def test_everything_in_a_history_counts(encoder: SequenceEncoder, name: str) -> None:
-    histories = make_histories([4])
+    histories = draw_histories([4])
     columns = {key: getattr(histories, key).copy() for key in ("movie", "rating", "seconds")}
     columns[name][0] = {"movie": 8 - columns["movie"][0], "rating": 9.0, "seconds": -(10**9)}[name]
     other = UserHistories(histories.starts, **columns, movies=9)
@@ -93,7 +80,7 @@ def test_everything_in_a_history_counts(encoder: SequenceEncoder, name: str) -> 
 
 
 def test_logits_are_dot_products_and_biases(encoder: SequenceEncoder) -> None:
-    answers = encoder(make_rows(make_histories([2])))
+    answers = encoder(make_rows(draw_histories([2])))
     logits = encoder.logits(answers, torch.tensor([3, 5]))
     expected = answers[1] @ encoder.movie.weight[5] + encoder.bias[5]
     torch.testing.assert_close(logits[1, 1], expected)

@@ -2,14 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.pipeline.params import load_params
-from recsys.retrieval.exposure import Exposure, to_dense
+from recsys.retrieval.encoder import SequenceEncoder
+from recsys.retrieval.exposure import LEAST_SCORE, Exposure, to_dense
 from recsys.retrieval.params import RetrievalParams
 from tests.conftest import PARAMS
 from tests.histories import make_histories
+from tests.retrieval.sequences import PARAMS as PARAMS_OF_SEQUENCE
 
 SECTION = load_params(PARAMS)[RetrievalParams]
 # Movies 1, 2 and 4 of five have weights.
@@ -89,3 +92,39 @@ def test_a_changed_or_missing_file_is_refused(
         with pytest.raises(InputError, match=r"exposure is no exposure model.*dvc repro retrieve"):
             Exposure.load(folder, Path("tables"), ORIGIN)
         (folder / name).unlink(missing_ok=True)
+
+
+@pytest.fixture
+def sequence() -> Exposure:
+    """A model with an encoder that was not trained."""
+    torch.manual_seed(1)
+    encoder = SequenceEncoder(5, PARAMS_OF_SEQUENCE).eval()
+    section = SECTION.model_copy(update={"ease_weight": 0.25})
+    return Exposure(MOVIES, WEIGHTS, RATINGS, section, ORIGIN, None, encoder)
+
+
+def test_an_encoders_probability_counts_beside_the_weights(
+    sequence: Exposure, exposure: Exposure
+) -> None:
+    histories, seconds = make_histories([[1, 4], []], 5), np.array([9, 9])
+    assert sequence.encoder is not None
+    chance = np.exp(sequence.encoder.score(histories, seconds))
+    expected = chance * np.maximum(exposure.score(histories), LEAST_SCORE) ** 0.25
+    found = sequence.score(histories, seconds)
+    np.testing.assert_allclose(found, expected / expected.max(axis=1, keepdims=True), rtol=1e-4)
+    # The time of the question counts.
+    later = sequence.score(histories, seconds + 10**6)
+    assert not np.allclose(later[0], found[0])
+
+
+def test_an_encoder_is_loaded_as_it_was_saved(sequence: Exposure, tmp_path: Path) -> None:
+    sequence.save(tmp_path / "exposure")
+    loaded = Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN)
+    histories = make_histories([[1, 4], [2]], 5)
+    np.testing.assert_array_equal(loaded.score(histories), sequence.score(histories))
+    path = tmp_path / "exposure/encoder.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"encoder\.safetensors was changed"):
+        Exposure.load(tmp_path / "exposure", Path("tables"), ORIGIN)
