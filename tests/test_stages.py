@@ -78,6 +78,32 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     assert history["epoch"].tolist() == [1, 2]
 
 
+SEQUENCE = {
+    "split.method": "leave_last",
+    "retrieval.model": "sequence",
+    "ranking.relevant": "all",
+    "sequence.dimension": 8,
+    "sequence.epochs": 2,
+    "sequence.batch_size": 128,
+}
+
+
+def test_the_sequence_encoder_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_SAVE_EVERY", "3")
+    set_params(**SEQUENCE)
+    run_all()
+    files = {path.name: path.read_bytes() for path in Path("models/exposure").iterdir()}
+    assert set(files) == {"exposure.json", "exposure.safetensors", "encoder.safetensors"}
+    ranking = json.loads(Path("metrics/ranking.json").read_text())
+    assert sum(part["people"] for part in ranking["gaps"].values()) == ranking["people"] == 60
+    # The state of an unfinished training is gone.
+    assert not Path("models/exposure.state").exists()
+    assert run("retrieve").exit_code == 0
+    assert files == {path.name: path.read_bytes() for path in Path("models/exposure").iterdir()}
+    assert run("rank").exit_code == 0
+    assert json.loads(Path("metrics/ranking.json").read_text()) == ranking
+
+
 def test_two_runs_give_the_same_bytes() -> None:
     """Run all stages twice, each time from nothing."""
 

@@ -18,6 +18,8 @@ from safetensors.torch import load_file, save
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
+from recsys.retrieval.encoder import SequenceEncoder
+from recsys.retrieval.exposure import Exposure
 from recsys.serving import artifact
 from recsys.serving.artifact import DESCRIPTION, EXPOSURE, TABLES, WEIGHTS
 from recsys.serving.description import PRECISIONS
@@ -30,6 +32,7 @@ from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
 from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
+from tests.retrieval.sequences import PARAMS
 from tests.runs import SIDES, Run, save_exposure, save_model
 
 FILES = (DESCRIPTION, WEIGHTS, TABLES, EXPOSURE)
@@ -394,3 +397,11 @@ def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(
     content["files"][name] = artifact.digest(data)
     resign(serving / DESCRIPTION, content)
     assert_refused(serving / name)
+
+
+def test_a_model_with_a_sequence_encoder_is_refused(run: Run) -> None:
+    exposure = Exposure.load(run.exposure, run.encoded, run.dimensions().origin)
+    exposure.encoder = SequenceEncoder(exposure.trend.size, PARAMS)
+    with pytest.raises(InputError, match="which no artifact holds; export with --scores-only"):
+        export(PairScorer(run.checkpoint), "int8", Path("serving"), exposure)
+    assert not Path("serving").exists()
