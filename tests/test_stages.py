@@ -126,7 +126,7 @@ def test_the_live_file_has_the_last_epoch_while_train_runs(monkeypatch: pytest.M
         save_checkpoint(*arguments)
 
     monkeypatch.setattr("recsys.training.fit.save_checkpoint", save)
-    run_all()
+    run_all("train")
     history = pd.read_csv("models/history.csv")
     assert records == [pytest.approx(history.iloc[-1].to_dict(), abs=1e-5)]
     assert not list(Path("live").iterdir())
@@ -144,7 +144,7 @@ def test_regression_reports_stars() -> None:
 
 def test_a_release_without_users_has_a_constant_gender() -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
-    output = run_all()
+    output = run_all("evaluate")
     message = "ml-latest-small: no genders are published: the dense feature is 0.5 for everyone"
     assert output.count(message) == 1
     users = pd.read_parquet("data/encoded/users.parquet")
@@ -159,14 +159,14 @@ def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
     sizes = {"users": 100, "movies": 80, "ratings": 2000}
     set_params(**{"fetch.dataset": "synthetic"})
     set_params(**{f"fetch.synthetic_{name}": size for name, size in sizes.items()})
-    assert "2,000 ratings of 80 movies by 100 users" in run_all()
+    assert "2,000 ratings of 80 movies by 100 users" in run_all("evaluate")
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert 0.7 < metrics["best_possible_auc"] < 0.9
 
 
 def test_labels_of_one_class_give_a_null_auc_and_a_warning() -> None:
     set_params(**{"encode.label_threshold": 5})
-    output = run_all()
+    output = run_all("evaluate")
     assert "all 150 labels are 0: AUC is not defined" in output
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert metrics["auc"] is None
@@ -231,18 +231,21 @@ def test_a_bad_row_stops_encode_and_keeps_the_old_output(mirror: Path, toy: Toy)
     assert Path("data/encoded/ratings.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate"])
-def test_libraries_print_nothing(stage: str) -> None:
-    """The stage runs in its own process, as users run it, and prints only our messages, once."""
+def test_libraries_print_nothing() -> None:
+    """train and evaluate run in a fresh process, and print only our messages, each once."""
     set_params(**{"encode.label_threshold": 5, "train.epochs": 1})
-    run_all()
-    python = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
+    run_all("features")
+    code = "from tests.stages import command\n" + "".join(
+        f"command({stage!r}).main({['--params', 'params.yaml', *STAGES[stage].split()]}, "
+        "standalone_mode=False)\n"
+        for stage in ("train", "evaluate")
+    )
     environment = os.environ | {"PYTHONPATH": str(PARAMS.parent)}
     done = subprocess.run(
-        [*python, *STAGES[stage].split()], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert done.stderr == "all 150 labels are 0: AUC is not defined\n"
+    assert done.stderr == 2 * "all 150 labels are 0: AUC is not defined\n"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -265,7 +268,7 @@ def test_all_features_reach_the_model() -> None:
                 "features.history_length": 3,
             }
         )
-        run_all()
+        run_all("train")
         described = json.loads(Path("models/dlrm/model.json").read_text())
         assert list(described["embedding_rows"]) == sparse
         assert len(described["dense_features"]) > 25
@@ -279,7 +282,7 @@ def test_all_features_reach_the_model() -> None:
 
 def test_threes_can_be_dropped() -> None:
     set_params(**{"encode.drop_ratings": [3]})
-    run_all()
+    run_all("encode")
     ratings = pd.read_parquet("data/encoded/ratings.parquet")
     assert len(ratings) > 0
     assert not (ratings["rating"] == 3).any()
@@ -289,7 +292,7 @@ def test_threes_can_be_dropped() -> None:
 
 
 def test_evaluate_refuses_a_model_of_another_split() -> None:
-    run_all()
+    run_all("train")
     set_params(**{"split.seed": 7})
     assert run("split").exit_code == 0
     result = run("evaluate")
@@ -302,7 +305,7 @@ def test_evaluate_refuses_a_model_of_another_split() -> None:
 
 def test_evaluate_refuses_a_model_of_other_features() -> None:
     set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
-    run_all()
+    run_all("train")
     set_params(**{"statistics.user_damping": 50.0})
     assert run("features").exit_code == 0
     result = run("evaluate")
@@ -313,7 +316,7 @@ def test_evaluate_refuses_a_model_of_other_features() -> None:
 
 def test_shuffled_ratings_are_refused() -> None:
     set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
-    run_all()
+    run_all("split")
     path = Path("data/encoded/ratings.parquet")
     table = pq.read_table(path)
     pq.write_table(table.take(np.random.default_rng(1).permutation(len(table))), path)
@@ -323,7 +326,7 @@ def test_shuffled_ratings_are_refused() -> None:
 
 
 def test_the_save_interval_does_not_change_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_all()
+    run_all("train")
     weights = Path("models/dlrm/model.safetensors").read_bytes()
     for steps in ("0", "3"):
         monkeypatch.setenv("RECSYS_SAVE_EVERY", steps)

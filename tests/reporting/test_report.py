@@ -163,15 +163,23 @@ def test_a_report_without_data_says_what_is_missing(small: SmallProject) -> None
         make_report()
 
 
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC takes most of a report's time to load the plots."""
+    monkeypatch.setattr("recsys.reporting.report.load_charts", lambda _: ([], ""))
+
+
 @pytest.mark.parametrize(
     "text", ["", "<<<<<<< HEAD\n", "predicted,actual\n1,1\n", "predicted,actual,rows\na,1,2\n"]
 )
+@pytest.mark.usefixtures("no_plots")
 def test_a_damaged_calibration_is_left_out(small: SmallProject, text: str) -> None:
     small.write("metrics/plots/calibration.csv", text)
     (section,) = (s for s in make_report().sections if s.title == "Calibration")
     assert section.text == "metrics/plots/calibration.csv is damaged; run `dvc repro`."
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_ranking_is_shown_by_the_time_since_the_last_rating(small: SmallProject) -> None:
     gaps = {"same_second": {"people": 3, "ndcg": 0.5}, "a_day_or_more": {"people": 4, "ndcg": None}}
     small.write("metrics/ranking.json", json.dumps({"ndcg": 0.25, "gaps": gaps}))
