@@ -18,6 +18,8 @@ import pyarrow as pa
 from recsys.common.errors import InputError
 
 SECONDS = float(os.environ.get("RECSYS_FUZZ_SECONDS", "0.4"))
+# Among so many inputs are good and bad ones.
+ENOUGH = 200
 # Longer than this, no message is readable.
 MOST_CHARACTERS = 2_000
 # Texts and numbers that programs take for something else.
@@ -134,12 +136,14 @@ def change_value(tree: Any, rng: random.Random) -> Any:
 def fuzz(name: str, attempt: Callable[[random.Random], None], seconds: float = SECONDS) -> None:
     """Try inputs until the time is up; each must succeed or be refused in one line.
 
+    A busy machine goes on until some succeeded and some were refused.
+
     Args:
         attempt: draws an input, tries it, and checks what it left behind.
     """
     tried = refused = 0
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or (not tried > refused > 0 and tried < ENOUGH):
         generator = random.Random(tried)  # noqa: S311
         refused += is_refused(partial(attempt, generator), f"{name} {tried}")
         tried += 1
