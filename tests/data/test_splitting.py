@@ -6,7 +6,13 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.params import SplitParams
-from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
+from recsys.data.splitting import (
+    assign_parts,
+    count_training,
+    describe_split,
+    require_times,
+    write_parts,
+)
 from recsys.storage import parquet, schemas
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
 from recsys.storage.schemas import PARTS
@@ -127,3 +133,15 @@ def test_an_empty_part_is_reported(tmp_path: Path) -> None:
         split(tmp_path, make_ratings(4), make_params())
     with pytest.raises(InputError, match=r"split\.train: this share of 0.*\(now 99\)"):
         split(tmp_path, make_ratings(4), make_params(min_history=99))
+
+
+@pytest.mark.parametrize("method", ["random", "chronological", "leave_last"])
+def test_a_split_by_time_needs_two_times(method: str) -> None:
+    params = make_params(method)
+    require_times(np.array([7, 8]), params)
+    require_times(np.array([], int), params)
+    if method == "random":
+        require_times(np.array([7, 7]), params)
+    else:
+        with pytest.raises(InputError, match=f"split.method = {method}: all ratings have the same"):
+            require_times(np.array([7, 7]), params)
