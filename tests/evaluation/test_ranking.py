@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from recsys.evaluation.params import RankingParams
 from recsys.evaluation.ranking import (
     intervals,
     judge_gaps,
     judge_lists,
     judge_people,
+    judge_ranking,
     list_popular,
     tabulate_recommendations,
 )
@@ -131,3 +133,22 @@ def test_intervals_contain_the_mean_and_shrink_with_more_people() -> None:
     assert highest - lowest < (high - low) / 5
     # 1.96 standard errors on both sides.
     assert highest - lowest == pytest.approx(2 * 1.96 * many.std() / np.sqrt(5_000), rel=0.2)
+
+
+def test_all_metrics_stand_beside_those_of_popular_movies() -> None:
+    histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
+    params = RankingParams(top=3, relevant="likes", bootstrap=0, seed=1)
+    plain = judge_ranking(LISTS, histories, RELEVANT, RATINGS, params)
+    assert (plain["recall"], plain["hit_rate"]) == (0.5, 0.66667)
+    # The lists are those of the test above: three hits of four, one of one and one of one.
+    assert plain["popular"] == {"ndcg": 1, "recall": 0.91667, "hit_rate": 1, "mrr": 1}
+    assert not plain.keys() & {"gaps", "intervals"}
+    gaps = np.array([0.0, 10.0, 10.0**6])
+    resampled = params.model_copy(update={"bootstrap": 20})
+    full = judge_ranking(LISTS, histories, RELEVANT, RATINGS, resampled, gaps)
+    people = judge_people(LISTS, RELEVANT)
+    assert full == {
+        **plain,
+        "gaps": judge_gaps(people, gaps),
+        "intervals": intervals(people, 20, seed=1),
+    }
