@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from tests.imports import ROOT
+from tests.repository import Repository
 
 PIPELINE = """
 stages:
@@ -48,34 +48,14 @@ Path("metrics/plots/roc.csv").write_text(points % (width / 100))
 """
 
 
-class SmallProject:
+class SmallProject(Repository):
     """`prepare` makes data, `judge` the metrics out of the param model.width."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *command: str) -> str:
-        environment = os.environ | {
-            "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
-            "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
-            "DVC_NO_ANALYTICS": "1",
-            "PYTHONPATH": str(Path(__file__).parents[1]),
-        }
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        super().__init__(folder, PYTHONPATH=str(ROOT))
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
-
-    def commit(self) -> None:
-        self.run("git", "add", "--all")
-        name = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
-        self.run("git", *name, "commit", "--quiet", "--message", "test")
 
     def set_width(self, width: int) -> None:
         self.write("params.yaml", f"model:\n  width: {width}\n")
@@ -95,15 +75,15 @@ class SmallProject:
         self.write("dvc.lock", json.dumps({"schema": "2.0", "stages": {"evaluate": stage}}))
 
     def repro(self) -> None:
-        self.run(sys.executable, "-m", "dvc", "repro", "--quiet")
+        self.dvc("repro", "--quiet")
 
 
 def make_small_project(folder: Path) -> SmallProject:
     """Reproduced and committed with a width of 80."""
     folder.mkdir(parents=True)
     project = SmallProject(folder)
-    project.run("git", "init", "--quiet", "--initial-branch", "main")
-    project.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    project.init()
+    project.dvc("init", "--quiet")
     project.write(".gitignore", "/data/\n")
     project.write("dvc.yaml", PIPELINE)
     project.write("prepare.py", PREPARE)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.imports import ROOT
+from tests.imports import ROOT, direct_imports
 
 HEAVY = ("torch", "torchrec", "sklearn.metrics", "optuna", "dvc")
 MODULES = {
@@ -27,3 +27,10 @@ def test_a_bad_value_is_refused_before_the_slow_imports(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
     assert output == "[]\n"
+
+
+def test_no_test_imports_another() -> None:
+    """So each file runs alone, and what two of them need is in a module without tests."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        names = {part for name in direct_imports(path) for part in name.split(".")}
+        assert not [name for name in names if name.startswith("test_")], path

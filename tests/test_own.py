@@ -22,7 +22,8 @@ from recsys.serving.predict import score_file
 from recsys.serving.recommend import find_similar, recommend
 from recsys.serving.recommender import Recommender
 from tests.conftest import PARAMS
-from tests.test_stages import QUICK, STAGES, run, run_all, set_params
+from tests.params import QUICK, set_params
+from tests.stages import STAGES, run, run_all
 
 USERS, ITEMS = 30, 20
 

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,15 +18,12 @@ from recsys.pipeline import params
 from recsys.training.resume import ROOMS
 from stages import retrieve
 from tests.imports import ROOT, closure, direct_imports
+from tests.params import QUICK
+from tests.repository import Repository, copy_checkout
 from tests.toy import Toy, make_toy, write_csv, zip_release
 
 STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-QUICK = {
-    "fetch.dataset": "ml-latest-small",
-    "train.epochs": 3,
-    "train.batch_size": 64,
-    "train.learning_rate": 0.01,
-}
+PARAMS = QUICK | {"fetch.dataset": "ml-latest-small", "train.epochs": 3}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -110,49 +106,6 @@ def _keys(out: str | dict[str, Any]) -> list[str]:
     return [out] if isinstance(out, str) else list(out)
 
 
-class Project:
-    """A copy of this project, as a Git and DVC repository of its own."""
-
-    def __init__(self, folder: Path, mirror: Path) -> None:
-        self.folder = folder
-        python = str(Path(sys.executable).parent)
-        self.environment = os.environ | {
-            "PATH": python + os.pathsep + os.environ["PATH"],
-            "MOVIELENS_MIRROR": str(mirror),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
-            # Keeps DVC's own state out of the home folder.
-            "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
-        }
-
-    def run(self, *command: str) -> str:
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def dvc(self, *arguments: str) -> str:
-        return self.run(sys.executable, "-m", "dvc", *arguments)
-
-    def commit(self) -> None:
-        self.run("git", "add", "--all")
-        name = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
-        self.run("git", *name, "commit", "--quiet", "--message", "test")
-
-    def set_params(self, **values: object) -> None:
-        path = self.folder / "params.yaml"
-        content = YAML(typ="safe").load(path)
-        for key, value in values.items():
-            section, name = key.split(".")
-            content[section][name] = value
-        YAML(typ="safe").dump(content, path)
-
-    @property
-    def lock(self) -> str:
-        return (self.folder / "dvc.lock").read_text()
-
-
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archives")
@@ -161,37 +114,26 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Repository:
     """A copy of this project in which the pipeline was run and the results were committed."""
     folder = tmp_path_factory.mktemp("work") / "project"
-    for name in ("recsys", "stages", ".dvc/plots", "live"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    files = (
-        "dvc.yaml",
-        "params.yaml",
-        ".gitignore",
-        ".dvcignore",
-        ".dvc/config",
-        ".dvc/.gitignore",
-    )
-    for name in files:
-        shutil.copy(ROOT / name, folder / name)
-    project = Project(folder, mirror)
-    project.run("git", "init", "--quiet")
-    project.set_params(**QUICK)
+    copy_checkout(folder)
+    project = Repository(folder, MOVIELENS_MIRROR=str(mirror))
+    project.init()
+    project.set_params(**PARAMS)
     project.dvc("repro")
     project.commit()
     return project
 
 
-def test_a_second_repro_does_nothing(project: Project) -> None:
+def test_a_second_repro_does_nothing(project: Repository) -> None:
     output = project.dvc("repro")
     assert output.count("didn't change, skipping") == 8
     assert output.count("Running stage") == output.count("Running stage 'source'") == 1
     assert project.run("git", "status", "--porcelain") == ""
 
 
-def test_the_card_describes_what_dvc_made(project: Project) -> None:
+def test_the_card_describes_what_dvc_made(project: Repository) -> None:
     """The card is refused unless our hashes of files and folders equal DVC's."""
     project.run(sys.executable, "-m", "recsys", "card")
     # Tables are padded with spaces.
@@ -224,7 +166,7 @@ RERUN = {
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) -> None:
+def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Repository) -> None:
     """According to `dvc status`, in a copy of the project in which all stages were run."""
     rooms = project.folder / "recsys"
     assert {path.name for path in rooms.iterdir() if path.is_dir()} - {"__pycache__"} == set(RERUN)
@@ -256,7 +198,7 @@ def test_an_edit_reruns_what_it_can_change_and_nothing_else(project: Project) ->
     (project.folder / "params.yaml").write_text(params)
 
 
-def reruns(project: Project) -> list[str]:
+def reruns(project: Repository) -> list[str]:
     """The stages that `dvc status` names, and the stages that read their outputs."""
     with Repo(project.folder) as repo:
         # When DVC runs in another folder, it names a stage as PATH/dvc.yaml:STAGE.
@@ -277,12 +219,12 @@ def reruns(project: Project) -> list[str]:
 
 
 def test_other_content_under_the_same_name_is_another_run(
-    project: Project, mirror: Path, tmp_path: Path
+    project: Repository, mirror: Path, tmp_path: Path
 ) -> None:
     toy = make_toy()
     other = Toy(toy.users, toy.movies, [*toy.ratings[1:], (3, 2, 5, 10**9)][:-1])
     zip_release("ml-latest-small", write_csv(other, tmp_path / "csv"), tmp_path / "mirror")
-    clone = Project(tmp_path / "clone", mirror)
+    clone = Repository(tmp_path / "clone", MOVIELENS_MIRROR=str(mirror))
     project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
     clone.dvc("repro", "fetch")
     first = (clone.folder / "data/raw/ratings.csv").read_bytes()
@@ -293,7 +235,7 @@ def test_other_content_under_the_same_name_is_another_run(
 
 
 def test_a_train_param_trains_again_and_the_old_value_comes_from_the_cache(
-    project: Project,
+    project: Repository,
 ) -> None:
     before = project.lock
     project.set_params(**{"train.epochs": 1})
@@ -303,13 +245,15 @@ def test_a_train_param_trains_again_and_the_old_value_comes_from_the_cache(
     assert "Running stage 'evaluate'" in output
     assert project.lock != before
 
-    project.set_params(**{"train.epochs": QUICK["train.epochs"]})
+    project.set_params(**{"train.epochs": PARAMS["train.epochs"]})
     assert "Stage 'train' is cached - skipping run" in project.dvc("repro")
     assert project.lock == before
     assert project.run("git", "status", "--porcelain") == ""
 
 
-def test_an_experiment_leaves_the_checkout_unchanged_and_can_be_compared(project: Project) -> None:
+def test_an_experiment_leaves_the_checkout_unchanged_and_can_be_compared(
+    project: Repository,
+) -> None:
     change = "train.learning_rate=3e-4"
     project.dvc("exp", "run", "--temp", "--name", "slow", "-S", change)
     assert project.run("git", "status", "--porcelain") == ""
@@ -330,10 +274,10 @@ def test_an_experiment_leaves_the_checkout_unchanged_and_can_be_compared(project
 
 
 def test_a_killed_run_resumes_and_gives_the_result_of_a_clean_run(
-    project: Project, mirror: Path, tmp_path: Path
+    project: Repository, mirror: Path, tmp_path: Path
 ) -> None:
     """The clone has no cache, so this also shows that two clean runs give the same bytes."""
-    clone = Project(tmp_path / "clone", mirror)
+    clone = Repository(tmp_path / "clone", MOVIELENS_MIRROR=str(mirror))
     project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
     expected = clone.lock
     (clone.folder / "dvc.lock").unlink()

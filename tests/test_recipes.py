@@ -10,7 +10,8 @@ from recsys.pipeline.params import SECTIONS
 from recsys.pipeline.recipes import as_options, load_recipe
 from tests.conftest import PARAMS
 from tests.imports import ROOT
-from tests.test_stages import QUICK, run_all, set_params
+from tests.params import QUICK, set_params
+from tests.stages import run_all
 
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 

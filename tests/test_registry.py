@@ -12,7 +12,8 @@ from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.scorer import Scorer
 from recsys.storage.registry import REGISTRY, Feature
 from tests.conftest import PARAMS
-from tests.test_stages import QUICK, run_all, set_params
+from tests.params import QUICK, set_params
+from tests.stages import run_all
 
 NEW = (
     # A sparse feature of the movies, and a dense feature of the users.

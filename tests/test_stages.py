@@ -5,68 +5,22 @@ import os
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from click.testing import CliRunner, Result
-from ruamel.yaml import YAML
+from click.testing import CliRunner
 
 from recsys.models.checkpoint import save_checkpoint
 from recsys.storage.registry import REGISTRY
 from tests.conftest import PARAMS
+from tests.params import QUICK, set_params
+from tests.stages import STAGES, command, run, run_all
 from tests.toy import Toy, write_csv, zip_release
-
-STAGES = {
-    "source": "data/source.json",
-    "fetch": "data/source.json data/raw",
-    "encode": "data/raw data/encoded",
-    "split": "data/encoded data/split",
-    "features": "data/encoded data/split data/features",
-    "train": "data/encoded data/split data/features models/dlrm models/history.csv "
-    "--state models/train.state --live live/epoch.json",
-    "evaluate": "data/split/test.parquet data/features models/dlrm data/predictions.parquet "
-    "metrics/test.json metrics/plots",
-    "retrieve": "data/encoded data/split/train.parquet models/exposure "
-    "--state models/exposure.state",
-    "rank": "data/encoded data/split data/features models/dlrm models/exposure "
-    "data/recommendations.parquet metrics/ranking.json",
-}
-QUICK = {
-    "train.epochs": 2,
-    "train.batch_size": 64,
-    "train.average_epochs": 0.2,
-    "train.learning_rate": 0.01,
-    "model.top_layers": [16],
-}
-
-
-def run(stage: str) -> Result:
-    command: click.Command = import_module(f"stages.{stage}").main
-    return CliRunner().invoke(command, ["--params", "params.yaml", *STAGES[stage].split()])
-
-
-def run_all() -> str:
-    output = ""
-    for stage in STAGES:
-        result = run(stage)
-        assert result.exit_code == 0, result.output
-        output += result.output
-    return output
-
-
-def set_params(**values: object) -> None:
-    content = YAML(typ="safe").load(Path("params.yaml"))
-    for key, value in values.items():
-        section, name = key.split(".")
-        content[section][name] = value
-    YAML(typ="safe").dump(content, Path("params.yaml"))
 
 
 @pytest.fixture(autouse=True)
@@ -282,10 +236,10 @@ def test_libraries_print_nothing(stage: str) -> None:
     """The stage runs in its own process, as users run it, and prints only our messages, once."""
     set_params(**{"encode.label_threshold": 5, "train.epochs": 1})
     run_all()
-    command = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
+    python = [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml"]
     environment = os.environ | {"PYTHONPATH": str(PARAMS.parent)}
     done = subprocess.run(
-        [*command, *STAGES[stage].split()], env=environment, capture_output=True, text=True
+        [*python, *STAGES[stage].split()], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0
     assert done.stderr == "all 150 labels are 0: AUC is not defined\n"
@@ -293,9 +247,8 @@ def test_libraries_print_nothing(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_help_names_all_inputs_and_outputs(stage: str) -> None:
-    command: click.Command = import_module(f"stages.{stage}").main
-    _, text = CliRunner().invoke(command, ["--help"]).output.split("\n\n", 1)
-    for parameter in command.params:
+    _, text = CliRunner().invoke(command(stage), ["--help"]).output.split("\n\n", 1)
+    for parameter in command(stage).params:
         assert parameter.human_readable_name.upper() in text.upper()
 
 

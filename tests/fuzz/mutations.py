@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 import click
+import numpy as np
+import pyarrow as pa
 
 from recsys.common.errors import InputError
 
@@ -27,6 +29,27 @@ ODD_TEXTS = [
     *("!!binary aGk=", "!!python/object:os.system x", "!!set {a}", "&a [*a]", "*a", "{", "}"),
     *("[", "]", "[[[[", "- ", "? ", ": ", "#", "%YAML 1.1", "---", "...", "<<<<<<< HEAD"),
     *("=======", ">>>>>>> x", "userid", "movieid", "score", "../x", "a" * 2000),
+]
+# A column of each of these types, drawn from the numbers 0 to 9.
+COLUMNS: list[Callable[[np.ndarray], pa.Array]] = [
+    pa.array,
+    lambda n: pa.array(n.astype("float64")),
+    lambda n: pa.array(n * 1.5),
+    lambda n: pa.array(n.astype(str).tolist()),
+    lambda n: pa.array(n.astype(str).tolist(), pa.large_string()),
+    lambda n: pa.array(n.astype(str).tolist(), pa.string_view()),
+    lambda n: pa.array(n.astype(str).tolist(), pa.binary()),
+    lambda n: pa.array(n.astype(str).tolist()).dictionary_encode(),
+    lambda n: pa.array(n).dictionary_encode(),
+    lambda n: pa.array(n > 4),
+    lambda n: pa.array(n, pa.timestamp("us")),
+    lambda n: pa.array(n, pa.duration("s")),
+    lambda n: pa.array(n).cast(pa.decimal128(38, 2)),
+    lambda n: pa.array([[int(i)] for i in n]),
+    lambda n: pa.array([{"a": int(i)} for i in n]),
+    lambda n: pa.nulls(len(n)),
+    lambda n: pa.array([None if i % 3 else int(i) for i in n], pa.int64()),
+    lambda n: pa.array(n.astype("uint64") + 2**63),
 ]
 ODD_VALUES: list[Any] = [
     *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 10**30, 10**400, 1.5, -0.0, 1e-320),

@@ -26,7 +26,7 @@ from recsys.serving.predict import score_file
 from recsys.serving.recommend import find_similar, recommend
 from recsys.serving.recommender import Recommender
 from tests.conftest import PARAMS
-from tests.fuzz.mutations import ODD_TEXTS, change_value, fuzz, mutate
+from tests.fuzz.mutations import COLUMNS, ODD_TEXTS, change_value, fuzz, mutate
 from tests.imports import ROOT
 from tests.runs import Run
 
@@ -138,29 +138,6 @@ def test_given_ratings(run: Run) -> None:
         assert ((given.stars >= 1) & (given.stars <= 5)).all()
 
     fuzz("given ratings", attempt)
-
-
-# A column of each of these types, drawn from the numbers 0 to 9.
-COLUMNS: list[Callable[[np.ndarray], pa.Array]] = [
-    pa.array,
-    lambda n: pa.array(n.astype("float64")),
-    lambda n: pa.array(n * 1.5),
-    lambda n: pa.array(n.astype(str).tolist()),
-    lambda n: pa.array(n.astype(str).tolist(), pa.large_string()),
-    lambda n: pa.array(n.astype(str).tolist(), pa.string_view()),
-    lambda n: pa.array(n.astype(str).tolist(), pa.binary()),
-    lambda n: pa.array(n.astype(str).tolist()).dictionary_encode(),
-    lambda n: pa.array(n).dictionary_encode(),
-    lambda n: pa.array(n > 4),
-    lambda n: pa.array(n, pa.timestamp("us")),
-    lambda n: pa.array(n, pa.duration("s")),
-    lambda n: pa.array(n).cast(pa.decimal128(38, 2)),
-    lambda n: pa.array([[int(i)] for i in n]),
-    lambda n: pa.array([{"a": int(i)} for i in n]),
-    lambda n: pa.nulls(len(n)),
-    lambda n: pa.array([None if i % 3 else int(i) for i in n], pa.int64()),
-    lambda n: pa.array(n.astype("uint64") + 2**63),
-]
 
 
 def test_predict_parquet(run: Run) -> None:

@@ -16,8 +16,7 @@ from recsys.dataloader.tables import make_pairs
 from recsys.storage.dimensions import Dimensions, digest_ids
 from recsys.storage.registry import select_features
 from recsys.storage.vocabulary import Vocabulary
-from tests.fuzz.mutations import ODD_TEXTS, change_value, fuzz, mutate
-from tests.fuzz.test_files import COLUMNS
+from tests.fuzz.mutations import COLUMNS, ODD_TEXTS, change_value, fuzz, mutate
 from tests.runs import Run
 
 ODD_NUMBERS = [None, 0, 1, 3, -1, 100, 2**31 - 1, -(2**31)]

@@ -55,7 +55,7 @@ def kill_rows(folder: Path, rows: list[list[Kill]], changes: dict[str, object]) 
     project = KilledProject(folder, **changes)
     if code := project.start().wait():
         raise RuntimeError(f"{(folder / 'log').read_text()}\ndvc repro ended with {code}")
-    expected, lock = project.outputs(), project.lock()
+    expected, lock = project.outputs(), project.lock
     totals: Counter[str] = Counter()
     for row in rows:
         project.clear()

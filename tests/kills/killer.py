@@ -233,4 +233,4 @@ def finish(project: KilledProject, expected: dict[str, str], lock: str) -> list[
     found = project.outputs()
     names = sorted(found.keys() | expected.keys())
     wrong = [f"{name} differs" for name in names if found.get(name) != expected.get(name)]
-    return wrong + (["dvc.lock differs"] if project.lock() != lock else [])
+    return wrong + (["dvc.lock differs"] if project.lock != lock else [])

@@ -3,15 +3,12 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from tests.imports import ROOT
+from tests.repository import Repository, copy_checkout
 
 PARAMS: dict[str, object] = {
     "fetch.dataset": "synthetic",
@@ -28,7 +25,7 @@ FOLDERS = ("data", "models", "metrics", "live")
 MADE = ("data", "models", "metrics", "dvc.lock", ".dvc/cache", ".dvc/tmp")
 
 
-class KilledProject:
+class KilledProject(Repository):
     """A project in a folder of its own, with a cache of its own.
 
     Args:
@@ -37,27 +34,14 @@ class KilledProject:
     """
 
     def __init__(self, folder: Path, target: str = "evaluate", **changes: object) -> None:
-        self.folder = folder
+        # RECSYS_SAVE_EVERY: so that a killed training resumes.
+        site = str(folder.with_name(f"{folder.name}-site"))
+        settings = {"OMP_NUM_THREADS": "1", "DVC_SITE_CACHE_DIR": site, "RECSYS_SAVE_EVERY": "10"}
+        super().__init__(folder, **settings)
         self.aim_at(target)
-        self.environment = os.environ | {
-            "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
-            "OMP_NUM_THREADS": "1",
-            "DVC_SITE_CACHE_DIR": str(folder.with_name(f"{folder.name}-site")),
-            "DVC_NO_ANALYTICS": "1",
-            # So that a killed training resumes.
-            "RECSYS_SAVE_EVERY": "10",
-        }
-        for name in ("recsys", "stages", ".dvc/plots", "live"):
-            ignored = shutil.ignore_patterns("__pycache__", "epoch.json")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config"):
-            shutil.copy(ROOT / name, folder / name)
-        content = YAML(typ="safe").load(folder / "params.yaml")
-        for key, value in (PARAMS | changes).items():
-            section, name = key.split(".")
-            content[section][name] = value
-        YAML(typ="safe").dump(content, folder / "params.yaml")
-        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+        copy_checkout(folder)
+        self.set_params(**PARAMS | changes)
+        self.init()
 
     def aim_at(self, stage: str) -> None:
         """Let runs end with this stage."""
@@ -102,9 +86,6 @@ class KilledProject:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 digests[str(path.relative_to(self.folder))] = digest
         return digests
-
-    def lock(self) -> str:
-        return (self.folder / "dvc.lock").read_text()
 
     def processes(self) -> dict[int, str]:
         """The command line of each process that runs in the project's folder."""

@@ -22,7 +22,7 @@ def test_a_run_that_was_killed_again_and_again_gives_the_same_bytes(tmp_path: Pa
     """No process goes on, nothing is left in live/, and no output is half of a whole."""
     project = KilledProject(tmp_path / "project", "split")
     assert project.start().wait() == 0, (project.folder / "log").read_text()
-    expected, lock = project.outputs(), project.lock()
+    expected, lock = project.outputs(), project.lock
     project.clear()
     for kill in KILLS:
         assert kill_run(project, kill, expected).wrong == [], kill

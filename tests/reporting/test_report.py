@@ -1,10 +1,7 @@
 """The report of a run, and the page in a browser."""
 
-import html as escaping
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,23 +19,24 @@ from recsys.reporting.pages import as_markdown, html
 from recsys.reporting.report import make_report
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
-from tests.imports import ROOT
+from tests.browser import CHROMIUM, open_browser
+from tests.params import set_params
+from tests.repository import copy_checkout
 from tests.small import SmallProject
-from tests.test_stages import run_all
+from tests.stages import run_all
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), ""
-)
 OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
 SYNTHETIC = {
-    "fetch": {
-        "dataset": "synthetic",
-        "synthetic_users": 60,
-        "synthetic_movies": 50,
-        "synthetic_ratings": 700,
-    },
-    "train": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01, "seed": 1},
-    "evaluate": {"bootstrap": 20, "calibration_bins": 5},
+    "fetch.dataset": "synthetic",
+    "fetch.synthetic_users": 60,
+    "fetch.synthetic_movies": 50,
+    "fetch.synthetic_ratings": 700,
+    "train.epochs": 2,
+    "train.batch_size": 64,
+    "train.learning_rate": 0.01,
+    "train.seed": 1,
+    "evaluate.bootstrap": 20,
+    "evaluate.calibration_bins": 5,
 }
 
 
@@ -46,27 +44,19 @@ SYNTHETIC = {
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One run committed, and another in the workspace; the current folder."""
     folder = tmp_path_factory.mktemp("report") / "project"
-    folder.mkdir()
-    for name in ("dvc.yaml", "params.yaml", ".gitignore"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
-    (folder / ".dvc/config").touch()
+    copy_checkout(folder)
     small = SmallProject(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("DVC_SITE_CACHE_DIR", str(folder.parent / "site"))
-        params = YAML(typ="safe").load(Path("params.yaml"))
-        for section, values in SYNTHETIC.items():
-            params[section] |= values
-        YAML(typ="safe").dump(params, Path("params.yaml"))
+        set_params(**SYNTHETIC)
         run_all()
-        small.record(params, *OUTPUTS)
-        small.run("git", "init", "--quiet")
+        small.record(YAML(typ="safe").load(Path("params.yaml")), *OUTPUTS)
+        small.init()
         small.commit()
-        params["train"]["seed"] = 2
-        YAML(typ="safe").dump(params, Path("params.yaml"))
+        set_params(**{"train.seed": 2})
         run_all()
-        small.record(params, *OUTPUTS)
+        small.record(YAML(typ="safe").load(Path("params.yaml")), *OUTPUTS)
         yield folder
 
 
@@ -201,61 +191,28 @@ def test_the_first_run_stands_beside_nothing(small: SmallProject) -> None:
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
 def test_a_page_in_a_browser(pages: tuple[str, str], tmp_path: Path) -> None:
-    page, _ = pages
-    frames = "".join(
-        f'<iframe srcdoc="{escaping.escape(page)}" style="width:{width}px"></iframe>'
-        for width in (390, 1280)
-    )
-    # Of each frame: its width, that of what is in it, and drawings that do not show.
-    look = """
-      addEventListener("load", () => {
-        const seen = [...document.querySelectorAll("iframe")].map(({contentDocument: page}) => [
-          page.documentElement.clientWidth,
-          page.documentElement.scrollWidth,
-          page.querySelectorAll("svg").length,
-          [...page.querySelectorAll("svg")].filter(s => !s.getBoundingClientRect().height).length,
-          [...page.images].filter(image => !image.naturalWidth).length,
-          page.querySelector("#metrics th:nth-child(4)").getBoundingClientRect().right,
-        ]);
-        document.body.innerHTML = "<output>" + JSON.stringify(seen) + "</output>";
-      });
-    """
-    wrapper = tmp_path / "wrapper.html"
-    wrapper.write_text(
-        f"<!doctype html><style>iframe{{border:0}}</style>{frames}<script>{look}</script>"
-    )
-    dom, console = browse(wrapper)
-    assert console == []
-    found = re.search(r"<output>(.*)</output>", dom)
-    assert found, dom[-1000:]
-    for width, (client, content, drawings, hidden, broken, verdict) in zip(
-        (390, 1280), json.loads(found[1]), strict=True
-    ):
-        assert width - 20 <= client <= width
-        assert content == client
-        assert drawings >= 6
-        assert hidden == broken == 0
-        # The difference and its verdict are in sight before anything is scrolled.
-        assert verdict < client
-
-
-def browse(path: Path) -> tuple[str, list[str]]:
-    """The document that a page becomes, and what it says on the console."""
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr")
-    folder = f"--user-data-dir={path.parent / 'profile'}"
-    done = subprocess.run(
-        [CHROMIUM, *options, folder, "--dump-dom", path.as_uri()], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
-def test_the_browser_would_tell_of_an_error(tmp_path: Path) -> None:
-    page = tmp_path / "broken.html"
-    page.write_text("<!doctype html><img src='missing.png'><script>missing()</script>")
-    _, console = browse(page)
-    assert any("missing is not defined" in line for line in console)
+    path = tmp_path / "report.html"
+    path.write_text(pages[0])
+    # The width of the page and of what is in it; the drawings, and those that do not show.
+    look = """[
+      document.documentElement.clientWidth,
+      document.documentElement.scrollWidth,
+      document.querySelectorAll("svg").length,
+      [...document.querySelectorAll("svg")].filter(s => !s.getBoundingClientRect().height).length,
+      [...document.images].filter(image => !image.naturalWidth).length,
+      document.querySelector("#metrics th:nth-child(4)").getBoundingClientRect().right,
+    ]"""
+    with open_browser(tmp_path / "profile") as browser:
+        for width in (390, 1280):
+            browser.open(path.as_uri(), width)
+            client, content, drawings, hidden, broken, verdict = browser.run(look)
+            assert width - 20 <= client <= width
+            assert content == client
+            assert drawings >= 6
+            assert hidden == broken == 0
+            # The difference and its verdict are in sight before anything is scrolled.
+            assert verdict < client
+        assert browser.console == []
 
 
 def test_text_is_escaped() -> None:
