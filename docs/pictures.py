@@ -29,7 +29,7 @@ DATA = (
 # What the second run changes.
 CHANGES = ("features.dense=[gender,user,movie,taste]",)
 # Of the report, the parts that the picture leaves out: it would be too long.
-LEFT_OUT = "section:not(#metrics, #plots), #plots .block:nth-child(n + 4)"
+LEFT_OUT = "section:not(#metrics, #plots), #plots .block:nth-child(n + 2)"
 # The films that somebody rates on the page: the words typed, and the stars.
 STARS = (("movie 300", 5), ("movie 84", 5), ("movie 33 ", 4), ("movie 120", 2))
 # In CSS pixels.
@@ -69,12 +69,13 @@ def take_recommendations(browser: Browser, project: Path) -> None:
     """Rate films on the page, as a visitor does."""
     with serving(project) as address:
         browser.open(address, WIDTH)
+        count_of_best = "document.getElementById('best-count').textContent"
+        browser.wait(f"{count_of_best}.includes('for 0 ')")
         for count, (words, stars) in enumerate(STARS, 1):
             browser.run(f"query.value = {words!r}; query.dispatchEvent(new Event('input'))")
             star = f"#found [aria-label^='{stars} star']"
             browser.wait(f"found.textContent.toLowerCase().includes({words!r})")
             browser.run(f'document.querySelector("{star}").click()')
-            count_of_best = "document.getElementById('best-count').textContent"
             browser.wait(f"{count_of_best}.includes('for {count} ')")
         save_picture(browser, PICTURES / "recommendations.png")
 
