@@ -19,7 +19,7 @@ import click
 import numpy as np
 from ruamel.yaml import YAML
 
-from benchmarks.baselines import BASELINES, judge_baseline
+from benchmarks.baselines import ON_FEATURES, SIMPLE, judge_baseline
 from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES
 from recsys.common.params import read_yaml
