@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -16,14 +17,14 @@ from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]
-# Those of the report, which take no features; and those that take the columns of the stage features.
+# Those of the report, which take no features; and those that take what the stage features computes.
 SIMPLE = ("base rate", "user and movie means")
 ON_FEATURES = ("Gaussian process alone", "linear model", "gradient boosting")
 # On a random split, these columns are means over all other training ratings of the user or movie.
 # Without a training row's own rating, they say what it was not, and trees find that (AUC .811).
 LEAVE_ONE_OUT = ("_mean", "_like_rate", "_spread", "_residual", "_affinity")
-# A probability of the Gaussian process is a mean, which may lie outside of [0, 1].
-CERTAINTY = 0.99
+# Stars above 3 are likes. The Gaussian process takes stars for numbers, so the cut is halfway to 4.
+LEAST_LIKE = 3.5
 
 
 class Inputs(NamedTuple):
@@ -66,12 +67,13 @@ def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
 
 
 def _opinion(test: Inputs, data: Path, task: str) -> np.ndarray:
-    """The column taste or liking, not standardised: what the Gaussian process predicts."""
-    name = "liking" if task == "classification" else "taste"
-    fitted = json.loads((data / "features/features.json").read_text())
-    mean, deviation = fitted["standardisation"][name]
-    scores = test.columns[name].astype(float) * deviation + mean
-    return np.clip(scores, 1 - CERTAINTY, CERTAINTY) if task == "classification" else scores
+    """What the Gaussian process over stars predicts: the stars, or the chance of more than 3.5."""
+    fitted = json.loads((data / "features/features.json").read_text())["standardisation"]
+    taste, deviation = (
+        test.columns[name].astype(float) * fitted[name][1] + fitted[name][0]
+        for name in ("taste", "taste_deviation")
+    )
+    return taste if task == "regression" else ndtr((taste - LEAST_LIKE) / deviation)
 
 
 def _fit_line(training: Inputs, test: Inputs, task: str) -> np.ndarray:

@@ -47,7 +47,7 @@ def judge(split: Path, task: str, steps: int = STEPS, log: Path | None = None) -
         return [fm.RelationBlock(rows[name].tolist(), block) for name, block in blocks.items()]
 
     related, total, metrics = relate(test), np.zeros((len(test), len(STARS))), Metrics()
-    start = time.perf_counter()
+    start = time.process_time()
 
     def keep(step: int, sample: Any, *_: Any) -> tuple[bool, None]:
         nonlocal total, metrics
@@ -57,7 +57,7 @@ def judge(split: Path, task: str, steps: int = STEPS, log: Path | None = None) -
         if done > BURN_IN and (done % 10 == 0 or done == steps):
             metrics = _judge(test, total / total.sum(axis=1, keepdims=True), task)
             if log:
-                line = {"steps": done, "seconds": time.perf_counter() - start} | metrics
+                line = {"steps": done, "seconds": time.process_time() - start} | metrics
                 with log.open("a") as file:
                     file.write(json.dumps(line) + "\n")
         return False, None
@@ -84,17 +84,16 @@ def _judge(test: pd.DataFrame, chances: np.ndarray, task: str) -> Metrics:
 
 def _days(training: pd.DataFrame, test: pd.DataFrame) -> tuple[sparse.csr_matrix, ...]:
     """A column for each user's day in the training part; a day that it lacks has no entry."""
-    keys = [part["user"].astype("int64") * 10**6 + part["timestamp"] // DAY for part in
-            (training, test)]
+    keys = [
+        part["user"].astype("int64") * 10**6 + part["timestamp"] // DAY for part in (training, test)
+    ]
     known = pd.Index(keys[0].unique())
     matrices = []
     for key in keys:
         column = known.get_indexer(key)
         row = np.flatnonzero(column >= 0)
         shape = (len(key), len(known))
-        matrices.append(
-            sparse.csr_matrix((np.ones(len(row)), (row, column[row])), shape=shape)
-        )
+        matrices.append(sparse.csr_matrix((np.ones(len(row)), (row, column[row])), shape=shape))
     return tuple(matrices)
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from recsys.common.params import load_params
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.features import build
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.visibility import QUERY
 from recsys.models.checkpoint import load_checkpoint
+from recsys.pipeline.params import load_params
 from recsys.storage.parquet import read_parquet
 from recsys.storage.registry import FeatureParams, select_features
 from recsys.storage.vocabulary import Vocabulary
@@ -47,9 +47,7 @@ def judge_frozen(data: Path, run: Path) -> Metrics:
     model, description, dimensions = load_checkpoint(run / "dlrm")
     task = make_task(description.task, dimensions.vocabulary.rating_scale)
     part = data / "split/test.parquet"
-    test = MovieLensDataset(
-        part, dimensions, task.target, description.features, data / "features"
-    )
+    test = MovieLensDataset(part, dimensions, task.target, description.features, data / "features")
     rows = build.read_column(part, build.schemas.PART, "row")
     frozen = np.column_stack([values[rows] for values in computed.dense.values()])
     test.statistics = torch.from_numpy(frozen)
