@@ -2,7 +2,7 @@
 
 A run takes the params of a recipe, with a `model.kind` and a `train.seed`. It calls the pipeline's
 own stages in the folder .accuracy. Results of the same params and code are kept there and reused,
-so an interrupted benchmark resumes.
+so an interrupted benchmark resumes. `myfm` is in requirements/bench.lock.
 """
 
 import hashlib
@@ -183,9 +183,9 @@ def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
     if split == "chronological":
         seeded = apply_changes(params, {"train": {"seed": 1}})
         run(seeded)
-        folder = find_run(seeded)
+        checkpoint = find_run(seeded) / "dlrm"
         judged = run_other(
-            "frozen", seeded, lambda data: judge_frozen(data, folder), "benchmarks/frozen.py"
+            "frozen", seeded, lambda data: judge_frozen(data, checkpoint), "benchmarks/frozen.py"
         )
         yield summarise(recipe, FROZEN, [judged])
 
