@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 # Also under -j: what is typed together runs in this order, and one pip at a time fills .venv.
 .NOTPARALLEL:
-.PHONY: help demo repro check-lock verify search serve report test hooks lint bench install lock clean
+.PHONY: help demo repro experiments check-lock resolve verify search serve report test hooks lint bench install lock clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,8 +16,15 @@ demo: .venv/run  ## Train on MovieLens 100K as the experiment "demo"; the checko
 repro: .venv/run  ## Rebuild what changed (dvc repro): MovieLens 1M with params.yaml.
 	dvc repro
 
+# The params that differ, and a metric or two: a table that fits a terminal of 120 columns.
+experiments: .venv/run  ## List the experiments of this commit, briefly; ARGS="--sort-by auc".
+	@dvc exp show --no-pager --only-changed --drop '(?!Experiment|auc|log_loss|rmse|ndcg|\w+\.).*' $(ARGS)
+
 check-lock: .venv/run  ## Say whether dvc.lock matches the code and the params; runs no stage.
 	@recsys check-lock
+
+resolve: .venv/run  ## After a merge: resolve the conflicts in dvc.lock and metrics.
+	@recsys resolve
 
 verify: .venv/run  ## Rerun HEAD in a clean copy and compare it with dvc.lock.
 	@recsys verify

@@ -2,16 +2,19 @@
 
 A run takes the params of a recipe, with a `model.kind` and a `train.seed`. It calls the pipeline's
 own stages in the folder .accuracy. Results of the same params and code are kept there and reused,
-so an interrupted benchmark resumes.
+so an interrupted benchmark resumes. `myfm` is in requirements/bench.lock.
 """
 
 import hashlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +22,9 @@ import click
 import numpy as np
 from ruamel.yaml import YAML
 
-from benchmarks.baselines import BASELINES, judge_baseline
+from benchmarks import bayesian
+from benchmarks.baselines import ON_FEATURES, SIMPLE, judge_baseline
+from benchmarks.frozen import judge_frozen
 from benchmarks.machine import describe_machine
 from benchmarks.scale import STAGES
 from recsys.common.params import read_yaml
@@ -30,22 +35,30 @@ WORK = ROOT / ".accuracy"
 KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
 # The recipes for which other models than the DLRM are trained too, and the number of their seeds.
 COMPARED, COMPARED_SEEDS = ("chronological",), 2
+# The recipes on which myFM runs, and its Gibbs steps: a step takes 1.5 s of a CPU.
+BAYESIAN, STEPS = ("random_all", "regression"), 512
+# The model that is judged without anybody's ratings after the training part.
+FROZEN = "dlrm, histories frozen"
+# A random split is drawn anew from these seeds too, for one training seed each.
+OTHER_SPLITS = (7, 123)
 # For each recipe: its protocol, its features, and the best published results.
 PROTOCOLS = {
-    "random": ("random", "own", "AUC 0.8056 (NVIDIA Merlin's DLRM, more features, 80/20)"),
-    "random_all": ("random", "all", "AUC 0.8056 (NVIDIA Merlin's DLRM, 80/20)"),
+    "random": ("random", "own", "AUC 0.8056 (NVIDIA Merlin's DLRM, more features, 80/20, 1 epoch)"),
+    "random_all": ("random", "all", "AUC 0.8056 (NVIDIA Merlin's DLRM, 80/20, 1 epoch)"),
     "chronological": (
         "chronological",
         "all",
-        "AUC 0.8033 (ReLLa, 13B language model), 0.7992 (SIM)",
+        "AUC 0.8033 (ReLLa, 13B language model, few-shot), 0.7992 (SIM)",
     ),
     "random_without_threes": (
         "random_without_threes",
         "all",
-        "AUC 0.8998 (RecBole's DCN V2), 0.8890 (DLRM)",
+        "AUC 0.9076 (FCN), 0.8998 (RecBole's DCN V2), 0.8890 (DLRM)",
     ),
     "regression": ("regression", "all", "RMSE 0.8227 (GLocal-K)"),
 }
+# Where the features of a row may see later ratings, the figure is for comparison with papers.
+SERVABLE = ("random", "chronological")
 METRICS = ("auc", "log_loss", "accuracy", "rmse")
 
 
@@ -63,7 +76,7 @@ def digest(params: Values, stages: tuple[str, ...], *others: str) -> str:
 
 
 def run_stage(stage: str, data: Path, folder: Path) -> float:
-    """Run a stage and return its seconds.
+    """Run a stage and return its CPU seconds, which other programs of the machine change little.
 
     Args:
         data: the folder that runs share; has the outputs of the stages before train.
@@ -77,11 +90,17 @@ def run_stage(stage: str, data: Path, folder: Path) -> float:
         for part in STAGES[stage].split()
     ]
     command = [sys.executable, "-m", f"stages.{stage}", "--params", str(folder / "params.yaml")]
-    start = time.perf_counter()
+    start = children_seconds()
     subprocess.run(
         [*command, *arguments], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True
     )
-    return time.perf_counter() - start
+    return children_seconds() - start
+
+
+def children_seconds() -> float:
+    """The CPU seconds of all programs that this one ran."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def write_params(params: Values, folder: Path) -> None:
@@ -101,9 +120,14 @@ def prepare(params: Values) -> Path:
     return data
 
 
+def find_run(params: Values) -> Path:
+    """The folder of a run of the pipeline."""
+    return WORK / "runs" / digest(params, tuple(STAGES))
+
+
 def run(params: Values) -> dict[str, Any]:
-    """The metrics of the test part, and the seconds of training."""
-    folder = WORK / "runs" / digest(params, tuple(STAGES))
+    """The metrics of the test part, and the CPU seconds of training."""
+    folder = find_run(params)
     result = folder / "result.json"
     if not result.exists():
         data = prepare(params)
@@ -118,26 +142,68 @@ def run(params: Values) -> dict[str, Any]:
     return content
 
 
-def run_baseline(name: str, params: Values) -> dict[str, Any]:
-    """The metrics of the test part, and the seconds, of a baseline."""
-    files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
+def run_other(
+    name: str, params: Values, judge: Callable[[Path], dict[str, Any]], *files: str
+) -> dict[str, Any]:
+    """The metrics of the test part, and the CPU seconds, of what is no run of the pipeline.
+
+    Args:
+        judge: gets the folder of the data of the protocol.
+        files: the files of its code, besides the pipeline's.
+    """
     code = digest(params, tuple(STAGES), *files)
-    folder = WORK / "runs" / f"{name.replace(' ', '_')}-{code}"
-    result = folder / "result.json"
+    result = WORK / "runs" / f"{name.replace(' ', '_')}-{code}" / "result.json"
     if not result.exists():
         data = prepare(params)
-        folder.mkdir(parents=True, exist_ok=True)
-        start = time.perf_counter()
-        metrics = judge_baseline(name, data, params)
-        result.write_text(json.dumps(metrics | {"seconds": time.perf_counter() - start}))
+        result.parent.mkdir(parents=True, exist_ok=True)
+        start = time.process_time()
+        metrics = judge(data)
+        result.write_text(json.dumps(metrics | {"seconds": time.process_time() - start}))
     content: dict[str, Any] = json.loads(result.read_text())
     return content
 
 
-def summarise(recipe: str, model: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
+    """The rows of a recipe that are no runs of the pipeline."""
+    task, split = params["train"]["task"], params["split"]["method"]
+    files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
+    # The recipe random has almost only ids and lists, and these models need numbers.
+    for name in SIMPLE if recipe == "random" else (*SIMPLE, *ON_FEATURES):
+        judged = run_other(name, params, partial(judge_baseline, name, params=params), *files)
+        yield summarise(recipe, name, [judged])
+    if recipe in BAYESIAN:
+        name = f"myFM, {STEPS} Gibbs steps"
+        judged = run_other(
+            name,
+            params,
+            lambda data: bayesian.judge(data / "split", task, STEPS),
+            "benchmarks/bayesian.py",
+        )
+        yield summarise(recipe, name, [judged])
+    if split == "chronological":
+        seeded = apply_changes(params, {"train": {"seed": 1}})
+        run(seeded)
+        checkpoint = find_run(seeded) / "dlrm"
+        judged = run_other(
+            "frozen", seeded, lambda data: judge_frozen(data, checkpoint), "benchmarks/frozen.py"
+        )
+        yield summarise(recipe, FROZEN, [judged])
+
+
+def summarise(
+    recipe: str, model: str, runs: list[dict[str, Any]], split_seed: int = 42
+) -> dict[str, Any]:
     """Summarise runs with several seeds as a row of the table."""
     protocol, features, published = PROTOCOLS[recipe]
-    row = {"protocol": protocol, "model": model, "features": features, "seeds": len(runs)}
+    row = {
+        "protocol": protocol,
+        "model": model,
+        "features": features,
+        "split_seed": split_seed,
+        "seeds": len(runs),
+        "servable": recipe in SERVABLE,
+        "code": find_code(),
+    }
     for name in METRICS:
         values = [run[name] for run in runs if run.get(name) is not None]
         row[f"{name}_mean"] = round(statistics.mean(values), 5) if values else None
@@ -148,8 +214,14 @@ def summarise(recipe: str, model: str, runs: list[dict[str, Any]]) -> dict[str, 
     return row | {"train_seconds": seconds, "published": published}
 
 
-def row_key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["protocol"], row["features"], row["model"]
+def find_code() -> str:
+    """The last commit that changed what a run executes."""
+    command = ["git", "log", "-1", "--format=%h", "--", "recsys", "stages"]
+    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
+
+
+def row_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("protocol", "features", "model", "split_seed"))
 
 
 def format_table(rows: list[dict[str, Any]]) -> str:
@@ -159,11 +231,13 @@ def format_table(rows: list[dict[str, Any]]) -> str:
         return f"{value:.4f}" + (f" ± {deviation:.4f}" if deviation else "")
 
     lines = [
-        "| protocol | model | features | AUC | log loss | accuracy | RMSE | train, s | published |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| protocol | model | features | split | AUC | log loss | accuracy | RMSE | train, s "
+        "| published |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {r['protocol']} | {r['model']} | {r['features']} | {show(r['auc_mean'], r['auc_std'])} "
+        f"| {r['protocol']} | {r['model']} | {r['features']} | {r['split_seed']} "
+        f"| {show(r['auc_mean'], r['auc_std'])} "
         f"| {show(r['log_loss_mean'])} | {show(r['accuracy_mean'])} "
         f"| {show(r['rmse_mean'], r['rmse_std'])} | {r['train_seconds']} | {r['published']} |"
         for r in rows
@@ -186,9 +260,7 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
     rows = []
     for recipe in only or PROTOCOLS:
         params = apply_changes(cast("Values", read_yaml(ROOT / "params.yaml")), load_recipe(recipe))
-        # Gradient boosting needs numbers. The recipe random has almost only ids and lists.
-        for name in BASELINES[: 2 if recipe == "random" else None]:
-            rows.append(summarise(recipe, name, [run_baseline(name, params)]))
+        rows += other_rows(recipe, params)
         for kind in KINDS if recipe in COMPARED else KINDS[:1]:
             runs = [
                 run(apply_changes(params, {"model": {"kind": kind}, "train": {"seed": seed}}))
@@ -196,6 +268,9 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
             ]
             rows.append(summarise(recipe, kind, runs))
             click.echo(json.dumps(rows[-1]))
+        for seed in OTHER_SPLITS if params["split"]["method"] == "random" else ():
+            runs = [run(apply_changes(params, {"train": {"seed": 1}, "split": {"seed": seed}}))]
+            rows.append(summarise(recipe, "dlrm", runs, seed))
         # Recipes take long, so each one is saved at once. Rows of other recipes are kept.
         others = json.loads(output.read_text())["rows"] if output.exists() else []
         measured = [row_key(row) for row in rows]

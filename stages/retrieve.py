@@ -3,13 +3,19 @@
 import recsys.common.guarded  # noqa: F401  # isort: skip
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recsys.common.command import PATH
+from recsys.common.guard import remove
 from recsys.common.params import Params
 from recsys.pipeline.stage import stage
 from recsys.retrieval.params import RetrievalParams, SequenceParams
+
+if TYPE_CHECKING:
+    from recsys.retrieval.encoder import SequenceEncoder
+    from recsys.retrieval.histories import UserHistories
 
 # The rooms that this stage depends on, as in dvc.yaml; a test compares them with the imports.
 ROOMS = ("common", "retrieval", "storage")
@@ -39,15 +45,11 @@ def main(
     model.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
-    import torch
     from threadpoolctl import threadpool_limits
 
-    from recsys.common.memory import keep_freed_memory
     from recsys.retrieval.fit import fit_exposure
-    from recsys.retrieval.fit_encoder import fit_encoder
     from recsys.retrieval.histories import UserHistories
     from recsys.storage.parquet import count_rows, read_metadata
-    from recsys.storage.resume import ResumeFile
     from recsys.storage.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
@@ -56,22 +58,35 @@ def main(
         for name in ("users", "movies")
     )
     histories = UserHistories.read(part, users, movies, vocabulary.drawn_negatives)
-    section, encoder, resume = params[SequenceParams], None, None
-    if params[RetrievalParams].model == "sequence":
-        torch.set_num_threads(section.threads)
-        torch.use_deterministic_algorithms(True)
-        keep_freed_memory()
-        resume = ResumeFile(state, [section], [part], ROOMS)
-        encoder = fit_encoder(histories, section, resume, save_every)
+    section, encoder = params[RetrievalParams], None
+    if section.model == "sequence":
+        encoder = train_encoder(histories, params[SequenceParams], part, state, save_every)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_exposure(histories, params[RetrievalParams], read_metadata(part), encoder)
+        fitted = fit_exposure(histories, section, read_metadata(part), encoder)
     fitted.save(exposure)
-    if resume:
-        resume.remove()
+    # Until the model is written, a killed run resumes from the state.
+    remove(state)
     click.echo(
         f"exposure: weights of {len(fitted.movies):,} movies from {len(histories.movie):,} ratings"
     )
+
+
+def train_encoder(
+    histories: "UserHistories", params: SequenceParams, part: Path, state: Path, save_every: int
+) -> "SequenceEncoder":
+    """Train the sequence encoder, resuming from the saved state if it is that of this run."""
+    # Slow to import, and not needed for every model.
+    import torch
+
+    from recsys.common.memory import keep_freed_memory
+    from recsys.retrieval.fit_encoder import fit_encoder
+    from recsys.storage.resume import ResumeFile
+
+    torch.set_num_threads(params.threads)
+    torch.use_deterministic_algorithms(True)
+    keep_freed_memory()
+    return fit_encoder(histories, params, ResumeFile(state, [params], [part], ROOMS), save_every)
 
 
 if __name__ == "__main__":

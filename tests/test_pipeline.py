@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from recsys.pipeline import params
 from recsys.training.resume import ROOMS
+from stages import retrieve
 from tests.imports import ROOT, closure, direct_imports
 from tests.params import QUICK
 from tests.repository import Repository, copy_checkout
@@ -45,7 +46,8 @@ def rooms_of(stage: str) -> set[str]:
 
 
 def test_a_resume_file_depends_on_the_code_that_training_depends_on() -> None:
-    assert {f"recsys/{room}" for room in ROOMS} == rooms_of("train")
+    for stage, rooms in (("train", ROOMS), ("retrieve", retrieve.ROOMS)):
+        assert {f"recsys/{room}" for room in rooms} == rooms_of(stage)
 
 
 def test_packages_hold_no_code() -> None:

@@ -31,6 +31,8 @@ def main() -> None:
             click.echo(f"{'':{width}}  {difference}")
     if any(stages.values()):
         click.echo(
-            "dvc.lock does not match: `dvc repro`, then commit dvc.lock and metrics", err=True
+            "dvc.lock does not match: `dvc repro` (in a merge `recsys resolve`), then commit "
+            "dvc.lock and metrics",
+            err=True,
         )
         sys.exit(1)

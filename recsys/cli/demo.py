@@ -10,30 +10,27 @@ from recsys.common.command import command
 NAME = "demo"
 # The batches are smaller, as the data set is.
 PARAMS = ("fetch.dataset=ml-100k", "train.batch_size=1024")
-METRICS = "metrics/test.json"
+# Of the metrics, those that say it in a line.
+FIRST = ("auc", "log_loss", "rmse", "ndcg")
 END = """
-MovieLens 100K, test part (experiment "demo"):
-{metrics}
-
-The model, its predictions and its plots are in DVC's cache. After `source .venv/bin/activate`:
-  dvc exp show --drop '(data|models)/.*'  list the experiments
-  dvc exp apply demo                      put its files into data/, models/ and metrics/;
-                                          commit or stash your own edits first: it discards them
-  dvc plots diff HEAD demo                compare its curves with those of the checkout"""
+MovieLens 100K, test part: {reached}. Experiment "demo"; the checkout is as it was.
+Next: source .venv/bin/activate; dvc exp run --temp -n wide -S model.embedding_dimension=64; make experiments
+Or use it here: git stash (apply discards your edits); dvc exp apply demo; recsys recommend --user 42"""
 
 
 @command
 def main() -> None:
     """Train on MovieLens 100K as the experiment "demo".
 
-    Runs the whole pipeline in a folder of its own, so the checkout stays as it is, and prints the
-    metrics of the test part.
+    Runs the whole pipeline in a folder of its own, so the checkout stays as it is, and says what
+    the model reached on the test part.
 
     \b
     Example:
       recsys demo
     """
-    from recsys.reporting.revisions import committed, git
+    from recsys.reporting.metrics import committed_metrics, committed_ranking
+    from recsys.reporting.revisions import git
 
     with working_in_root():
         head = git("rev-parse", "HEAD").strip()
@@ -47,5 +44,6 @@ def main() -> None:
         # file in an output folder: it looks for the folder in dvc.lock, which was never here.
         run = dvc("exp", "run", "--temp", "--force", "--name", NAME, *changes)
         subprocess.run(run, env=child_environment(), check=True)
-        metrics = committed(METRICS, experiment) or "none"
-    click.echo(END.format(metrics=metrics.strip()))
+        metrics = committed_metrics(experiment) | committed_ranking(experiment)
+    reached = ", ".join(f"{name} {metrics[name]}" for name in FIRST if name in metrics)
+    click.echo(END.format(reached=reached))

@@ -32,7 +32,7 @@ def main(
     features: Path,
     exposure: Path,
 ) -> None:
-    """Export a model as a folder that scores and recommends without this project.
+    """Export a model as a folder that needs nothing of this project.
 
     Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: a plain description of
     the model (model.json), its weights with quantised embedding tables (model.safetensors), the

@@ -16,6 +16,7 @@ from recsys.cli import (
     recipe,
     recommend,
     report,
+    resolve,
     search,
     serve,
     verify,
@@ -45,6 +46,7 @@ main.add_command(predict.main, "predict")
 main.add_command(recipe.main, "recipe")
 main.add_command(recommend.main, "recommend")
 main.add_command(report.main, "report")
+main.add_command(resolve.main, "resolve")
 main.add_command(search.main, "search")
 main.add_command(serve.main, "serve")
 main.add_command(verify.main, "verify")

@@ -69,4 +69,5 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
         if apply:
             subprocess.run(dvc("exp", "apply", best), check=True)
         else:
-            click.echo(f"put it into the workspace: dvc exp apply {best} (it discards your edits)")
+            click.echo(f"put it into the checkout: git stash, then dvc exp apply {best}")
+            click.echo("(apply discards edits that are not committed; git stash saves them)")

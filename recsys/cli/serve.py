@@ -24,7 +24,7 @@ LAST_SECONDS = 5
 @EXPOSURE
 @LOG
 def main(host: str, port: int, checkpoint: Path, features: Path, exposure: Path, log: Path) -> None:
-    """Serve recommendations and scores over HTTP, with a page to try.
+    """Serve recommendations and scores over HTTP, with a page.
 
     POST /recommendations and POST /scores take a user of the data set, ratings of your own, or
     both. GET /movies finds titles, GET /health says what runs, and GET /openapi.json describes all

@@ -16,7 +16,7 @@ from dvc.utils.flatten import flatten
 from pydantic import BaseModel, ValidationError
 
 from recsys.common.errors import InputError
-from recsys.common.params import parse_yaml, read_yaml, show, show_key
+from recsys.common.params import CONFLICT, parse_yaml, read_yaml, show, show_key
 from recsys.reporting.metrics import PATH as METRICS
 from recsys.reporting.metrics import load_metrics, load_ranking
 from recsys.reporting.revisions import committed, git
@@ -50,6 +50,11 @@ def parse_lock(content: str | bytes) -> Lock:
         InputError: it has merge conflicts, or it is no dvc.lock.
     """
     content = content.encode() if isinstance(content, str) else content
+    if CONFLICT.search(content.decode(errors="replace")):
+        raise InputError(
+            f"{LOCK} has merge conflicts; resolve those of params.yaml and the code, then "
+            "`recsys resolve` makes it anew"
+        )
     try:
         return Lock.model_validate(parse_yaml(content, LOCK))
     except ValidationError as error:

@@ -1,9 +1,10 @@
 """Fits the exposure model to ratings: exactly, or in a large catalogue by the nearest movies."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from recsys.retrieval.ease import fit_weights
-from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.exposure import Exposure
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.nearest import fit_nearest
@@ -11,12 +12,16 @@ from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.trend import find_trend
 from recsys.storage.origin import Origin
 
+if TYPE_CHECKING:
+    # Slow to import, and not needed for every model.
+    from recsys.retrieval.encoder import SequenceEncoder
+
 
 def fit_exposure(
     histories: UserHistories,
     params: RetrievalParams,
     origin: Origin,
-    encoder: SequenceEncoder | None = None,
+    encoder: "SequenceEncoder | None" = None,
 ) -> Exposure:
     """Fit the weights of all movies that somebody picked up.
 

@@ -104,6 +104,7 @@ def test_a_lock_is_checked_from_any_folder(
         "recipe random",
         "recommend --user 1",
         "report",
+        "resolve",
         "search",
         "serve",
         "verify",

@@ -1,0 +1,38 @@
+"""What a model is worth if nothing that anybody rates after the training part is known to it."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import torch
+
+from recsys.dataloader.dataset import MovieLensDataset
+from recsys.features.files import read_fitted
+from recsys.features.online import Queries
+from recsys.features.store import FeatureStore
+from recsys.models.checkpoint import load_checkpoint
+from recsys.storage import schemas
+from recsys.storage.parquet import read_column
+from recsys.tasks.metrics import Metrics, classification_metrics
+from recsys.tasks.predict import predict
+from recsys.tasks.task import make_task
+
+
+def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
+    """The metrics of the test part, at its times, from the ratings up to the end of training.
+
+    Args:
+        data: the folder with encoded, split and features, of a chronological split.
+        checkpoint: a classifier without histories among its features.
+    """
+    model, description, dimensions = load_checkpoint(checkpoint)
+    task = make_task(description.task, dimensions.vocabulary.rating_scale)
+    end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
+    fitted, ratings = read_fitted(data / "features", description.origin, checkpoint)
+    store = FeatureStore(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
+    part = data / "split/test.parquet"
+    test = MovieLensDataset(part, dimensions, task.target, description.features, data / "features")
+    queries = Queries(*(read_column(part, schemas.PART, n) for n in ("user", "movie", "timestamp")))
+    features = store.compute(store.ratings_of(np.unique(queries.user)), queries)
+    test.statistics = torch.from_numpy(features.dense)
+    return classification_metrics(test.label.numpy(), predict(model, test, task), 0.5)
