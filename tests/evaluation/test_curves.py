@@ -22,7 +22,8 @@ def test_roc_by_hand() -> None:
     assert area == pytest.approx(5 / 6)
     assert curve.iloc[0].tolist() == [0, 0, 0]
     assert curve.iloc[-1].tolist() == [1, 1, 1]
-    assert roc_curve(np.ones(5, np.int8), SCORES, points=100)["uninformed"].tolist() == [0, 1]
+    diagonal = roc_curve(np.ones(5, np.int8), SCORES, points=100)
+    assert diagonal.to_numpy().tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
 def test_precision_recall_by_hand() -> None:
