@@ -58,6 +58,9 @@ def test_the_interval_of_each_slice_holds_its_auc() -> None:
 
 
 def test_a_regression_has_rmse_and_no_interval_without_resamples() -> None:
-    (record,) = judge_slices("regression", make_predictions(), {}, 0, seed=1)
+    predictions = make_predictions()[:7]
+    (record,) = judge_slices("regression", predictions, {}, 0, seed=1)
     assert record["low"] is record["high"] is None
-    assert record["rmse"] > 0
+    errors = predictions["rating"] - predictions["score"]
+    assert record["rmse"] == round(float(np.sqrt((errors**2).mean())), 5)
+    assert record["positive_rate"] == round(float(predictions["label"].mean()), 4)
