@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from recsys.retrieval.histories import UserHistories
+from tests.tables import write_part
 
 # Person 0 rated movies 3, 1 and 2 (the last two in the same second), person 1 nothing, and person 2
 # movie 0.
@@ -36,3 +40,15 @@ def test_the_matrix_has_a_1_for_each_movie() -> None:
     assert HISTORIES.matrix().toarray().tolist() == [[0, 1, 1, 1], [0] * 4, [1, 0, 0, 0]]
     # The histories stay in the order of time.
     assert HISTORIES.movie.tolist() == [3, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "starts", "movies"),
+    [(True, [0, 1, 2, 2], [2, 1]), (False, [0, 2, 3, 5], [2, 3, 1, 0, 2])],
+)
+def test_movies_that_were_drawn_were_not_picked_up(
+    tmp_path: Path, drawn: bool, starts: list[int], movies: list[int]
+) -> None:
+    histories = UserHistories.read(write_part(tmp_path), 3, 4, drawn)
+    assert histories.starts.tolist() == starts
+    assert histories.movie.tolist() == movies
