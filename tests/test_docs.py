@@ -36,3 +36,9 @@ def test_every_file_of_a_command_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_nothing_is_left_to_fill_in(page: Path) -> None:
     assert "@@" not in page.read_text()
+
+
+def test_there_is_one_version() -> None:
+    version = re.findall(r'(?m)^version = "(.+)"', (ROOT / "pyproject.toml").read_text())
+    assert re.findall(r"(?m)^version: (.+)", (ROOT / "CITATION.cff").read_text()) == version
+    assert re.findall(r"(?m)^## (.+)", (ROOT / "CHANGELOG.md").read_text())[0] == version[0]

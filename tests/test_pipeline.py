@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
 from recsys.pipeline import params
@@ -101,6 +102,15 @@ def test_only_metrics_are_kept_in_git() -> None:
             in_git = isinstance(out, dict) and out[path] == {"cache": False}
             assert in_git == path.startswith("metrics/")
             assert not in_git or name in ("evaluate", "rank")
+
+
+def test_dvc_writes_the_file_as_it_is(tmp_path: Path) -> None:
+    """`dvc freeze` and `dvc unfreeze` write all of dvc.yaml, and sort a stage's params."""
+    file = Path(shutil.copy(ROOT / "dvc.yaml", tmp_path))
+    with modify_yaml(file):
+        pass
+    assert file.read_text() == (ROOT / "dvc.yaml").read_text()
+    assert all(stage["params"] == sorted(stage["params"]) for stage in STAGES.values())
 
 
 def _keys(out: str | dict[str, Any]) -> list[str]:

@@ -14,8 +14,8 @@ PARAMS = ("fetch.dataset=ml-100k", "train.batch_size=1024")
 FIRST = ("auc", "log_loss", "rmse", "ndcg")
 END = """
 MovieLens 100K, test part: {reached}. Experiment "demo"; the checkout is as it was.
-Next: source .venv/bin/activate; dvc exp run --temp -n wide -S model.embedding_dimension=64; make experiments
-Or use it here: git stash (apply discards your edits); dvc exp apply demo; recsys recommend --user 42"""
+Next: source .venv/bin/activate; dvc exp run --temp -n fm -S model.kind=fm; make experiments
+Or use it: git stash (apply discards your edits); dvc exp apply demo; recsys recommend --user 42"""
 
 
 @command

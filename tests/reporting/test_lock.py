@@ -100,7 +100,7 @@ def test_a_lock_without_outputs_records_none(text: str) -> None:
 
 def test_merge_conflicts_are_named_before_anything_is_compared(small: SmallProject) -> None:
     small.write("dvc.lock", "<<<<<<< HEAD\n" + Path("dvc.lock").read_text())
-    with pytest.raises(InputError, match="^dvc.lock has merge conflicts"):
+    with pytest.raises(InputError, match=r"^dvc\.lock has merge conflicts"):
         lock_differences()
 
 

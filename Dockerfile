@@ -1,0 +1,29 @@
+# The locked environment (CPU build of torch) and the project:
+#   docker build -t recsys . && docker run -it --rm recsys
+# On x86_64 the default registry's torch brings gigabytes of CUDA packages. For the CPU build give PyTorch's
+# CPU index: --build-arg PIP_EXTRA_INDEX_URL=... (docs/environment.md).
+FROM python:3.11-slim-bookworm
+
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git make \
+    && rm -rf /var/lib/apt/lists/*
+
+ARG PIP_EXTRA_INDEX_URL
+WORKDIR /project
+ENV PATH=/project/.venv/bin:$PATH \
+    PIP_NO_CACHE_DIR=1 \
+    OMP_NUM_THREADS=1
+
+# Only the locks: an edit of the code installs nothing anew.
+COPY requirements requirements
+RUN python -m venv .venv \
+    && pip install --requirement requirements/run.lock --requirement requirements/serve.lock \
+        --constraint requirements/cuda.lock \
+    && pip install --no-deps --requirement requirements/torchrec.lock
+
+COPY . .
+RUN pip install --no-deps --no-build-isolation --editable . \
+    && touch .venv/run .venv/serve \
+    && git config --system --add safe.directory /project
+
+CMD ["bash"]
