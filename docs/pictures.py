@@ -1,4 +1,4 @@
-"""Takes the pictures of the README: `python -m docs.pictures`, with Chromium, a few minutes.
+"""Takes the pictures of the README: `python -m docs.pictures`, with Chromium, a minute or two.
 
 Runs the pipeline twice on synthetic data in a clone of the last commit. Then it photographs the
 report of the second run and the page of `recsys serve`. No row of MovieLens is in the pictures, and
