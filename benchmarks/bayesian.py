@@ -20,13 +20,13 @@ from scipy import sparse
 from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics
 
 RANK, SEED = 32, 1
-# Of the Gibbs steps, the first ones are not yet samples of the posterior, and count for nothing.
-STEPS, BURN_IN = 512, 20
+# The first Gibbs steps are not yet samples of the posterior, and count for nothing.
+BURN_IN = 20
 STARS = np.arange(1, 6)
 DAY = 24 * 60 * 60
 
 
-def judge(split: Path, task: str, steps: int = STEPS, log: Path | None = None) -> Metrics:
+def judge(split: Path, task: str, steps: int, log: Path | None = None) -> Metrics:
     """The metrics of the test part; learnt from the training part alone.
 
     Args:
