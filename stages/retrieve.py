@@ -10,7 +10,7 @@ import click
 from recsys.common.command import PATH
 from recsys.common.guard import remove
 from recsys.common.params import Params
-from recsys.pipeline.stage import stage
+from recsys.pipeline.stage import resuming, stage
 from recsys.retrieval.params import RetrievalParams, SequenceParams
 
 if TYPE_CHECKING:
@@ -25,16 +25,7 @@ ROOMS = ("common", "retrieval", "storage")
 @click.argument("encoded", type=PATH)
 @click.argument("part", type=PATH)
 @click.argument("exposure", type=PATH)
-@click.option("--state", type=PATH, required=True, help="File to resume an unfinished run from.")
-@click.option(
-    "--save-every",
-    type=click.IntRange(min=0),
-    envvar="RECSYS_SAVE_EVERY",
-    default=500,
-    show_default=True,
-    show_envvar=True,
-    help="Steps between two saves of the state; 0 for none. Has no effect on the result.",
-)
+@resuming
 def main(
     params: Params, encoded: Path, part: Path, exposure: Path, state: Path, save_every: int
 ) -> None:

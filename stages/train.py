@@ -9,7 +9,7 @@ import click
 from recsys.common.command import PATH
 from recsys.common.guard import remove, temporary
 from recsys.common.params import Params
-from recsys.pipeline.stage import stage
+from recsys.pipeline.stage import resuming, stage
 from recsys.training.params import TrainParams
 
 
@@ -19,17 +19,8 @@ from recsys.training.params import TrainParams
 @click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("history", type=PATH)
-@click.option("--state", type=PATH, required=True, help="File to resume an unfinished run from.")
+@resuming
 @click.option("--live", type=PATH, required=True, help="File for the metrics of the last epoch.")
-@click.option(
-    "--save-every",
-    type=click.IntRange(min=0),
-    envvar="RECSYS_SAVE_EVERY",
-    default=500,
-    show_default=True,
-    show_envvar=True,
-    help="Steps between two saves of the state; 0 for none. Has no effect on the result.",
-)
 def main(
     params: Params,
     encoded: Path,

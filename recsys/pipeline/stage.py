@@ -26,3 +26,20 @@ def stage(function: Callable[..., None]) -> click.Command:
         "--params", type=PATH, required=True, help="The file with the params: params.yaml."
     )
     return command(option(run))
+
+
+def resuming(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a stage whose unfinished run is resumed: `state` and `save_every`."""
+    state = click.option(
+        "--state", type=PATH, required=True, help="File to resume an unfinished run from."
+    )
+    save_every = click.option(
+        "--save-every",
+        type=click.IntRange(min=0),
+        envvar="RECSYS_SAVE_EVERY",
+        default=500,
+        show_default=True,
+        show_envvar=True,
+        help="Steps between two saves of the state; 0 for none. Has no effect on the result.",
+    )
+    return state(save_every(function))

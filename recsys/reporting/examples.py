@@ -43,10 +43,8 @@ def tabulate_examples() -> list[Table]:
     tables = []
     for name, person in choose(counts).items():
         user = int(people.users[person])
-        history, relevant = (
-            np.sort(people.histories[person : person + 1].movie),
-            people.relevant[person].indices,
-        )
+        history = np.sort(people.histories[person : person + 1].movie)
+        relevant = people.relevant[person].indices
         (movies,) = lists.filter(pc.equal(lists["user"], user))["movies"].to_pylist()
         rows = [
             (

@@ -190,7 +190,7 @@ def parse_metrics(
 
 
 def numbers(content: Content) -> dict[str, Number]:
-    """The metrics, without what is said of some of them."""
+    """The metrics of the whole run, without slices, intervals and other details."""
     return {name: value for name, value in content.items() if not isinstance(value, list | dict)}
 
 

@@ -67,6 +67,8 @@ class Exposure:
     ) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
 
+        A model with an encoder gives 0 for what a person picked up.
+
         Args:
             histories: of B people
             seconds: the time of each recommendation, since 1970, [B]; None for just after the last
@@ -77,8 +79,10 @@ class Exposure:
             return scores
         eased = np.log(np.maximum(scores, LEAST_SCORE))
         joined = self.encoder.score(histories, seconds) + self.params.ease_weight * eased
-        # Among all movies, so that no score is too small for its logarithm.
-        joined -= joined.max(axis=1, keepdims=True)
+        # The encoder never learnt that what somebody picked up does not come again.
+        joined[histories.person, histories.movie] = -np.inf
+        # The best movie gets 1, so that none of the good ones is too small for its logarithm.
+        joined -= joined.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)
         shares: Scores = np.exp(joined)
         return shares
 

@@ -35,8 +35,8 @@ def fit_exposure(
     """
     counts = np.bincount(histories.movie, minlength=histories.movies)
     movies = np.flatnonzero(counts).astype(np.int32)
-    user = np.repeat(np.arange(len(histories)), np.diff(histories.starts))
-    place, most = np.searchsorted(movies, histories.movie), params.exact_movies
+    user, place = histories.person, np.searchsorted(movies, histories.movie)
+    most = params.exact_movies
     weights = (
         fit_weights(user, place, params.damping)
         if len(movies) <= most

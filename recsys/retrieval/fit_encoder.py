@@ -50,8 +50,13 @@ def fit_encoder(
         save_every: the number of steps between two saves; 0 for never.
 
     Raises:
-        InputError: the loss is not finite.
+        InputError: all ratings have the same time, or the loss is not finite.
     """
+    if np.ptp(histories.seconds) == 0:
+        raise InputError(
+            "retrieval.model = sequence: all ratings have the same time, so they have no order; "
+            "give the times of the ratings, or set it to ease"
+        )
     torch.manual_seed(params.seed)
     encoder = SequenceEncoder(histories.movies, params)
     optimizer = _make_optimizer(encoder, params)
@@ -150,11 +155,10 @@ def find_picked(histories: UserHistories, movies: Tensor) -> Tensor:
     """
     column = np.full(histories.movies, -1)
     column[movies.numpy()] = np.arange(len(movies))
-    lengths = np.diff(histories.starts)
-    person = np.repeat(np.arange(len(lengths)), lengths)
+    person = histories.person
     place = np.arange(len(person), dtype=np.int32)
     # The rating of each movie by each person; the last number where there is none.
-    rated = np.full((len(lengths), len(movies)), np.iinfo(np.int32).max, np.int32)
+    rated = np.full((len(histories), len(movies)), np.iinfo(np.int32).max, np.int32)
     some = column[histories.movie] >= 0
     rated[person[some], column[histories.movie[some]]] = place[some]
     return torch.from_numpy(rated[person] <= place[:, None])

@@ -72,6 +72,11 @@ class UserHistories:
         """B"""
         return len(self.starts) - 1
 
+    @property
+    def person(self) -> Ints:
+        """The person of each rating, from 0, [R]"""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
     def __getitem__(self, people: slice) -> "UserHistories":
         """Some people who follow each other."""
         first, last, _ = people.indices(len(self))

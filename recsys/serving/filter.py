@@ -6,11 +6,11 @@ Shapes: B people, M movies.
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-import scipy.sparse
 
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.retrieval.exposure import Scores
+from recsys.retrieval.histories import UserHistories
 from recsys.serving.wishes import ANY_YEAR, NO_WISHES, Wishes, Years
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
@@ -41,15 +41,15 @@ class Filter:
         if (wishes.genres or wishes.years != ANY_YEAR) and not self.movies.any():
             raise InputError("no movie with a training rating has such a genre and year; ask wider")
 
-    def apply(self, scores: Scores, histories: scipy.sparse.csr_matrix) -> None:
+    def apply(self, scores: Scores, histories: UserHistories) -> None:
         """Set the scores of all other movies to minus infinity.
 
         Args:
             scores: [B, M]
-            histories: 1 for each movie that a person picked up, [B, M]
+            histories: what the people picked up, of B people
         """
         scores[:, ~self.movies] = -np.inf
-        scores[histories.nonzero()] = -np.inf
+        scores[histories.person, histories.movie] = -np.inf
 
 
 def list_genres(dimensions: Dimensions) -> list[str]:

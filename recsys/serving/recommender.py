@@ -105,7 +105,7 @@ class Recommender:
         allowed: Filter,
     ) -> Ranking:
         exposure = self.exposure.score(histories, seconds)
-        allowed.apply(exposure, histories.matrix())
+        allowed.apply(exposure, histories)
         count = min(max(self.params.candidates, top), exposure.shape[1])
         movies = find_best(exposure, count)
         likes = self.scorer.score(

@@ -1,4 +1,4 @@
-"""Two runs beside each other: what is noise, and what is said where that is not known."""
+"""Two runs: which differences are noise, and the sentence about one without an interval."""
 
 import json
 import re

@@ -110,11 +110,17 @@ def test_an_encoders_probability_counts_beside_the_weights(
     assert sequence.encoder is not None
     chance = np.exp(sequence.encoder.score(histories, seconds))
     expected = chance * np.maximum(exposure.score(histories), LEAST_SCORE) ** 0.25
+    # What the first person picked up does not come again.
+    expected[0, [1, 4]] = 0
     found = sequence.score(histories, seconds)
     np.testing.assert_allclose(found, expected / expected.max(axis=1, keepdims=True), rtol=1e-4)
     # The time of the question counts.
     later = sequence.score(histories, seconds + 10**6)
     assert not np.allclose(later[0], found[0])
+
+
+def test_somebody_who_picked_up_everything_gets_nothing(sequence: Exposure) -> None:
+    assert sequence.score(make_histories([[0, 1, 2, 3, 4]], 5)).tolist() == [[0] * 5]
 
 
 def test_an_encoder_is_loaded_as_it_was_saved(sequence: Exposure, tmp_path: Path) -> None:

@@ -97,6 +97,11 @@ def test_more_negatives_than_movies_are_all_movies(rounds: UserHistories) -> Non
     assert torch.equal(*(weights_of(fit_encoder(rounds, params)) for params in (some, many)))
 
 
+def test_ratings_without_an_order_are_refused() -> None:
+    with pytest.raises(InputError, match="all ratings have the same time, so they have no order"):
+        fit_encoder(make_histories([[0, 1], [2]], MOVIES, [7, 7, 7]), PARAMS)
+
+
 def test_divergence_raises_an_error_that_names_the_remedy(rounds: UserHistories) -> None:
     params = PARAMS.model_copy(update={"learning_rate": 1e6, "epochs": 50})
     with pytest.raises(InputError, match=r"lower sequence.learning_rate \(now 1e\+06\)"):

@@ -24,6 +24,7 @@ def test_ratings_are_in_the_order_of_person_time_and_movie() -> None:
     assert HISTORIES.rating.tolist() == [0.25, 0, 1, 0.5]
     assert HISTORIES.seconds.tolist() == [7, 9, 9, 5]
     assert len(HISTORIES) == 3
+    assert HISTORIES.person.tolist() == [0, 0, 0, 2]
 
 
 def test_a_slice_and_a_selection_of_people() -> None:

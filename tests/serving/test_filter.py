@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.serving.filter import Filter
 from recsys.serving.wishes import Wishes, Years
 from recsys.storage.dimensions import Dimensions
+from tests.histories import make_histories
 from tests.tables import make_dimensions
 
 
@@ -52,7 +52,7 @@ def test_movies_have_a_rating_a_genre_and_a_year(
 
 def test_nobody_gets_what_they_have_had() -> None:
     scores = np.ones((2, 4), np.float32)
-    histories = csr_matrix(np.array([[1, 0, 0, 0], [0, 0, 0, 0]], np.float32))
+    histories = make_histories([[0], []], 4)
     Filter(make_dimensions(), Wishes(("a", "b"))).apply(scores, histories)
     least = -np.inf
     assert scores.tolist() == [[least, least, least, 1], [1, least, least, 1]]

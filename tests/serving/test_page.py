@@ -78,6 +78,8 @@ def test_films_that_are_rated_change_what_is_recommended(
     assert texts(browser, "#rated .film") == texts(browser, "#found .film") == [TAG]
     assert texts(browser, "#best .score") != before
     assert TAG not in texts(browser, "#best .film")
+    # The one rated film is the only reason there can be.
+    assert {text for text in texts(browser, "#best .why") if text} == {f"because of {TAG}"}
     assert browser.run("document.documentElement.scrollWidth") <= width
     browser.save_picture(tmp_path / "page.png")
     browser.run("document.querySelector('#rated button').click()")
