@@ -35,8 +35,8 @@ WORK = ROOT / ".accuracy"
 KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
 # The recipes for which other models than the DLRM are trained too, and the number of their seeds.
 COMPARED, COMPARED_SEEDS = ("chronological",), 2
-# The recipes on which myFM runs, and its Gibbs steps of 1.6 s; more would be better.
-BAYESIAN, STEPS = ("random_all", "regression"), 230
+# The recipes on which myFM runs, and its Gibbs steps: as many as its published row has.
+BAYESIAN, STEPS = ("random_all", "regression"), 512
 # The model that is judged without anybody's ratings after the training part.
 FROZEN = "dlrm, histories frozen"
 # A random split is drawn anew from these seeds too, for one training seed each.

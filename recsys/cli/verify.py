@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
-    help="Accept other bytes if no metric differs by more: other processors round differently.",
+    help="Accept other bytes if no metric differs by more (of one above 1, by that share): other "
+    "processors round differently.",
 )
 def main(tolerance: float | None) -> None:
     """Rerun HEAD in a clean copy and compare it with dvc.lock.
@@ -49,7 +50,7 @@ def main(tolerance: float | None) -> None:
         recorded, _ = recorded_outputs(lock), committed_metrics("HEAD")
         copy = reproduce(Path(folder) / "copy")
         found = recorded_outputs((copy / "dvc.lock").read_text())
-        runs = compare_runs("HEAD", copy)
+        runs = compare_runs("HEAD", copy, seeds=False)
     paths = list({**recorded, **found})
     same = all(recorded.get(path) == found.get(path) for path in paths)
     click.echo(columns([("output", "dvc.lock", "now", ""), *hashes(paths, recorded, found)]))
@@ -59,7 +60,7 @@ def main(tolerance: float | None) -> None:
     for note in (*runs.notes, runs.describe_slices()):
         if note:
             click.echo(f"\n{note}")
-    different = [change.name for change in runs.metrics if not is_close(change, tolerance or 0)]
+    different = [change.name for change in runs.all if not is_close(change, tolerance or 0)]
     if different or not (same or tolerance is not None):
         named = f" (metrics: {', '.join(different)})" if different else ""
         click.echo(
@@ -102,6 +103,7 @@ def hashes(
 
 
 def is_close(change: "Change", tolerance: float) -> bool:
-    if change.delta is None:
+    """Whether a metric differs by no more than a tolerance; relative to the metric if above 1."""
+    if change.old is None or change.new is None:
         return change.old == change.new
-    return abs(change.delta.value) <= tolerance
+    return abs(change.new - change.old) <= tolerance * max(1, abs(change.old))

@@ -1,17 +1,21 @@
-"""The difference of two runs in each metric, with an interval over resampled users.
+"""The difference of two runs in each metric, with an interval over resampled users and seeds.
 
 Both runs predict the same rows, so each resample weighs both alike (paired bootstrap; Efron &
 Tibshirani 1993). What makes a user hard to predict is hard for both runs, so it cancels: the
 interval of the difference is much narrower than those of the two metrics.
 
+Where a run was trained with several seeds, its metric is the mean over them. Then the interval is
+wider by what the seeds vary (as Bouthillier et al. 2021, arXiv 2103.03098, ask for).
+
 Shapes: N rows of the test part, U people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from recsys.evaluation.bootstrap import (
     WeightedMetric,
@@ -39,42 +43,80 @@ class Difference(NamedTuple):
     high: float
 
 
-def compare(old: WeightedMetric, new: WeightedMetric, users: Array) -> Difference:
-    """The difference of two metrics of the same rows.
+def compare(
+    old: Sequence[WeightedMetric], new: Sequence[WeightedMetric], users: Array
+) -> Difference:
+    """The difference of two means over training seeds, of the same metric of the same rows.
 
     Args:
-        old, new: functions of the rows' weights.
+        old, new: for each seed, a function of the rows' weights.
         users: the user of each row, [N]
     """
 
     def difference(weights: Weights) -> float:
-        return new(weights) - old(weights)
+        before, after = (np.mean([metric(weights) for metric in run]) for run in (old, new))
+        return float(after - before)
 
-    value = difference(np.ones(len(users)))
+    everybody = np.ones(len(users))
+    value = difference(everybody)
     resamples = 0 if np.isnan(value) else RESAMPLES
-    return Difference(value, *interval(difference, users, resamples, SEED))
+    low, high = interval(difference, users, resamples, SEED)
+    half = (high - low) / 2
+    before, after = ([metric(everybody) for metric in run] for run in (old, new))
+    margin = seed_margin(before, after)
+    # Users and seeds are independent, so their variances add up.
+    wider = np.hypot(half, margin) - half
+    return Difference(value, low - wider, high + wider)
+
+
+def seed_margin(old: Sequence[float], new: Sequence[float], coverage: float = 0.95) -> float:
+    """Half the width of the interval of a difference of two means over training seeds.
+
+    That of Student's t test, with one variance for both; 0 where neither has a second seed, so that
+    nothing is known of it.
+
+    Args:
+        old, new: the metric with each seed.
+        coverage: the probability with which the interval should cover the true difference.
+    """
+    freedom = len(old) + len(new) - 2
+    if not freedom:
+        return 0.0
+    variance = sum(np.var(values) * len(values) for values in (old, new)) / freedom
+    error = np.sqrt(variance * (1 / len(old) + 1 / len(new)))
+    return float(stdtrit(freedom, (1 + coverage) / 2) * error)
 
 
 def compare_predictions(
-    task: str, old: pd.DataFrame, new: pd.DataFrame, params: tuple[EvaluateParams, EvaluateParams]
+    task: str,
+    old: Sequence[pd.DataFrame],
+    new: Sequence[pd.DataFrame],
+    params: tuple[EvaluateParams, EvaluateParams],
 ) -> dict[str, Difference]:
     """The difference of two runs in each metric of their predictions.
 
     Args:
         task: classification or regression.
-        old, new: tables with the columns of `schemas.predictions`, which differ in `score` alone.
+        old, new: for each training seed, a table with the columns of `schemas.predictions`; they
+            differ in `score` alone.
         params: those of the old and of the new run.
     """
-    users = pd.factorize(new["raw_userid"])[0]
+    users = pd.factorize(new[0]["raw_userid"])[0]
     before, after = (
-        weighted_metrics(task, table, section)
-        for table, section in zip((old, new), params, strict=True)
+        [weighted_metrics(task, table, section) for table in tables]
+        for tables, section in zip((old, new), params, strict=True)
     )
-    return {name: compare(before[name], after[name], users) for name in after}
+    return {
+        name: compare([m[name] for m in before], [m[name] for m in after], users)
+        for name in after[0]
+    }
 
 
 def compare_slices(
-    task: str, old: pd.DataFrame, new: pd.DataFrame, slices: Mapping[str, Mask]
+    task: str,
+    old: Sequence[pd.DataFrame],
+    new: Sequence[pd.DataFrame],
+    slices: Mapping[str, Mask],
 ) -> dict[str, Difference]:
     """The difference in AUC (of a regression, RMSE) of all rows and of each slice that has some.
 
@@ -82,35 +124,38 @@ def compare_slices(
         task, old, new: as for `compare_predictions`.
         slices: the rows of each slice, [N] each
     """
-    users = pd.factorize(new["raw_userid"])[0]
+    users = pd.factorize(new[0]["raw_userid"])[0]
     target, metric = (
         ("label", weighted_auc) if task == "classification" else ("rating", weighted_rmse)
     )
     found = {}
-    for name, mask in {"all": np.ones(len(new), bool), **slices}.items():
+    for name, mask in {"all": np.ones(len(users), bool), **slices}.items():
         if mask.any():
             before, after = (
-                metric(table[target].to_numpy()[mask], table["score"].to_numpy()[mask])
-                for table in (old, new)
+                [metric(t[target].to_numpy()[mask], t["score"].to_numpy()[mask]) for t in tables]
+                for tables in (old, new)
             )
             found[name] = compare(before, after, users[mask])
     return found
 
 
-def compare_lists(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, Difference]:
+def compare_lists(
+    old: Sequence[pd.DataFrame], new: Sequence[pd.DataFrame]
+) -> dict[str, Difference]:
     """The difference of two runs in each metric of their lists of recommendations.
 
     Args:
-        old, new: tables with the columns of `schemas.RECOMMENDATIONS`, of the same people, [U]
+        old, new: for each training seed, a table with the columns of `schemas.RECOMMENDATIONS`, of
+            the same people, [U]
     """
-    return {
-        name: compare(
-            weighted_mean(old[name].to_numpy()),
-            weighted_mean(new[name].to_numpy()),
-            new["user"].to_numpy(),
+    users = new[0]["user"].to_numpy()
+    found = {}
+    for name in RANKING:
+        before, after = (
+            [weighted_mean(table[name].to_numpy()) for table in tables] for tables in (old, new)
         )
-        for name in RANKING
-    }
+        found[name] = compare(before, after, users)
+    return found
 
 
 def weighted_metrics(

@@ -24,15 +24,18 @@ from recsys.reporting.lock import LOCK, cached_output, check_output, recorded_pa
 from recsys.reporting.metrics import (
     Change,
     Content,
+    Number,
+    average,
     changes,
     committed_metrics,
     committed_ranking,
     load_metrics,
     load_ranking,
-    slice_metric,
-    slices,
+    numbers,
+    slice_scores,
 )
 from recsys.reporting.revisions import committed, unless_damaged
+from recsys.reporting.seeds import differ_beyond_seed, find_seeds, read_recipe
 from recsys.reporting.text import format_cell
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -99,11 +102,12 @@ class Run(NamedTuple):
     find: Callable[[str], Path]
 
 
-def compare_runs(base: str | None, project: Path = Path()) -> Comparison:
+def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -> Comparison:
     """The run in a project beside that of a commit of the repository in the current folder.
 
     Args:
         base: the commit, by any name; None to compare with nothing.
+        seeds: take in the experiments that differ from either run in `train.seed` alone.
 
     Raises:
         InputError: the project has no metrics, or they are damaged. What is damaged or missing in
@@ -117,54 +121,95 @@ def compare_runs(base: str | None, project: Path = Path()) -> Comparison:
         lambda path: check_output(path, project),
     )
     if base is None:
-        return _tabulate(new, Run({}, {}, "", Path), {}, {}, {}, [])
-    metrics, damage = unless_damaged(lambda: committed_metrics(base))
-    ranking, ranking_damage = unless_damaged(lambda: committed_ranking(base))
-    old = Run(
-        metrics or {},
-        ranking or {},
-        committed(str(LOCK), base) or "",
-        lambda path: cached_output(path, base),
-    )
-    notes = [note for note in (damage, ranking_damage) if note]
+        return _tabulate([Run({}, {}, "", Path)], [new], {}, {}, {}, [])
+    old, notes = _committed_run(base)
+    several = seeds and differ_beyond_seed(old.lock, new.lock)
+    olds, news = (_add_seeds(run, notes) if several else [run] for run in (old, new))
     tested: Differences = {}
     in_slices: Differences = {}
     ranked: Differences = {}
     if old.metrics and old.metrics != new.metrics:
         try:
-            task, before, after = _pair_predictions(old, new)
+            task, before, after = _pair_predictions(olds, news)
             sections = _read_params(old.lock), _read_params(new.lock)
             tested = compare_predictions(task, before, after, sections)
-            masks = _find_slices(after, sections[1], project)
+            masks = _find_slices(after[0], sections[1], project)
             in_slices = compare_slices(task, before, after, masks)
         except InputError as error:
             notes.append(f"{'Slices' if tested else 'Metrics'} without intervals: {error}.")
     if old.ranking and old.ranking != new.ranking:
         try:
-            ranked = _pair_lists(old, new)
+            ranked = _pair_lists(olds, news)
         except InputError as error:
             notes.append(f"Ranking without intervals: {error}.")
-    return _tabulate(new, old, tested, in_slices, ranked, notes)
+    if seeds and (tested or ranked):
+        notes.append(_describe_seeds(base, olds, news))
+    return _tabulate(olds, news, tested, in_slices, ranked, notes)
+
+
+def _committed_run(commit: str) -> tuple[Run, list[str]]:
+    """The run of a commit, and a sentence about each file that is damaged there."""
+    metrics, damage = unless_damaged(lambda: committed_metrics(commit))
+    ranking, ranking_damage = unless_damaged(lambda: committed_ranking(commit))
+    run = Run(
+        metrics or {},
+        ranking or {},
+        committed(str(LOCK), commit) or "",
+        lambda path: cached_output(path, commit),
+    )
+    return run, [note for note in (damage, ranking_damage) if note]
+
+
+def _add_seeds(run: Run, notes: list[str]) -> list[Run]:
+    """A run, and the experiments with other training seeds whose outputs DVC's cache has."""
+    runs = [run]
+    for seed, commit in find_seeds(run.lock).items():
+        other, damage = _committed_run(commit)
+        try:
+            for path in (PREDICTIONS, RECOMMENDATIONS) if run.ranking else (PREDICTIONS,):
+                other.find(path)
+        except InputError as error:
+            damage.append(f"{error}.")
+        if damage:
+            notes.append(f"Training seed {seed} of an experiment is left out: {' '.join(damage)}")
+        else:
+            runs.append(other)
+    return runs
+
+
+def _describe_seeds(base: str, olds: list[Run], news: list[Run]) -> str:
+    if len(olds) == len(news) == 1:
+        return (
+            "Each run has one training seed, so the intervals are over users alone; experiments "
+            "with other seeds make them count: `dvc exp run --queue -S train.seed=2,3`."
+        )
+    old, new = (
+        f"{', '.join(str(read_recipe(run.lock)[1]) for run in runs)} of {name}"
+        for runs, name in ((olds, base), (news, "the workspace"))
+    )
+    return f"Means over training seeds {new} and {old}; the intervals are over users and seeds."
 
 
 def _tabulate(
-    new: Run,
-    old: Run,
+    olds: list[Run],
+    news: list[Run],
     tested: Differences,
     in_slices: Differences,
     ranked: Differences,
     notes: list[str],
 ) -> Comparison:
-    before = {record["slice"]: record.get(slice_metric(record)) for record in slices(old.metrics)}
-    by_slice = {
-        record["slice"]: Change(metric, before.get(record["slice"]), record.get(metric))
-        for record in slices(new.metrics)
-        for metric in [slice_metric(record)]
-    }
+    """The means over the training seeds of both runs, with what is known of their differences."""
+
+    def compared(pick: Callable[[Run], dict[str, Number]], found: Differences) -> list[Change]:
+        old, new = (average([pick(run) for run in runs]) for runs in (olds, news))
+        return [_with_interval(change, found.get(change.name)) for change in changes(old, new)]
+
+    by_slice = compared(lambda run: slice_scores(run.metrics), in_slices)
+    metric = "rmse" if "rmse" in news[0].metrics else "auc"
     return Comparison(
-        [_with_interval(c, tested.get(c.name)) for c in changes(old.metrics, new.metrics)],
-        [_with_interval(c, ranked.get(c.name)) for c in changes(old.ranking, new.ranking)],
-        {name: _with_interval(c, in_slices.get(name)) for name, c in by_slice.items()},
+        compared(lambda run: numbers(run.metrics), tested),
+        compared(lambda run: numbers(run.ranking), ranked),
+        {change.name: change._replace(name=metric) for change in by_slice},
         notes,
     )
 
@@ -175,15 +220,19 @@ def _with_interval(change: Change, found: Difference | None) -> Change:
     return change._replace(interval=Interval(found.low, found.high))
 
 
-def _pair_predictions(old: Run, new: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
-    """The task of both runs, and the predictions of each, for the same ratings."""
+def _pair_predictions(
+    olds: list[Run], news: list[Run]
+) -> tuple[str, list[pd.DataFrame], list[pd.DataFrame]]:
+    """The task of both runs, and the predictions with each seed, for the same ratings."""
     other, task = (
-        "regression" if "rmse" in run.metrics else "classification" for run in (old, new)
+        "regression" if "rmse" in runs[0].metrics else "classification" for runs in (olds, news)
     )
     if task != other:
         raise InputError(f"one run is a {other}, the other a {task}")
-    before, after = (_read_predictions(run.find(PREDICTIONS)) for run in (old, new))
-    if not before[ROWS].equals(after[ROWS]):
+    before, after = (
+        [_read_predictions(run.find(PREDICTIONS)) for run in runs] for runs in (olds, news)
+    )
+    if not all(table[ROWS].equals(after[0][ROWS]) for table in (*before, *after)):
         raise InputError("the runs have other test parts or other likes, so they cannot be paired")
     return task, before, after
 
@@ -216,13 +265,18 @@ def _find_slices(
     return find_slices(user, movie, dimensions, params)
 
 
-def _pair_lists(old: Run, new: Run) -> Differences:
-    files = [run.find(RECOMMENDATIONS) for run in (old, new)]
-    before, after = (read_metadata(file) for file in files)
-    differ = [name for key, name in SHARED.items() if before.get(key) != after.get(key)]
+def _pair_lists(olds: list[Run], news: list[Run]) -> Differences:
+    olds_files, news_files = ([run.find(RECOMMENDATIONS) for run in runs] for runs in (olds, news))
+    own, *others = (read_metadata(file) for file in (*news_files, *olds_files))
+    differ = [
+        name for key, name in SHARED.items() if any(o.get(key) != own.get(key) for o in others)
+    ]
     if differ:
         raise InputError(f"the runs differ in {' and '.join(differ)}, so they cannot be paired")
-    lists, others = (read_parquet(file, schemas.RECOMMENDATIONS).to_pandas() for file in files)
-    if not lists["user"].equals(others["user"]):
+    before, after = (
+        [read_parquet(file, schemas.RECOMMENDATIONS).to_pandas() for file in files]
+        for files in (olds_files, news_files)
+    )
+    if not all(table["user"].equals(after[0]["user"]) for table in (*before, *after)):
         raise InputError("the lists are of other people, so they cannot be paired")
-    return compare_lists(lists, others)
+    return compare_lists(before, after)

@@ -21,18 +21,21 @@ from recsys.reporting.metrics import PATH as METRICS
 from recsys.reporting.metrics import load_metrics, load_ranking
 from recsys.reporting.revisions import committed, git
 
-LOCK = Path("dvc.lock")
+LOCK, RAW = Path("dvc.lock"), "data/raw"
 ABSENT = "absent"
 
 
-class RecordedOutput(BaseModel):
+class RecordedFile(BaseModel):
+    """A file or a folder."""
+
     path: str
-    # A stage that failed has none.
+    # The outputs of a stage that failed have none.
     md5: str | None = None
 
 
 class RecordedStage(BaseModel):
-    outs: list[RecordedOutput] = []
+    deps: list[RecordedFile] = []
+    outs: list[RecordedFile] = []
     # By file, then by section.
     params: dict[str, dict[str, Any] | None] = {}
 
@@ -106,6 +109,18 @@ def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
     for stage in parse_lock(lock).stages.values():
         sections |= stage.params.get("params.yaml") or {}
     return sections
+
+
+def recorded_sources(lock: str) -> dict[str, str | None]:
+    """Path and hash of what the stages in the text of a dvc.lock read and none of them made.
+
+    Of the data, that is what fetch made of them: they may come from anywhere.
+    """
+    stages = parse_lock(lock).stages.values()
+    made = {out.path: out.md5 for stage in stages for out in stage.outs}
+    read = {dep.path: dep.md5 for stage in stages for dep in stage.deps}
+    others = {path: md5 for path, md5 in read.items() if path not in made}
+    return others | {RAW: made.get(RAW)}
 
 
 def cached_output(path: str, revision: str) -> Path:

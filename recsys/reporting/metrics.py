@@ -1,6 +1,7 @@
 """The metrics of the test part: what they mean, and those of one run beside another's."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,7 +206,24 @@ def slice_metric(record: dict[str, Any]) -> str:
     return "auc" if "auc" in record else "rmse"
 
 
-def changes(old: Content, new: Content) -> list[Change]:
+def slice_scores(content: Content) -> dict[str, Number]:
+    """The metric of each slice, by the slice's name."""
+    return {record["slice"]: record.get(slice_metric(record)) for record in slices(content)}
+
+
+def average(runs: Sequence[dict[str, Number]]) -> dict[str, Number]:
+    """Each metric's mean over runs that have the metrics of the first; None where one lacks it."""
+    return {name: _mean([run.get(name) for run in runs]) for name in runs[0]}
+
+
+def _mean(values: list[Number]) -> Number:
+    # So counts stay whole, and the metric of one run stays what it is.
+    if all(value == values[0] for value in values):
+        return values[0]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def changes(old: dict[str, Number], new: dict[str, Number]) -> list[Change]:
     """All metrics of two runs, in the order of the new one."""
-    before, after = numbers(old), numbers(new)
-    return [Change(name, before.get(name), after.get(name)) for name in {**after, **before}]
+    return [Change(name, old.get(name), new.get(name)) for name in {**new, **old}]

@@ -165,7 +165,7 @@ def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -
     rows = [
         [
             record["slice"],
-            record.get(metric),
+            runs.slices[record["slice"]].new,
             *_beside(runs.slices[record["slice"]]),
             *(record.get(key) for key in ("low", "high", "rows")),
             Share(record["positive_rate"]),

@@ -8,13 +8,12 @@ from recsys.common.errors import InputError
 from recsys.common.params import read_yaml
 from recsys.reporting.blocks import Delta, Verdict
 from recsys.reporting.comparison import Comparison
-from recsys.reporting.lock import LOCK, recorded_outputs
+from recsys.reporting.lock import LOCK, RAW, recorded_outputs
 from recsys.reporting.metrics import METRICS, Change
 from recsys.reporting.params import changed_params
 from recsys.reporting.revisions import committed, git
 from recsys.reporting.text import format_cell
 
-RAW = "data/raw"
 # How many params, and how many files, are named.
 MOST = 3
 WORDS = {

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recsys.cli import verify
+from recsys.reporting.metrics import Change
 from tests.small import JUDGE, SmallProject
 
 
@@ -34,6 +35,39 @@ def test_what_a_clean_copy_makes_otherwise_is_named(small: SmallProject) -> None
     assert verdicts["metrics/test.json"] == "differs"
     assert float(verdicts["auc"]) == 0.01
     assert json.loads(Path("metrics/test.json").read_text())["auc"] == 0.8
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "close"),
+    [
+        (0.80, 0.81, True),
+        (0.80, 0.83, False),
+        # Of a metric above 1 the tolerance is a share: 1,361 ratings by 27.
+        (1361, 1380, True),
+        (1361, 1330, False),
+        (None, None, True),
+        (None, 0.8, False),
+    ],
+)
+def test_a_tolerance_of_two_hundredths(old: float | None, new: float | None, close: bool) -> None:
+    assert verify.is_close(Change("popularity", old, new), 0.02) is close
+
+
+def test_a_tolerance_is_of_the_ranking_too(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.write("metrics/ranking.json", '{"ndcg": 0.3}')
+    small.commit()
+
+    def reproduce(copy: Path) -> Path:
+        shutil.copytree(small.folder, copy)
+        (copy / "metrics/ranking.json").write_text('{"ndcg": 0.2}')
+        return copy
+
+    monkeypatch.setattr(verify, "reproduce", reproduce)
+    result = CliRunner().invoke(verify.main, ["--tolerance", "0.02"])
+    assert result.exit_code == 1
+    assert "Not reproduced (metrics: ndcg)" in result.output
 
 
 @pytest.mark.parametrize(("tolerance", "code"), [("0.005", 1), ("0.02", 0)])

@@ -58,15 +58,15 @@ def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
 def test_identical_runs_do_not_differ(task: str) -> None:
     table = draw_predictions()
     for found in (
-        compare_predictions(task, table, table, (SECTION, SECTION)),
-        compare_slices(task, table, table, {"some": (table["rating"] > 2).to_numpy()}),
+        compare_predictions(task, [table], [table], (SECTION, SECTION)),
+        compare_slices(task, [table], [table], {"some": (table["rating"] > 2).to_numpy()}),
     ):
         assert set(found.values()) == {(0, 0, 0)}
 
 
 def test_a_run_with_less_noise_is_better_in_all_but_calibration() -> None:
     old, new = draw_predictions(noise=1.2), draw_predictions(noise=1.0)
-    found = compare_predictions("classification", old, new, (SECTION, SECTION))
+    found = compare_predictions("classification", [old], [new], (SECTION, SECTION))
     for name in ("auc", "accuracy", "grouped_auc"):
         assert 0 < found[name].low < found[name].value < found[name].high
     for name in ("log_loss", "normalized_entropy"):
@@ -76,12 +76,12 @@ def test_a_run_with_less_noise_is_better_in_all_but_calibration() -> None:
 def test_an_interval_by_hand() -> None:
     """Of two users the first gains 1 in each of three rows, the second nothing in one."""
     users = np.array([0, 0, 0, 1])
-    found = compare(weighted_mean(np.zeros(4)), weighted_mean(np.array([1, 1, 1, 0])), users)
+    found = compare([weighted_mean(np.zeros(4))], [weighted_mean(np.array([1, 1, 1, 0]))], users)
     assert found.value == 3 / 4
     # A resample without the first user gains nothing, one without the second the most.
     assert (found.low, found.high) == (0, 1)
     # All users gain as much: there is no doubt.
-    sure = compare(weighted_mean(np.zeros(4)), weighted_mean(np.full(4, 0.5)), users)
+    sure = compare([weighted_mean(np.zeros(4))], [weighted_mean(np.full(4, 0.5))], users)
     assert sure == (0.5, 0.5, 0.5)
 
 
@@ -91,7 +91,7 @@ def test_pairs_are_surer_than_the_two_intervals() -> None:
     before, after = (
         weighted_auc(table["label"].to_numpy(), table["score"].to_numpy()) for table in (old, new)
     )
-    _, low, high = compare(before, after, users)
+    _, low, high = compare([before], [after], users)
     lowest, highest = interval(after, users, RESAMPLES, SEED)
     assert high - low < (highest - lowest) / 4
 
@@ -101,7 +101,7 @@ def test_only_the_slice_that_got_worse_is_worse() -> None:
     bad = (old["raw_movieid"] % 4 == 0).to_numpy()
     new = old.assign(score=np.where(bad, np.float32(1) - old["score"], old["score"]))
     slices = {"bad": bad, "good": ~bad, "none": np.zeros(len(old), bool)}
-    found = compare_slices("classification", old, new, slices)
+    found = compare_slices("classification", [old], [new], slices)
     assert found.keys() == {"all", "bad", "good"}
     assert found["bad"].high < 0
     assert found["good"] == (0, 0, 0)
@@ -111,7 +111,7 @@ def test_lists_are_compared_person_by_person() -> None:
     random = np.random.default_rng(1)
     old = pd.DataFrame({"user": np.arange(200), **dict.fromkeys(RANKING, random.random(200))})
     new = old.assign(ndcg=old["ndcg"] + 0.1)
-    found = compare_lists(old, new)
+    found = compare_lists([old], [new])
     assert found["ndcg"] == pytest.approx((0.1, 0.1, 0.1))
     assert found["mrr"] == (0, 0, 0)
 
@@ -119,13 +119,13 @@ def test_lists_are_compared_person_by_person() -> None:
 def test_a_slice_of_one_class_has_no_difference() -> None:
     table = draw_predictions()
     found = compare_slices(
-        "classification", table, table, {"likes": (table["label"] == 1).to_numpy()}
+        "classification", [table], [table], {"likes": (table["label"] == 1).to_numpy()}
     )
     assert np.isnan(found["likes"]).all()
 
 
 def test_users_with_texts_as_ids_are_compared() -> None:
     old, new = draw_predictions(noise=1.2), draw_predictions()
-    expected = compare_slices("classification", old, new, {})
-    texts = [table.assign(raw_userid=table["raw_userid"].map(str)) for table in (old, new)]
+    expected = compare_slices("classification", [old], [new], {})
+    texts = [[table.assign(raw_userid=table["raw_userid"].map(str))] for table in (old, new)]
     assert compare_slices("classification", *texts, {}) == expected

@@ -15,7 +15,9 @@ from recsys.evaluation.paired import RANKING
 from recsys.reporting.blocks import Interval, Verdict
 from recsys.reporting.comment import make_comment
 from recsys.reporting.comparison import Comparison, compare_runs
+from recsys.reporting.lock import cached_output
 from recsys.reporting.metrics import Change
+from recsys.reporting.seeds import find_seeds
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.tasks.metrics import classification_metrics
@@ -23,12 +25,20 @@ from tests.conftest import PARAMS
 from tests.small import SmallProject
 
 OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
+IN_GIT = ("dvc.lock", "metrics/test.json", "metrics/ranking.json")
 SECTIONS: Any = read_yaml(PARAMS)
 ORIGIN = {"ids": "1", "split": "2", "top": "10", "relevant": "likes"}
 
 
-def write_run(project: SmallProject, shift: float, users: int = 50, **meaning: str) -> None:
-    """A run whose scores of likes and whose ranking metrics are higher by a shift."""
+def write_run(
+    project: SmallProject, shift: float, users: int = 50, seed: int = 1, **meaning: str
+) -> None:
+    """A run whose scores of likes and whose ranking metrics are higher by a shift.
+
+    Args:
+        seed: the training seed, recorded only.
+        meaning: differences in the metadata of the lists.
+    """
     random = np.random.default_rng(1)
     label = random.integers(0, 2, 20 * users).astype(np.int8)
     score = np.clip(random.random(len(label)) + shift * label, 0.01, 0.99).astype(np.float32)
@@ -51,7 +61,7 @@ def write_run(project: SmallProject, shift: float, users: int = 50, **meaning: s
     metrics = classification_metrics(label, score, 0.5)
     project.write("metrics/test.json", json.dumps(metrics))
     project.write("metrics/ranking.json", json.dumps({"ndcg": lists["ndcg"].mean(), "top": 10}))
-    project.record(SECTIONS, *OUTPUTS)
+    project.record(SECTIONS | {"train": SECTIONS["train"] | {"seed": seed}}, *OUTPUTS)
 
 
 @pytest.fixture
@@ -79,8 +89,9 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     assert changes["ndcg"].interval == pytest.approx((0.1, 0.1))
     assert changes["rows"].delta == (0, None)
     # The small project has no data of which slices could be found.
-    (note,) = found.notes
-    assert note.startswith("Slices without intervals: data/encoded/")
+    slices, seeds = found.notes
+    assert slices.startswith("Slices without intervals: data/encoded/")
+    assert seeds.startswith("Each run has one training seed")
     cells = re.sub(" +", " ", make_comment("HEAD"))
     assert "| +0.10000 | [+0.10000, +0.10000] | better |" in cells
     write_run(runs, shift=0.05)
@@ -96,6 +107,76 @@ def test_a_project_elsewhere_is_compared_with_a_commit_here(
     write_run(runs, shift=0.1)
     found = by_name(compare_runs("HEAD", tmp_path / "copy"))
     assert found["auc"].verdict is found["ndcg"].verdict is Verdict.BETTER
+
+
+def add_experiment(project: SmallProject, shift: float, seed: int) -> None:
+    """An experiment of the commit, as DVC keeps it; the workspace stays as it is."""
+    head = project.run("git", "rev-parse", "HEAD").strip()
+    here = {name: Path(name).read_bytes() for name in (*OUTPUTS, *IN_GIT)}
+    write_run(project, shift, seed=seed)
+    project.commit()
+    reference = f"refs/exps/{head[:2]}/{head[2:]}/seed-{seed}-{shift}"
+    project.run("git", "update-ref", reference, "HEAD")
+    project.run("git", "reset", "--quiet", "--hard", head)
+    for name, content in here.items():
+        Path(name).write_bytes(content)
+
+
+def test_seeds_widen_the_interval_and_the_values_are_means(runs: SmallProject) -> None:
+    add_experiment(runs, shift=0.2, seed=2)
+    write_run(runs, shift=0.4)
+    # Another param makes the workspace another run.
+    runs.record(SECTIONS | {"train": {"seed": 1}}, *OUTPUTS)
+    found = compare_runs("HEAD")
+    ndcg = by_name(found)["ndcg"]
+    assert found.notes[-1].startswith("Means over training seeds 1 of the workspace and 1, 2 of ")
+    # Old are .1 and .2 over a common value: their mean is .25 below the new one.
+    assert ndcg.delta is not None
+    assert ndcg.delta.value == pytest.approx(0.25)
+    # Student's t of one degree of freedom, times the error of a mean of two beside one value.
+    margin = 12.7062 * np.sqrt(0.05**2 * 2) * np.sqrt(1 / 2 + 1)
+    assert ndcg.interval == pytest.approx((0.25 - margin, 0.25 + margin), rel=1e-4)
+    assert ndcg.verdict is Verdict.NOISE
+    assert by_name(compare_runs("HEAD", seeds=False))["ndcg"].verdict is Verdict.BETTER
+
+
+def test_a_run_beside_one_of_another_seed_has_no_more_seeds(runs: SmallProject) -> None:
+    """Else both were the mean over the same runs."""
+    add_experiment(runs, shift=0.3, seed=3)
+    write_run(runs, shift=0.2, seed=2)
+    found = compare_runs("HEAD")
+    assert found.notes[-1].startswith("Each run has one training seed")
+    assert by_name(found)["ndcg"].delta == pytest.approx((0.1, Verdict.BETTER))
+
+
+def test_an_experiment_that_is_not_in_the_cache_is_left_out(runs: SmallProject) -> None:
+    add_experiment(runs, shift=0.2, seed=2)
+    (lost,) = find_seeds(Path("dvc.lock").read_text()).values()
+    cached_output(OUTPUTS[1], lost).unlink()
+    write_run(runs, shift=0.4)
+    runs.record(SECTIONS | {"train": {"seed": 1}}, *OUTPUTS)
+    left_out, *_, last = compare_runs("HEAD").notes
+    assert re.match(
+        r"Training seed 2 of an experiment is left out: data/recommendations\.parquet of \w+ is "
+        r"not in DVC's cache; .*a remote has it\.$",
+        left_out,
+    )
+    assert last.startswith("Each run has one training seed")
+
+
+def test_experiments_of_other_params_code_or_data_are_no_seeds(runs: SmallProject) -> None:
+    add_experiment(runs, shift=0.2, seed=2)
+    lock = Path("dvc.lock").read_text()
+    assert list(find_seeds(lock)) == [2]
+    content = json.loads(lock)
+    stage = content["stages"]["evaluate"]
+    for change in (
+        {"deps": [{"path": "recsys/models", "md5": "1"}]},
+        {"outs": [{"path": "data/raw", "md5": "1"}]},
+        {"params": {"params.yaml": SECTIONS | {"split": {}}}},
+    ):
+        other = {"stages": {"evaluate": stage | change}}
+        assert find_seeds(json.dumps(other)) == {}
 
 
 def test_the_same_run_is_not_compared(runs: SmallProject) -> None:

@@ -69,7 +69,7 @@ DAMAGES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "a hash of a number": (
         lambda text: re.sub("md5: .*", "md5: 3", text),
-        "stages: prepare: outs: 0: md5: Input should be a valid string, found 3",
+        "stages: prepare: deps: 0: md5: Input should be a valid string, found 3",
     ),
     "params of a list": (
         lambda text: text.replace("        model:", "      - model:"),
