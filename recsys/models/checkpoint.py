@@ -77,19 +77,22 @@ class Description(BaseModel):
     def sparse_features(self) -> tuple[Feature, ...]:
         return tuple(feature for feature in self.features if feature.kind != "dense")
 
-    def build(self, folder: Path | None = None) -> "DLRMRecommender":
+    def build(self, folder: Path | None = None, device: str = "cpu") -> "DLRMRecommender":
         """Build the model with random weights.
 
         Args:
             folder: for files that the embedding tables are mapped from; None keeps them in memory.
+            device: where the layers are made; on "meta" they have no weights and take no memory.
         """
-        # TorchRec is slow to import, and who scores does not need it.
+        # TorchRec is slow to import, and who scores does not need it. While it is imported it
+        # computes, which it cannot on "meta".
         from recsys.models.dlrm import DLRMRecommender
 
         shared = {f.name: f.embedding_table for f in self.features if f.embedding_table}
-        return DLRMRecommender(
-            self.embedding_rows, len(self.dense_features), self.architecture, folder, shared
-        )
+        with torch.device(device):
+            return DLRMRecommender(
+                self.embedding_rows, len(self.dense_features), self.architecture, folder, shared
+            )
 
 
 def save_checkpoint(
@@ -119,10 +122,9 @@ def load_checkpoint(folder: Path) -> "tuple[DLRMRecommender, Description, Dimens
         InputError: as `read_checkpoint`, or the weights do not fit the description.
     """
     weights, description, dimensions = read_checkpoint(folder)
-    # On this device the layers take no memory, whatever their sizes; those of the tables were
-    # compared with the weights. Then the layers take the tensors that the file has.
-    with torch.device("meta"):
-        model = description.build()
+    # So the layers take no memory, whatever their sizes; those of the tables were compared with the
+    # weights. Then the layers take the tensors that the file has.
+    model = description.build(device="meta")
     try:
         model.load_state_dict(weights, assign=True)
     except (RuntimeError, ValueError) as error:

@@ -1,7 +1,9 @@
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
+from recsys.models import dlrm
 from recsys.models.checkpoint import FILES, Description, load_checkpoint, save_checkpoint, seal
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
@@ -60,6 +63,23 @@ def test_a_saved_model_is_loaded_unchanged(tmp_path: Path, dimensions: Dimension
         assert tables.tables[name].equals(table)
         counted = dimensions.training_ratings[name]
         assert tables.training_ratings[name].tolist() == counted.tolist()
+
+
+def test_torchrec_is_imported_before_the_layers_have_no_memory(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is imported it computes, which a tensor without memory cannot."""
+    devices = []
+
+    class Imported(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            devices.append(torch.get_default_device().type)
+            return getattr(dlrm, name)
+
+    monkeypatch.setitem(sys.modules, dlrm.__name__, Imported(dlrm.__name__))
+    model, _, _ = load_checkpoint(checkpoint)
+    assert set(devices) == {"cpu"}
+    assert isinstance(model, dlrm.DLRMRecommender)
 
 
 def test_mapped_tables_have_the_same_weights(tmp_path: Path, dimensions: Dimensions) -> None:
