@@ -33,13 +33,18 @@ def interval(
     """
     if not resamples:
         return np.nan, np.nan
+    tail = (1 - coverage) / 2
+    low, high = np.nanquantile(resample(metric, users, resamples, seed), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def resample(metric: WeightedMetric, users: Array, resamples: int, seed: int) -> list[float]:
+    """The metric of each bootstrap sample; the arguments are those of `interval`."""
     _, rows = np.unique(users, return_inverse=True)
     random = np.random.default_rng(seed)
-    counts = random.poisson(1, size=(resamples, rows.max() + 1)).astype(float)
-    values = [metric(weights[rows]) for weights in counts]
-    tail = (1 - coverage) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    people = rows.max() + 1
+    # One sample at a time, because those of many users would fill the memory.
+    return [metric(random.poisson(1, people).astype(float)[rows]) for _ in range(resamples)]
 
 
 def weighted_auc(labels: Array, scores: Array) -> WeightedMetric:

@@ -52,6 +52,16 @@ class Chart:
     def title(self) -> str:
         return str(self.spec["title"]["text"])
 
+    @property
+    def differs(self) -> bool:
+        """Whether the revisions that it draws have other points, or there is only one of them."""
+        points: dict[str, list[dict[str, Any]]] = {}
+        for row in self.spec["data"]["values"]:
+            others = {name: value for name, value in row.items() if name != "rev"}
+            points.setdefault(row["rev"], []).append(others)
+        first, *rest = points.values()
+        return not rest or any(other != first for other in rest)
+
 
 Block = Table | Chart
 

@@ -4,7 +4,7 @@ from recsys.reporting.comparison import compare_runs
 from recsys.reporting.pages import render_markdown
 from recsys.reporting.params import changed_params
 from recsys.reporting.plots import load_charts
-from recsys.reporting.revisions import find_commit, unless_damaged
+from recsys.reporting.revisions import describe_workspace, find_commit, unless_damaged
 
 NO_CHANGE = "No change."
 
@@ -27,12 +27,12 @@ def make_comment(base: str) -> str:
     return render_markdown(
         "comment.md",
         base=commit,
-        head=find_commit("HEAD"),
+        head=describe_workspace(),
         metrics=metrics,
         notes=runs.notes or ([] if metrics else [NO_CHANGE]),
         slices=runs.describe_slices(),
         params=params,
         params_note=params_note or NO_CHANGE,
-        charts=charts,
+        charts=[chart for chart in charts if chart.differs],
         charts_note=charts_note,
     )

@@ -1,7 +1,7 @@
 """Two runs: each metric of both, and whether its difference is more than noise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,12 @@ from recsys.reporting.metrics import (
     slice_scores,
 )
 from recsys.reporting.revisions import committed, unless_damaged
-from recsys.reporting.seeds import differ_beyond_seed, find_seeds, read_recipe
+from recsys.reporting.seeds import (
+    describe_seeds,
+    differ_in_seeds_alone,
+    find_seeds,
+    read_recipe,
+)
 from recsys.reporting.text import format_cell
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -52,7 +57,21 @@ SHARED = {
     "top": "ranking.top",
     "relevant": "ranking.relevant",
 }
+# What a comparison says where a training seed may be the reason of a difference.
+USERS_ALONE = (
+    "The intervals are over users alone; experiments of both runs with other training seeds make "
+    "them count: `dvc exp run --queue -S train.seed=2,3`."
+)
 Differences = dict[str, Difference]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The differences that have an interval, by the name of the metric or of the slice."""
+
+    metrics: Differences = field(default_factory=dict)
+    ranking: Differences = field(default_factory=dict)
+    slices: Differences = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ class Comparison:
             if c.verdict is Verdict.WORSE
         ]
         if not worse:
-            return "No slice got worse." if judged else ""
+            return "No slice is worse beyond noise." if judged else ""
         return f"Slices that got worse: {', '.join(worse)}."
 
 
@@ -107,7 +126,7 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
 
     Args:
         base: the commit, by any name; None to compare with nothing.
-        seeds: take in the experiments that differ from either run in `train.seed` alone.
+        seeds: take in the experiments that differ from a run in training seeds alone.
 
     Raises:
         InputError: the project has no metrics, or they are damaged. What is damaged or missing in
@@ -121,13 +140,45 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
         lambda path: check_output(path, project),
     )
     if base is None:
-        return _tabulate([Run({}, {}, "", Path)], [new], {}, {}, {}, [])
+        return _tabulate([Run({}, {}, "", Path)], [new], Found(), [])
     old, notes = _committed_run(base)
-    several = seeds and differ_beyond_seed(old.lock, new.lock)
-    olds, news = (_add_seeds(run, notes) if several else [run] for run in (old, new))
+    olds, news, found = [old], [new], Found()
+    if seeds and differ_in_seeds_alone(old.lock, new.lock):
+        notes.append("The runs differ in training seeds alone, so every difference is their noise.")
+    else:
+        if seeds:
+            olds, news = _gather_seeds(old, new, base, notes)
+        found = _find_differences(olds, news, project, notes)
+        if seeds and len(olds) == 1 and (found.metrics or found.ranking):
+            notes.append(USERS_ALONE)
+    return _tabulate(olds, news, found, notes)
+
+
+def _gather_seeds(old: Run, new: Run, base: str, notes: list[str]) -> tuple[list[Run], list[Run]]:
+    """Both runs with their other training seeds, if both have some."""
+    try:
+        if read_recipe(old.lock) == read_recipe(new.lock):
+            return [old], [new]
+        olds, news = (_add_seeds(run, notes) for run in (old, new))
+    # A damaged dvc.lock, or none.
+    except InputError:
+        return [old], [new]
+    if min(len(olds), len(news)) == 1:
+        return [old], [new]
+    after, before = (describe_seeds([run.lock for run in runs]) for runs in (news, olds))
+    notes.append(
+        f"Means over {after} of the workspace, and over {before} of {base}; the intervals are over "
+        "users and these seeds."
+    )
+    return olds, news
+
+
+def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: list[str]) -> Found:
+    """What is more than the plain difference, as far as the runs can be paired."""
     tested: Differences = {}
     in_slices: Differences = {}
     ranked: Differences = {}
+    old, new = olds[0], news[0]
     if old.metrics and old.metrics != new.metrics:
         try:
             task, before, after = _pair_predictions(olds, news)
@@ -142,9 +193,7 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
             ranked = _pair_lists(olds, news)
         except InputError as error:
             notes.append(f"Ranking without intervals: {error}.")
-    if seeds and (tested or ranked):
-        notes.append(_describe_seeds(base, olds, news))
-    return _tabulate(olds, news, tested, in_slices, ranked, notes)
+    return Found(tested, ranked, in_slices)
 
 
 def _committed_run(commit: str) -> tuple[Run, list[str]]:
@@ -163,7 +212,7 @@ def _committed_run(commit: str) -> tuple[Run, list[str]]:
 def _add_seeds(run: Run, notes: list[str]) -> list[Run]:
     """A run, and the experiments with other training seeds whose outputs DVC's cache has."""
     runs = [run]
-    for seed, commit in find_seeds(run.lock).items():
+    for commit in find_seeds(run.lock).values():
         other, damage = _committed_run(commit)
         try:
             for path in (PREDICTIONS, RECOMMENDATIONS) if run.ranking else (PREDICTIONS,):
@@ -171,44 +220,29 @@ def _add_seeds(run: Run, notes: list[str]) -> list[Run]:
         except InputError as error:
             damage.append(f"{error}.")
         if damage:
-            notes.append(f"Training seed {seed} of an experiment is left out: {' '.join(damage)}")
+            notes.append(f"An experiment with another seed is left out: {' '.join(damage)}")
         else:
             runs.append(other)
     return runs
 
 
-def _describe_seeds(base: str, olds: list[Run], news: list[Run]) -> str:
-    if len(olds) == len(news) == 1:
-        return (
-            "Each run has one training seed, so the intervals are over users alone; experiments "
-            "with other seeds make them count: `dvc exp run --queue -S train.seed=2,3`."
-        )
-    old, new = (
-        f"{', '.join(str(read_recipe(run.lock)[1]) for run in runs)} of {name}"
-        for runs, name in ((olds, base), (news, "the workspace"))
-    )
-    return f"Means over training seeds {new} and {old}; the intervals are over users and seeds."
-
-
 def _tabulate(
     olds: list[Run],
     news: list[Run],
-    tested: Differences,
-    in_slices: Differences,
-    ranked: Differences,
+    found: Found,
     notes: list[str],
 ) -> Comparison:
     """The means over the training seeds of both runs, with what is known of their differences."""
 
-    def compared(pick: Callable[[Run], dict[str, Number]], found: Differences) -> list[Change]:
+    def compared(pick: Callable[[Run], dict[str, Number]], known: Differences) -> list[Change]:
         old, new = (average([pick(run) for run in runs]) for runs in (olds, news))
-        return [_with_interval(change, found.get(change.name)) for change in changes(old, new)]
+        return [_with_interval(change, known.get(change.name)) for change in changes(old, new)]
 
-    by_slice = compared(lambda run: slice_scores(run.metrics), in_slices)
+    by_slice = compared(lambda run: slice_scores(run.metrics), found.slices)
     metric = "rmse" if "rmse" in news[0].metrics else "auc"
     return Comparison(
-        compared(lambda run: numbers(run.metrics), tested),
-        compared(lambda run: numbers(run.ranking), ranked),
+        compared(lambda run: numbers(run.metrics), found.metrics),
+        compared(lambda run: numbers(run.ranking), found.ranking),
         {change.name: change._replace(name=metric) for change in by_slice},
         notes,
     )

@@ -34,13 +34,33 @@ def flat_params(text: str | bytes, place: str = str(PATH)) -> dict[str, Any]:
 def changed_params(base: str) -> list[tuple[str, str, str]]:
     """Key, value in a commit and value in the workspace of each param that differs.
 
+    A value is its text, `""` if it is empty, and nothing where the param is absent.
+
     Raises:
         InputError: one of them has no params file that can be read.
     """
-    new = flat_params(PATH.read_bytes())
-    old = flat_params(committed(str(PATH), base) or "{}", f"{PATH} of {base}")
-    return [
-        (key, str(old.get(key, "")), str(new.get(key, "")))
-        for key in {**new, **old}
-        if old.get(key) != new.get(key)
+    old, new = _two(base)
+    differ = [
+        key for key in {**new, **old} if key not in old or key not in new or old[key] != new[key]
     ]
+    return [(key, _show(old, key), _show(new, key)) for key in differ]
+
+
+def added_sections(base: str) -> list[str]:
+    """The sections of the workspace that a commit lacks.
+
+    Raises:
+        InputError: one of them has no params file that can be read.
+    """
+    old, new = ([key.split(".")[0] for key in params] for params in _two(base))
+    return [section for section in dict.fromkeys(new) if section not in old]
+
+
+def _two(base: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The params of a commit, and those of the workspace."""
+    new = flat_params(PATH.read_bytes())
+    return flat_params(committed(str(PATH), base) or "{}", f"{PATH} of {base}"), new
+
+
+def _show(params: dict[str, Any], key: str) -> str:
+    return (str(params[key]) or '""') if key in params else ""

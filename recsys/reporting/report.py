@@ -25,12 +25,17 @@ from recsys.reporting.metrics import (
 from recsys.reporting.params import changed_params, flat_params
 from recsys.reporting.plots import load_charts
 from recsys.reporting.provenance import provenance
-from recsys.reporting.revisions import find_commit, git, unless_damaged
+from recsys.reporting.revisions import (
+    RUN,
+    describe_workspace,
+    find_commit,
+    git,
+    run_is_changed,
+    unless_damaged,
+)
 from recsys.reporting.summary import summarise
 
 CALIBRATION = Path("metrics/plots/calibration.csv")
-# The files that tell one run from another.
-RUN = ("params.yaml", "dvc.lock", "metrics")
 GROUP = ["predicted", "actual", "rows"]
 WORST = 5
 
@@ -48,9 +53,8 @@ def make_report(base: str | None = None) -> Report:
     base = find_commit(base) if base else find_base()
     runs = compare_runs(base)
     dataset = flat_params(Path("params.yaml").read_bytes()).get("fetch.dataset", "Run")
-    changed = " with changes" if _run_is_changed() else ""
     return Report(
-        title=f"{dataset} at {find_commit('HEAD')}{changed}",
+        title=f"{dataset} at {describe_workspace()}",
         text=summarise(base, runs) if base else "The first run: there is none to compare it with.",
         sections=[
             _metrics(runs, base),
@@ -71,15 +75,11 @@ def find_base() -> str | None:
 
     HEAD, if the workspace has another run; else the commit before the last one that has a run.
     """
-    if _run_is_changed():
+    if run_is_changed():
         return find_commit("HEAD")
     last = git("log", "-1", "--format=%H", "--", *RUN).strip()
     parents = git("log", "-1", "--format=%P", last).split() if last else []
     return find_commit(parents[0]) if parents else None
-
-
-def _run_is_changed() -> bool:
-    return bool(git("status", "--porcelain", "--", *RUN))
 
 
 def _metrics(runs: Comparison, base: str | None) -> Section:

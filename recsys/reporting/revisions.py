@@ -13,6 +13,8 @@ from dvc.exceptions import DvcException
 
 from recsys.common.errors import InputError
 
+# The files that tell one run from another.
+RUN = ("params.yaml", "dvc.lock", "metrics")
 T = TypeVar("T")
 # Git keeps whatever was committed.
 TEXT: Any = {"encoding": "utf-8", "errors": "replace"}
@@ -63,6 +65,16 @@ def find_commit(revision: str) -> str:
         raise InputError(
             f"{revision}: no such commit in this repository; name another, or `git fetch` it"
         ) from error
+
+
+def run_is_changed() -> bool:
+    """Whether the workspace has another run than HEAD."""
+    return bool(git("status", "--porcelain", "--", *RUN))
+
+
+def describe_workspace() -> str:
+    """The short hash of HEAD, and whether the workspace has another run."""
+    return find_commit("HEAD") + (" with changes" if run_is_changed() else "")
 
 
 def committed(path: str, revision: str = "HEAD") -> str | None:

@@ -1,4 +1,4 @@
-"""The runs that differ in `train.seed` alone: experiments of DVC with the same code and data."""
+"""The runs that differ in training seeds alone: experiments of DVC with the same code and data."""
 
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -10,11 +10,14 @@ from recsys.common.errors import InputError
 from recsys.reporting.lock import LOCK, recorded_params, recorded_sources
 from recsys.reporting.revisions import committed
 
-SECTION, SEED = "train", "seed"
+# The sections of params.yaml whose `seed` is of what is trained.
+TRAINED, SEED = ("train", "sequence"), "seed"
+SEEDS = {(section, SEED) for section in TRAINED}
+Seeds = tuple[Any, ...]
 
 
 class Recipe(NamedTuple):
-    """What a run is made of, but for the training seed.
+    """What a run is made of, but for the training seeds.
 
     Attributes:
         params: the sections of params.yaml.
@@ -25,48 +28,60 @@ class Recipe(NamedTuple):
     sources: dict[str, str | None]
 
 
-def read_recipe(lock: str) -> tuple[Recipe, Any]:
-    """The recipe and the training seed of the run in the text of a dvc.lock; the seed may be None.
+def read_recipe(lock: str) -> tuple[Recipe, Seeds]:
+    """The recipe of the run in the text of a dvc.lock, and the seed of each section of `TRAINED`.
 
     Raises:
         InputError: the text is no dvc.lock.
     """
     params = recorded_params(lock)
-    section = dict(params.get(SECTION, {}))
-    seed = section.pop(SEED, None)
-    return Recipe(params | {SECTION: section}, recorded_sources(lock)), seed
+    seeds = tuple(params.get(section, {}).get(SEED) for section in TRAINED)
+    others = {
+        name: {key: value for key, value in section.items() if (name, key) not in SEEDS}
+        for name, section in params.items()
+    }
+    return Recipe(others, recorded_sources(lock)), seeds
 
 
-def differ_beyond_seed(*locks: str) -> bool:
-    """Whether the runs in the texts of two dvc.lock differ in more than the training seed.
-
-    If they do not, the seeds of one are those of the other. A damaged text differs from nothing.
-    """
+def differ_in_seeds_alone(*locks: str) -> bool:
+    """Whether the runs in the texts of two dvc.lock differ, but only in training seeds."""
     try:
-        one, other = (read_recipe(lock)[0] for lock in locks)
+        (recipe, seeds), (other, others) = map(read_recipe, locks)
+    # A damaged dvc.lock, or none.
     except InputError:
         return False
-    return one != other
+    return recipe == other and seeds != others
 
 
-def find_seeds(lock: str) -> dict[Any, str]:
-    """The experiments with the recipe of a run and another training seed.
+def find_seeds(lock: str) -> dict[Seeds, str]:
+    """The experiments with the recipe of a run and other training seeds.
 
     Args:
         lock: the text of the dvc.lock of the run.
 
     Returns:
-        the commit of an experiment for each seed, in the order of the seeds
+        the commit of an experiment for the seeds of each
     """
-    recipe, seed = read_recipe(lock)
-    found: dict[Any, str] = {}
+    recipe, own = read_recipe(lock)
+    found: dict[Seeds, str] = {}
     for commit in _experiments():
         # One that failed, or one of another time, is no reason to stop.
         with suppress(InputError):
-            other, its_seed = read_recipe(committed(str(LOCK), commit) or "stages: {}")
-            if other == recipe and its_seed != seed:
-                found.setdefault(its_seed, commit)
+            other, seeds = read_recipe(committed(str(LOCK), commit) or "stages: {}")
+            if other == recipe and seeds != own:
+                found.setdefault(seeds, commit)
     return dict(sorted(found.items()))
+
+
+def describe_seeds(locks: list[str]) -> str:
+    """The training seeds of runs with one recipe, such as `train.seed 1, 2`."""
+    seeds = [read_recipe(lock)[1] for lock in locks]
+    named = {
+        section: list(dict.fromkeys(run[place] for run in seeds))
+        for place, section in enumerate(TRAINED)
+    }
+    varied = [section for section in TRAINED if len(named[section]) > 1] or TRAINED[:1]
+    return " and ".join(f"{name}.{SEED} {', '.join(map(str, named[name]))}" for name in varied)
 
 
 def _experiments() -> list[str]:

@@ -10,7 +10,7 @@ from recsys.reporting.blocks import Delta, Verdict
 from recsys.reporting.comparison import Comparison
 from recsys.reporting.lock import LOCK, RAW, recorded_outputs
 from recsys.reporting.metrics import METRICS, Change
-from recsys.reporting.params import changed_params
+from recsys.reporting.params import added_sections, changed_params
 from recsys.reporting.revisions import committed, git
 from recsys.reporting.text import format_cell
 
@@ -35,12 +35,16 @@ def summarise(base: str, runs: Comparison) -> str:
 
 def _params(base: str) -> list[str]:
     try:
-        changed = changed_params(base)
+        added, changed = added_sections(base), changed_params(base)
     except InputError:
         # The section about the params says why.
         return []
-    named = [f"{key} {old or 'absent'} → {new or 'absent'}" for key, old, new in changed]
-    return _shorten(named, "params")
+    named = [
+        f"{key} {old or 'absent'} → {new or 'absent'}"
+        for key, old, new in changed
+        if key.split(".")[0] not in added
+    ]
+    return _shorten([*(f"new section {name}" for name in added), *named], "params")
 
 
 def _data(base: str) -> list[str]:

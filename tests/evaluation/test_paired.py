@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtrit
 
 from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_mean
 from recsys.evaluation.evaluate import evaluate
@@ -14,6 +15,7 @@ from recsys.evaluation.paired import (
     compare_lists,
     compare_predictions,
     compare_slices,
+    seed_margin,
     weighted_metrics,
 )
 from recsys.evaluation.params import EvaluateParams
@@ -73,16 +75,28 @@ def test_a_run_with_less_noise_is_better_in_all_but_calibration() -> None:
         assert found[name].low < found[name].value < found[name].high < 0
 
 
-def test_an_interval_by_hand() -> None:
-    """Of two users the first gains 1 in each of three rows, the second nothing in one."""
-    users = np.array([0, 0, 0, 1])
-    found = compare([weighted_mean(np.zeros(4))], [weighted_mean(np.array([1, 1, 1, 0]))], users)
-    assert found.value == 3 / 4
-    # A resample without the first user gains nothing, one without the second the most.
-    assert (found.low, found.high) == (0, 1)
+def test_the_interval_of_a_mean_is_the_textbooks() -> None:
+    users = np.arange(2_000)
+    gains = np.random.default_rng(1).normal(0.1, 1, len(users))
+    found = compare([weighted_mean(np.zeros(len(users)))], [weighted_mean(gains)], users)
+    assert found.value == pytest.approx(gains.mean())
+    error = gains.std() / np.sqrt(len(users))
+    for end, sign in ((found.low, -1), (found.high, 1)):
+        assert end == pytest.approx(found.value + sign * 1.96 * error, abs=0.2 * error)
     # All users gain as much: there is no doubt.
-    sure = compare([weighted_mean(np.zeros(4))], [weighted_mean(np.full(4, 0.5))], users)
-    assert sure == (0.5, 0.5, 0.5)
+    same = np.full(len(users), 0.5)
+    sure = compare([weighted_mean(np.zeros(len(users)))], [weighted_mean(same)], users)
+    assert sure == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_the_margin_of_seeds_by_hand() -> None:
+    """Variances .02 and .08 of two seeds each: errors .01 and .04, 25 / 17 degrees of freedom."""
+    margin = seed_margin([0.1, 0.3], [0.2, 0.6])
+    assert margin == pytest.approx(stdtrit(25 / 17, 0.975) * np.sqrt(0.05))
+    # Student's t of two degrees of freedom where both vary as much.
+    assert seed_margin([0, 2], [0, 2]) == pytest.approx(4.30265 * np.sqrt(2))
+    # Nothing is known of one seed, and nothing varies.
+    assert seed_margin([0.1], [0.2, 0.6]) == seed_margin([1, 1], [2, 2]) == 0
 
 
 def test_pairs_are_surer_than_the_two_intervals() -> None:

@@ -39,7 +39,17 @@ def test_a_comment_shows_metrics_params_and_plots_of_two_commits(small: SmallPro
 
 
 def test_a_comment_without_a_change_says_so(small: SmallProject) -> None:
-    assert make_comment("HEAD").count("No change.") == 2
+    comment = make_comment("HEAD")
+    assert comment.count("No change.") == 2
+    assert comment.endswith("\nNo plot changed.\n")
+    assert "mermaid" not in comment
+
+
+def test_a_comment_on_what_is_not_committed_says_so(small: SmallProject) -> None:
+    head = small.run("git", "rev-parse", "--short", "HEAD").strip()
+    assert f"## {head} → {head}\n" in make_comment("HEAD")
+    small.set_width(90)
+    assert f"## {head} → {head} with changes\n" in make_comment("HEAD")
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--all", "HEAD:dvc.yaml"])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtrit
 
 from recsys.common.params import read_yaml
 from recsys.evaluation.paired import RANKING
@@ -17,7 +18,7 @@ from recsys.reporting.comment import make_comment
 from recsys.reporting.comparison import Comparison, compare_runs
 from recsys.reporting.lock import cached_output
 from recsys.reporting.metrics import Change
-from recsys.reporting.seeds import find_seeds
+from recsys.reporting.seeds import describe_seeds, find_seeds
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.tasks.metrics import classification_metrics
@@ -28,6 +29,10 @@ OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
 IN_GIT = ("dvc.lock", "metrics/test.json", "metrics/ranking.json")
 SECTIONS: Any = read_yaml(PARAMS)
 ORIGIN = {"ids": "1", "split": "2", "top": "10", "relevant": "likes"}
+
+
+def with_seed(params: dict[str, Any], seed: int) -> dict[str, Any]:
+    return params | {"train": params["train"] | {"seed": seed}}
 
 
 def write_run(
@@ -61,7 +66,7 @@ def write_run(
     metrics = classification_metrics(label, score, 0.5)
     project.write("metrics/test.json", json.dumps(metrics))
     project.write("metrics/ranking.json", json.dumps({"ndcg": lists["ndcg"].mean(), "top": 10}))
-    project.record(SECTIONS | {"train": SECTIONS["train"] | {"seed": seed}}, *OUTPUTS)
+    project.record(with_seed(SECTIONS, seed), *OUTPUTS)
 
 
 @pytest.fixture
@@ -91,7 +96,7 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     # The small project has no data of which slices could be found.
     slices, seeds = found.notes
     assert slices.startswith("Slices without intervals: data/encoded/")
-    assert seeds.startswith("Each run has one training seed")
+    assert seeds.startswith("The intervals are over users alone; ")
     cells = re.sub(" +", " ", make_comment("HEAD"))
     assert "| +0.10000 | [+0.10000, +0.10000] | better |" in cells
     write_run(runs, shift=0.05)
@@ -109,11 +114,14 @@ def test_a_project_elsewhere_is_compared_with_a_commit_here(
     assert found["auc"].verdict is found["ndcg"].verdict is Verdict.BETTER
 
 
-def add_experiment(project: SmallProject, shift: float, seed: int) -> None:
+def add_experiment(
+    project: SmallProject, shift: float, seed: int, params: dict[str, Any] = SECTIONS
+) -> None:
     """An experiment of the commit, as DVC keeps it; the workspace stays as it is."""
     head = project.run("git", "rev-parse", "HEAD").strip()
     here = {name: Path(name).read_bytes() for name in (*OUTPUTS, *IN_GIT)}
-    write_run(project, shift, seed=seed)
+    write_run(project, shift)
+    project.record(with_seed(params, seed), *OUTPUTS)
     project.commit()
     reference = f"refs/exps/{head[:2]}/{head[2:]}/seed-{seed}-{shift}"
     project.run("git", "update-ref", reference, "HEAD")
@@ -126,27 +134,38 @@ def test_seeds_widen_the_interval_and_the_values_are_means(runs: SmallProject) -
     add_experiment(runs, shift=0.2, seed=2)
     write_run(runs, shift=0.4)
     # Another param makes the workspace another run.
-    runs.record(SECTIONS | {"train": {"seed": 1}}, *OUTPUTS)
+    other = SECTIONS | {"split": {}}
+    runs.record(other, *OUTPUTS)
+    # A seed of one run alone says nothing of the other's.
     found = compare_runs("HEAD")
+    assert found.notes[-1].startswith("The intervals are over users alone")
+    assert by_name(found)["ndcg"].delta == pytest.approx((0.3, Verdict.BETTER))
+    add_experiment(runs, shift=0.6, seed=2, params=other)
+    found = compare_runs("HEAD")
+    assert found.notes[0] == (
+        "Means over train.seed 1, 2 of the workspace, and over train.seed 1, 2 of HEAD; the "
+        "intervals are over users and these seeds."
+    )
+    # Old are .1 and .2 over a common value, new .4 and .6: the means differ by .35.
     ndcg = by_name(found)["ndcg"]
-    assert found.notes[-1].startswith("Means over training seeds 1 of the workspace and 1, 2 of ")
-    # Old are .1 and .2 over a common value: their mean is .25 below the new one.
     assert ndcg.delta is not None
-    assert ndcg.delta.value == pytest.approx(0.25)
-    # Student's t of one degree of freedom, times the error of a mean of two beside one value.
-    margin = 12.7062 * np.sqrt(0.05**2 * 2) * np.sqrt(1 / 2 + 1)
-    assert ndcg.interval == pytest.approx((0.25 - margin, 0.25 + margin), rel=1e-4)
+    assert ndcg.delta.value == pytest.approx(0.35)
+    # Every user gains as much. Welch's variances are .005 / 2 and .02 / 2: 1.47 degrees of freedom.
+    margin = stdtrit(1.470588, 0.975) * np.sqrt(0.0125)
+    assert ndcg.interval == pytest.approx((0.35 - margin, 0.35 + margin), rel=1e-4)
     assert ndcg.verdict is Verdict.NOISE
     assert by_name(compare_runs("HEAD", seeds=False))["ndcg"].verdict is Verdict.BETTER
 
 
-def test_a_run_beside_one_of_another_seed_has_no_more_seeds(runs: SmallProject) -> None:
-    """Else both were the mean over the same runs."""
+def test_a_run_beside_one_of_another_seed_has_no_verdict(runs: SmallProject) -> None:
+    """Users alone would call one of them better."""
     add_experiment(runs, shift=0.3, seed=3)
     write_run(runs, shift=0.2, seed=2)
     found = compare_runs("HEAD")
-    assert found.notes[-1].startswith("Each run has one training seed")
-    assert by_name(found)["ndcg"].delta == pytest.approx((0.1, Verdict.BETTER))
+    assert found.notes == [
+        "The runs differ in training seeds alone, so every difference is their noise."
+    ]
+    assert by_name(found)["ndcg"].delta == pytest.approx((0.1, None))
 
 
 def test_an_experiment_that_is_not_in_the_cache_is_left_out(runs: SmallProject) -> None:
@@ -154,20 +173,29 @@ def test_an_experiment_that_is_not_in_the_cache_is_left_out(runs: SmallProject) 
     (lost,) = find_seeds(Path("dvc.lock").read_text()).values()
     cached_output(OUTPUTS[1], lost).unlink()
     write_run(runs, shift=0.4)
-    runs.record(SECTIONS | {"train": {"seed": 1}}, *OUTPUTS)
+    runs.record(SECTIONS | {"split": {}}, *OUTPUTS)
     left_out, *_, last = compare_runs("HEAD").notes
     assert re.match(
-        r"Training seed 2 of an experiment is left out: data/recommendations\.parquet of \w+ is "
-        r"not in DVC's cache; .*a remote has it\.$",
+        r"An experiment with another seed is left out: data/recommendations\.parquet of \w+ is not "
+        r"in DVC's cache; .*a remote has it\.$",
         left_out,
     )
-    assert last.startswith("Each run has one training seed")
+    assert last.startswith("The intervals are over users alone")
+
+
+def test_the_seed_of_the_sequence_encoder_is_one_too(runs: SmallProject) -> None:
+    other = SECTIONS | {"sequence": SECTIONS["sequence"] | {"seed": 7}}
+    add_experiment(runs, shift=0.2, seed=1, params=other)
+    found = find_seeds(Path("dvc.lock").read_text())
+    assert list(found) == [(1, 7)]
+    locks = [Path("dvc.lock").read_text(), runs.run("git", "show", f"{found[1, 7]}:dvc.lock")]
+    assert describe_seeds(locks) == "sequence.seed 1, 7"
 
 
 def test_experiments_of_other_params_code_or_data_are_no_seeds(runs: SmallProject) -> None:
     add_experiment(runs, shift=0.2, seed=2)
     lock = Path("dvc.lock").read_text()
-    assert list(find_seeds(lock)) == [2]
+    assert list(find_seeds(lock)) == [(2, 1)]
     content = json.loads(lock)
     stage = content["stages"]["evaluate"]
     for change in (
@@ -252,6 +280,9 @@ def test_slices_that_got_worse_are_named() -> None:
     noise = Change("auc", 0.8, 0.79, Interval(-0.02, 0.02))
     named = Comparison([], [], {"all": worse, "men": worse, "women": noise}, [])
     assert named.describe_slices() == "Slices that got worse: men (-0.10000 auc)."
-    assert Comparison([], [], {"men": noise}, []).describe_slices() == "No slice got worse."
+    assert (
+        Comparison([], [], {"men": noise}, []).describe_slices()
+        == "No slice is worse beyond noise."
+    )
     unknown = worse._replace(interval=None)
     assert Comparison([], [], {"men": unknown}, []).describe_slices() == ""

@@ -34,7 +34,6 @@ SYNTHETIC = {
     "train.epochs": 2,
     "train.batch_size": 64,
     "train.learning_rate": 0.01,
-    "train.seed": 1,
     "evaluate.bootstrap": 20,
     "evaluate.calibration_bins": 5,
 }
@@ -54,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         small.record(YAML(typ="safe").load(Path("params.yaml")), *OUTPUTS)
         small.init()
         small.commit()
-        set_params(**{"train.seed": 2})
+        set_params(**{"train.learning_rate": 0.02})
         run_all()
         small.record(YAML(typ="safe").load(Path("params.yaml")), *OUTPUTS)
         yield folder
@@ -88,7 +87,7 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
         noise = low <= 0 <= high
         assert (cells[name][3] == "within noise") == noise
         assert noise or cells[name][3] in ("better", "worse")
-    assert cells["train.seed"] == ["train.seed", "1", "2"]
+    assert cells["train.learning_rate"] == ["train.learning_rate", "0.01", "0.02"]
     assert cells["ratings"][1] == "700"
     assert cells["men"][-2] == f"{new['slices'][2]['rows']:,}"
     for title in ("Plots", "Calibration", "Data", "Provenance"):

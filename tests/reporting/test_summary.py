@@ -8,6 +8,7 @@ from recsys.common.errors import InputError
 from recsys.reporting.blocks import Interval
 from recsys.reporting.comparison import Comparison
 from recsys.reporting.metrics import Change
+from recsys.reporting.params import changed_params
 from recsys.reporting.report import find_base, make_report
 from recsys.reporting.summary import summarise
 from tests.small import JUDGE, SmallProject
@@ -39,6 +40,20 @@ def test_many_params_are_counted(small: SmallProject) -> None:
         "Changed since HEAD: model.a absent → 1, model.b absent → 2, model.c absent → 3, "
         "2 more params. "
     )
+
+
+def test_a_new_section_is_one_change_and_an_empty_value_is_not_absent(
+    small: SmallProject,
+) -> None:
+    Path("params.yaml").write_text("model: {width: ''}\nown: {a: '', b: 2}\n")
+    assert summarise("HEAD", runs()).startswith(
+        'Changed since HEAD: new section own, model.width 80 → "". '
+    )
+    assert changed_params("HEAD") == [
+        ("model.width", "80", '""'),
+        ("own.a", "", '""'),
+        ("own.b", "", "2"),
+    ]
 
 
 def test_what_it_did_is_sorted_by_verdict(small: SmallProject) -> None:
