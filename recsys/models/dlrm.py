@@ -80,6 +80,10 @@ class UniqueDenseDLRM(DLRM):
         Returns:
             logits, [B, 1]
         """
+        if dense_features.is_cuda:
+            # A GPU adds the gradients of all rows to two or three vectors one after another, if
+            # it must add them in the same order each time. That takes longer than it saves.
+            return super().forward(dense_features, sparse_features)
         values, rows = torch.unique(dense_features.squeeze(-1), return_inverse=True)  # [V], [B]
         embedded_dense = self.dense_arch(values.unsqueeze(-1))  # [V, D]
         embedded_sparse = self.sparse_arch(sparse_features)  # F times [B, D]

@@ -52,7 +52,7 @@ class TrainingState:
             "averaged": self.average.steps,
             "optimizer": self.optimizer.state_dict(),
             "fused_states": self.fused_states,
-            "random": torch.get_rng_state(),
+            "random": [generator.get_state() for generator in _generators(self.model)],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -64,7 +64,8 @@ class TrainingState:
         self.average.steps = state["averaged"]
         self.optimizer.load_state_dict(state["optimizer"])
         _copy_into(self.fused_states, state["fused_states"])
-        torch.set_rng_state(state["random"])
+        for generator, random in zip(_generators(self.model), state["random"], strict=True):
+            generator.set_state(random)
 
     def finish_epoch(self, record: Metrics, quality: float, shuffle: Tensor) -> None:
         """Record the epoch, keep its averaged weights if it is the best, and begin the next one."""
@@ -86,6 +87,13 @@ _SIMPLE_FIELDS = tuple(
     for f in fields(TrainingState)
     if f.name not in ("model", "average", "optimizer", "fused_states")
 )
+
+
+def _generators(model: nn.Module) -> list[torch.Generator]:
+    """The generators that dropout may draw from: the CPU's, and that of the model's GPU."""
+    device = next(model.parameters()).device
+    gpu = [torch.cuda.default_generators[device.index]] if device.type == "cuda" else []
+    return [torch.default_generator, *gpu]
 
 
 def _copy_weights(model: nn.Module) -> list[Tensor]:

@@ -21,6 +21,7 @@ from recsys.tasks.predict import predict
 from recsys.tasks.task import Task, make_task
 from recsys.training import loop
 from recsys.training.ema import ExponentialMovingAverage
+from recsys.training.fit import set_up_torch
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.resume import ROOMS
@@ -37,6 +38,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toy")
     prepare(make_toy(users=80, movies=60, ratings=3000), folder)
     return folder
+
+
+@pytest.fixture(
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"),
+        ),
+    ]
+)
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each device in turn, with torch set up as the stage train does."""
+    set_up_torch(make_params())
+    yield request.param
+    torch.use_deterministic_algorithms(False)
 
 
 def make_parts(folder: Path, task: Task) -> Parts:
@@ -75,8 +92,8 @@ def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
-def test_classification_finds_the_planted_taste(folder: Path, optimizer: str) -> None:
-    model, parts, task, history = fit(folder, embedding_optimizer=optimizer)
+def test_classification_finds_the_planted_taste(folder: Path, device: str, optimizer: str) -> None:
+    model, parts, task, history = fit(folder, embedding_optimizer=optimizer, device=device)
     test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
     # The planted taste allows an AUC of about 0.96.
     assert test["auc"] > 0.85
@@ -86,8 +103,8 @@ def test_classification_finds_the_planted_taste(folder: Path, optimizer: str) ->
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
-def test_regression_finds_the_planted_stars(folder: Path) -> None:
-    model, parts, task, history = fit(folder, "regression")
+def test_regression_finds_the_planted_stars(folder: Path, device: str) -> None:
+    model, parts, task, history = fit(folder, "regression", device=device)
     predictions = predict(model, parts["test"], task)
     assert 1 <= predictions.min() <= predictions.max() <= 5
     stars = WHOLE_STARS.denormalise(parts["test"].label.numpy())
@@ -106,10 +123,13 @@ def test_the_best_epoch_is_kept(folder: Path) -> None:
     assert len(history) == scores.index(max(scores)) + 1 + 3
 
 
-def test_runs_with_the_same_seed_are_equal(folder: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
+def test_runs_with_the_same_seed_are_equal(folder: Path, device: str, optimizer: str) -> None:
     models, histories = [], []
     for seed in (1, 1, 2):
-        model, *_, history = fit(folder, seed=seed, epochs=2)
+        model, *_, history = fit(
+            folder, seed=seed, epochs=2, embedding_optimizer=optimizer, device=device
+        )
         models.append(model.state_dict())
         histories.append(history)
     assert histories[0] == histories[1] != histories[2]
@@ -179,11 +199,12 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
     save_every: int,
     steps: int,
     optimizer: str,
+    device: str,
 ) -> None:
     """Kill the run in the middle of an epoch of 19 steps, at its end, or later; twice."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(folder, task)
-    params = make_params(epochs=4, embedding_optimizer=optimizer)
+    params = make_params(epochs=4, embedding_optimizer=optimizer, device=device)
     architecture = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.3})
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
