@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
 
 from recsys.common.rating_scale import RatingScale
 from recsys.serving.service import Given, Id
@@ -131,7 +132,7 @@ class FoundMovies(Message):
 class Scale(Message):
     lowest: float
     highest: float
-    step: float
+    step: float | None = Field(description="null if any number between is on the scale")
 
 
 class Health(Message):
@@ -161,13 +162,8 @@ class Problem(Message):
 
 def fit(model: type[M], vocabulary: Vocabulary) -> type[M]:
     """A kind of question with the ids and the rating scale of a data set."""
-    scale: RatingScale = vocabulary.rating_scale
     users, movies = (id_type(vocabulary.id_types[table]) for table in ("users", "movies"))
-    rating = narrow(
-        GivenRating,
-        movieid=movies,
-        rating=Annotated[float, Field(ge=scale.lowest, le=scale.highest)],
-    )
+    rating = narrow(GivenRating, movieid=movies, rating=stars_type(vocabulary.rating_scale))
     types = {"userid": users | None, "ratings": many(rating), "movieids": many(movies)}
     return narrow(model, **{name: types[name] for name in types.keys() & model.model_fields.keys()})
 
@@ -181,6 +177,19 @@ def narrow(model: type[M], **types: object) -> type[M]:
 def many(kind: Any) -> Any:
     """The type of lists of a type."""
     return list[kind]
+
+
+def stars_type(scale: RatingScale) -> Any:
+    """The type of ratings on a scale."""
+
+    def check(stars: float) -> float:
+        if scale.has(stars):
+            return stars
+        problem = "Input should be on the rating scale, {scale}"
+        raise PydanticCustomError("rating_scale", problem, {"scale": str(scale)})
+
+    schema = {"type": "number", "minimum": scale.lowest, "maximum": scale.highest}
+    return Annotated[float, AfterValidator(check), WithJsonSchema(schema)]
 
 
 def id_type(name: str) -> Any:

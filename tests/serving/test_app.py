@@ -216,6 +216,11 @@ def test_many_threads_get_the_answers_of_one(served: Served) -> None:
             "body.ratings.0.rating = 6",
         ),
         (
+            "/scores",
+            {"movieids": [2], "ratings": [{"movieid": 2, "rating": 4.5}]},
+            "body.ratings.0.rating = 4.5: Input should be on the rating scale, 1 to 5 stars by 1",
+        ),
+        (
             "/recommendations",
             {"ratings": [{"movieid": 2}]},
             "body.ratings.0.rating: Field required",
