@@ -13,7 +13,7 @@ from recsys.serving.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_metadata
+from recsys.storage.parquet import read_batches, read_last, read_metadata
 
 
 class Log:
@@ -22,12 +22,16 @@ class Log:
     Args:
         path: a file with the columns of `schemas.RATINGS`.
 
+    Attributes:
+        end: the time of the last rating, in seconds since 1970
+
     Raises:
         InputError: the file is missing or damaged, or belongs to another run than the dimensions.
     """
 
     def __init__(self, path: Path, dimensions: Dimensions) -> None:
         require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+        self.end = int(read_last(path, schemas.RATINGS, "timestamp"))
         pieces = list(read_batches(path, schemas.RATINGS, ["user", *COLUMNS]))
         user, *columns = (
             np.concatenate([piece[name].to_numpy() for piece in pieces])

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.retrieval.exposure import Exposure
 from recsys.serving.catalogue import Record, find_row
+from recsys.serving.given import GivenRatings
 from recsys.serving.person import find_person, read_ratings_of
 from recsys.serving.ranking import LEAST_EXPOSURE
 from recsys.serving.recommend import find_similar, recommend
@@ -138,6 +141,21 @@ def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Rec
     ratings = recommender.exposure.ratings
     rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
     assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
+
+
+def test_ratings_without_a_time_are_given_when_the_log_ends(
+    run: Run, recommender: Recommender
+) -> None:
+    given = GivenRatings(np.array([30, 31]), np.array([5.0, 1.0]))
+    end = read_ratings_of(recommender.scorer.userids.tolist().index(NEW_USER), run.ratings)
+    for log, last in ((run.ratings, end["timestamp"].max()), (Path("none.parquet"), 0)):
+        person = find_person(recommender.scorer, log, None, given)
+        assert (person.rated["timestamp"].tolist(), person.moment) == ([last] * 2, last + 1)
+    person = find_person(recommender.scorer, run.ratings, USER, given)
+    assert person.rated["timestamp"].tolist()[-2:] == [end["timestamp"].max()] * 2
+    recommender.scorer.dimensions.origin["ids"] = "0" * 64
+    with pytest.raises(InputError, match="of different runs"):
+        find_person(recommender.scorer, run.ratings, None, given)
 
 
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
