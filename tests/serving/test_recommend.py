@@ -146,13 +146,13 @@ def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Rec
 def test_ratings_without_a_time_are_given_when_the_log_ends(
     run: Run, recommender: Recommender
 ) -> None:
-    given = GivenRatings(np.array([30, 31]), np.array([5.0, 1.0]))
-    end = read_ratings_of(recommender.scorer.userids.tolist().index(NEW_USER), run.ratings)
-    for log, last in ((run.ratings, end["timestamp"].max()), (Path("none.parquet"), 0)):
+    rows = find_rows([NEW_MOVIE, UNRATED_MOVIE], recommender.scorer.movieids).numpy()
+    given, end = GivenRatings(rows, np.array([5.0, 1.0])), 10**9 + 10**8 + NEW_MOVIE
+    for log, last in ((run.ratings, end), (Path("none.parquet"), 0)):
         person = find_person(recommender.scorer, log, None, given)
         assert (person.rated["timestamp"].tolist(), person.moment) == ([last] * 2, last + 1)
     person = find_person(recommender.scorer, run.ratings, USER, given)
-    assert person.rated["timestamp"].tolist()[-2:] == [end["timestamp"].max()] * 2
+    assert person.rated["timestamp"].tolist()[-2:] == [end] * 2
     recommender.scorer.dimensions.origin["ids"] = "0" * 64
     with pytest.raises(InputError, match="of different runs"):
         find_person(recommender.scorer, run.ratings, None, given)
