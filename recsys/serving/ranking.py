@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-# An exposure is never less: its logarithm would be none.
+# A sum of weights may be 0 or less, and have no logarithm: each exposure counts as this at least.
 LEAST_EXPOSURE = 1e-6
 
 
