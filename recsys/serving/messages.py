@@ -17,7 +17,10 @@ LAST_SECOND = 253_402_300_799
 
 Seconds = Annotated[int, Field(strict=True, ge=0, le=LAST_SECOND)]
 Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
-TIME = "in seconds since 1970; else just after the person's last rating"
+TIME = (
+    "the time of the question, in seconds since 1970; later ratings do not count. Else just after "
+    "the person's last rating"
+)
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -44,7 +47,7 @@ class Question(Message):
         max_length=MOST_RATINGS,
         description="ratings that the data set does not have, a movie once; nothing is stored",
     )
-    time: Seconds | None = Field(None, description=f"the time of the scores, {TIME}")
+    time: Seconds | None = Field(None, description=TIME)
 
     def given(self) -> list[Given]:
         return [(rating.movieid, rating.rating, rating.timestamp) for rating in self.ratings]
@@ -115,7 +118,7 @@ class FoundMovie(Movie):
 
 class Recommendations(Message):
     userid: Id | None = Field(validation_alias="user", description="null for a new person")
-    rated: int = Field(description="number of ratings, those of the question included")
+    rated: int = Field(description="number of ratings that count, those of the question included")
     in_training: bool = Field(description="whether the training part has a rating of the user")
     liked: list[RatedMovie] = Field(description="some movies that the person rated best")
     recommended: list[RecommendedMovie] = Field(description="unrated movies, the best first")

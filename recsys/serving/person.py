@@ -3,7 +3,7 @@
 Shapes: R ratings, U users.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,13 @@ class Person:
     rated: pd.DataFrame
     ratings: Ratings | None
     moment: int
+
+    def at(self, moment: int, scorer: PairScorer) -> "Person":
+        """The person at a time, since 1970, with the ratings that count then."""
+        rated = self.rated
+        if scorer.past_only:
+            rated = rated[rated["timestamp"] < moment]
+        return replace(self, rated=rated, moment=moment)
 
     def history(self, scorer: PairScorer) -> UserHistories:
         """What this one person picked up."""

@@ -54,7 +54,7 @@ class Service:
         Args:
             userid: None for a new person.
             given: ratings that are not in the log.
-            moment: the time of the scores, in seconds since 1970; None for just after the last
+            moment: the time of the question, in seconds since 1970; None for just after the last
                 rating.
 
         Raises:

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,25 @@ def test_ratings_without_a_time_are_given_when_the_log_ends(
     recommender.scorer.dimensions.origin["ids"] = "0" * 64
     with pytest.raises(InputError, match="of different runs"):
         find_person(recommender.scorer, run.ratings, None, given)
+
+
+def test_at_an_earlier_time_only_earlier_ratings_count(run: Run, recommender: Recommender) -> None:
+    person = find_person(recommender.scorer, run.ratings, USER)
+    times = np.sort(person.rated["timestamp"])
+    usual, after = (recommend(recommender, person, 100, time) for time in (None, times[-1] + 1))
+    assert usual == after
+    middle = int(times[len(times) // 2])
+    earlier = person.rated["timestamp"] < middle
+    then = recommend(recommender, person, 100, middle)
+    known = dataclasses.replace(person, rated=person.rated[earlier])
+    assert then == recommend(recommender, known, 100)
+    assert then["rated"] == earlier.sum() < len(times)
+    # What was rated later may be recommended.
+    later = set(recommender.scorer.movieids[person.rated["movie"][~earlier].to_numpy()].tolist())
+    assert {movie["movie"] for movie in then["recommended"]} & later
+    nothing = recommend(recommender, person, 5, int(times[0]))
+    assert (nothing["rated"], nothing["liked"]) == (0, [])
+    assert [movie["because"] for movie in nothing["recommended"]] == [[]] * 5
 
 
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
