@@ -47,7 +47,7 @@ MOST_OTHERS = 3
 @click.option(
     "--time",
     type=click.DateTime(),
-    help="When the person would watch the movies (UTC); else just after the last rating.",
+    help="When the person asks (UTC): later ratings do not count; else just after the last one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CHECKPOINT
@@ -77,6 +77,10 @@ def main(
     without a training rating. Movies come first that people with the same movies pick up, and that
     the person would like. The score is the probability of a like; with `train.task: regression`,
     the expected stars.
+
+    With --time, ratings of that second and later are as if they were not there yet, so their movies
+    may be recommended. What the models learnt in training stays. Where features come from ratings
+    and the split is random, all ratings count at any time.
 
     The file RATINGS is a table with the columns movieid or title, rating, and perhaps timestamp
     (seconds since 1970, or like 2026-11-25 16:00:00). With --user, these are new ratings of the
@@ -135,7 +139,8 @@ def main(
     person = find_person(scorer, log, user, given)
     found = recommend(recommender, person, top, moment, wishes)
     task, uses_ratings = scorer.description.task, scorer.store is not None
-    show(found, as_json, format_recommendations(found, task, uses_ratings))
+    text = format_recommendations(found, task, uses_ratings, len(person.rated))
+    show(found, as_json, text)
 
 
 def check_options(
@@ -173,16 +178,21 @@ def format_match(query: str, found: dict[str, Any]) -> str:
     )
 
 
-def format_recommendations(found: dict[str, Any], task: str, uses_ratings: bool) -> str:
+def format_recommendations(
+    found: dict[str, Any], task: str, uses_ratings: bool, ratings: int
+) -> str:
     """The text of the command.
 
     Args:
         uses_ratings: whether the model has features that come from the user's ratings.
+        ratings: the number of the person's ratings at any time.
     """
     unit = "probability of a like" if task == "classification" else "expected stars"
     who = "a new person" if found["user"] is None else f"user {found['user']}"
     lines = [f"{who} rated {found['rated']:,} movies; among the best:"]
     lines += format_movies(found["liked"], "rating", ".1f")
+    if later := ratings - found["rated"]:
+        lines.append(f"ratings that do not count, as they are not before --time: {later:,}")
     if found["user"] is not None and not found["in_training"] and not uses_ratings:
         lines.append("none of these ratings is in training: the scores are those of a new user")
     lines.append(f"recommended ({unit}):")

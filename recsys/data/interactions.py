@@ -1,5 +1,7 @@
 """The interactions: ratings or labels, one of each pair, and the negatives that are drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -32,7 +34,7 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
         raise table.error(coded.first(wrong), schema.rating, "is too large a number")
     stars = numbers.astype(np.float32)
     scale = schema.rating_scale
-    if scale and (wrong := ~_is_on(scale, stars)).any():
+    if scale and (wrong := ~scale.has(stars)).any():
         more = int(wrong[coded.codes].sum()) - 1
         problem = f"is not on the scale of {scale}" + (
             f" (and {more:,} more lines)" if more else ""
@@ -43,16 +45,8 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
     return stars[coded.codes]
 
 
-def _is_on(scale: RatingScale, ratings: Stars) -> npt.NDArray[np.bool_]:
-    steps = (ratings - scale.lowest) / scale.step
-    inside = (ratings >= scale.lowest) & (ratings <= scale.highest)
-    # A step such as 0.1 is no binary fraction.
-    on_scale: npt.NDArray[np.bool_] = inside & (np.abs(steps - np.rint(steps)) < 1e-3)
-    return on_scale
-
-
 def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingScale:
-    """The scale of the schema, or the one that the ratings show.
+    """The scale of the schema, or the one that the ratings show, with a step if all are on one.
 
     Raises:
         InputError: all labels are the same, or the ratings show no scale.
@@ -69,7 +63,11 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
             f"{table.shown}: {schema.rating.shown} has {len(values):,} different values; set "
             "own.rating_scale to [lowest, highest, step]"
         )
-    return RatingScale(float(values[0]), float(values[-1]), float(np.diff(values).min()))
+    lowest, highest = float(values[0]), float(values[-1])
+    # The number of steps is whole, so that the digits that float32 lacks do not add up.
+    steps = np.rint((highest - lowest) / np.diff(values).min())
+    scale = RatingScale(lowest, highest, float((highest - lowest) / steps))
+    return scale if scale.has(values).all() else replace(scale, step=None)
 
 
 def drop_repeats(

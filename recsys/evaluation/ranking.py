@@ -119,11 +119,13 @@ def list_popular(
 ) -> Lists:
     """For each person, the most popular movies that the person has not picked up, [U, top]
 
+    Movies without a training rating are in no list, which then ends with -1, as in `judge_people`.
+
     Args:
         ratings: the number of training ratings of each movie, [M]
         histories: 1 for each movie that a person picked up, [U, M]
     """
-    order = np.argsort(-ratings, kind="stable")
+    order = np.argsort(-ratings, kind="stable")[: np.count_nonzero(ratings)]
     lists = np.full((histories.shape[0], top), -1, np.int64)
     for person in range(len(lists)):
         own = histories.indices[histories.indptr[person] : histories.indptr[person + 1]]

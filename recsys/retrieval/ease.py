@@ -20,8 +20,9 @@ Weights = npt.NDArray[np.float16]
 def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     """The weight of each movie, by row, in the score of each other movie, by column, [m, m].
 
-    The weights are rounded to half precision, which keeps three digits. Other processors may give
-    an inverse with other last digits, which this rounding mostly hides.
+    The weights are rounded to half precision: those of 6e-5 and more to three digits, smaller ones
+    to a multiple of 6e-8. Other processors may give an inverse with other last digits, which this
+    rounding mostly hides.
 
     Args:
         user, movie: of each rating; the movies are numbered from 0, and each has a rating

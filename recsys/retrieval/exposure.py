@@ -32,7 +32,7 @@ LEAST_SCORE = 1e-4
 class Exposure:
     """Scores how likely people are to pick up movies, from the movies that they picked up.
 
-    Somebody without any movie gets the scores of the popular ones.
+    Somebody whose movies all have no weights, or who has none, gets the popular ones.
 
     Args:
         movies: the rows of the movies with weights, ascending, [m]
@@ -65,9 +65,10 @@ class Exposure:
     def score(
         self, histories: UserHistories, seconds: npt.NDArray[np.int64] | None = None
     ) -> Scores:
-        """The scores of all movies for some people, [B, M]; higher is likelier, and 0 is nothing.
+        """The scores of all movies for some people, [B, M]; higher is likelier.
 
-        A model with an encoder gives 0 for what a person picked up.
+        A sum of weights is no probability: 0 is nothing in common, and some sums are below 0. A
+        model with an encoder scores from 0 to 1, and 0 what a person picked up.
 
         Args:
             histories: of B people
@@ -94,7 +95,8 @@ class Exposure:
         """
         scores = np.zeros(picked.shape, np.float32)
         scores[:, self.movies] = to_dense(picked[:, self.movies] @ self.weights)
-        scores[np.diff(picked.indptr) == 0] = self.ratings / self.ratings.sum()
+        # Nothing is known about the movies of these people.
+        scores[~scores.any(axis=1)] = self.ratings / self.ratings.sum()
         scores *= self.trend
         return scores
 

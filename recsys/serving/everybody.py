@@ -38,8 +38,8 @@ def recommend_to_all(
     Args:
         target: Parquet or CSV, by its suffix; written atomically.
         top: k
-        moment: the time of the scores, in seconds since 1970; None for just after each user's last
-            rating.
+        moment: the time of the question, in seconds since 1970; None for just after each user's
+            last rating.
 
     Returns:
         the number of rows; a user with few movies left has fewer than k
@@ -99,7 +99,8 @@ def _rank_pieces(
             users = range(start, min(start + PEOPLE_AT_ONCE, len(ids)))
             rows = np.array(users)
             seconds = None if moment is None else np.full(len(rows), moment)
-            ranking = recommender.rank(rows, log.histories(users), top, seconds, wishes=wishes)
+            histories = log.histories(users, moment if recommender.scorer.past_only else None)
+            ranking = recommender.rank(rows, histories, top, seconds, wishes=wishes)
             person, place = (ranking.movies >= 0).nonzero()
             movies = ranking.movies[person, place]
             columns = (

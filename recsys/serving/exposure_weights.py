@@ -38,18 +38,18 @@ class ExposureWeights:
         self.values = numbers["weights" if self.is_dense else "values"].float().numpy()
 
     def score(self, history: Rows) -> Scores:
-        """The scores of all movies for somebody; higher is likelier, and 0 is nothing, [M]
+        """The scores of all movies for somebody; higher is likelier, and some are below 0, [M]
 
         Args:
             history: rows of the movies that the person picked up, ascending, [R]
         """
-        if not len(history):
-            popular: Scores = (self.ratings / self.ratings.sum()).astype(np.float32) * self.trend
-            return popular
         scores = np.zeros(len(self.ratings), np.float32)
         scores[self.movies] = self._add(
             np.flatnonzero(np.isin(self.movies, history, assume_unique=True))
         )
+        if not scores.any():
+            # Nothing is known about the person's movies.
+            scores[:] = self.ratings / self.ratings.sum()
         scores *= self.trend
         return scores
 

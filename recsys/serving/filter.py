@@ -1,4 +1,6 @@
-"""Which movies may be recommended: the one place that says so, for people and for evaluation.
+"""Which movies may be recommended, to people and in evaluation.
+
+An exported artifact has no such tables, and in `scorer` its own lines without wishes.
 
 Shapes: B people, M movies.
 """

@@ -94,7 +94,7 @@ def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
 def read_stars(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.float64]:
     """The ratings, [R]."""
     scale, stars = dimensions.vocabulary.rating_scale, read_numbers(table, RATING)
-    if (wrong := (stars < scale.lowest) | (stars > scale.highest)).any():
+    if (wrong := ~scale.has(stars)).any():
         raise table.error(int(np.argmax(wrong)), RATING, f"is not on the rating scale, {scale}")
     return stars
 

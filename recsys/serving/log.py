@@ -13,7 +13,7 @@ from recsys.serving.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_metadata
+from recsys.storage.parquet import read_batches, read_last, read_metadata
 
 
 class Log:
@@ -22,12 +22,16 @@ class Log:
     Args:
         path: a file with the columns of `schemas.RATINGS`.
 
+    Attributes:
+        end: the time of the last rating, in seconds since 1970
+
     Raises:
         InputError: the file is missing or damaged, or belongs to another run than the dimensions.
     """
 
     def __init__(self, path: Path, dimensions: Dimensions) -> None:
         require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+        self.end = int(read_last(path, schemas.RATINGS, "timestamp"))
         pieces = list(read_batches(path, schemas.RATINGS, ["user", *COLUMNS]))
         user, *columns = (
             np.concatenate([piece[name].to_numpy() for piece in pieces])
@@ -50,17 +54,20 @@ class Log:
         rows = slice(self._starts[user], self._starts[user + 1])
         return pd.DataFrame(dict(zip(COLUMNS, (c[rows] for c in self._columns), strict=True)))
 
-    def histories(self, users: range) -> UserHistories:
+    def histories(self, users: range, before: int | None = None) -> UserHistories:
         """What some users have picked up, of B people.
 
         Args:
             users: rows of the users table, one after the other.
+            before: a time, since 1970; ratings of this second and later are left out.
         """
         starts = self._starts[users.start : users.stop + 1]
         rows = slice(starts[0], starts[-1])
         movie, stars, label, seconds = (column[rows] for column in self._columns)
         person = np.repeat(np.arange(len(users)), np.diff(starts))
         picked = (label == 1) | (not self._drawn)
+        if before is not None:
+            picked &= seconds < before
         columns = (person, movie, self._scale.normalise(stars), seconds)
         return UserHistories.group(
             len(users), self._movies, *(column[picked] for column in columns)

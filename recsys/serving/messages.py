@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
 
 from recsys.common.rating_scale import RatingScale
 from recsys.serving.service import Given, Id
@@ -16,7 +17,10 @@ LAST_SECOND = 253_402_300_799
 
 Seconds = Annotated[int, Field(strict=True, ge=0, le=LAST_SECOND)]
 Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
-TIME = "in seconds since 1970; else just after the person's last rating"
+TIME = (
+    "the time of the question, in seconds since 1970; later ratings do not count. Else just after "
+    "the person's last rating"
+)
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -43,7 +47,7 @@ class Question(Message):
         max_length=MOST_RATINGS,
         description="ratings that the data set does not have, a movie once; nothing is stored",
     )
-    time: Seconds | None = Field(None, description=f"the time of the scores, {TIME}")
+    time: Seconds | None = Field(None, description=TIME)
 
     def given(self) -> list[Given]:
         return [(rating.movieid, rating.rating, rating.timestamp) for rating in self.ratings]
@@ -114,7 +118,7 @@ class FoundMovie(Movie):
 
 class Recommendations(Message):
     userid: Id | None = Field(validation_alias="user", description="null for a new person")
-    rated: int = Field(description="number of ratings, those of the question included")
+    rated: int = Field(description="number of ratings that count, those of the question included")
     in_training: bool = Field(description="whether the training part has a rating of the user")
     liked: list[RatedMovie] = Field(description="some movies that the person rated best")
     recommended: list[RecommendedMovie] = Field(description="unrated movies, the best first")
@@ -131,7 +135,7 @@ class FoundMovies(Message):
 class Scale(Message):
     lowest: float
     highest: float
-    step: float
+    step: float | None = Field(description="null if any number between is on the scale")
 
 
 class Health(Message):
@@ -161,13 +165,8 @@ class Problem(Message):
 
 def fit(model: type[M], vocabulary: Vocabulary) -> type[M]:
     """A kind of question with the ids and the rating scale of a data set."""
-    scale: RatingScale = vocabulary.rating_scale
     users, movies = (id_type(vocabulary.id_types[table]) for table in ("users", "movies"))
-    rating = narrow(
-        GivenRating,
-        movieid=movies,
-        rating=Annotated[float, Field(ge=scale.lowest, le=scale.highest)],
-    )
+    rating = narrow(GivenRating, movieid=movies, rating=stars_type(vocabulary.rating_scale))
     types = {"userid": users | None, "ratings": many(rating), "movieids": many(movies)}
     return narrow(model, **{name: types[name] for name in types.keys() & model.model_fields.keys()})
 
@@ -181,6 +180,19 @@ def narrow(model: type[M], **types: object) -> type[M]:
 def many(kind: Any) -> Any:
     """The type of lists of a type."""
     return list[kind]
+
+
+def stars_type(scale: RatingScale) -> Any:
+    """The type of ratings on a scale."""
+
+    def check(stars: float) -> float:
+        if scale.has(stars):
+            return stars
+        problem = "Input should be on the rating scale, {scale}"
+        raise PydanticCustomError("rating_scale", problem, {"scale": str(scale)})
+
+    schema = {"type": "number", "minimum": scale.lowest, "maximum": scale.highest}
+    return Annotated[float, AfterValidator(check), WithJsonSchema(schema)]
 
 
 def id_type(name: str) -> Any:

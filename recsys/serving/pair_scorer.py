@@ -71,6 +71,15 @@ class PairScorer:
         )
         self.plain = plain
 
+    @property
+    def past_only(self) -> bool:
+        """Whether only ratings of an earlier second count at a time that somebody asks about.
+
+        Features of a random split take all ratings, and a history must not know fewer: a rating
+        that it lacks would be a feature of the movie's score.
+        """
+        return self.store is None or self.store.fitted.past_only
+
     @cached_property
     def catalogue(self) -> pd.DataFrame:
         """The movies in the order of their rows, from `list_movies`."""

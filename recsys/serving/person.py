@@ -3,7 +3,7 @@
 Shapes: R ratings, U users.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from recsys.serving.given import GivenRatings
 from recsys.serving.pair_scorer import PairScorer
 from recsys.storage import schemas
 from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_metadata
+from recsys.storage.parquet import read_batches, read_last, read_metadata
 
 COLUMNS = ["movie", "rating", "label", "timestamp"]
 
@@ -33,13 +33,20 @@ class Person:
         rated: movie (its row), rating, label and timestamp of each rating
         ratings: what computed features come from; None if the model has no such features.
         moment: the second after the last rating, since 1970; without any, that after the last one
-            in the data set, or 0 if the model has no computed features
+            in the data set
     """
 
     user: int
     rated: pd.DataFrame
     ratings: Ratings | None
     moment: int
+
+    def at(self, moment: int, scorer: PairScorer) -> "Person":
+        """The person at a time, since 1970, with the ratings that count then."""
+        rated = self.rated
+        if scorer.past_only:
+            rated = rated[rated["timestamp"] < moment]
+        return replace(self, rated=rated, moment=moment)
 
     def history(self, scorer: PairScorer) -> UserHistories:
         """What this one person picked up."""
@@ -65,26 +72,45 @@ def find_person(
             the log belongs to another run.
     """
     if userid is None:
-        return meet(scorer, given)
+        return meet(scorer, find_end(scorer, log), given)
     dimensions = scorer.dimensions
     user = find_row(dimensions.raw_ids("users"), userid, "user")
     require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
-    return recall(scorer, user, read_ratings_of(user, log), given)
+    return recall(scorer, user, read_ratings_of(user, log), find_end(scorer, log), given)
+
+
+def find_end(scorer: PairScorer, log: Path) -> int:
+    """The time of the data set's last rating, in seconds since 1970; 0 if the log is not there.
+
+    Somebody new needs no log, and 0 leaves their ratings before any time that is asked for.
+
+    Raises:
+        InputError: the log belongs to another run.
+    """
+    if scorer.store is not None:
+        return scorer.store.end
+    if not log.exists():
+        return 0
+    dimensions = scorer.dimensions
+    require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
+    # Encode sorts the ratings by time.
+    return int(read_last(log, schemas.RATINGS, "timestamp"))
 
 
 def recall(
-    scorer: PairScorer, user: int, rated: pd.DataFrame, given: GivenRatings | None = None
+    scorer: PairScorer, user: int, rated: pd.DataFrame, end: int, given: GivenRatings | None = None
 ) -> Person:
     """A user of the data set, with or without new ratings. The scorer stays as it is.
 
     Args:
         user: row of the users table.
         rated: the user's ratings in the log, as `read_ratings_of` gives them.
+        end: the time of the data set's last rating, in seconds since 1970.
 
     Raises:
         InputError: the user has rated one of the given movies already.
     """
-    dimensions, new = scorer.dimensions, describe_ratings(given, scorer, rated)
+    dimensions, new = scorer.dimensions, describe_ratings(given, end, scorer)
     if dimensions.vocabulary.drawn_negatives:
         # Nobody has an interaction with the items that were drawn: they may be recommended.
         rated = rated[rated["label"] == 1]
@@ -96,25 +122,30 @@ def recall(
         raise InputError(f"user {userid} has rated movie {movieid} already; leave it out")
     if len(new):
         rated = pd.concat([rated, new], ignore_index=True)
-    return with_features(scorer, user, rated, new)
+    return with_features(scorer, user, rated, end, new)
 
 
-def meet(scorer: PairScorer, given: GivenRatings | None = None) -> Person:
-    """A new person with some ratings. The scorer stays as it is."""
-    new = describe_ratings(given, scorer)
-    return with_features(scorer, len(scorer.userids), new, new)
+def meet(scorer: PairScorer, end: int, given: GivenRatings | None = None) -> Person:
+    """A new person with some ratings. The scorer stays as it is.
+
+    Args:
+        end: as for `recall`.
+    """
+    new = describe_ratings(given, end, scorer)
+    return with_features(scorer, len(scorer.userids), new, end, new)
 
 
-def with_features(scorer: PairScorer, user: int, rated: pd.DataFrame, new: pd.DataFrame) -> Person:
+def with_features(
+    scorer: PairScorer, user: int, rated: pd.DataFrame, end: int, new: pd.DataFrame
+) -> Person:
     """A person with what computed features come from.
 
     Args:
         rated: all ratings of the person.
+        end: as for `recall`.
         new: those of them that the scorer does not know.
     """
-    store = scorer.store
-    end = store.end if store else -1
-    moment = int(rated["timestamp"].max() if len(rated) else end) + 1
+    store, moment = scorer.store, int(rated["timestamp"].max() if len(rated) else end) + 1
     if store is None:
         return Person(user, rated, None, moment)
     movie, stars, seconds = columns_of(new)
@@ -130,19 +161,10 @@ def columns_of(rated: pd.DataFrame) -> tuple[Ints, Floats, Ints]:
     return movie, stars, seconds
 
 
-def describe_ratings(
-    given: GivenRatings | None, scorer: PairScorer, rated: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Given ratings with the columns of `Person.rated`.
-
-    Args:
-        rated: the earlier ratings of the person. Ratings without a time are no earlier than these.
-    """
+def describe_ratings(given: GivenRatings | None, end: int, scorer: PairScorer) -> pd.DataFrame:
+    """Given ratings with the columns of `Person.rated`; those without a time get `end`."""
     if given is None:
         given = GivenRatings(np.empty(0, np.int64), np.empty(0))
-    end = scorer.store.end if scorer.store else 0
-    if rated is not None and len(rated):
-        end = max(end, int(rated["timestamp"].max()))
     label = given.stars > scorer.dimensions.vocabulary.label_threshold
     seconds = np.full(len(given.movie), end) if given.seconds is None else given.seconds
     return pd.DataFrame(

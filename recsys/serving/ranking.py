@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-# An exposure is never less: its logarithm would be none.
+# A sum of weights may be 0 or less, and have no logarithm: each exposure counts as this at least.
 LEAST_EXPOSURE = 1e-6
 
 
@@ -40,7 +40,14 @@ def find_best(scores: Scores, count: int) -> Rows:
         [B, count]
     """
     if count < scores.shape[1]:
-        some = np.sort(np.argpartition(-scores, count - 1, axis=1)[:, :count], axis=1)
+        some = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+        least = np.take_along_axis(scores, some[:, -1:], axis=1)
+        # Of equal scores at the cut, argpartition takes any.
+        for row in np.flatnonzero(np.count_nonzero(scores >= least, axis=1) > count):
+            above = np.flatnonzero(scores[row] > least[row])
+            equal = np.flatnonzero(scores[row] == least[row])
+            some[row] = np.append(above, equal)[:count]
+        some.sort(axis=1)
     else:
         some = np.tile(np.arange(scores.shape[1]), (len(scores), 1))
     order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")

@@ -26,25 +26,29 @@ def recommend(
 ) -> Record:
     """The best movies that a person has not rated, as `Recommender` ranks them.
 
-    A user's ratings in all parts count as rated.
+    A user's ratings in all parts count, but none after the time of the question, unless features
+    of a random split take all of them.
 
     Args:
         top: the number of movies to recommend.
-        moment: the time of the scores, in seconds since 1970; None for that of the person.
+        moment: the time of the question, in seconds since 1970; None for that of the person.
 
     Returns:
-        user (None for a new person); rated (the number of ratings); in_training (whether the
-        training part has a rating of the user); liked (movies with the person's stars, highest
+        user (None for a new person); rated (the number of ratings that count); in_training (whether
+        the training part has a rating of the user); liked (movies with the person's stars, highest
         first, among equals the latest first); recommended (movies, best first, with P(like) or
         expected stars as their score, and the titles of the person's movies that weigh most)
     """
-    scorer, rated = recommender.scorer, person.rated
+    scorer = recommender.scorer
+    if moment is not None:
+        person = person.at(moment, scorer)
+    rated = person.rated
     history = person.history(scorer)
     (movies,), _, (scores,) = recommender.rank(
         np.array([person.user]),
         history,
         top,
-        np.array([person.moment if moment is None else moment]),
+        np.array([person.moment]),
         person.ratings,
         wishes,
     )

@@ -124,7 +124,7 @@ class Scorer:
             userid: the published id; None for a new person.
             rated: all ratings of the person. Movies that the data set does not have are left out.
             top: k; there are fewer if no more movies are left.
-            moment: as for `score`.
+            moment: as for `score`. The exposure takes all ratings, whatever their time.
 
         Raises:
             ValueError: the artifact was exported without the exposure model, or as `score`.

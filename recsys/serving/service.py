@@ -54,7 +54,7 @@ class Service:
         Args:
             userid: None for a new person.
             given: ratings that are not in the log.
-            moment: the time of the scores, in seconds since 1970; None for just after the last
+            moment: the time of the question, in seconds since 1970; None for just after the last
                 rating.
 
         Raises:
@@ -96,9 +96,9 @@ class Service:
     def _find(self, userid: Id | None, given: Sequence[Given]) -> Person:
         read = self._read(given)
         if userid is None:
-            return meet(self.scorer, read)
+            return meet(self.scorer, self._log.end, read)
         user = find_row(self._userids, userid, "user")
-        return recall(self.scorer, user, self._log.of(user), read)
+        return recall(self.scorer, user, self._log.of(user), self._log.end, read)
 
     def _read(self, given: Sequence[Given]) -> GivenRatings:
         rows: dict[int, Id] = {}
@@ -111,7 +111,6 @@ class Service:
         seconds = None
         if any(time is not None for *_, time in given):
             # Beside others with a time, a rating without one is given when the log ends.
-            end = self.scorer.store.end if self.scorer.store else 0
-            times = [end if time is None else time for *_, time in given]
+            times = [self._log.end if time is None else time for *_, time in given]
             seconds = np.array(times, np.int64)
         return GivenRatings(np.array(list(rows), np.int64), stars, seconds)

@@ -135,6 +135,20 @@ def read_column(
     return column
 
 
+def read_last(path: Path, schema: pa.Schema, name: str) -> Any:
+    """The value of one column in the last row; reads the last row group alone.
+
+    Raises:
+        InputError: as for `read_parquet`, or there is no row.
+    """
+    with _refuse_damage(path):
+        file = _open(path, schema)
+        if not file.metadata.num_rows:
+            raise InputError(f"{path} has no rows; {REMEDY}")
+        group = file.read_row_group(file.num_row_groups - 1, columns=[name])
+        return group[name][-1].as_py()
+
+
 def require_filled(path: Path, column: pa.Array | pa.ChunkedArray, name: str) -> None:
     """Raises: InputError: the column has nulls."""
     if column.null_count:

@@ -93,7 +93,9 @@ def check(vocabulary: Vocabulary) -> Vocabulary:
         InputError: some values do not fit each other. Names the key, the value and what is allowed.
     """
     scale, threshold = vocabulary.rating_scale, vocabulary.label_threshold
-    if not (scale.lowest >= -MOST and 0 < scale.step <= scale.highest - scale.lowest <= MOST):
+    width = scale.highest - scale.lowest
+    step = width if scale.step is None else scale.step
+    if not (scale.lowest >= -MOST and 0 < step <= width <= MOST):
         raise InputError(f"rating_scale = {scale}: must ascend, by a step above 0")
     if not scale.lowest <= threshold <= scale.highest:
         raise InputError(

@@ -150,6 +150,9 @@ def test_a_new_person_gets_movies_for_the_ratings_of_a_file(run: Run, method: st
     known = json.loads(call("recommend", f"--user {NEW_USER} --json").output)
     more = json.loads(call("recommend", f"--user {NEW_USER} --ratings mine.csv --json").output)
     assert more["rated"] == known["rated"] + 2
+    early = call("recommend", f"--user {NEW_USER} --time 1990-01-01").output
+    line = "ratings that do not count, as they are not before --time: 3\n"
+    assert (line in early) == (method == "chronological")
     late = json.loads(call("recommend", f"--user {NEW_USER} --time 2020-01-01 --json").output)
     assert late["recommended"] != known["recommended"]
 

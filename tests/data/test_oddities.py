@@ -147,6 +147,25 @@ def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
     assert tables.rating_scale.step == 0.1
 
 
+@pytest.mark.parametrize(
+    ("stars", "step", "off"),
+    [
+        ((1, 2, 3, 1), 1, 1.5),
+        ((0.1, 0.2, 9.9, 0.3), 0.1, 0.25),
+        ((1, 2, 4.5, 1), None, 4.6),
+        ((0.1, 0.35, 0.9123, 0.1), None, 0.0999),
+    ],
+)
+def test_a_scale_that_is_found_has_all_ratings(
+    tmp_path: Path, stars: tuple[float, ...], step: float | None, off: float
+) -> None:
+    rows = (f" / {i // 2},{i % 2},{rating}" for i, rating in enumerate(stars))
+    scale = read(tmp_path, "u,i,r" + "".join(rows)).rating_scale
+    assert scale.step == (step and pytest.approx(step))
+    assert scale.has(stars).all()
+    assert not scale.has([off, 1e300, np.nan]).any()
+
+
 def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
     text = "u,i,r,t / 1,1,1,1000000003 / 1,1,2,1000000002 / 2,1,3,1000000001 / 2,1,4,1000000001"
     tables = read(tmp_path, text, time="t", duplicates="keep_last")

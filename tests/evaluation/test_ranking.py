@@ -121,6 +121,9 @@ def test_popular_movies_leave_out_the_history() -> None:
     histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
     assert list_popular(RATINGS, histories, 3).tolist() == [[1, 2, 3], [0, 1, 2], [5, -1, -1]]
 
+    # Nothing is known about movies without a training rating, and nobody is recommended one.
+    assert list_popular(np.array([0, 3, 0]), csr_matrix((1, 3)), 3).tolist() == [[1, -1, -1]]
+
 
 def test_intervals_contain_the_mean_and_shrink_with_more_people() -> None:
     random = np.random.default_rng(1)

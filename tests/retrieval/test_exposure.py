@@ -34,9 +34,11 @@ def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(exposure: Expos
     assert exposure.score(histories).tolist() == expected
 
 
-def test_somebody_without_movies_gets_the_shares_of_the_ratings(exposure: Exposure) -> None:
-    scores = exposure.score(make_histories([[]], 5))
-    np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]], atol=1e-6)
+def test_somebody_whose_movies_say_nothing_gets_the_shares_of_the_ratings(
+    exposure: Exposure,
+) -> None:
+    scores = exposure.score(make_histories([[], [0], [3, 0]], 5))
+    np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]] * 3, atol=1e-6)
 
 
 def test_a_trend_multiplies_the_scores_of_everybody() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from fastapi.testclient import TestClient
@@ -146,15 +147,33 @@ def test_ratings_of_a_question_count_like_those_in_the_log(served: Served) -> No
     row = scorer.userids.tolist().index(USER)
     given = served.given(rate(served.unrated(USER)[:5]))
     rated = read_ratings_of(row, served.run.ratings)
-    found = recommend(served.recommender, recall(scorer, row, rated, given), 50)
+    end = scorer.store.end
+    found = recommend(served.recommender, recall(scorer, row, rated, end, given), 50)
     lasting = PairScorer(served.run.checkpoint, served.run.features)
-    end = np.full(5, lasting.store.end)
-    lasting.store.append(row, given.movie, given.stars, end)
+    lasting.store.append(row, given.movie, given.stars, np.full(5, end))
     movies = torch.tensor(
         [scorer.movieids.tolist().index(m["movie"]) for m in found["recommended"]]
     )
     expected = lasting.score(torch.full_like(movies, row), movies)
     np.testing.assert_allclose([m["score"] for m in found["recommended"]], expected, atol=1e-4)
+
+
+def test_a_rating_without_a_time_is_given_when_the_log_ends(served: Served) -> None:
+    end = pq.read_table(served.run.ratings)["timestamp"].to_numpy().max()
+    given = rate(served.unrated(USER)[:3])
+    given[0]["timestamp"] = int(end) - 9
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        exposure = served.recommender.exposure
+        score = exposure.score
+        patch.setattr(exposure, "score", lambda h, s: seen.append((h, s)) or score(h, s))
+        for userid in (None, USER):
+            served.ask("/recommendations", userid=userid, ratings=given)
+            served.ask("/recommendations", userid=userid, ratings=given[1:])
+    for (history, seconds), timed in zip(seen, [1, 0, 1, 0], strict=True):
+        times = np.sort(history.seconds)
+        assert times[-2 - timed :].tolist() == [end - 9, end, end][1 - timed :]
+        assert seconds == [end + 1]
 
 
 def test_scores_come_in_the_order_of_the_question(served: Served) -> None:
@@ -214,6 +233,11 @@ def test_many_threads_get_the_answers_of_one(served: Served) -> None:
             "/recommendations",
             {"ratings": [{"movieid": 2, "rating": 6}]},
             "body.ratings.0.rating = 6",
+        ),
+        (
+            "/scores",
+            {"movieids": [2], "ratings": [{"movieid": 2, "rating": 4.5}]},
+            "body.ratings.0.rating = 4.5: Input should be on the rating scale, 1 to 5 stars by 1",
         ),
         (
             "/recommendations",

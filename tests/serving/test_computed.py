@@ -98,6 +98,16 @@ def test_recommendations_have_the_scores_of_the_model(
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
+def test_the_history_has_the_ratings_that_the_features_take(
+    computed: Run, recommender: Recommender, scorer: PairScorer
+) -> None:
+    person = find_person(scorer, computed.ratings, USER)
+    middle = int(person.rated["timestamp"].median())
+    earlier = int((person.rated["timestamp"] < middle).sum())
+    expected = earlier if scorer.store.fitted.past_only else len(person.rated)
+    assert recommend(recommender, person, 5, middle)["rated"] == expected
+
+
 def test_new_ratings_change_what_is_recommended(
     computed: Run, recommender: Recommender, scorer: PairScorer
 ) -> None:

@@ -39,7 +39,8 @@ def test_everybody_gets_what_each_user_gets(
     monkeypatch.setattr(everybody, "PEOPLE_AT_ONCE", 7)
     monkeypatch.setattr(everybody, "ROWS_AT_ONCE", 100)
     ids = recommender.scorer.userids.tolist()
-    for moment, wishes in ((None, Wishes()), (1_100_000_000, WISHES)):
+    middle = int(pd.read_parquet(run.ratings)["timestamp"].median())
+    for moment, wishes in ((None, Wishes()), (1_100_000_000, WISHES), (middle, Wishes())):
         rows = recommend_to_all(recommender, log, TARGET, 6, moment, wishes)
         table = pd.read_parquet(TARGET)
         assert len(table) == rows

@@ -33,7 +33,7 @@ from recsys.storage.registry import select_features
 from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
 from tests.retrieval.sequences import PARAMS
-from tests.runs import SIDES, Run, save_exposure, save_model
+from tests.runs import SIDES, UNRATED_MOVIE, Run, save_exposure, save_model
 
 FILES = (DESCRIPTION, WEIGHTS, TABLES, EXPOSURE)
 # The errors allowed in probabilities, with embeddings from N(0, 1). They come from rounding to
@@ -116,7 +116,11 @@ def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_m
     history = np.array([1, 4, 7])
     rated = Rated([*scorer.movieids[history].tolist(), 999], [5, 4, 1, 2])
     users = [(3, 0, rated, history), (None, len(scorer.userids), rated, history)]
-    for userid, row, given, rows in [*users, (None, len(scorer.userids), Rated([], []), [])]:
+    # Nothing is known about the last movie, so the person gets popular ones, as without any.
+    (unrated,) = np.flatnonzero(scorer.movieids.numpy() == UNRATED_MOVIE)
+    for given, rows in ((Rated([], []), []), (Rated([UNRATED_MOVIE], [5]), [unrated])):
+        users.append((None, len(scorer.userids), given, rows))
+    for userid, row, given, rows in users:
         histories = make_histories([list(rows)], len(scorer.movieids))
         for top in (3, 1000):
             (movies,), (scores,), (likes,) = recommender.rank(np.array([row]), histories, top)

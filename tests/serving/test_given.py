@@ -54,6 +54,7 @@ def test_times_may_be_dates(dimensions: Dimensions) -> None:
         ("movieid,rating\n2.5,5\n", "line 2: movieid = '2.5' is no movie"),
         ("movieid,rating\n2,5\n2,4\n", "line 3: movieid = '2' is there twice"),
         ("movieid,rating\n2,6\n", "line 2: rating = '6' is not on the rating scale, 1 to 5"),
+        ("movieid,rating\n2,4.5\n", "line 2: rating = '4.5' is not on the rating scale, 1 to 5"),
         ("movieid,rating\n2,good\n", "line 2: rating = 'good' is not a number"),
         ("title,rating\nNone such,5\n", "line 2: title = 'None such' is no movie"),
         ("movieid,rating,timestamp\n2,5,soon\n", "timestamp = 'soon' is not a time like"),

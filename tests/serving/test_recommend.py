@@ -1,3 +1,6 @@
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,6 +8,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.retrieval.exposure import Exposure
 from recsys.serving.catalogue import Record, find_row
+from recsys.serving.given import GivenRatings
 from recsys.serving.person import find_person, read_ratings_of
 from recsys.serving.ranking import LEAST_EXPOSURE
 from recsys.serving.recommend import find_similar, recommend
@@ -138,6 +142,40 @@ def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Rec
     ratings = recommender.exposure.ratings
     rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
     assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
+
+
+def test_ratings_without_a_time_are_given_when_the_log_ends(
+    run: Run, recommender: Recommender
+) -> None:
+    rows = find_rows([NEW_MOVIE, UNRATED_MOVIE], recommender.scorer.movieids).numpy()
+    given, end = GivenRatings(rows, np.array([5.0, 1.0])), 10**9 + 10**8 + NEW_MOVIE
+    for log, last in ((run.ratings, end), (Path("none.parquet"), 0)):
+        person = find_person(recommender.scorer, log, None, given)
+        assert (person.rated["timestamp"].tolist(), person.moment) == ([last] * 2, last + 1)
+    person = find_person(recommender.scorer, run.ratings, USER, given)
+    assert person.rated["timestamp"].tolist()[-2:] == [end] * 2
+    recommender.scorer.dimensions.origin["ids"] = "0" * 64
+    with pytest.raises(InputError, match="of different runs"):
+        find_person(recommender.scorer, run.ratings, None, given)
+
+
+def test_at_an_earlier_time_only_earlier_ratings_count(run: Run, recommender: Recommender) -> None:
+    person = find_person(recommender.scorer, run.ratings, USER)
+    times = np.sort(person.rated["timestamp"])
+    usual, after = (recommend(recommender, person, 100, time) for time in (None, times[-1] + 1))
+    assert usual == after
+    middle = int(times[len(times) // 2])
+    earlier = person.rated["timestamp"] < middle
+    then = recommend(recommender, person, 100, middle)
+    known = dataclasses.replace(person, rated=person.rated[earlier])
+    assert then == recommend(recommender, known, 100)
+    assert then["rated"] == earlier.sum() < len(times)
+    # What was rated later may be recommended.
+    later = set(recommender.scorer.movieids[person.rated["movie"][~earlier].to_numpy()].tolist())
+    assert {movie["movie"] for movie in then["recommended"]} & later
+    nothing = recommend(recommender, person, 5, int(times[0]))
+    assert (nothing["rated"], nothing["liked"]) == (0, [])
+    assert [movie["because"] for movie in nothing["recommended"]] == [[]] * 5
 
 
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.storage import parquet, schemas
-from recsys.storage.parquet import read_column, read_metadata, read_parquet, write_parquet
+from recsys.storage.parquet import (
+    read_column,
+    read_last,
+    read_metadata,
+    read_parquet,
+    write_parquet,
+)
 
 # The columns are in another order than the schema's, and one is not in the schema.
 MOVIES = pd.DataFrame(
@@ -89,6 +95,15 @@ def test_a_share_of_a_column_is_read(
         column = read_column(tmp_path / "log", schemas.HISTORY_LOG, "movie", (rank, size))
         assert column.dtype == np.int32
         assert column.tolist() == list(range(rank, 10, size))
+
+
+def test_the_last_value_is_that_of_the_last_row_group(tmp_path: Path) -> None:
+    path = tmp_path / "movies.parquet"
+    write_parquet([MOVIES, MOVIES[::-1]], path, schemas.movies())
+    assert read_last(path, schemas.movies(), "raw_movieid") == 5
+    write_parquet(MOVIES[:0], path, schemas.movies())
+    with pytest.raises(InputError, match=r"movies\.parquet has no rows; run `dvc repro`"):
+        read_last(path, schemas.movies(), "raw_movieid")
 
 
 def test_a_column_that_is_not_there_or_has_nulls_is_refused(tmp_path: Path) -> None:
