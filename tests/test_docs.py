@@ -40,6 +40,15 @@ def test_nothing_is_left_to_fill_in(page: Path) -> None:
     assert "@@" not in page.read_text()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_branch_has_the_name_of_an_experiment(page: Path) -> None:
+    """`dvc exp apply` would take the branch, and change nothing without a word."""
+    text = page.read_text()
+    branches = re.findall(r"git switch -c (\S+)|dvc exp branch \S+ (\S+)", text)
+    experiments = re.findall(r"dvc exp (?:run.* -n|apply) (\S+)", text)
+    assert not {name for pair in branches for name in pair if name} & set(experiments)
+
+
 def test_there_is_one_version() -> None:
     version = re.findall(r'(?m)^version = "(.+)"', (ROOT / "pyproject.toml").read_text())
     assert re.findall(r"(?m)^version: (.+)", (ROOT / "CITATION.cff").read_text()) == version
