@@ -42,6 +42,16 @@ def test_a_short_history_is_the_last_visible_ratings() -> None:
     assert history_rows(log, 1, 3) == [visible[-3:] for visible in whole]
 
 
+@pytest.mark.parametrize("longest", [1, 4, 5])
+def test_a_short_history_of_a_random_split_is_on_both_sides(longest: int) -> None:
+    log = make_log(past_only=False)
+    whole, short = history_rows(log, 1, 1000), history_rows(log, 1, longest)
+    for row, visible in enumerate(whole):
+        before = np.searchsorted(visible, row)
+        first = np.clip(before - longest // 2, 0, max(len(visible) - longest, 0))
+        assert short[row] == visible[first : first + longest]
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_length_does_not_reveal_the_label(label: int) -> None:
     """If a user has enough ratings, every history is equally long, whatever the row's own label."""
