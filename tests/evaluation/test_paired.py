@@ -55,6 +55,22 @@ def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_a_row_with_weight_2_is_two_rows(task: str) -> None:
+    table = draw_predictions(rows=300, users=20)
+    if task == "regression":
+        table["score"] = 1 + 4 * table["score"]
+    table["raw_userid"] = table["raw_userid"] // 6
+    weights = np.arange(20)[table["raw_userid"]] % 3
+    found = weighted_metrics(task, table, SECTION)
+    repeated = weighted_metrics(task, table.loc[table.index.repeat(weights)], SECTION)
+    # The groups of the calibration error are of equal size without weights.
+    for name in found.keys() - {"calibration_error"}:
+        ones = np.ones(weights.sum())
+        assert found[name](weights.astype(float)) == pytest.approx(repeated[name](ones)), name
+        assert np.isnan(found[name](np.zeros(300)))
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_identical_runs_do_not_differ(task: str) -> None:
     table = draw_predictions()
     for found in (
@@ -80,6 +96,8 @@ def test_an_interval_by_hand() -> None:
     assert found.value == 3 / 4
     # A resample without the first user gains nothing, one without the second the most.
     assert (found.low, found.high) == (0, 1)
+    some = weighted_mean(np.array([1, 2, 3, 9]))
+    assert compare(weighted_mean(np.zeros(4)), some, users)[1:] == interval(some, users, 200, 1)
     # All users gain as much: there is no doubt.
     sure = compare(weighted_mean(np.zeros(4)), weighted_mean(np.full(4, 0.5)), users)
     assert sure == (0.5, 0.5, 0.5)
