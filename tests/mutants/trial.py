@@ -110,7 +110,10 @@ def _run_tests(tests: list[str], compiles: bool) -> None:
     sys.dont_write_bytecode = True
     cache = ROOT / "numba" / (str(os.getpid()) if compiles else "kept")
     numba.config.CACHE_DIR = str(cache)
-    code = pytest.main(["-x", "-n", "0", "-p", "no:cacheprovider", *tests])
+    # Plugins and messages of failed assertions would take most of the time.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    plain = ("-o", "addopts=", "--assert=plain", "-p", "no:cacheprovider", "-m", "not real")
+    code = pytest.main(["-x", *plain, *tests])
     if compiles:
         shutil.rmtree(cache, ignore_errors=True)
     os._exit(int(code))

@@ -34,17 +34,6 @@ def weights_of(encoder: SequenceEncoder) -> torch.Tensor:
     return torch.cat([weight.ravel() for weight in encoder.state_dict().values()])
 
 
-def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
-    encoder = fit_encoder(rounds, PARAMS)
-    assert not encoder.training
-    asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
-    scores = encoder.score(asked)
-    np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
-    # What somebody has picked up was no negative, so it may have any score.
-    scores[asked.matrix().nonzero()] = -np.inf
-    assert scores.argmax(axis=1).tolist() == [5, 0, 7]
-
-
 def test_the_losses_are_those_of_the_textbook(
     rounds: UserHistories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +55,17 @@ def test_the_rate_rises_then_falls() -> None:
     assert rates[0] == 0.01
     assert rates[1] == pytest.approx(0.5 * (0.03 + 0.97 * (1 + np.cos(np.pi * 49 / 400)) / 2))
     assert rates[2:] == pytest.approx([0.03 + 0.97 / 2, 0.03])
+
+
+def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
+    encoder = fit_encoder(rounds, PARAMS)
+    assert not encoder.training
+    asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
+    scores = encoder.score(asked)
+    np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
+    # What somebody has picked up was no negative, so it may have any score.
+    scores[asked.matrix().nonzero()] = -np.inf
+    assert scores.argmax(axis=1).tolist() == [5, 0, 7]
 
 
 def test_the_same_params_give_the_same_bits(rounds: UserHistories) -> None:
