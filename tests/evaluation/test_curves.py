@@ -48,8 +48,13 @@ def test_reliability_by_hand() -> None:
 
 
 def test_confusion_by_hand() -> None:
-    counts = confusion_counts(LABELS, SCORES > 0.5)
-    assert counts["rows"].tolist() == [1, 1, 1, 2]
+    counts = confusion_counts(LABELS, SCORES > 0.65)
+    assert counts.to_numpy().tolist() == [
+        ["no like", "no like", 2],
+        ["no like", "like", 0],
+        ["like", "no like", 1],
+        ["like", "like", 2],
+    ]
     assert confusion_counts(np.ones(3, np.int8), np.ones(3, bool))["rows"].tolist() == [0, 0, 0, 3]
 
 
