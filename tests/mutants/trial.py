@@ -1,6 +1,7 @@
 """Runs in a copy of the checkout: changes its modules one by one, and runs the tests of each.
 
 Each run is a fork of this process, which has imported what takes seconds but nothing of recsys.
+Tests marked `real` are left out: they take long, and need the archives.
 """
 
 import os
