@@ -96,11 +96,14 @@ def test_an_interval_by_hand() -> None:
     assert found.value == 3 / 4
     # A resample without the first user gains nothing, one without the second the most.
     assert (found.low, found.high) == (0, 1)
-    some = weighted_mean(np.array([1, 2, 3, 9]))
-    assert compare(weighted_mean(np.zeros(4)), some, users)[1:] == interval(some, users, 200, 1)
     # All users gain as much: there is no doubt.
     sure = compare(weighted_mean(np.zeros(4)), weighted_mean(np.full(4, 0.5)), users)
     assert sure == (0.5, 0.5, 0.5)
+
+
+def test_a_difference_to_nothing_has_the_interval_of_200_resamples() -> None:
+    some, users = weighted_mean(np.arange(30.0) ** 2), np.arange(30)
+    assert compare(weighted_mean(np.zeros(30)), some, users)[1:] == interval(some, users, 200, 1)
 
 
 def test_pairs_are_surer_than_the_two_intervals() -> None:

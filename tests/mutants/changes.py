@@ -37,7 +37,7 @@ SKIPPED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
 FIELDS = ("annotation", "returns", "decorator_list", "bases")
 # Progress bars, and keywords that no number depends on.
 CALLS = ("tqdm",)
-KEYWORDS = ("overwrite_a", "overwrite_c", "check_finite", "copy", "indent")
+KEYWORDS = ("overwrite_a", "overwrite_c", "check_finite", "copy", "indent", "strict")
 
 
 class Change(NamedTuple):
