@@ -70,6 +70,13 @@ def test_a_row_with_weight_2_is_two_rows(task: str) -> None:
         assert np.isnan(found[name](np.zeros(300)))
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_of_one_class_have_no_entropy(label: int) -> None:
+    table = draw_predictions(rows=300)
+    metric = weighted_metrics("classification", table, SECTION)["normalized_entropy"]
+    assert np.isnan(metric((table["label"] == label).to_numpy(float)))
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_identical_runs_do_not_differ(task: str) -> None:
     table = draw_predictions()
