@@ -14,6 +14,7 @@ from recsys.evaluation.paired import (
     compare_lists,
     compare_predictions,
     compare_slices,
+    weighted_calibration_error,
     weighted_metrics,
 )
 from recsys.evaluation.params import EvaluateParams
@@ -68,6 +69,14 @@ def test_a_row_with_weight_2_is_two_rows(task: str) -> None:
         ones = np.ones(weights.sum())
         assert found[name](weights.astype(float)) == pytest.approx(repeated[name](ones)), name
         assert np.isnan(found[name](np.zeros(300)))
+
+
+@pytest.mark.parametrize(("bins", "error"), [(4, 2.7 / 4), (9, 2.7 / 4), (2, 2.3 / 4), (1, 0.575)])
+def test_weighted_calibration_error_by_hand(bins: int, error: float) -> None:
+    """Ascending, the predictions miss by -0.9, 0.2, -0.7 and 0.4; the last has no weight."""
+    actual, predicted = np.array([0, 1, 0, 1]), np.array([0.4, 0.1, 0.2, 0.3])
+    metric = weighted_calibration_error(actual, predicted, bins)
+    assert metric(np.array([0.0, 2.0, 1.0, 1.0])) == pytest.approx(error)
 
 
 @pytest.mark.parametrize("label", [0, 1])

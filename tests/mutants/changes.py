@@ -31,7 +31,10 @@ OPERATORS = {
 PAIRS = (("min", "max"), ("minimum", "maximum"), ("argmin", "argmax"), ("any", "all"))
 NAMES = {a: b for pair in (*PAIRS, ("left", "right")) for a, b in (pair, pair[::-1])}
 # Their first two arguments may stand in either order.
-SYMMETRIC = ("min", "max", "minimum", "maximum", "clip", "array_equal", "_dot", "_add_products")
+SYMMETRIC = (
+    *("min", "max", "minimum", "maximum", "clip", "array_equal"),
+    *("weighted_rmse", "_dot", "_add_products"),
+)
 # Messages, assertions and types are no numbers.
 SKIPPED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
 FIELDS = ("annotation", "returns", "decorator_list", "bases")
