@@ -117,11 +117,6 @@ def test_an_interval_by_hand() -> None:
     assert sure == (0.5, 0.5, 0.5)
 
 
-def test_a_difference_to_nothing_has_the_interval_of_200_resamples() -> None:
-    some, users = weighted_mean(np.arange(30.0) ** 2), np.arange(30)
-    assert compare(weighted_mean(np.zeros(30)), some, users)[1:] == interval(some, users, 200, 1)
-
-
 def test_pairs_are_surer_than_the_two_intervals() -> None:
     old, new = (draw_predictions(noise=noise) for noise in (1.05, 1.0))
     users = new["raw_userid"].to_numpy()
