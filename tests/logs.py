@@ -41,6 +41,15 @@ def with_stars(log: RatingLog, rows: np.ndarray, stars: np.ndarray) -> RatingLog
     return replace(log, stars=changed, label=(changed > LIKE_ABOVE).astype(np.int8))
 
 
+def visible_rows(log: RatingLog, groups: np.ndarray, row: int) -> np.ndarray:
+    """The rows of its group that are visible to a row, as the docstring of `visibility` says."""
+    same = groups == groups[row]
+    if log.past_only:
+        return np.flatnonzero(same & (log.seconds < log.seconds[row]))
+    others = np.arange(len(groups)) != row
+    return np.flatnonzero(same & others & log.training)
+
+
 def first_rows(log: RatingLog, count: int) -> RatingLog:
     """The first ratings of a log."""
     columns = ("user", "movie", "stars", "label", "seconds", "part")

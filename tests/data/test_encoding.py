@@ -10,6 +10,7 @@ from recsys.common.errors import InputError
 from recsys.common.rating_scale import HALF_STARS, WHOLE_STARS
 from recsys.data import encoding
 from recsys.data.encoding import (
+    drop_ratings,
     encode_columns,
     encode_dimensions,
     encode_ratings,
@@ -121,6 +122,20 @@ def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None
     _, vocabulary = encode_dimensions(Tables(USERS, MOVIES, ratings, WHOLE_STARS), params)
     (frame,) = encode_ratings(ratings, vocabulary)
     assert frame["label"].tolist() == labels
+
+
+def test_ratings_with_some_stars_are_dropped(encoded: tuple[Tables, Encoded]) -> None:
+    tables, _ = encoded
+    assert drop_ratings(tables, ()).ratings is tables.ratings
+    kept = drop_ratings(tables, (1.0, 3.0))
+    stars = tables.ratings["rating"]
+    pd.testing.assert_frame_equal(kept.ratings, tables.ratings[(stars != 1) & (stars != 3)])
+    assert kept.users is tables.users
+    assert kept.movies is tables.movies
+    with pytest.raises(InputError, match=r"encode\.drop_ratings: no rating has 2\.5 stars"):
+        drop_ratings(tables, (1.0, 2.5))
+    with pytest.raises(InputError, match=r"drop_ratings = \[.*\]: no rating would be left"):
+        drop_ratings(tables, tuple(stars.unique().tolist()))
 
 
 def test_ratings_come_in_pieces(

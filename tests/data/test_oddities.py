@@ -175,14 +175,14 @@ def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_cut_inside_one_second_is_said() -> None:
-    seconds = 10**9 + np.array([0, 1, 1, 1, 2, 3])
+    seconds = 10**9 + np.array([-9, 0, 0, 1, 1, 2, 2, 3, 4])
     params = SPLIT.model_copy(update={"method": "chronological"})
-    parts = np.array([0, 0, 1, 1, 2, 2], np.int8)
+    parts = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2], np.int8)
     assert describe_cuts(seconds, parts, params) == [
         "the cut between train and validation is inside one second, 2001-09-09 01:46:41 UTC: 1 of "
-        "its ratings are before the cut and 2 after it"
+        "its ratings are before the cut and 1 after it"
     ]
-    assert describe_cuts(np.arange(6), parts, params) == []
+    assert describe_cuts(np.arange(9), parts, params) == []
     assert describe_cuts(seconds, parts, SPLIT) == []
 
 

@@ -38,6 +38,14 @@ def test_an_interval_covers_the_truth_with_its_coverage() -> None:
     assert 0.86 < covered / 200 < 0.99
 
 
+def test_an_interval_has_2_5_percent_of_the_resamples_on_each_side() -> None:
+    users = np.array([3, 7, 7])
+    counts = np.random.default_rng(5).poisson(1, (400, 2))
+    expected = np.quantile(counts[:, 0] + 20 * counts[:, 1], [0.025, 0.975])
+    found = interval(lambda weights: float(weights @ [1, 10, 10]), users, 400, seed=5)
+    assert found == pytest.approx(tuple(expected))
+
+
 def test_intervals_depend_on_the_seed_and_are_nan_without_resamples() -> None:
     metric = weighted_rmse(np.arange(9.0), np.zeros(9))
     users = np.arange(9)

@@ -31,6 +31,10 @@ def test_precision_recall_by_hand() -> None:
     assert curve["recall"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1, 1])
     assert curve["precision"].tolist() == pytest.approx([1, 1, 2 / 3, 3 / 4, 3 / 5])
     assert curve["uninformed"].tolist() == pytest.approx([0.6] * 5)
+    # One like is all likes, and of none nothing is recalled.
+    for labels, recall in (([0, 0, 1, 0, 0], [0, 1, 1, 1, 1]), ([0] * 5, [0] * 5)):
+        curve = precision_recall_curve(np.array(labels), SCORES, points=100)
+        assert curve["recall"].tolist() == recall
     # Rows with equal scores are recalled together.
     assert len(precision_recall_curve(LABELS, np.ones(5, np.float32), points=100)) == 1
 
@@ -44,8 +48,13 @@ def test_reliability_by_hand() -> None:
 
 
 def test_confusion_by_hand() -> None:
-    counts = confusion_counts(LABELS, SCORES > 0.5)
-    assert counts["rows"].tolist() == [1, 1, 1, 2]
+    counts = confusion_counts(LABELS, SCORES > 0.65)
+    assert counts.to_numpy().tolist() == [
+        ["no like", "no like", 2],
+        ["no like", "like", 0],
+        ["like", "no like", 1],
+        ["like", "like", 2],
+    ]
     assert confusion_counts(np.ones(3, np.int8), np.ones(3, bool))["rows"].tolist() == [0, 0, 0, 3]
 
 

@@ -16,6 +16,7 @@ from recsys.evaluation.paired import (
     compare_predictions,
     compare_slices,
     seed_margin,
+    weighted_calibration_error,
     weighted_metrics,
 )
 from recsys.evaluation.params import EvaluateParams
@@ -54,6 +55,37 @@ def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
         assert metric(np.ones(len(table))) == pytest.approx(expected[name], abs=1e-5)
         # Twice all rows are the same rows.
         assert metric(np.full(len(table), 2.0)) == pytest.approx(expected[name], abs=1e-5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_row_with_weight_2_is_two_rows(task: str) -> None:
+    table = draw_predictions(rows=300)
+    if task == "regression":
+        table["score"] = 1 + 4 * table["score"]
+    # Some users have ratings of one class alone.
+    weights = table["raw_userid"].to_numpy() // 3 % 3
+    found = weighted_metrics(task, table, SECTION)
+    repeated = weighted_metrics(task, table.loc[table.index.repeat(weights)], SECTION)
+    # The groups of the calibration error are of equal size without weights.
+    for name in found.keys() - {"calibration_error"}:
+        ones = np.ones(weights.sum())
+        assert found[name](weights.astype(float)) == pytest.approx(repeated[name](ones)), name
+        assert np.isnan(found[name](np.zeros(300)))
+
+
+@pytest.mark.parametrize(("bins", "error"), [(4, 2.7 / 4), (9, 2.7 / 4), (2, 2.3 / 4), (1, 0.575)])
+def test_weighted_calibration_error_by_hand(bins: int, error: float) -> None:
+    """Ascending, the predictions miss by -0.9, 0.2, -0.7 and 0.4; the last has no weight."""
+    actual, predicted = np.array([0, 1, 0, 1]), np.array([0.4, 0.1, 0.2, 0.3])
+    metric = weighted_calibration_error(actual, predicted, bins)
+    assert metric(np.array([0.0, 2.0, 1.0, 1.0])) == pytest.approx(error)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_of_one_class_have_no_entropy(label: int) -> None:
+    table = draw_predictions(rows=300)
+    metric = weighted_metrics("classification", table, SECTION)["normalized_entropy"]
+    assert np.isnan(metric((table["label"] == label).to_numpy(float)))
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 
+from recsys.evaluation.bootstrap import interval, weighted_auc
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import find_slices, judge_slices
 from recsys.pipeline.params import load_params
@@ -53,6 +54,9 @@ def test_the_interval_of_each_slice_holds_its_auc() -> None:
     assert [(r["slice"], r["rows"]) for r in records] == [("all", 400), ("half", 200)]
     for record in records:
         assert record["low"] < record["auc"] < record["high"]
+    columns = (predictions[name].to_numpy() for name in ("label", "score"))
+    ends = interval(weighted_auc(*columns), predictions["raw_userid"].to_numpy(), 50, seed=1)
+    assert (records[0]["low"], records[0]["high"]) == tuple(round(end, 5) for end in ends)
     width = [record["high"] - record["low"] for record in records]
     assert width[0] < width[1]
 

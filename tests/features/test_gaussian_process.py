@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.features.factors import learn_factors
-from recsys.features.gaussian_process import draw_folds, fit_and_predict
+from recsys.features.gaussian_process import draw_folds, fit_and_predict, rows_to_filter
 from tests.features import textbook
 from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
@@ -38,6 +38,15 @@ def test_folds_keep_a_users_rows_together_if_only_the_past_is_visible() -> None:
     assert all(len(np.unique(folds[log.user == user])) == 1 for user in np.unique(log.user))
     apart = draw_folds(make_log(past_only=False), GAUSSIAN_PROCESS)
     assert np.bincount(apart).min() > 0
+
+
+def test_only_rows_that_predictions_take_are_filtered() -> None:
+    """Row 2 is neither wanted nor observed, and the user of the last row has no wanted one."""
+    log = replace(
+        make_log(past_only=False), user=np.array([1, 0, 1, 1, 2]), seconds=np.arange(5), part=None
+    )
+    wanted, observed = np.array([1, 1, 0, 0, 0], bool), np.array([0, 1, 0, 1, 1], bool)
+    assert rows_to_filter(log, wanted, observed).tolist() == [1, 0, 3]
 
 
 @pytest.mark.parametrize("past_only", [False, True])

@@ -3,7 +3,7 @@ import pytest
 
 from recsys.features.histories import find_history
 from recsys.features.visibility import RatingLog
-from tests.logs import make_log, with_stars
+from tests.logs import compute, make_log, with_stars
 
 
 def history_rows(log: RatingLog, label: int, longest: int) -> list[list[int]]:
@@ -40,6 +40,27 @@ def test_a_short_history_is_the_last_visible_ratings() -> None:
     log = make_log(past_only=True)
     whole = history_rows(log, 1, 1000)
     assert history_rows(log, 1, 3) == [visible[-3:] for visible in whole]
+
+
+def test_liked_movies_have_the_label_1_and_disliked_ones_0() -> None:
+    log = make_log(past_only=True)
+    histories = compute(log, groups=()).histories
+    for name, label in (("liked", 1), ("disliked", 0)):
+        history, row = histories[name], len(log.user) - 1
+        stretch = slice(history.start[row], history.start[row] + history.length[row])
+        visible = (log.user == log.user[row]) & (log.seconds < log.seconds[row])
+        expected = log.movie[visible & (log.label == label)][-5:]
+        assert history.movies[stretch].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("longest", [1, 4, 5])
+def test_a_short_history_of_a_random_split_is_on_both_sides(longest: int) -> None:
+    log = make_log(past_only=False)
+    whole, short = history_rows(log, 1, 1000), history_rows(log, 1, longest)
+    for row, visible in enumerate(whole):
+        before = np.searchsorted(visible, row)
+        first = np.clip(before - longest // 2, 0, max(len(visible) - longest, 0))
+        assert short[row] == visible[first : first + longest]
 
 
 @pytest.mark.parametrize("label", [0, 1])

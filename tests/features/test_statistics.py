@@ -9,7 +9,7 @@ from recsys.features.build import fit_constants
 from recsys.features.statistics import GROUPS, Catalogue, Columns, Statistics, sum_movies
 from recsys.features.visibility import RatingLog, VisibleRatings
 from tests import logs
-from tests.logs import MOVIES, RATINGS, STATISTICS, USERS, make_log, with_stars
+from tests.logs import MOVIES, RATINGS, STATISTICS, USERS, make_log, visible_rows, with_stars
 
 
 def compute(log: RatingLog) -> np.ndarray:
@@ -202,14 +202,38 @@ def test_times_count_from_the_visible_ratings() -> None:
         assert columns["ratings_before"][2] == pytest.approx(np.log(2))
 
 
-def test_years_beyond_the_decades_count_as_the_nearest() -> None:
-    log = make_log(past_only=True)
-    genres = np.zeros((MOVIES, 1), bool)
-    for odd, nearest in ((1900, 1920), (2010, 2000)):
-        years = np.where(np.arange(MOVIES) % 2, odd, 1950)
-        expected = np.where(np.arange(MOVIES) % 2, nearest, 1950)
-        found, wanted = (raw_columns(log, Catalogue(genres, y)) for y in (years, expected))
-        np.testing.assert_array_equal(found["decade_affinity"], wanted["decade_affinity"])
+# The decade of a year; those before 1920 and after 2009 count as the first and the last.
+DECADES = {1900: 0, 1919: 0, 1920: 0, 1929: 0, 1930: 1, 1999: 7, 2000: 8, 2009: 8, 2010: 8, 2025: 8}
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_affinities_are_those_of_the_definition(past_only: bool) -> None:
+    """Movies have no genre, one or more."""
+    log = make_log(past_only)
+    genres = logs.make_catalogue().genres
+    years, decades = (
+        np.resize(list(part), len(genres)) for part in (DECADES.keys(), DECADES.values())
+    )
+    columns = raw_columns(log, Catalogue(genres, years))
+    _, residual, _ = sum_movies(log, fit_constants(log, STATISTICS))
+    for row, movie in enumerate(log.movie):
+        visible = visible_rows(log, log.user, row)
+        above = residual[visible] - columns["user_residual"][row]
+        groups = [decades == decades[movie], *genres[:, genres[movie]].T]
+        alike = [above[group[log.movie[visible]]] for group in groups]
+        decade, *others = (some.sum() / (len(some) + USER) for some in alike)
+        counts = [len(some) for some in alike[1:]]
+        assert columns["decade_affinity"][row] == pytest.approx(decade, abs=1e-5)
+        assert columns["genre_affinity"][row] == pytest.approx(np.mean(others or [0]), abs=1e-5)
+        assert np.expm1(columns["genre_count"][row]) == pytest.approx(np.mean(counts or [0]))
+
+
+def test_stars_that_never_vary_have_a_spread_of_a_tenth() -> None:
+    log = make_log(past_only=False)
+    alike = with_stars(log, np.arange(RATINGS), np.full(RATINGS, 3.0))
+    columns = raw_columns(alike, logs.make_catalogue())
+    for noun in ("user", "movie"):
+        np.testing.assert_allclose(columns[f"{noun}_spread"], 0.1)
 
 
 def test_the_test_data_have_the_expected_size() -> None:

@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.features.visibility import QUERY, RatingLog, VisibleRatings
-from tests.logs import make_log
-
-
-def visible_rows(log: RatingLog, groups: np.ndarray, row: int) -> np.ndarray:
-    """The visible rows by definition: a direct transcription of the docstring."""
-    same = groups == groups[row]
-    if log.past_only:
-        return np.flatnonzero(same & (log.seconds < log.seconds[row]))
-    others = np.arange(len(groups)) != row
-    return np.flatnonzero(same & others & log.training)
+from tests.logs import make_log, visible_rows
 
 
 def with_queries(log: RatingLog) -> RatingLog:
@@ -80,3 +71,23 @@ def test_sum_within_is_over_the_visible_rows_of_the_window(window: int) -> None:
         rows = visible_rows(log, log.user, row)
         near = np.abs(log.seconds[rows] - log.seconds[row]) <= window
         assert total == pytest.approx(log.stars[rows[near]].sum())
+
+
+@pytest.mark.parametrize("window", [0, 5, 29])
+def test_a_window_never_reaches_into_another_group(window: int) -> None:
+    """A user rates in the last second, and the next user in the first one."""
+    log = RatingLog(
+        user=np.array([1, 0]),
+        movie=np.array([0, 0]),
+        stars=np.array([3.0, 5.0]),
+        label=np.array([0, 1]),
+        seconds=np.array([0, 30]),
+        part=np.array([0, 0]),
+        past_only=False,
+    )
+    assert log.by_user.sum_within(log.stars, log.by_user.find_window(window)).tolist() == [0, 0]
+
+
+def test_positions_take_four_bytes() -> None:
+    order = make_log(past_only=True).by_user.order
+    assert order.dtype == np.int32

@@ -31,10 +31,16 @@ OPERATORS = {
 PAIRS = (("min", "max"), ("minimum", "maximum"), ("argmin", "argmax"), ("any", "all"))
 NAMES = {a: b for pair in (*PAIRS, ("left", "right")) for a, b in (pair, pair[::-1])}
 # Their first two arguments may stand in either order.
-SYMMETRIC = ("min", "max", "minimum", "maximum", "array_equal", "_dot")
+SYMMETRIC = (
+    *("min", "max", "minimum", "maximum", "clip", "array_equal"),
+    *("weighted_rmse", "_dot", "_add_products"),
+)
 # Messages, assertions and types are no numbers.
 SKIPPED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
 FIELDS = ("annotation", "returns", "decorator_list", "bases")
+# Progress bars, and keywords that no number depends on.
+CALLS = ("tqdm",)
+KEYWORDS = ("overwrite_a", "overwrite_c", "check_finite", "copy", "indent", "strict")
 
 
 class Change(NamedTuple):
@@ -58,7 +64,7 @@ def _change(node: ast.AST, tree: ast.AST) -> Iterator[Change]:
             continue
         children = value if isinstance(value, list) else [value]
         for place, child in enumerate(children):
-            if not isinstance(child, ast.AST) or isinstance(child, SKIPPED):
+            if _is_skipped(child):
                 continue
             for variant in variants(child):
                 _put(node, field, place, variant)
@@ -66,6 +72,17 @@ def _change(node: ast.AST, tree: ast.AST) -> Iterator[Change]:
                 yield Change(child.lineno, before, after, ast.unparse(tree))
                 _put(node, field, place, child)
             yield from _change(child, tree)
+
+
+def _is_skipped(node: object) -> bool:
+    match node:
+        case ast.Call(func=func):
+            return _name(func) in CALLS
+        case ast.keyword(arg=name):
+            return name in KEYWORDS
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+    return isinstance(node, SKIPPED) or not isinstance(node, ast.AST)
 
 
 def _put(node: ast.AST, field: str, place: int, child: ast.AST) -> None:

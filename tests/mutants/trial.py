@@ -1,6 +1,7 @@
 """Runs in a copy of the checkout: changes its modules one by one, and runs the tests of each.
 
 Each run is a fork of this process, which has imported what takes seconds but nothing of recsys.
+Tests marked `real` are left out: they take long, and need the archives.
 """
 
 import os
@@ -110,7 +111,10 @@ def _run_tests(tests: list[str], compiles: bool) -> None:
     sys.dont_write_bytecode = True
     cache = ROOT / "numba" / (str(os.getpid()) if compiles else "kept")
     numba.config.CACHE_DIR = str(cache)
-    code = pytest.main(["-x", "-n", "0", "-p", "no:cacheprovider", *tests])
+    # Plugins and messages of failed assertions would take most of the time.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    plain = ("-o", "addopts=", "--assert=plain", "-p", "no:cacheprovider", "-m", "not real")
+    code = pytest.main(["-x", *plain, *tests])
     if compiles:
         shutil.rmtree(cache, ignore_errors=True)
     os._exit(int(code))

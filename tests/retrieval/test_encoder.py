@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.retrieval.encoder import SequenceEncoder, make_rows
+from recsys.retrieval.encoder import INTERVALS, SequenceEncoder, make_rows
 from recsys.retrieval.histories import UserHistories
+from tests.histories import make_histories
+from tests.retrieval import textbook
 from tests.retrieval.sequences import PARAMS
 
 
@@ -28,19 +30,58 @@ def encoder() -> SequenceEncoder:
 
 
 def test_rows_by_hand() -> None:
-    """Person 0 rated movie 4, and movie 2 seven seconds later; person 1 nothing."""
-    rating = np.array([0.5, 1], np.float32)
-    histories = UserHistories(
-        np.array([0, 2, 2]), np.array([4, 2]), rating, np.array([100, 107]), 9
-    )
-    rows = make_rows(histories, np.array([107 + 31, 0]))
-    assert rows.starts.tolist() == [0, 3, 4]
-    assert rows.place.tolist() == [0, 1, 2, 0]
-    assert rows.movie.tolist() == [9, 4, 2, 9]
-    assert rows.rating.tolist() == [0, 0.5, 1, 0]
+    """Person 0 rated movie 4, and movie 2 seven seconds later; person 1 nothing; person 2 movies 1
+    and 3 in one second, and is asked in the second before.
+    """
+    rating = np.array([0.5, 1, 0.25, 0.75], np.float32)
+    seconds = np.array([100, 107, 50, 50])
+    histories = UserHistories(np.array([0, 2, 2, 4]), np.array([4, 2, 1, 3]), rating, seconds, 9)
+    rows = make_rows(histories, np.array([107 + 31, 0, 49]))
+    assert rows.starts.tolist() == [0, 3, 4, 7]
+    assert rows.place.tolist() == [0, 1, 2, 0, 0, 1, 2]
+    assert rows.movie.tolist() == [9, 4, 2, 9, 9, 1, 3]
+    assert rows.rating.tolist() == [0, 0.5, 1, 0, 0, 0.25, 0.75]
     # 7 + 1 = 2^3 and 31 + 1 = 2^5 seconds; the interval 0 is none, and so all others are one more.
-    assert rows.before.tolist() == [0, 0, 4, 0]
-    assert rows.after.tolist() == [0, 4, 6, 0]
+    assert rows.before.tolist() == [0, 0, 4, 0, 0, 0, 1]
+    assert rows.after.tolist() == [0, 4, 6, 0, 0, 1, 1]
+    # Without a time, a question comes a second after the last rating.
+    assert make_rows(histories).after.tolist() == [0, 4, 2, 0, 0, 1, 2]
+
+
+def test_the_longest_interval_is_34_000_years() -> None:
+    # 2^40 seconds are 34,865 years.
+    rows = make_rows(make_histories([[0]], 9), np.array([2**40]))
+    assert rows.after.tolist() == [0, INTERVALS - 1]
+
+
+def test_the_first_weights() -> None:
+    torch.manual_seed(1)
+    encoder = SequenceEncoder(2000, PARAMS)
+    for table, deviation in ((encoder.movie, 1 / 4), (encoder.before, 0.02), (encoder.after, 0.02)):
+        assert table.weight.std().item() == pytest.approx(deviation, rel=0.05)
+        assert abs(table.weight.mean().item()) < deviation / 10
+    assert not encoder.bias.any()
+    (block,) = encoder.blocks
+    # A row sees itself alone, and the states forget at rates that differ.
+    assert block.window.tolist() == [[1.0] * 16] + [[0.0] * 16] * 3
+    keep = block.mix.bias[:16].tolist()
+    assert (keep[0], keep[5], keep[15]) == pytest.approx((-1, 1, 5))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_answers_and_scores_are_those_of_the_textbook(
+    encoder: SequenceEncoder, asked: bool
+) -> None:
+    histories = draw_histories([8, 0, 2, 1])
+    seconds = np.arange(4) * 10**6 if asked else None
+    expected = textbook.encode(encoder, histories, seconds)
+    answers = encoder(make_rows(histories, seconds)).detach().numpy()
+    np.testing.assert_allclose(answers, np.concatenate(expected), rtol=1e-3, atol=1e-4)
+    numbers = encoder.to_numbers()
+    logits = np.array([last[-1] for last in expected]) @ numbers["movie.weight"][:9].T
+    logits += numbers["bias"]
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(encoder.score(histories, seconds), logits, rtol=1e-3, atol=1e-3)
 
 
 def test_people_do_not_depend_on_each_other(encoder: SequenceEncoder) -> None:

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from recsys.common.errors import InputError
 from recsys.pipeline.params import load_params
 from recsys.retrieval.encoder import SequenceEncoder
-from recsys.retrieval.exposure import LEAST_SCORE, Exposure, to_dense
+from recsys.retrieval.exposure import Exposure, to_dense
 from recsys.retrieval.params import RetrievalParams
 from tests.conftest import PARAMS
 from tests.histories import make_histories
@@ -54,6 +54,9 @@ def test_reasons_weigh_most_and_more_than_nothing(exposure: Exposure) -> None:
     assert exposure.find_reasons(np.array([1, 4]), 2, 2).tolist() == [1, 4]
     assert exposure.find_reasons(np.array([1, 4]), 2, 1).tolist() == [1]
     assert exposure.find_reasons(history, 3, 2).tolist() == []
+    # A movie says nothing about itself.
+    assert exposure.find_reasons(np.array([2, 4]), 4, 2).tolist() == [2]
+    assert exposure.find_reasons(np.array([0, 3]), 4, 2).tolist() == []
 
 
 def test_similarity_is_the_mean_of_both_weights(exposure: Exposure) -> None:
@@ -111,7 +114,7 @@ def test_an_encoders_probability_counts_beside_the_weights(
     histories, seconds = make_histories([[1, 4], []], 5), np.array([9, 9])
     assert sequence.encoder is not None
     chance = np.exp(sequence.encoder.score(histories, seconds))
-    expected = chance * np.maximum(exposure.score(histories), LEAST_SCORE) ** 0.25
+    expected = chance * np.maximum(exposure.score(histories), 1e-4) ** 0.25
     # What the first person picked up does not come again.
     expected[0, [1, 4]] = 0
     found = sequence.score(histories, seconds)

@@ -12,6 +12,7 @@ from recsys.retrieval.fit_encoder import find_picked, fit_encoder
 from recsys.retrieval.histories import UserHistories
 from recsys.storage.resume import ResumeFile
 from tests.histories import make_histories
+from tests.retrieval import textbook
 from tests.retrieval.sequences import PARAMS
 
 MOVIES = 12
@@ -25,11 +26,35 @@ def rounds() -> UserHistories:
         [int(movie) % MOVIES for movie in range(start, start + length)]
         for start, length in random.integers([0, 2], [MOVIES, 8], (60, 2))
     ]
-    return make_histories(lists, MOVIES)
+    # And somebody without a rating.
+    return make_histories([*lists, []], MOVIES)
 
 
 def weights_of(encoder: SequenceEncoder) -> torch.Tensor:
     return torch.cat([weight.ravel() for weight in encoder.state_dict().values()])
+
+
+def test_the_losses_are_those_of_the_textbook(
+    rounds: UserHistories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"epochs": 2, "learning_rate": 2.0, "weight_decay": 2.0, "batch_size": 40}
+    params = PARAMS.model_copy(update=changes)
+    take_step, losses = module._take_step, []
+
+    def record(*arguments: Any) -> float:
+        losses.append(take_step(*arguments))
+        return losses[-1]
+
+    monkeypatch.setattr(module, "_take_step", record)
+    fit_encoder(rounds, params)
+    np.testing.assert_allclose(losses, textbook.train(rounds, params), rtol=1e-4)
+
+
+def test_the_rate_rises_then_falls() -> None:
+    rates = [module._scale_rate(step, 400) for step in (0, 49, 200, 400)]
+    assert rates[0] == 0.01
+    assert rates[1] == pytest.approx(0.5 * (0.03 + 0.97 * (1 + np.cos(np.pi * 49 / 400)) / 2))
+    assert rates[2:] == pytest.approx([0.03 + 0.97 / 2, 0.03])
 
 
 def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
