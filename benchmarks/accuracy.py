@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 from benchmarks import bayesian
 from benchmarks.baselines import ON_FEATURES, SIMPLE, judge_baseline
 from benchmarks.frozen import judge_frozen
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, find_code
 from benchmarks.scale import STAGES
 from recsys.common.params import read_yaml
 from recsys.pipeline.recipes import Values, apply_changes, load_recipe
@@ -212,12 +212,6 @@ def summarise(
             row[f"{name}_std"] = round(statistics.stdev(values), 5) if many else None
     seconds = round(float(np.median([run["seconds"] for run in runs])))
     return row | {"train_seconds": seconds, "published": published}
-
-
-def find_code() -> str:
-    """The last commit that changed what a run executes."""
-    command = ["git", "log", "-1", "--format=%h", "--", "recsys", "stages"]
-    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
 
 
 def row_key(row: dict[str, Any]) -> tuple[Any, ...]:

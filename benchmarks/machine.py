@@ -1,6 +1,7 @@
-"""Describes the machine on which a benchmark runs."""
+"""Describes the machine and the code of a benchmark."""
 
 import platform
+import subprocess
 from pathlib import Path
 
 
@@ -12,3 +13,9 @@ def describe_machine() -> str:
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     cpu = names[0] if names else platform.machine()
     return f"{cpu}, 1 thread, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def find_code() -> str:
+    """The last commit that changed what a run executes."""
+    command = ["git", "log", "-1", "--format=%h", "--", "recsys", "stages"]
+    return subprocess.check_output(command, cwd=Path(__file__).parents[1], text=True).strip()
