@@ -1,6 +1,7 @@
-"""Describes the machine and the code of a benchmark."""
+"""Describes the machine and the code of a benchmark, and counts seconds of its CPU."""
 
 import platform
+import resource
 import subprocess
 from pathlib import Path
 
@@ -19,3 +20,9 @@ def find_code() -> str:
     """The last commit that changed what a run executes."""
     command = ["git", "log", "-1", "--format=%h", "--", "recsys", "stages"]
     return subprocess.check_output(command, cwd=Path(__file__).parents[1], text=True).strip()
+
+
+def children_seconds() -> float:
+    """The CPU seconds of all programs that this one ran."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
