@@ -17,6 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -71,7 +72,7 @@ TRENDS = {"trend_weight": [0.25, 0.5, 0.75, 1.0, 1.5, 2.0], "trend_days": [3, 5,
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "item_knn": {"neighbours": [2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000]},
     "als": {
-        "factors": [2, 4, 8, 16, 32, 64, 128, 256],
+        "factors": [2, 4, 8, 16, 32, 64, 128, 256, 512],
         "regularization": [0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0],
         "alpha": [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0],
     },
@@ -327,16 +328,22 @@ def measure(protocol: str, system: str, folder: Path) -> dict[str, Any]:
         folder: of the run.
     """
     values = {} if system in NEEDS else find_best_values(protocol, system)
-    start = children_seconds()
-    costs = [run_stage(stage, folder) for stage in NEEDS.get(system, ())]
-    seconds = children_seconds() - start
+    seconds, peak = run_stages(NEEDS.get(system, ()), folder)
     command = ["-m", "benchmarks.ranking", "--judge", system, json.dumps(values), str(folder)]
-    costs.append(run_measured(command, ROOT, system))
+    judged = run_measured(command, ROOT, system)
     row = json.loads((folder / f"{system}.json").read_text())
     row["seconds"] = round(row["seconds"] + seconds, 2)
-    row["peak_mb"] = max(cost["peak_mb"] for cost in costs)
+    row["peak_mb"] = max(peak, judged["peak_mb"])
     named = {"protocol": protocol, "system": system, "k": TOP, "params": values}
     return named | {"code": find_code()} | row
+
+
+@cache
+def run_stages(stages: tuple[str, ...], folder: Path) -> tuple[float, int]:
+    """Run stages once, and return their CPU seconds and their peak memory in MB."""
+    start = children_seconds()
+    peaks = [run_stage(stage, folder)["peak_mb"] for stage in stages]
+    return children_seconds() - start, max(peaks, default=0)
 
 
 def find_best_values(protocol: str, system: str) -> Values:
@@ -352,18 +359,19 @@ def tune(protocol: str, system: str, folder: Path) -> Iterator[dict[str, Any]]:
 
     One param after the other takes the best of its values, until none changes. The first values
     are in the middle of the grid; for ours, they are those of the recipe. Learning from all ratings
-    and from likes alone are tuned apart.
+    and, where likes are relevant, from likes alone are tuned apart.
 
     Args:
         folder: of the run.
     """
     task, grid = read_task(folder, tuned=True), GRIDS[system]
+    params = load_params(folder / "params.yaml")
     starts = [
         {"likes_only": likes_only} | {name: grid[name][len(grid[name]) // 2] for name in grid}
-        for likes_only in (True, False)
+        for likes_only in ((True, False) if params[RankingParams].relevant == "likes" else (False,))
     ]
     if system == "ours":
-        section = load_params(folder / "params.yaml")[RetrievalParams].model_dump()
+        section = params[RetrievalParams].model_dump()
         grid = {name: grid[name] for name in grid if section[name]}
         starts = [{name: section[name] for name in grid}]
     for best in starts:
@@ -413,8 +421,7 @@ def main(
                     save([row], output)
                 # The encoder of leave_last takes ten minutes for each value.
                 elif name in GRIDS and (one, name) != ("leave_last", "ours"):
-                    for stage in NEEDS.get(name, ()):
-                        run_stage(stage, folder)
+                    run_stages(NEEDS.get(name, ()), folder)
                     save(list(tune(one, name, folder)), TUNED)
 
 
