@@ -67,14 +67,18 @@ Matrix = scipy.sparse.csr_matrix
 # From histories of B people to the scores of all movies, [B, M].
 Score = Callable[[UserHistories], np.ndarray]
 DAMPINGS = [30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5]
-TRENDS = {"trend_weight": [0.25, 0.5, 0.75, 1.0, 1.5, 2.0], "trend_days": [3, 5, 10, 20, 40, 80]}
+TRENDS = {
+    "trend_weight": [0.25, 0.5, 0.75, 1.0, 1.5, 2.0],
+    "trend_days": [3.0, 5.0, 10.0, 20.0, 40.0, 80.0],
+}
 # For each system, the values that are tried of each of its params.
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "item_knn": {"neighbours": [2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000]},
     "als": {
-        "factors": [2, 4, 8, 16, 32, 64, 128, 256, 512],
-        "regularization": [0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0],
         "alpha": [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0],
+        "regularization": [0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0],
+        # Last, for many factors take long.
+        "factors": [2, 4, 8, 16, 32, 64, 128, 256],
     },
     "ease": {"damping": DAMPINGS},
     "ease_trend": {"damping": DAMPINGS, **TRENDS},
