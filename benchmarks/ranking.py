@@ -78,7 +78,7 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
         "alpha": [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0],
         "regularization": [0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0],
         # Last, for many factors take long.
-        "factors": [2, 4, 8, 16, 32, 64, 128, 256],
+        "factors": [2, 4, 8, 16, 32, 64, 128, 256, 512],
     },
     "ease": {"damping": DAMPINGS},
     "ease_trend": {"damping": DAMPINGS, **TRENDS},
@@ -376,7 +376,8 @@ def tune(protocol: str, system: str, folder: Path) -> Iterator[dict[str, Any]]:
     ]
     if system == "ours":
         section = params[RetrievalParams].model_dump()
-        grid = {name: grid[name] for name in grid if section[name]}
+        left_out = () if section["trend_weight"] else TRENDS
+        grid = {name: grid[name] for name in grid if name not in left_out}
         starts = [{name: section[name] for name in grid}]
     for best in starts:
         found: dict[str, float] = {}
