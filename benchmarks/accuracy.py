@@ -8,7 +8,6 @@ so an interrupted benchmark resumes. `myfm` is in requirements/bench.lock.
 import hashlib
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from ruamel.yaml import YAML
 from benchmarks import bayesian
 from benchmarks.baselines import ON_FEATURES, SIMPLE, judge_baseline
 from benchmarks.frozen import judge_frozen
-from benchmarks.machine import describe_machine
+from benchmarks.machine import children_seconds, describe_machine, find_code
 from benchmarks.scale import STAGES
 from recsys.common.params import read_yaml
 from recsys.pipeline.recipes import Values, apply_changes, load_recipe
@@ -95,12 +94,6 @@ def run_stage(stage: str, data: Path, folder: Path) -> float:
         [*command, *arguments], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True
     )
     return children_seconds() - start
-
-
-def children_seconds() -> float:
-    """The CPU seconds of all programs that this one ran."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def write_params(params: Values, folder: Path) -> None:
@@ -212,12 +205,6 @@ def summarise(
             row[f"{name}_std"] = round(statistics.stdev(values), 5) if many else None
     seconds = round(float(np.median([run["seconds"] for run in runs])))
     return row | {"train_seconds": seconds, "published": published}
-
-
-def find_code() -> str:
-    """The last commit that changed what a run executes."""
-    command = ["git", "log", "-1", "--format=%h", "--", "recsys", "stages"]
-    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
 
 
 def row_key(row: dict[str, Any]) -> tuple[Any, ...]:
