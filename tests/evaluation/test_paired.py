@@ -46,6 +46,8 @@ def draw_predictions(rows: int = 2_000, users: int = 100, noise: float = 1.0) ->
 @pytest.mark.parametrize("task", TASKS)
 def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
     table = draw_predictions()
+    # Some are exactly the threshold.
+    table.loc[:99, "score"] = 0.5
     if task == "regression":
         table["score"] = 1 + 4 * table["score"]
     expected = evaluate(task, table, 3, SECTION.model_copy(update={"bootstrap": 0})).metrics
