@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,33 +19,22 @@ from recsys.evaluation.paired import (
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask, find_slices
 from recsys.reporting.blocks import Interval, Verdict
-from recsys.reporting.lock import LOCK, cached_output, check_output, recorded_params
-from recsys.reporting.metrics import (
-    Change,
-    Content,
-    Number,
-    average,
-    changes,
-    committed_metrics,
-    committed_ranking,
-    load_metrics,
-    load_ranking,
-    numbers,
-    slice_scores,
+from recsys.reporting.lock import LOCK, recorded_params
+from recsys.reporting.metrics import Change, Number, average, changes, numbers, slice_scores
+from recsys.reporting.runs import (
+    PREDICTIONS,
+    RECOMMENDATIONS,
+    Run,
+    committed_run,
+    gather_seeds,
+    load_run,
 )
-from recsys.reporting.revisions import committed, unless_damaged
-from recsys.reporting.seeds import (
-    describe_seeds,
-    differ_in_seeds_alone,
-    find_seeds,
-    read_recipe,
-)
+from recsys.reporting.seeds import differ_in_seeds_alone
 from recsys.reporting.text import format_cell
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_batches, read_column, read_metadata, read_parquet
 
-PREDICTIONS, RECOMMENDATIONS = "data/predictions.parquet", "data/recommendations.parquet"
 ENCODED, SPLIT = Path("data/encoded"), Path("data/split")
 # The columns of the predictions that say which ratings were predicted.
 ROWS = ["raw_userid", "raw_movieid", "rating", "label"]
@@ -107,20 +95,6 @@ class Comparison:
         return f"Slices that got worse: {', '.join(worse)}."
 
 
-class Run(NamedTuple):
-    """What is recorded of a run.
-
-    Attributes:
-        lock: the text of its dvc.lock, or nothing.
-        find: finds an output of it, by the path in the project.
-    """
-
-    metrics: Content
-    ranking: Content
-    lock: str
-    find: Callable[[str], Path]
-
-
 def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -> Comparison:
     """The run in a project beside that of a commit of the repository in the current folder.
 
@@ -132,45 +106,20 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
         InputError: the project has no metrics, or they are damaged. What is damaged or missing in
             the commit is in the notes.
     """
-    lock = project / LOCK
-    new = Run(
-        load_metrics(project),
-        load_ranking(project),
-        lock.read_text() if lock.is_file() else "",
-        lambda path: check_output(path, project),
-    )
+    new = load_run(project)
     if base is None:
-        return _tabulate([Run({}, {}, "", Path)], [new], Found(), [])
-    old, notes = _committed_run(base)
+        return _tabulate([Run()], [new], Found(), [])
+    old, notes = committed_run(base)
     olds, news, found = [old], [new], Found()
     if seeds and differ_in_seeds_alone(old.lock, new.lock):
         notes.append("The runs differ in training seeds alone, so every difference is their noise.")
     else:
         if seeds:
-            olds, news = _gather_seeds(old, new, base, notes)
+            olds, news = gather_seeds(old, new, base, notes)
         found = _find_differences(olds, news, project, notes)
         if seeds and len(olds) == 1 and (found.metrics or found.ranking):
             notes.append(USERS_ALONE)
     return _tabulate(olds, news, found, notes)
-
-
-def _gather_seeds(old: Run, new: Run, base: str, notes: list[str]) -> tuple[list[Run], list[Run]]:
-    """Both runs with their other training seeds, if both have some."""
-    try:
-        if read_recipe(old.lock) == read_recipe(new.lock):
-            return [old], [new]
-        olds, news = (_add_seeds(run, notes) for run in (old, new))
-    # A damaged dvc.lock, or none.
-    except InputError:
-        return [old], [new]
-    if min(len(olds), len(news)) == 1:
-        return [old], [new]
-    after, before = (describe_seeds([run.lock for run in runs]) for runs in (news, olds))
-    notes.append(
-        f"Means over {after} of the workspace, and over {before} of {base}; the intervals are over "
-        "users and these seeds."
-    )
-    return olds, news
 
 
 def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: list[str]) -> Found:
@@ -194,36 +143,6 @@ def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: li
         except InputError as error:
             notes.append(f"Ranking without intervals: {error}.")
     return Found(tested, ranked, in_slices)
-
-
-def _committed_run(commit: str) -> tuple[Run, list[str]]:
-    """The run of a commit, and a sentence about each file that is damaged there."""
-    metrics, damage = unless_damaged(lambda: committed_metrics(commit))
-    ranking, ranking_damage = unless_damaged(lambda: committed_ranking(commit))
-    run = Run(
-        metrics or {},
-        ranking or {},
-        committed(str(LOCK), commit) or "",
-        lambda path: cached_output(path, commit),
-    )
-    return run, [note for note in (damage, ranking_damage) if note]
-
-
-def _add_seeds(run: Run, notes: list[str]) -> list[Run]:
-    """A run, and the experiments with other training seeds whose outputs DVC's cache has."""
-    runs = [run]
-    for commit in find_seeds(run.lock).values():
-        other, damage = _committed_run(commit)
-        try:
-            for path in (PREDICTIONS, RECOMMENDATIONS) if run.ranking else (PREDICTIONS,):
-                other.find(path)
-        except InputError as error:
-            damage.append(f"{error}.")
-        if damage:
-            notes.append(f"An experiment with another seed is left out: {' '.join(damage)}")
-        else:
-            runs.append(other)
-    return runs
 
 
 def _tabulate(

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class Lock(BaseModel):
     stages: dict[str, RecordedStage] = {}
 
 
+# One text is often asked for several things, and a report may read those of many experiments.
+@lru_cache(maxsize=1024)
 def parse_lock(content: str | bytes) -> Lock:
     """Read the content of a dvc.lock.
 
