@@ -111,7 +111,7 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
         return _tabulate([Run()], [new], Found(), [])
     old, notes = committed_run(base)
     olds, news, found = [old], [new], Found()
-    if seeds and differ_in_seeds_alone(old.lock, new.lock):
+    if seeds and differ_in_seeds_alone(new.lock, old.lock):
         notes.append("The runs differ in training seeds alone, so every difference is their noise.")
     else:
         if seeds:
@@ -145,12 +145,7 @@ def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: li
     return Found(tested, ranked, in_slices)
 
 
-def _tabulate(
-    olds: list[Run],
-    news: list[Run],
-    found: Found,
-    notes: list[str],
-) -> Comparison:
+def _tabulate(olds: list[Run], news: list[Run], found: Found, notes: list[str]) -> Comparison:
     """The means over the training seeds of both runs, with what is known of their differences."""
 
     def compared(pick: Callable[[Run], dict[str, Number]], known: Differences) -> list[Change]:

@@ -117,7 +117,7 @@ def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
 def recorded_sources(lock: str) -> dict[str, str | None]:
     """Path and hash of what the stages in the text of a dvc.lock read and none of them made.
 
-    Of the data, that is what fetch made of them: they may come from anywhere.
+    The hash of data/raw stands for the data, which fetch reads from outside of the project.
     """
     stages = parse_lock(lock).stages.values()
     made = {out.path: out.md5 for stage in stages for out in stage.outs}

@@ -1,4 +1,4 @@
-"""What is recorded of a run: of that of a project, of a commit, and of its other training seeds."""
+"""What is recorded of the run of a project or of a commit, and of its other training seeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -43,10 +43,10 @@ def read_recipe(lock: str) -> tuple[Recipe, Seeds]:
     return Recipe(others, recorded_sources(lock)), seeds
 
 
-def differ_in_seeds_alone(*locks: str) -> bool:
+def differ_in_seeds_alone(lock: str, base: str) -> bool:
     """Whether the runs in the texts of two dvc.lock differ, but only in training seeds."""
     try:
-        (recipe, seeds), (other, others) = map(read_recipe, locks)
+        (recipe, seeds), (other, others) = read_recipe(lock), read_recipe(base)
     # A damaged dvc.lock, or none.
     except InputError:
         return False
@@ -70,7 +70,8 @@ def find_seeds(lock: str) -> dict[Seeds, str]:
             other, seeds = read_recipe(committed(str(LOCK), commit) or "stages: {}")
             if other == recipe and seeds != own:
                 found.setdefault(seeds, commit)
-    return dict(sorted(found.items()))
+    # A lock that somebody edited may have seeds of several types.
+    return dict(sorted(found.items(), key=str))
 
 
 def describe_seeds(locks: list[str]) -> str:
