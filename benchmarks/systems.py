@@ -1,0 +1,226 @@
+"""The systems that recommend lists of movies in `benchmarks.ranking`, and what they get."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from recsys.data.params import SplitParams
+from recsys.evaluation.params import RankingParams
+from recsys.evaluation.ranking import list_popular
+from recsys.pipeline.params import load_params
+from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.fit import fit_exposure
+from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.params import RetrievalParams
+from recsys.retrieval.people import People, read_people
+from recsys.serving.ranking import find_best
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.schemas import PARTS
+
+# The share of the ratings, in the order of time, after which the test part of the recipe begins.
+LAST = 0.9
+TOP, PEOPLE_AT_ONCE = 10, 256
+# From histories of B people to the scores of all movies, [B, M].
+Score = Callable[[UserHistories], np.ndarray]
+
+
+class Task(NamedTuple):
+    """What a system gets.
+
+    Attributes:
+        folder: of the run, with encoded, split, features, dlrm and params.yaml.
+        training: the ratings of the training part.
+        people: whom to recommend to, and what is relevant.
+        liked: what each of them liked before.
+        start: the first second of the part that is judged.
+    """
+
+    folder: Path
+    training: pd.DataFrame
+    people: People
+    liked: UserHistories
+    start: int
+
+    @property
+    def ratings(self) -> np.ndarray:
+        """The number of training ratings of each movie, [M]."""
+        return np.bincount(self.training["movie"], minlength=self.liked.movies)
+
+    def learnt(self, likes_only: bool) -> UserHistories:
+        """What all users rated, or liked, in the training part."""
+        rated = self.training[self.training["label"] == 1] if likes_only else self.training
+        return group(rated, int(self.training["user"].max()) + 1, self.liked.movies)
+
+    def inputs(self, likes_only: bool) -> UserHistories:
+        """What the people rated, or liked, before."""
+        return self.liked if likes_only else self.people.histories
+
+
+def read_task(folder: Path, tuned: bool) -> Task:
+    """Read what a system gets.
+
+    Args:
+        tuned: whether it is judged to tune it, which leaves the test part of the recipe out.
+    """
+    dimensions = Dimensions.load(folder / "encoded", folder / "split/counts")
+    ratings = pd.read_parquet(folder / "encoded/ratings.parquet")
+    training, validation, judged = (
+        pd.read_parquet(folder / f"split/{name}.parquet") for name in PARTS
+    )
+    params = load_params(folder / "params.yaml")
+    relevant, method = params[RankingParams].relevant, params[SplitParams].method
+    people = read_people(folder / "encoded/ratings.parquet", folder / "split", dimensions, relevant)
+    size = int(ratings["user"].max()) + 1, people.histories.movies
+    before = pd.concat([training, validation])
+    if tuned:
+        if method == "chronological":
+            judged = judged[judged["row"] < round(LAST * len(ratings))]
+        else:
+            before, judged = training, validation
+        people = _find_people(before, judged, relevant, size)
+        if method == "random":
+            people = people._replace(seconds=None)
+    liked = group(before[before["label"] == 1], *size).select(people.users)
+    return Task(folder, training, people, liked, int(judged["timestamp"].min()))
+
+
+def _find_people(
+    before: pd.DataFrame, judged: pd.DataFrame, relevant: str, size: tuple[int, int]
+) -> People:
+    """Who rated before and has a relevant movie among those that are judged."""
+    judged = judged[judged["user"].isin(before["user"])]
+    wanted = judged[(judged["label"] == 1) | (relevant == "all")]
+    users = np.unique(wanted["user"]).astype(np.int64)
+    ones = np.ones(len(wanted), np.float32)
+    relevances = scipy.sparse.csr_matrix((ones, (wanted["user"], wanted["movie"])), size)[users]
+    seconds = judged.groupby("user")["timestamp"].min()[users].to_numpy()
+    return People(users, group(before, *size).select(users), relevances, seconds, None)
+
+
+def group(rows: pd.DataFrame, users: int, movies: int) -> UserHistories:
+    """The histories of all users."""
+    columns = (rows[name].to_numpy() for name in ("user", "movie", "rating_norm", "timestamp"))
+    return UserHistories.group(users, movies, *columns)
+
+
+def recommend(score: Score, inputs: UserHistories, task: Task) -> np.ndarray:
+    """The movies with the highest scores, without the histories, [B, TOP].
+
+    Args:
+        inputs: what is scored from, of B people; the scores of popular movies stand for none.
+    """
+    pieces = []
+    unknown = task.ratings == 0
+    for start in range(0, len(task.people.users), PEOPLE_AT_ONCE):
+        some = slice(start, start + PEOPLE_AT_ONCE)
+        scores = score(inputs[some])
+        scores[~scores.any(axis=1)] = task.ratings
+        scores[:, unknown] = -np.inf
+        scores[task.people.histories[some].matrix().nonzero()] = -np.inf
+        pieces.append(find_best(scores, TOP))
+    return np.concatenate(pieces)
+
+
+def popular(task: Task) -> np.ndarray:
+    return list_popular(task.ratings, task.people.histories.matrix(), TOP)
+
+
+def item_knn(task: Task, likes_only: bool, neighbours: int) -> np.ndarray:
+    """Cosine similarities to the nearest movies, summed over the history."""
+    from implicit.nearest_neighbours import CosineRecommender
+
+    model = CosineRecommender(K=neighbours, num_threads=1)
+    model.fit(task.learnt(likes_only).matrix(), show_progress=False)
+    return recommend(
+        lambda own: (own.matrix() @ model.similarity).toarray(), task.inputs(likes_only), task
+    )
+
+
+def als(
+    task: Task, likes_only: bool, factors: int, regularization: float, alpha: float
+) -> np.ndarray:
+    """Weighted matrix factorisation (Hu, Koren & Volinsky 2008)."""
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    model = AlternatingLeastSquares(
+        factors=factors,
+        regularization=regularization,
+        alpha=alpha,
+        num_threads=1,
+        random_state=1,
+    )
+    model.fit(task.learnt(likes_only).matrix(), show_progress=False)
+
+    def score(own: UserHistories) -> np.ndarray:
+        # The factors of people come from their whole history, as in every other system.
+        people = model.recalculate_user(np.arange(len(own)), own.matrix())
+        return people @ model.item_factors.T
+
+    return recommend(score, task.inputs(likes_only), task)
+
+
+def fit_ease(task: Task, likes_only: bool = False, **changes: Any) -> Exposure:
+    """EASE with the values of the recipe, without an encoder.
+
+    Args:
+        changes: of the section `retrieval`.
+    """
+    section = load_params(task.folder / "params.yaml")[RetrievalParams].model_copy(update=changes)
+    origin = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").origin
+    return fit_exposure(task.learnt(likes_only), section, origin)
+
+
+def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:
+    return ease_trend(task, likes_only, damping, trend_weight=0.0)
+
+
+def ease_trend(task: Task, likes_only: bool, damping: float, **trend: float) -> np.ndarray:
+    exposure = fit_ease(task, likes_only, damping=damping, **trend)
+    return recommend(exposure.score, task.inputs(likes_only), task)
+
+
+def ours(task: Task, **changes: float) -> np.ndarray:
+    """Exposure and P(like) of the DLRM, as the stage rank has them.
+
+    Args:
+        changes: of the section `retrieval`; without any, the exposure is that of the stage.
+    """
+    return _rank(task, task.people.seconds, changes)
+
+
+def ours_at_once(task: Task) -> np.ndarray:
+    """All people ask at the start of the judged part, so that nothing later is known of anybody."""
+    return _rank(task, np.full(len(task.people.users), task.start), {})
+
+
+def _rank(task: Task, seconds: np.ndarray | None, changes: dict[str, float]) -> np.ndarray:
+    import torch
+
+    from recsys.serving.recommender import Recommender
+
+    torch.set_num_threads(1)
+    folders = (task.folder / name for name in ("dlrm", "features", "exposure"))
+    recommender = Recommender.load(*folders)
+    if changes:
+        recommender = Recommender(recommender.scorer, fit_ease(task, **changes))
+    return recommender.rank(task.people.users, task.people.histories, TOP, seconds).movies
+
+
+SYSTEMS: dict[str, Callable[..., np.ndarray]] = {
+    "popular": popular,
+    "item_knn": item_knn,
+    "als": als,
+    "ease": ease,
+    # Left out where the recipe has no trend.
+    "ease_trend": ease_trend,
+    "ours": ours,
+    # Left out where the split does not follow time.
+    "ours_at_once": ours_at_once,
+}
+# The stages that a system needs besides.
+OURS = ("features", "train", "retrieve")
+NEEDS = {"ours": OURS, "ours_at_once": OURS}
