@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.features.build import Computed, Settings, compute_features
-from recsys.features.online import OPINIONS
+from recsys.features.online import GP_TARGETS
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.statistics import GROUPS, Catalogue
 from recsys.features.visibility import RatingLog
@@ -17,7 +17,7 @@ USERS, MOVIES, RATINGS = 12, 30, 240
 STATISTICS = load_params(PARAMS)[StatisticsParams]
 GAUSSIAN_PROCESS = load_params(PARAMS)[GaussianProcessParams]
 LIKE_ABOVE = 3
-ALL_GROUPS = (*GROUPS, *OPINIONS)
+ALL_GROUPS = (*GROUPS, *GP_TARGETS)
 
 
 def make_log(past_only: bool, seed: int = 0) -> RatingLog:

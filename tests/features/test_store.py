@@ -7,8 +7,8 @@ import pytest
 
 from recsys.features.build import Computed, list_ratings, sum_all
 from recsys.features.online import Features, OnlineFeatures, Queries
+from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.features.statistics import GROUPS, sum_movies
-from recsys.features.store import FeatureStore
 from recsys.features.visibility import RatingLog
 from tests.logs import MOVIES, USERS, compute, first_rows, make_log, with_stars
 
@@ -39,7 +39,7 @@ def query(log: RatingLog, rows: np.ndarray) -> Queries:
     return Queries(log.user[rows], log.movie[rows], log.seconds[rows])
 
 
-def replay(store: FeatureStore, log: RatingLog, rows: np.ndarray) -> Features:
+def replay(store: OnlineFeaturesWithLog, log: RatingLog, rows: np.ndarray) -> Features:
     return store.compute(store.ratings_of(np.unique(log.user[rows])), query(log, rows))
 
 
@@ -49,7 +49,7 @@ def test_a_replay_of_the_log_gives_the_columns(past_only: bool, seed: int) -> No
     """Rows of the training part have processes of their fold, so the replay leaves these out."""
     log = make_log(past_only, seed)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     rows = np.flatnonzero(~log.training)
     found = replay(store, log, rows)
     np.testing.assert_allclose(found.dense, columns_of(computed, rows), atol=1e-5)
@@ -60,7 +60,7 @@ def test_a_replay_of_the_log_gives_the_columns(past_only: bool, seed: int) -> No
 def test_a_replay_of_training_rows_gives_their_statistics() -> None:
     log = make_log(past_only=True)
     computed = compute(log, tuple(GROUPS))
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     rows = np.arange(len(log.user))
     found = replay(store, log, rows)
     np.testing.assert_allclose(found.dense, columns_of(computed, rows), atol=1e-5)
@@ -71,7 +71,7 @@ def test_one_moment_of_one_user_is_the_same_as_many(past_only: bool) -> None:
     """A single moment takes a way of its own through the Gaussian process."""
     log = make_log(past_only)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     users, movies = np.repeat(np.arange(USERS), MOVIES + 1), np.tile(np.arange(MOVIES + 1), USERS)
     moments = store.find_moments(users)
     together = store.compute(
@@ -88,7 +88,7 @@ def test_one_moment_of_one_user_is_the_same_as_many(past_only: bool) -> None:
 def test_without_the_log_a_time_after_its_end_gives_the_same() -> None:
     log = make_log(past_only=True)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     wanted = Queries(np.full(MOVIES, 3), np.arange(MOVIES), np.full(MOVIES, store.end + 100))
     ratings = store.ratings_of(np.array([3]))
     np.testing.assert_array_equal(
@@ -99,7 +99,7 @@ def test_without_the_log_a_time_after_its_end_gives_the_same() -> None:
 
 def test_somebody_without_ratings_has_features() -> None:
     computed = compute(make_log(past_only=True))
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     nobody = np.full(MOVIES, USERS)
     wanted = Queries(nobody, np.arange(MOVIES), store.find_moments(nobody))
     found = store.compute(store.ratings_of(np.array([USERS])), wanted)
@@ -111,13 +111,13 @@ def test_new_ratings_give_the_features_of_a_log_that_has_them() -> None:
     """What was fitted stays; sums and histories go on as if the log had been longer."""
     log, start, stop = make_log(past_only=True), 200, 230
     before = compute(first_rows(log, start))
-    store = FeatureStore(before.fitted, before.ratings)
+    store = OnlineFeaturesWithLog(before.fitted, before.ratings)
     for row in range(start, stop):
         store.append(log.user[row], log.movie[[row]], log.stars[[row]], log.seconds[[row]])
     longer, constants = first_rows(log, stop), before.fitted.constants
     _, residual, unexplained = sum_movies(longer, constants)
     movies = sum_all(longer, unexplained, MOVIES + 1)
-    expected = FeatureStore(
+    expected = OnlineFeaturesWithLog(
         replace(before.fitted, movies=movies, end=int(longer.seconds[-1])),
         list_ratings(longer, residual, unexplained),
     )
@@ -136,7 +136,7 @@ def test_new_ratings_give_the_features_of_a_log_that_has_them() -> None:
 def test_a_second_rating_of_a_movie_is_refused() -> None:
     log = make_log(past_only=True)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     with pytest.raises(ValueError, match="has rated movie"):
         store.append(log.user[0], log.movie[[0]], log.stars[[0]], log.seconds[[-1]])
 
@@ -161,7 +161,7 @@ def test_later_labels_change_no_feature_of_an_earlier_time() -> None:
 
 def everything(computed: Computed, second: int | None = None) -> np.ndarray:
     """The features of all users with all movies at one time, [U * M, d]."""
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     users, movies = np.repeat(np.arange(USERS), MOVIES), np.tile(np.arange(MOVIES), USERS)
     seconds = np.full(len(users), store.end + 1 if second is None else second)
     return store.compute(store.ratings_of(np.arange(USERS)), Queries(users, movies, seconds)).dense

@@ -171,7 +171,7 @@ def test_an_artifact_gives_the_scores_of_the_project(
     users = torch.full_like(movies, row)
     end = scorer.store.end
     rated, stars = np.array([1, 4, 7]), np.array([5.0, 1.0, 4.0])
-    given = scorer.store.rate(np.full(3, row), rated, stars, np.full(3, end + 100))
+    given = scorer.store.label_new_ratings(np.full(3, row), rated, stars, np.full(3, end + 100))
     expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
     ids = [*scorer.movieids.tolist(), 999]
     mine = Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3)

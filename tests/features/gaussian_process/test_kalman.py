@@ -6,9 +6,9 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from recsys.features.kalman import predict_rows
-from recsys.features.posterior import GaussianProcess
-from tests.features import textbook
+from recsys.features.gaussian_process.kalman import predict_rows
+from recsys.features.gaussian_process.posterior import GaussianProcess
+from tests.features.gaussian_process import textbook
 
 DAY = 86_400
 # Seconds between two ratings of a user, for each kind of log.

@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from recsys.features import posterior
-from recsys.features.kalman import predict_rows
-from recsys.features.posterior import GaussianProcess, UserPosterior
+from recsys.features.gaussian_process import posterior
+from recsys.features.gaussian_process.kalman import predict_rows
+from recsys.features.gaussian_process.posterior import GaussianProcess, UserPosterior
 
 DAY = 86_400
 MOVIES = 50

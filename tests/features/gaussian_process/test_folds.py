@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.features.factors import learn_factors
-from recsys.features.gaussian_process import draw_folds, fit_and_predict, rows_to_filter
-from tests.features import textbook
+from recsys.features.gaussian_process.factors import learn_factors
+from recsys.features.gaussian_process.folds import draw_folds, fit_and_predict, rows_to_filter
+from tests.features.gaussian_process import textbook
 from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
 CONTENT = np.ones((MOVIES, 1))

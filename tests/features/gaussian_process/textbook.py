@@ -6,8 +6,8 @@ chapter 2; the factors of Tipping & Bishop 1999, "Probabilistic principal compon
 
 import numpy as np
 
+from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import GaussianProcess
 
 DAY = 86_400
 
@@ -33,7 +33,7 @@ def predict_rows(
     past_only: bool,
     wanted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What recsys.features.kalman.predict_rows promises: mean and deviation of each row, [N].
+    """What recsys.features.gaussian_process.kalman.predict_rows promises: mean and deviation of each row, [N].
 
     Args:
         wanted: the rows to predict, [N]; the others are NaN.
@@ -63,7 +63,7 @@ def learn_factors(
     content: np.ndarray,
     params: GaussianProcessParams,
 ) -> tuple[np.ndarray, float]:
-    """The factors, [M, K], and the noise that recsys.features.factors learns from some ratings."""
+    """The factors, [M, K], and the noise that recsys.features.gaussian_process.factors learns from some ratings."""
     movies, count = len(content), params.factors
     counts = np.bincount(movie, minlength=movies)
     average = values.mean()
