@@ -240,7 +240,8 @@ def predict_ratings(
 def sum_all(log: RatingLog, user_adjusted: Floats, movies: int) -> MovieSums:
     """Sums over all ratings that a query after the end of the log sees, by movie, [M + 1] each."""
     added = MovieSums.of_ratings(log.stars, log.label, user_adjusted)
-    return MovieSums(*(np.bincount(log.movie, v * log.is_context, movies) for v in added))
+    weights = (values * log.is_context for values in added)
+    return MovieSums(*(np.bincount(log.movie, w, movies).astype(float) for w in weights))
 
 
 def list_ratings(log: RatingLog, movie_adjusted: Floats, user_adjusted: Floats) -> pa.Table:

@@ -77,5 +77,5 @@ def _with_prefix(prefix: str, arrays: Arrays) -> Arrays:
     return {prefix + name: array for name, array in arrays.items()}
 
 
-def _without_prefix(prefix: str, arrays: Arrays) -> Arrays:
+def _without_prefix(prefix: str, arrays: Arrays) -> dict[str, Any]:
     return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}

@@ -49,20 +49,23 @@ def learn_factors(
     average, spread = values.mean(), values.var()
     sums = np.bincount(movie, weights=values - average, minlength=movies)
     mean = average + sums / (counts + params.mean_damping)
-    residuals = scipy.sparse.csr_matrix((values - mean[movie], (user, movie)), (users, movies))
+    residual = values - mean[movie]
+    square = float((residual**2).sum())
+    by_user = scipy.sparse.csr_matrix((residual, (user, movie)), (users, movies))
     weighted = content * (counts / (counts + params.factor_damping))[:, None]
     regression = np.linalg.solve(content.T @ weighted + np.eye(content.shape[1]), weighted.T)
     factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, params.factors))
     # The first factor starts equal for all movies: a user with much of it gives high ratings.
     factors[:, 0] = 0.4 * values.std()
     noise = max(0.6 * spread, MIN_NOISE)
-    factors, noise = _iterate(residuals, content, regression, factors, noise, params)
+    factors, noise = _iterate(by_user, square, content, regression, factors, noise, params)
     moods = tuple((fraction * spread, days) for fraction, days in params.moods)
     return GaussianProcess(mean, factors, noise, params.lasting, params.fading_days, moods)
 
 
 def _iterate(
     by_user: scipy.sparse.csr_matrix,
+    square: float,
     content: Floats,
     regression: Floats,
     factors: Floats,
@@ -73,12 +76,12 @@ def _iterate(
 
     Args:
         by_user: the ratings less the movies' means, [U, M]
+        square: the sum of their squares.
         content: [M, C]
         regression: the coefficients of the content, of any factors, [C, M]
         factors, noise: where the iterations start; factors [M, K]
     """
     by_movie = by_user.tocsc()
-    square = (by_user.data**2).sum()
     (users, movies), count = by_user.shape, params.factors
     # Four bytes a number: reading these tables is most of the work.
     pairs = count * (count + 1) // 2
@@ -104,7 +107,7 @@ def _iterate(
         run_in_blocks(infer, by_user.indptr, params.threads)
         prior = content @ (regression @ factors)
         run_in_blocks(fit, by_movie.indptr, params.threads)
-        noise = max(float(square - explained.sum()) / by_user.nnz, MIN_NOISE)
+        noise = max((square - float(explained.sum())) / by_user.nnz, MIN_NOISE)
     return factors, noise
 
 

@@ -90,24 +90,26 @@ def predict_rows(
     new_user = np.flatnonzero(np.diff(user, prepend=user[:1] - 1))
     starts = np.append(new_user, len(user))
     predict = _predict_from_earlier if past_only else _predict_leave_one_out
-    arrays = Process(
-        *(
-            np.ascontiguousarray(array, np.float64)
-            for array in (process.factors, process.variances, process.rates)
-        ),
-        process.noise,
+    factors, variances, rates = (
+        np.ascontiguousarray(array, np.float64)
+        for array in (process.factors, process.variances, process.rates)
     )
+    arrays = Process(factors, variances, rates, process.noise)
     # One type each, as the loops are compiled anew for others.
-    columns = (
-        movie.astype(np.int32, copy=False),
-        seconds.astype(np.int64, copy=False),
-        *(residual, is_context, mean, variance),
-    )
+    movie, seconds = movie.astype(np.int32, copy=False), seconds.astype(np.int64, copy=False)
 
     def work(first: int, last: int) -> None:
         rows = slice(starts[first], starts[last])
-        own_starts = starts[first : last + 1] - starts[first]
-        predict(arrays, Rows(own_starts, *(column[rows] for column in columns)))
+        block = Rows(
+            starts[first : last + 1] - starts[first],
+            movie[rows],
+            seconds[rows],
+            residual[rows],
+            is_context[rows],
+            mean[rows],
+            variance[rows],
+        )
+        predict(arrays, block)
 
     run_in_blocks(work, starts, threads)
     return expected + mean, np.sqrt(variance)
