@@ -50,10 +50,10 @@ def visible_rows(log: RatingLog, groups: np.ndarray, row: int) -> np.ndarray:
     return np.flatnonzero(same & others & log.training)
 
 
-def first_rows(log: RatingLog, count: int) -> RatingLog:
-    """The first ratings of a log."""
+def some_rows(log: RatingLog, rows: np.ndarray) -> RatingLog:
+    """Some ratings of a log."""
     columns = ("user", "movie", "stars", "label", "seconds", "part")
-    return replace(log, **{name: getattr(log, name)[:count] for name in columns})
+    return replace(log, **{name: getattr(log, name)[rows] for name in columns})
 
 
 def make_catalogue(seed: int = 0) -> Catalogue:

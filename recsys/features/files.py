@@ -57,7 +57,7 @@ def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.T
     """
     path = folder / DESCRIPTION
     try:
-        text = unseal(path.read_text())
+        text = unseal(path.read_bytes().decode())
         require_same_run(path, {"fitted": digest(text)}, other, origin)
         content = json.loads(text)
         check_files(folder, (ARRAYS, RATINGS), content.pop("files"))
