@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.people.given import GivenRatings
 from recsys.serving.people.log import Log
-from recsys.serving.people.person import find_person, read_ratings_of, recall
+from recsys.serving.people.person import find_person
 from recsys.serving.recommend.options import Wishes
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
