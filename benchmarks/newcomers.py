@@ -25,7 +25,7 @@ from recsys.data.splitting import count_neighbours, count_training, describe_spl
 from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage import schemas
 from recsys.storage.dimensions import write_counts
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
@@ -87,7 +87,7 @@ def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
 
 
 def score(
-    scorer: PairScorer, ratings: pd.DataFrame, given: int, known: bool
+    scorer: CheckpointModel, ratings: pd.DataFrame, given: int, known: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """The labels and scores of each person's ratings after the first 20.
 
@@ -101,10 +101,10 @@ def score(
         row = int(user) if known else len(scorer.userids)
         first, rest = own[:given], own[FIRST:]
         rated: LabelledRatings | None = None
-        if scorer.store:
+        if scorer.online:
             columns = (first[name].to_numpy() for name in ("movie", "rating", "timestamp"))
             movie, stars, seconds = columns
-            rated = scorer.store.label_new_ratings(
+            rated = scorer.online.label_new_ratings(
                 np.full(given, row), movie, stars.astype(float), seconds
             )
         movies, seconds = (
@@ -127,7 +127,7 @@ def measure(features: str, with_people: bool) -> list[dict[str, Any]]:
         split(folder, people, with_people)
         for stage in ("features", "train"):
             run_stage(stage, folder)
-        scorer = PairScorer(folder / "dlrm", folder / "features")
+        scorer = CheckpointModel(folder / "dlrm", folder / "features")
         theirs = ratings[ratings["user"].isin(people)]
         return [
             {
@@ -137,7 +137,7 @@ def measure(features: str, with_people: bool) -> list[dict[str, Any]]:
                 "rows": int((theirs.groupby("user").cumcount() >= FIRST).sum()),
                 "auc": round(float(auc(*score(scorer, theirs, given, with_people)) or 0), 4),
             }
-            for given in (GIVEN if scorer.store else (FIRST,))
+            for given in (GIVEN if scorer.online else (FIRST,))
         ]
 
 

@@ -15,7 +15,8 @@ from recsys.features.build import (
 )
 from recsys.features.files import write_fitted
 from recsys.features.params import GaussianProcessParams, StatisticsParams
-from recsys.models.checkpoint import Description, save_checkpoint
+from recsys.models.checkpoint import Checkpoint, build_model, save_checkpoint
+from recsys.models.description import Description
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.retrieval.fit import fit_retrieval_model
@@ -97,17 +98,20 @@ def save_model(
     """Save a checkpoint with random weights, large enough that scores differ widely."""
     dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
-    sparse = [feature for feature in features if feature.kind != "dense"]
+    tables = {f.name: f.lookup for f in features if f.kind != "dense"}
     description = Description(
         task=task,
-        architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes),
-        features=features,
-        embedding_rows={f.name: dimensions.count_embeddings(f.lookup) for f in sparse},
+        stars=(1.0, 5.0),
+        architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes).architecture(),
+        features=tuple(feature.name for feature in features),
+        tables=tables,
+        embedding_rows={name: dimensions.count_embeddings(name) for name in tables.values()},
         dense_features=run.test_part(features).dense_names,
-        origin=dimensions.origin | read_metadata(find_computed(run, features)),
     )
+    origin = dimensions.origin | read_metadata(find_computed(run, features))
     torch.manual_seed(1)
-    save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
+    weights = build_model(description).state_dict()
+    save_checkpoint(Checkpoint(description, origin, dimensions, weights), run.checkpoint)
 
 
 def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:

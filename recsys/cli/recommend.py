@@ -118,7 +118,7 @@ def main(
 
     torch.set_num_threads(1)
     if movie is not None:
-        _, _, dimensions = read_checkpoint(checkpoint)
+        dimensions = read_checkpoint(checkpoint).dimensions
         retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin)
         found = find_similar(retrieval_model, dimensions, movie, top)
         if found["others"]:
@@ -138,7 +138,7 @@ def main(
     given = read_given(ratings, scorer.dimensions) if ratings else None
     person = find_person(scorer, log, user, given)
     found = recommend(recommender, person, top, moment, wishes)
-    task, uses_ratings = scorer.description.task, scorer.store is not None
+    task, uses_ratings = scorer.description.task, scorer.online is not None
     text = format_recommendations(found, task, uses_ratings, len(person.rated))
     show(found, as_json, text)
 

@@ -2,6 +2,8 @@
 
 A description is a JSON file. It holds the SHA-256 of the other files of its folder and, in its last
 line, of its own other lines.
+
+Every exported artifact holds a copy of this file, so it imports NumPy alone.
 """
 
 import hashlib
@@ -10,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.storage.origin import digest
-
 # What the last line of a description begins with.
 SEAL = ',\n  "sha256": "'
 CHANGED = "not the original file: it was changed, or is of an older version"
@@ -19,7 +19,7 @@ CHANGED = "not the original file: it was changed, or is of an older version"
 
 def seal(text: str) -> str:
     """Add the digest of the text of a JSON object to it, as its last line."""
-    return text.removesuffix("\n}") + f'{SEAL}{digest(text)}"\n}}\n'
+    return text.removesuffix("\n}") + f'{SEAL}{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
 
 
 def unseal(content: str) -> str:

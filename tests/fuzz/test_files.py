@@ -19,7 +19,7 @@ from recsys.cli.trials import read_space
 from recsys.models.checkpoint import load_checkpoint
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.given import read_given
 from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
@@ -87,7 +87,7 @@ def test_lock(small_template: Path) -> None:
 
 
 def attempt_to_predict(
-    scorer: PairScorer, source: str, write: Callable[[Path, random.Random], None]
+    scorer: CheckpointModel, source: str, write: Callable[[Path, random.Random], None]
 ) -> Callable[[random.Random], None]:
     def attempt(rng: random.Random) -> None:
         target = Path(rng.choice(("scores.csv", "scores.parquet")))
@@ -121,7 +121,7 @@ def test_predict_csv(run: Run) -> None:
         text = end.join(rng.choice((",", ",", ",", ";")).join(row) for row in [header, *rows])
         path.write_text(text + end * rng.randrange(2), newline="")
 
-    fuzz("predict, CSV", attempt_to_predict(PairScorer(run.checkpoint), "pairs.csv", write))
+    fuzz("predict, CSV", attempt_to_predict(CheckpointModel(run.checkpoint), "pairs.csv", write))
 
 
 def test_given_ratings(run: Run) -> None:
@@ -161,7 +161,10 @@ def test_predict_parquet(run: Run) -> None:
         ]
         pq.write_table(pa.Table.from_arrays(columns, names=names), path)
 
-    fuzz("predict, Parquet", attempt_to_predict(PairScorer(run.checkpoint), "pairs.parquet", write))
+    fuzz(
+        "predict, Parquet",
+        attempt_to_predict(CheckpointModel(run.checkpoint), "pairs.parquet", write),
+    )
 
 
 @pytest.fixture
@@ -184,7 +187,7 @@ def test_description_of_a_checkpoint(copied: Path) -> None:
         else:
             # Any file may have the right digest.
             file.write_text(seal(json.dumps(change_value(content, rng), indent=2)))
-        scorer = PairScorer(copied)
+        scorer = CheckpointModel(copied)
         if scorer.description.task == "classification":
             assert 0 <= scorer.score(torch.tensor([0]), torch.tensor([0]))[0] <= 1
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.dataloader.pairs import find_rows
 from recsys.retrieval.model import RetrievalModel
+from recsys.serving.artifact.ids import find_rows
 from recsys.serving.catalogue import Record, find_row
 from recsys.serving.people.given import GivenRatings
 from recsys.serving.people.person import find_person, read_ratings_of

@@ -11,8 +11,6 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from recsys.dataloader.pairs import find_rows
-
 # The ids of a batch, [B].
 PublishedIds = Sequence[int] | Sequence[str] | Tensor
 
@@ -56,17 +54,20 @@ class Ids:
 
     @classmethod
     def from_tensors(cls, name: str, tensors: dict[str, Tensor]) -> "Ids":
-        """The ids whose tensors `to_tensors` made.
-
-        Raises:
-            ValueError: they are no ids.
-            LookupError: a tensor is missing.
-        """
+        """The ids whose tensors `to_tensors` made."""
         if name in tensors:
-            known = tensors[name]
-            if known.dtype != torch.int64 or not bool((known[1:] > known[:-1]).all()):
-                raise ValueError(f"its {name} are no ascending integers")
-            return cls(known)
+            return cls(tensors[name])
         data = bytes(tensors[f"{name}.bytes"].tolist())
         places = pairwise(accumulate(tensors[f"{name}.lengths"].tolist(), initial=0))
         return cls([data[start:end].decode() for start, end in places])
+
+
+def find_rows(ids: Sequence[int] | Tensor, known: Tensor) -> Tensor:
+    """The row of each id in a table, [B]; T for an id that the table does not have.
+
+    Args:
+        known: the ids of the table's rows, ascending, [T]
+    """
+    wanted = torch.as_tensor(ids).long()
+    places = torch.searchsorted(known, wanted).clamp_(max=len(known) - 1)
+    return torch.where(known.index_select(0, places) == wanted, places, len(known))

@@ -15,7 +15,7 @@ from recsys.features.online import LabelledRatings
 from recsys.features.visibility import Floats, Ints
 from recsys.retrieval.histories import UserHistories
 from recsys.serving.catalogue import find_row
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.given import GivenRatings
 from recsys.storage import schemas
 from recsys.storage.origin import require_same_run
@@ -41,14 +41,14 @@ class Person:
     ratings: LabelledRatings | None
     moment: int
 
-    def at(self, moment: int, scorer: PairScorer) -> "Person":
+    def at(self, moment: int, scorer: CheckpointModel) -> "Person":
         """The person at a time, since 1970, with the ratings that count then."""
         rated = self.rated
         if scorer.past_only:
             rated = rated[rated["timestamp"] < moment]
         return replace(self, rated=rated, moment=moment)
 
-    def history(self, scorer: PairScorer) -> UserHistories:
+    def history(self, scorer: CheckpointModel) -> UserHistories:
         """What this one person interacted with."""
         scale = scorer.dimensions.vocabulary.rating_scale
         movie, stars, seconds = columns_of(self.rated)
@@ -59,7 +59,7 @@ class Person:
 
 
 def find_person(
-    scorer: PairScorer, log: Path, userid: str | int | None, given: GivenRatings | None = None
+    scorer: CheckpointModel, log: Path, userid: str | int | None, given: GivenRatings | None = None
 ) -> Person:
     """The user with an id, with or without new ratings; or a new person.
 
@@ -79,7 +79,7 @@ def find_person(
     return recall(scorer, user, read_ratings_of(user, log), find_end(scorer, log), given)
 
 
-def find_end(scorer: PairScorer, log: Path) -> int:
+def find_end(scorer: CheckpointModel, log: Path) -> int:
     """The time of the data set's last rating, in seconds since 1970; 0 if the log is not there.
 
     Somebody new needs no log, and 0 leaves their ratings before any time that is asked for.
@@ -87,8 +87,8 @@ def find_end(scorer: PairScorer, log: Path) -> int:
     Raises:
         InputError: the log belongs to another run.
     """
-    if scorer.store is not None:
-        return scorer.store.end
+    if scorer.online is not None:
+        return scorer.online.end
     if not log.exists():
         return 0
     dimensions = scorer.dimensions
@@ -98,7 +98,11 @@ def find_end(scorer: PairScorer, log: Path) -> int:
 
 
 def recall(
-    scorer: PairScorer, user: int, rated: pd.DataFrame, end: int, given: GivenRatings | None = None
+    scorer: CheckpointModel,
+    user: int,
+    rated: pd.DataFrame,
+    end: int,
+    given: GivenRatings | None = None,
 ) -> Person:
     """A user of the data set, with or without new ratings. The scorer stays as it is.
 
@@ -125,7 +129,7 @@ def recall(
     return with_features(scorer, user, rated, end, new)
 
 
-def meet(scorer: PairScorer, end: int, given: GivenRatings | None = None) -> Person:
+def meet(scorer: CheckpointModel, end: int, given: GivenRatings | None = None) -> Person:
     """A new person with some ratings. The scorer stays as it is.
 
     Args:
@@ -136,7 +140,7 @@ def meet(scorer: PairScorer, end: int, given: GivenRatings | None = None) -> Per
 
 
 def with_features(
-    scorer: PairScorer, user: int, rated: pd.DataFrame, end: int, new: pd.DataFrame
+    scorer: CheckpointModel, user: int, rated: pd.DataFrame, end: int, new: pd.DataFrame
 ) -> Person:
     """A person with what computed features come from.
 
@@ -145,7 +149,7 @@ def with_features(
         end: as for `recall`.
         new: those of them that the scorer does not know.
     """
-    store, moment = scorer.store, int(rated["timestamp"].max() if len(rated) else end) + 1
+    store, moment = scorer.online, int(rated["timestamp"].max() if len(rated) else end) + 1
     if store is None:
         return Person(user, rated, None, moment)
     movie, stars, seconds = columns_of(new)
@@ -161,7 +165,7 @@ def columns_of(rated: pd.DataFrame) -> tuple[Ints, Floats, Ints]:
     return movie, stars, seconds
 
 
-def describe_ratings(given: GivenRatings | None, end: int, scorer: PairScorer) -> pd.DataFrame:
+def describe_ratings(given: GivenRatings | None, end: int, scorer: CheckpointModel) -> pd.DataFrame:
     """Given ratings with the columns of `Person.rated`; those without a time get `end`."""
     if given is None:
         given = GivenRatings(np.empty(0, np.int64), np.empty(0))

@@ -13,7 +13,7 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
 from recsys.common.rating_scale import Floats
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.streams import (
     Source,
     check_columns,
@@ -34,7 +34,7 @@ MOST_NAMES = 20
 
 
 def score_file(
-    scorer: PairScorer,
+    scorer: CheckpointModel,
     source: Path,
     target: Path,
     score_unknown: bool = False,
@@ -171,7 +171,7 @@ def _is_id(value: pa.Array, kind: pa.DataType) -> bool:
 
 
 def _require_known(
-    scorer: PairScorer,
+    scorer: CheckpointModel,
     ids: dict[str, pa.Array],
     found: list[Tensor],
     source: Path,
@@ -181,7 +181,7 @@ def _require_known(
 
     Args:
         ids: of the piece, by column, [B] each
-        found: the rows of these ids in the data set, from `PairScorer.find`, [B] each
+        found: the rows of these ids in the data set, from `CheckpointModel.find`, [B] each
         rows_before: the number of rows of the source before the piece.
 
     Raises:

@@ -16,7 +16,7 @@ import torch
 from recsys.features.online import LabelledRatings
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.diversity import find_diverse
 from recsys.serving.recommend.filter import Filter
 from recsys.serving.recommend.options import NO_WISHES, Wishes
@@ -42,7 +42,7 @@ class Ranking(NamedTuple):
 class Recommender:
     """Ranks the movies that people may be recommended, as `Filter` says."""
 
-    def __init__(self, scorer: PairScorer, retrieval: RetrievalModel) -> None:
+    def __init__(self, scorer: CheckpointModel, retrieval: RetrievalModel) -> None:
         self.scorer, self.retrieval, self.params = scorer, retrieval, retrieval.params
         lowest = scorer.dimensions.vocabulary.rating_scale.lowest
         # The logarithm of a regression's stars is that of their distance to the lowest.
@@ -53,7 +53,7 @@ class Recommender:
         cls, checkpoint: Path, features: Path | None, retrieval: Path, threads: int = 1
     ) -> "Recommender":
         """Read a model and the retrieval model of the same run. Raises: InputError."""
-        scorer = PairScorer(checkpoint, features, threads)
+        scorer = CheckpointModel(checkpoint, features, threads)
         dimensions = scorer.dimensions
         return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin))
 
@@ -72,8 +72,8 @@ class Recommender:
             users: rows of the users table, or its length for a new person, [B]
             histories: what the people interacted with, which they are not recommended, of B people
             top: k
-            seconds: the time of each recommendation, as `PairScorer.score` takes it, [B]
-            ratings: all ratings of the people, as `PairScorer.score` takes them.
+            seconds: the time of each recommendation, as `CheckpointModel.score` takes it, [B]
+            ratings: all ratings of the people, as `CheckpointModel.score` takes them.
 
         Raises:
             InputError: no movie is as wished.

@@ -1,4 +1,4 @@
-"""Scores any user with any movie, rated or not, at any time.
+"""The model of a checkpoint with its users, movies and ratings; scores any pair at any time.
 
 Shapes: B pairs, U users, M movies.
 """
@@ -16,60 +16,59 @@ import torch
 from torch import Tensor
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import Floats
-from recsys.dataloader.tables import make_index, make_pairs
+from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.features.online import LabelledRatings
 from recsys.features.online_with_log import OnlineFeaturesWithLog
-from recsys.models.checkpoint import Description, not_a_checkpoint, read_checkpoint
-from recsys.serving.artifact.network import Network, forms_of, weight_forms
-from recsys.serving.artifact.pair_network import PairNetwork
-from recsys.serving.artifact.weights import describe, name_weights
+from recsys.models.checkpoint import Checkpoint, not_a_checkpoint, read_checkpoint
 from recsys.serving.catalogue import list_movies
+from recsys.serving.pair_model import PairModel
 from recsys.storage.schemas import RAW_IDS
 
 
-class PairScorer:
-    """The model of a checkpoint, with its users and movies and their ratings.
+class CheckpointModel(PairModel):
+    """A `PairModel` that knows the users, the movies and their ratings.
 
     Args:
-        checkpoint: the folder that train wrote.
+        folder: the checkpoint that train wrote.
         features: the folder that the stage features wrote. Only a model with computed features
             needs it.
         threads: threads that compute features.
 
     Attributes:
+        dimensions: the users and movies.
         userids, movieids: the published ids, ascending, long, [U], [M]; the numbers of the rows
             where own data has texts as ids
         known_users, known_movies: whether the training part has a rating of them, [U], [M]
-        store: computes the features that come from ratings; None if the model has none.
+        online: computes the features that come from ratings; None if the model has none.
 
     Raises:
         InputError: a file is missing, damaged or edited, or the features belong to another run.
     """
 
-    def __init__(self, checkpoint: Path, features: Path | None = None, threads: int = 1) -> None:
-        weights, self.description, self.dimensions = read_checkpoint(checkpoint)
+    online: OnlineFeaturesWithLog | None
+
+    def __init__(self, folder: Path, features: Path | None = None, threads: int = 1) -> None:
+        checkpoint = read_checkpoint(folder)
+        dimensions = checkpoint.dimensions
+        try:
+            super().__init__(
+                checkpoint.description,
+                checkpoint.weights,
+                load_pair_features(dimensions, checkpoint.features, with_unknown_row=True),
+                make_index(dimensions, "movies", with_unknown_row=True),
+                load_online_features(folder, checkpoint, features, threads),
+            )
+        except RuntimeError as error:
+            raise not_a_checkpoint(folder, error) from error
+        self.dimensions = dimensions
         self.userids, self.movieids = (
-            torch.from_numpy(as_integers(self.dimensions.raw_ids(table)))
+            torch.from_numpy(as_integers(dimensions.raw_ids(table)))
             for table in ("users", "movies")
         )
         self.known_users, self.known_movies = (
-            torch.from_numpy(self.dimensions.training_ratings[table] > 0)
+            torch.from_numpy(dimensions.training_ratings[table] > 0)
             for table in ("users", "movies")
         )
-        self.store = load_store(checkpoint, self.description, features, threads)
-        pairs = make_pairs(self.dimensions, self.description.features, with_missing=True)
-        plain = describe(self.description, pairs, self.dimensions.vocabulary.rating_scale)
-        self.weights = name_weights(weights)
-        if forms_of(self.weights) != weight_forms(plain):
-            raise not_a_checkpoint(checkpoint, ValueError("the weights do not fit model.json"))
-        self.model = PairNetwork(
-            Network(plain, self.weights),
-            pairs,
-            make_index(self.dimensions, "movies", with_missing=True),
-            self.store,
-        )
-        self.plain = plain
 
     @property
     def past_only(self) -> bool:
@@ -78,7 +77,7 @@ class PairScorer:
         Features of a random split take all ratings, and a history must not know fewer: a rating
         that it lacks would be a feature of the movie's score.
         """
-        return self.store is None or self.store.fitted.past_only
+        return self.online is None or self.online.fitted.past_only
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
@@ -99,42 +98,40 @@ class PairScorer:
         self,
         users: Tensor,
         movies: Tensor,
-        seconds: Tensor | None = None,
+        as_of: Tensor | None = None,
         ratings: LabelledRatings | None = None,
-    ) -> Floats:
-        """Predictions in the task's unit, [B].
+    ) -> npt.NDArray[np.float32]:
+        """As `PairModel.score`, but the log has the times and ratings that are not given.
 
         Args:
-            users, movies: rows of the tables; U or M for one that the table does not list, [B]
-            seconds: the time of each prediction, in seconds since 1970, [B]; None for the second
-                after the user's last rating. It has an effect on computed features only.
-            ratings: all ratings of the users, for computed features; None for those in the log.
+            as_of: None for the second after each user's last rating.
+            ratings: all ratings of the users; None for those in the log.
         """
-        if self.store is not None:
+        if self.online is not None:
             rows = users.numpy()
-            if seconds is None:
-                seconds = torch.from_numpy(self.store.default_as_of(rows))
+            if as_of is None:
+                as_of = torch.from_numpy(self.online.default_as_of(rows))
             if ratings is None:
-                ratings = self.store.ratings_of(np.unique(rows))
-        return self.model.score(users, movies, seconds, ratings).numpy()
+                ratings = self.online.ratings_of(np.unique(rows))
+        return super().score(users, movies, as_of, ratings)
 
 
-def load_store(
-    checkpoint: Path, description: Description, features: Path | None, threads: int
+def load_online_features(
+    folder: Path, checkpoint: Checkpoint, features: Path | None, threads: int
 ) -> OnlineFeaturesWithLog | None:
     """What computes the features that come from ratings; None for a model without.
 
     Raises:
         InputError: a file is missing, was changed, or is of another run than the checkpoint.
     """
-    names = [feature.name for feature in description.features if feature.table == "ratings"]
+    names = [feature.name for feature in checkpoint.features if feature.table == "ratings"]
     if not names:
         return None
     if features is None:
         raise InputError(
-            f"{checkpoint} takes {', '.join(names)}; name the folder that the stage features wrote"
+            f"{folder} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
-    return OnlineFeaturesWithLog.load(features, checkpoint, description.origin, threads)
+    return OnlineFeaturesWithLog.load(features, folder, checkpoint.origin, threads)
 
 
 def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
