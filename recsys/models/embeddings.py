@@ -29,8 +29,9 @@ from torchrec.optim import RowWiseAdagrad
 from recsys.models.description import Architecture
 from recsys.storage.mapped import mapped_array
 
-# The arguments of FBGEMM's gradient that `_Lookup` gives. The operator is not public: a version
-# with other arguments is not used.
+# FBGEMM's operator for the gradient, and the arguments that `_Lookup` gives it. The operator is not
+# public: where it is missing or has other arguments, torch computes the gradient.
+GRADIENT = "split_embedding_backward_codegen_dense_cpu"
 GRADIENT_ARGUMENTS = (
     "grad_output",
     "host_weights",
@@ -151,7 +152,7 @@ def has_fast_gradient(device: str) -> bool:
     """Whether FBGEMM has the gradient that `_Lookup` calls, for this type of device."""
     if device != "cpu":
         return False
-    operator = getattr(torch.ops.fbgemm, "split_embedding_backward_codegen_dense_cpu", None)
+    operator = getattr(torch.ops.fbgemm, GRADIENT, None)
     if operator is None:
         return False
     arguments = operator.default._schema.arguments
@@ -197,7 +198,7 @@ class _Lookup(torch.autograd.Function):
         """
         table, values, offsets = ctx.saved_tensors
         rows, dimension = table.shape
-        flat = torch.ops.fbgemm.split_embedding_backward_codegen_dense_cpu(
+        flat = getattr(torch.ops.fbgemm, GRADIENT)(
             grad_output=gradient.contiguous(),
             host_weights=table.flatten(),
             # One table, which begins at 0.
