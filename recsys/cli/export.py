@@ -56,7 +56,7 @@ def main(
     torch.set_num_threads(1)
     scorer = PairScorer(checkpoint, features)
     of = scorer.dimensions
-    exposed = None if scores_only else Exposure.load(exposure, of.folder, of.origin)
+    exposed = None if scores_only else Exposure.load(exposure, of.folder, of.lineage)
     export(scorer, precision, artifact, exposed)
     files = sorted(path for path in artifact.iterdir() if path.is_file())
     sizes = {path.name: path.stat().st_size for path in files}

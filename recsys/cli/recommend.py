@@ -119,7 +119,7 @@ def main(
     torch.set_num_threads(1)
     if movie is not None:
         _, _, dimensions = read_checkpoint(checkpoint)
-        exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
+        exposed = Exposure.load(exposure, dimensions.folder, dimensions.lineage)
         found = find_similar(exposed, dimensions, movie, top)
         if found["others"]:
             click.echo(format_match(movie, found), err=True)

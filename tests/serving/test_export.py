@@ -404,7 +404,7 @@ def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(
 
 
 def test_a_model_with_a_sequence_encoder_is_refused(run: Run) -> None:
-    exposure = Exposure.load(run.exposure, run.encoded, run.dimensions().origin)
+    exposure = Exposure.load(run.exposure, run.encoded, run.dimensions().lineage)
     exposure.encoder = SequenceEncoder(exposure.trend.size, PARAMS)
     with pytest.raises(InputError, match="which no artifact holds; export with --scores-only"):
         export(PairScorer(run.checkpoint), "int8", Path("serving"), exposure)
