@@ -12,7 +12,7 @@ from sklearn.preprocessing import LabelEncoder
 
 from recsys.common.errors import InputError
 from recsys.data.params import EncodeParams
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
 from recsys.storage import schemas
 from recsys.storage.dimensions import digest_ids
 from recsys.storage.parquet import ROWS_AT_ONCE
@@ -26,12 +26,12 @@ Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 
 
 def encode_dimensions(
-    tables: Tables, params: EncodeParams
+    tables: RawDataset, params: EncodeParams
 ) -> tuple[dict[str, pa.Table], Vocabulary]:
     """Encode the users and movies.
 
     Args:
-        tables: what `read_tables` returned.
+        tables: what `read_dataset` returned.
 
     Returns:
         the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
@@ -60,7 +60,7 @@ def encode_dimensions(
     return encoded, vocabulary
 
 
-def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
+def drop_ratings(tables: RawDataset, stars: tuple[float, ...]) -> RawDataset:
     """Drop the ratings with these numbers of stars, but none of the users and movies.
 
     Raises:

@@ -19,8 +19,8 @@ from recsys.data.encoding import (
 )
 from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary, find_rows
@@ -50,8 +50,8 @@ Encoded = tuple[dict[str, pa.Table], Vocabulary]
 
 
 @pytest.fixture
-def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
-    tables = read_tables(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
+def encoded(tmp_path: Path, toy: Toy) -> tuple[RawDataset, Encoded]:
+    tables = read_dataset(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
     return tables, encode_dimensions(tables, ENCODE)
 
 
@@ -97,7 +97,7 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
     assert names["zip"] == ("12",)
 
 
-def test_ratings_keep_their_meaning(encoded: tuple[Tables, Encoded]) -> None:
+def test_ratings_keep_their_meaning(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
     (ratings,) = encode_ratings(tables.ratings, vocabulary)
     assert len(ratings) == len(tables.ratings)
@@ -119,12 +119,12 @@ def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None
         }
     )
     params = ENCODE.model_copy(update={"label_threshold": threshold})
-    _, vocabulary = encode_dimensions(Tables(USERS, MOVIES, ratings, WHOLE_STARS), params)
+    _, vocabulary = encode_dimensions(RawDataset(USERS, MOVIES, ratings, WHOLE_STARS), params)
     (frame,) = encode_ratings(ratings, vocabulary)
     assert frame["label"].tolist() == labels
 
 
-def test_ratings_with_some_stars_are_dropped(encoded: tuple[Tables, Encoded]) -> None:
+def test_ratings_with_some_stars_are_dropped(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, _ = encoded
     assert drop_ratings(tables, ()).ratings is tables.ratings
     kept = drop_ratings(tables, (1.0, 3.0))
@@ -139,7 +139,7 @@ def test_ratings_with_some_stars_are_dropped(encoded: tuple[Tables, Encoded]) ->
 
 
 def test_ratings_come_in_pieces(
-    encoded: tuple[Tables, Encoded], monkeypatch: pytest.MonkeyPatch
+    encoded: tuple[RawDataset, Encoded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, (_, vocabulary) = encoded
     (whole,) = encode_ratings(tables.ratings, vocabulary)
@@ -163,7 +163,7 @@ def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
 
 
 def test_a_saved_vocabulary_loads_unchanged(
-    tmp_path: Path, encoded: tuple[Tables, Encoded]
+    tmp_path: Path, encoded: tuple[RawDataset, Encoded]
 ) -> None:
     _, vocabulary = encoded[1]
     vocabulary.save(tmp_path / "vocabulary.json")
@@ -174,7 +174,7 @@ def test_a_saved_vocabulary_loads_unchanged(
     assert sizes == {"age": 50, "occupation": 1, "zip": 1, "genres": 4, "period": 8}
 
 
-def test_other_ids_or_genres_change_the_digest(encoded: tuple[Tables, Encoded]) -> None:
+def test_other_ids_or_genres_change_the_digest(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
     users = tables.users.assign(userid=tables.users["userid"] + 1)
     for changed in (

@@ -10,9 +10,9 @@ from recsys.common.errors import InputError
 from recsys.data.own import own_schema
 from recsys.data.params import SplitParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.data.splitting import describe_cuts
-from recsys.data.tables import Tables
 from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
 from recsys.sources.params import OwnParams
@@ -23,7 +23,9 @@ OWN = load_params(PARAMS)[OwnParams]
 SPLIT = load_params(PARAMS)[SplitParams]
 
 
-def read(folder: Path, interactions: str, items: str = "", users: str = "", **own: Any) -> Tables:
+def read(
+    folder: Path, interactions: str, items: str = "", users: str = "", **own: Any
+) -> RawDataset:
     """Read own data of columns u, i, r, and, in their files, u, city and i, tags."""
     files = {"interactions": interactions, "items": items, "users": users}
     for noun, text in files.items():
@@ -32,7 +34,7 @@ def read(folder: Path, interactions: str, items: str = "", users: str = "", **ow
             (folder / noun / "t.csv").write_text(text.replace(" / ", "\n"))
     params = {noun: noun and "t.csv" if text else "" for noun, text in files.items()}
     params |= {"user": "u", "item": "i", "rating": "r"}
-    return read_tables(folder, own_schema(OWN.model_copy(update=params | own)))
+    return read_dataset(folder, own_schema(OWN.model_copy(update=params | own)))
 
 
 PLAIN = "u,i,r / 1,1,1 / 1,2,2 / 2,1,3 / 2,2,1"
@@ -197,7 +199,7 @@ def test_the_real_releases_have_few_notes(
     import os
 
     fetch_release(RELEASES[name], tmp_path / "raw", os.environ["MOVIELENS_MIRROR"])
-    assert read_tables(tmp_path / "raw", preset(RELEASES[name])).notes == notes
+    assert read_dataset(tmp_path / "raw", preset(RELEASES[name])).notes == notes
 
 
 def test_one_column_cannot_be_the_user_and_the_item() -> None:

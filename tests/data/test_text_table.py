@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.common.errors import InputError
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, File
-from recsys.data.text_table import TextTable
 
 A, B = Column("a", "own.a"), Column("b", "own.b")
 

@@ -7,20 +7,20 @@ import numpy as np
 import pandas as pd
 
 from recsys.common.errors import InputError
-from recsys.data.columns import read_times
-from recsys.data.entities import (
+from recsys.data.files.columns import read_times
+from recsys.data.files.text_table import TextTable
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.entities import (
     Entities,
     describe_entities,
     describe_titles,
     read_entities,
     require_listed,
 )
-from recsys.data.interactions import draw_negatives, drop_repeats, find_scale, read_ratings
-from recsys.data.oddities import count_ids, find_one_time
-from recsys.data.published import check_published
+from recsys.data.reading.interactions import draw_negatives, drop_repeats, find_scale, read_ratings
+from recsys.data.reading.oddities import count_ids, find_one_time
+from recsys.data.reading.published import check_published
 from recsys.data.schema import Attribute, Column, File, Schema
-from recsys.data.tables import Tables
-from recsys.data.text_table import TextTable
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Files:
     items: TextTable | None
 
 
-def read_tables(folder: Path, schema: Schema) -> Tables:
+def read_dataset(folder: Path, schema: Schema) -> RawDataset:
     """Read and check the raw files in `folder`.
 
     Raises:
@@ -53,7 +53,7 @@ def read_tables(folder: Path, schema: Schema) -> Tables:
         notes += drawn
     described_users, user_notes = _describe_users(users, files, schema)
     described_items, item_notes = _describe_items(items, files, schema)
-    tables = Tables(
+    tables = RawDataset(
         users=described_users,
         movies=described_items,
         ratings=ratings,

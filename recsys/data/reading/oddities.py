@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.common.params import show
-from recsys.data.columns import Coded
+from recsys.data.files.columns import DictionaryColumn
 from recsys.data.schema import Column
 
 
@@ -43,7 +43,7 @@ def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]
     ]
 
 
-def find_spaced(column: Column, shown: str, coded: Coded) -> Iterator[str]:
+def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator[str]:
     """Name an id that has spaces around it in the file."""
     if coded.spaced:
         yield (
