@@ -47,7 +47,7 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
         ratings = encode_ratings(tables.ratings, vocabulary)
         write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, origin)
         vocabulary.save(folder / "vocabulary.json")
-    likes = (tables.ratings["rating"] > vocabulary.label_threshold).mean()
+    likes = (tables.ratings["rating"] > vocabulary.like_cut).mean()
     click.echo(
         f"{dataset}: {len(tables.ratings):,} ratings of {len(dimensions['movies']):,} movies by "
         f"{len(dimensions['users']):,} users, {likes:.1%} above {vocabulary.label_threshold:g}"

@@ -66,11 +66,14 @@ def drop_ratings(tables: RawDataset, stars: tuple[float, ...]) -> RawDataset:
     Raises:
         InputError: no rating has one of these numbers of stars, or no rating would be left.
     """
-    ratings = tables.ratings
-    for value in stars:
-        if not (ratings["rating"] == value).any():
+    if not stars:
+        return tables
+    steps = tables.rating_scale.to_steps(tables.ratings["rating"])
+    dropped = tables.rating_scale.to_steps(stars)
+    for value, found in zip(stars, np.isin(dropped, steps), strict=True):
+        if not found:
             raise InputError(f"encode.drop_ratings: no rating has {value:g} stars")
-    kept = ratings if not stars else ratings[~ratings["rating"].isin(stars)]
+    kept = tables.ratings[~np.isin(steps, dropped)]
     if kept.empty:
         raise InputError(f"encode.drop_ratings = {list(stars)}: no rating would be left")
     return replace(tables, ratings=kept)
@@ -89,7 +92,7 @@ def encode_ratings(ratings: pd.DataFrame, vocabulary: Vocabulary) -> Iterator[pd
         stars = rows["rating"].to_numpy()
         yield rows.assign(
             rating_norm=vocabulary.rating_scale.normalise(stars),
-            label=(stars > vocabulary.label_threshold).astype(np.int8),
+            label=(stars > vocabulary.like_cut).astype(np.int8),
         )
 
 

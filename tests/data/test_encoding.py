@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import HALF_STARS, WHOLE_STARS
+from recsys.common.rating_scale import WHOLE_STARS, RatingScale
 from recsys.data import encoding
 from recsys.data.encoding import (
     drop_ratings,
@@ -138,6 +138,31 @@ def test_ratings_with_some_stars_are_dropped(encoded: tuple[RawDataset, Encoded]
         drop_ratings(tables, tuple(stars.unique().tolist()))
 
 
+@pytest.mark.parametrize("scale", [(0, 1, 0.01), (0.1, 5, 0.1), (1, 10, 0.3), (0.5, 5, 0.5)])
+def test_each_rating_of_a_scale_is_dropped_and_labelled_by_its_step(
+    scale: tuple[float, float, float],
+) -> None:
+    lowest, highest, step = scale
+    stars = [round(lowest + k * step, 2) for k in range(int((highest - lowest) / step + 1.5))]
+    stars = [value for value in stars if value <= highest]
+    ratings = pd.DataFrame(
+        {
+            "user": np.zeros(len(stars), np.int32),
+            "movie": np.arange(len(stars), dtype=np.int32),
+            "rating": np.array(stars, np.float32),
+            "timestamp": 1,
+        }
+    )
+    dataset = RawDataset(USERS, MOVIES, ratings, RatingScale(*scale))
+    for place, value in enumerate(stars):
+        kept = drop_ratings(dataset, (value,)).ratings
+        assert kept["movie"].tolist() == [*range(place), *range(place + 1, len(stars))]
+        params = ENCODE.model_copy(update={"label_threshold": value})
+        _, vocabulary = encode_dimensions(dataset, params)
+        (frame,) = encode_ratings(ratings, vocabulary)
+        assert frame["label"].tolist() == [0] * (place + 1) + [1] * (len(stars) - place - 1)
+
+
 def test_ratings_come_in_pieces(
     encoded: tuple[RawDataset, Encoded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,13 +172,6 @@ def test_ratings_come_in_pieces(
     pieces = list(encode_ratings(tables.ratings, vocabulary))
     assert [len(piece) for piece in pieces] == [400, 400, 400, 300]
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
-
-
-def test_rating_scales_map_stars_to_0_and_1_and_back() -> None:
-    stars = np.array([1, 2, 5], np.float32)
-    assert WHOLE_STARS.normalise(stars).tolist() == [0, 0.25, 1]
-    assert HALF_STARS.normalise(np.array([0.5, 2.75], np.float32)).tolist() == [0, 0.5]
-    np.testing.assert_allclose(HALF_STARS.denormalise(HALF_STARS.normalise(stars)), stars)
 
 
 def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:

@@ -202,6 +202,11 @@ def test_the_real_releases_have_few_notes(
     assert read_dataset(tmp_path / "raw", preset(RELEASES[name])).notes == notes
 
 
+def test_a_step_that_32_bits_cannot_tell_apart_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"rating_scale = \[0.0, 1000.0, 1e-06\]: the step is too"):
+        OwnParams.model_validate(OWN.model_dump() | {"rating_scale": (0.0, 1000.0, 0.000001)})
+
+
 def test_one_column_cannot_be_the_user_and_the_item() -> None:
     with pytest.raises(ValueError, match="user and item are both 'u'; name two columns"):
         OwnParams.model_validate(OWN.model_dump() | {"user": "u", "item": "u"})
