@@ -103,7 +103,7 @@ def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
         gender = users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER)
         users = users.assign(gender=gender)
     if "zip" in users:
-        users = users.assign(zip_prefix=users["zip"].astype(str).str[: params.zip_prefix])
+        users = users.assign(zip_prefix=users["zip"].str[: params.zip_prefix])
     return users
 
 
@@ -138,9 +138,13 @@ def encode_columns(
 
 
 def encode_categories(values: pd.Series) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """The code of each value, from 0, and the names by code. A missing value is a category too."""
+    """The code of each value, from 0, and the names by code.
+
+    The missing values are a category too, whose name is empty.
+    """
     encoder = LabelEncoder()
-    codes = encoder.fit_transform(values.astype(str)).astype(np.int32)
+    names = values.astype(object).where(values.notna(), "").astype(str)
+    codes = encoder.fit_transform(names).astype(np.int32)
     return codes, tuple(encoder.classes_.tolist())
 
 

@@ -62,14 +62,14 @@ def test_encoded_movies_match_an_example_by_hand() -> None:
     assert [codes.tolist() for codes in movies["genres"]] == [[], [1], [2, 0], [0]]
     assert movies["year"].tolist() == [1994, pd.NA, 1995, 1968]
     # The periods from 1990, of no year, from 1995 and from 1965, coded in the order of their names.
-    assert movies["period_code"].tolist() == [1, 3, 2, 0]
-    assert names["period"] == ("393.0", "398.0", "399.0", "nan")
+    assert movies["period_code"].tolist() == [2, 0, 3, 1]
+    assert names["period"] == ("", "393.0", "398.0", "399.0")
 
 
 def test_params_set_the_years_of_a_period() -> None:
     params = ENCODE.model_copy(update={"period_years": 10})
     movies, _ = encode_columns(prepare_movies(MOVIES, params), "movies", MOVIELENS)
-    assert movies["period_code"].tolist() == [1, 2, 1, 0]
+    assert movies["period_code"].tolist() == [2, 0, 2, 1]
 
 
 def test_movies_without_any_genre_have_empty_lists() -> None:
@@ -95,6 +95,19 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
     params = ENCODE.model_copy(update={"zip_prefix": 2})
     _, names = encode_columns(prepare_users(USERS, params), "users", MOVIELENS)
     assert names["zip"] == ("12",)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("share", [0.5, 1])
+def test_a_missing_value_stays_missing(missing: object, share: float) -> None:
+    known = {"age": "25", "occupation": "a", "zip": "12345", "gender": "F"}
+    rows = [dict.fromkeys(known, missing), known if share < 1 else dict.fromkeys(known, missing)]
+    users = pd.DataFrame(rows, dtype=object).assign(userid=[1, 2])
+    encoded, names = encode_columns(prepare_users(users, ENCODE), "users", MOVIELENS)
+    assert encoded["gender"].tolist() == [0.5, 0 if share < 1 else 0.5]
+    for feature, value in (("age", "25"), ("occupation", "a"), ("zip", "123")):
+        assert names[feature] == (("", value) if share < 1 else ("",))
+        assert encoded[f"{feature}_code"].tolist() == [0, 1 if share < 1 else 0]
 
 
 def test_ratings_keep_their_meaning(encoded: tuple[RawDataset, Encoded]) -> None:

@@ -112,6 +112,23 @@ def test_one_time_for_all_is_said_where_time_is_used(tmp_path: Path) -> None:
     assert note == "all 4 rows have the same time, 2001-09-09 01:46:40 UTC, so there is no past"
 
 
+TIMES = ["2001-09-09", "2001-09-09 01:46", "2001-09-09T01:46:40", " 2001-09-09 "]
+ZONED = ["2001-09-09T01:46:40Z", "2001-09-09 03:46:40+02:00", "2001-09-09 03:46:40.5 -0230"]
+
+
+@pytest.mark.parametrize("times", [TIMES, ZONED, TIMES + ZONED])
+def test_times_without_a_zone_are_counted(tmp_path: Path, times: list[str]) -> None:
+    rows = (f"{place},1,{place % 2},{time}" for place, time in enumerate(times))
+    notes = read(tmp_path, " / ".join(["u,i,r,t", *rows]), time="t", time_format="iso").notes
+    counted = [note for note in notes if "time zone" in note]
+    without = [time.strip() for time in times if time in TIMES]
+    assert counted == [
+        f"times of t without a time zone, read as UTC: {len(without)} of {len(times)}, such as "
+        f"{time!r}"
+        for time in without[:1]
+    ]
+
+
 def test_a_column_of_own_data_may_have_the_name_of_a_column_of_the_project(tmp_path: Path) -> None:
     tables = read(
         tmp_path,

@@ -51,7 +51,7 @@ class TextTable:
         self._texts = dict(zip((c.name for c in columns), table.columns, strict=True))
 
     def texts(self, column: Column) -> pa.ChunkedArray:
-        """The texts of a column, as they are in the file, [rows]. A null is an empty text."""
+        """The texts of a column, as they are in the file; "" for a missing value, [rows]."""
         if column.name not in self._texts:
             self._texts[column.name] = self._read([column]).column(0)
         return self._texts[column.name]
