@@ -29,7 +29,7 @@ def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
     dimensions = trained.dimensions
     task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
     end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
-    fitted, ratings = read_fitted(data / "features", trained.origin, checkpoint)
+    fitted, ratings = read_fitted(data / "features", trained.lineage, checkpoint)
     store = OnlineFeaturesWithLog(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
     part = data / "split/test.parquet"
     test = MovieLensDataset(part, dimensions, task.target, trained.features, data / "features")

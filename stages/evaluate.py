@@ -47,7 +47,7 @@ def main(
     from recsys.models.checkpoint import load_model, read_checkpoint
     from recsys.sources.synthetic import plant_model
     from recsys.storage import schemas
-    from recsys.storage.origin import require_same_run
+    from recsys.storage.lineage import require_same_run
     from recsys.storage.parquet import write_parquet
     from recsys.tasks.predict import predict
     from recsys.tasks.task import make_task
@@ -58,7 +58,7 @@ def main(
     dimensions = trained.dimensions
     task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
     dataset = MovieLensDataset(part, dimensions, task.target, trained.features, features)
-    require_same_run(checkpoint, trained.origin, features, dataset.origin)
+    require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
     scores = predict(load_model(trained), dataset, task)
 
     table = tabulate_predictions(part, dimensions, scores)

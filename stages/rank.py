@@ -56,7 +56,7 @@ def main(
     section = params[RankingParams]
     scorer = CheckpointModel(checkpoint, features)
     dimensions = scorer.dimensions
-    retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin)
+    retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
     result: dict[str, object] = {"people": len(people.users), "top": section.top}
     table = schemas.RECOMMENDATIONS.empty_table()
@@ -70,7 +70,8 @@ def main(
         table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
     # What the metrics of the lists mean, for whoever compares two such files.
     meaning = {"top": str(section.top), "relevant": section.relevant}
-    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, dimensions.origin | meaning)
+    metadata = dimensions.lineage.to_metadata() | meaning
+    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, metadata)
     with atomic_write(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in result.items():

@@ -40,7 +40,8 @@ def main(
 
     from recsys.retrieval.fit import fit_retrieval_model
     from recsys.retrieval.histories import UserHistories
-    from recsys.storage.parquet import count_rows, read_metadata
+    from recsys.storage.lineage import read_lineage
+    from recsys.storage.parquet import count_rows
     from recsys.storage.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
@@ -54,7 +55,7 @@ def main(
         encoder = train_encoder(histories, params[SequenceParams], part, state, save_every)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_retrieval_model(histories, section, read_metadata(part), encoder)
+        fitted = fit_retrieval_model(histories, section, read_lineage(part, "split"), encoder)
     fitted.save(retrieval)
     # Until the model is written, a killed run resumes from the state.
     remove(state)

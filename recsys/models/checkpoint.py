@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,7 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.models.description import Description
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import Origin
+from recsys.storage.lineage import Lineage
 from recsys.storage.registry import Feature, select_features
 from recsys.storage.schemas import RAW_IDS
 from recsys.storage.sealed import check_files, digest_files, seal, unseal
@@ -46,12 +47,12 @@ class Checkpoint(NamedTuple):
     """A trained model with its users and movies.
 
     Attributes:
-        origin: digests of the users and movies, the split and the fitted features.
+        lineage: digests of the users and movies, the split and the fitted features.
         weights: by their names in `DLRMRecommender` and `PairModel`.
     """
 
     description: Description
-    origin: Origin
+    lineage: Lineage
     dimensions: Dimensions
     weights: dict[str, Tensor]
 
@@ -70,7 +71,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         checkpoint.dimensions.save(partial / TABLES, partial / COUNTS)
         content = {
             "model": checkpoint.description.to_json(),
-            "origin": checkpoint.origin,
+            "lineage": asdict(checkpoint.lineage),
             "files": digest_files(partial, FILES),
         }
         (partial / DESCRIPTION).write_text(seal(json.dumps(content, indent=2)))
@@ -94,7 +95,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         # Copies: the tensors that safetensors reads stay parts of the file.
         weights = {name: weight.clone() for name, weight in load_file(folder / WEIGHTS).items()}
         dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
-        return Checkpoint(description, content["origin"], dimensions, weights)
+        return Checkpoint(description, Lineage(**content["lineage"]), dimensions, weights)
     except (OSError, SafetensorError, ValueError, LookupError, TypeError) as error:
         raise not_a_checkpoint(folder, error) from error
 

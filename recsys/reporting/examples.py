@@ -12,7 +12,7 @@ from recsys.retrieval.people import read_people
 from recsys.serving.catalogue import list_movies
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
+from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import read_column, read_metadata, read_parquet
 
 ENCODED, SPLIT, RETRIEVAL = Path("data/encoded"), Path("data/split"), Path("models/retrieval")
@@ -33,9 +33,10 @@ def tabulate_examples() -> list[Table]:
     """
     lists = read_parquet(RECOMMENDATIONS, schemas.RECOMMENDATIONS)
     metadata = read_metadata(RECOMMENDATIONS)
+    lineage = read_lineage(RECOMMENDATIONS, "split")
     dimensions = Dimensions.load(ENCODED, SPLIT / "counts")
-    require_same_run(RECOMMENDATIONS, metadata, SPLIT, dimensions.origin)
-    retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.origin)
+    require_same_run(RECOMMENDATIONS, lineage, SPLIT, dimensions.lineage)
+    retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.lineage)
     people = read_people(ENCODED / "ratings.parquet", SPLIT, dimensions, metadata["relevant"])
     counts = dimensions.training_ratings["users"][people.users]
     titles = list_movies(dimensions)["title"].to_numpy(object)

@@ -13,8 +13,8 @@ import scipy.sparse
 from recsys.retrieval.histories import UserHistories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_column, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_column
 
 Rows = npt.NDArray[np.int64]
 
@@ -51,8 +51,9 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
         InputError: a file is missing or of another run.
     """
     path = parts / "test.parquet"
-    for file in (ratings, path):
-        require_same_run(file, read_metadata(file), dimensions.folder, dimensions.origin)
+    lineage = read_lineage(path, "split")
+    require_same_run(path, lineage, dimensions.folder, dimensions.lineage)
+    require_same_run(ratings, read_lineage(ratings, "encode"), path, lineage)
     user, movie, label, rating, seconds = (
         read_column(ratings, schemas.RATINGS, name)
         for name in ("user", "movie", "label", "rating_norm", "timestamp")
@@ -69,7 +70,7 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     columns = (values[before] for values in (user, movie, rating, seconds))
     histories = UserHistories.group(*shape, *columns).select(users)
     moments = gaps = None
-    if read_metadata(path)["visible"] == "earlier":
+    if lineage.past_only:
         # The ratings ascend by time, so the first one of a user in the test part is the earliest.
         tested, earliest = np.unique(user[test], return_index=True)
         moments = seconds[test][earliest][np.searchsorted(tested, users)]

@@ -131,7 +131,7 @@ def load_online_features(
         raise InputError(
             f"{folder} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
-    return OnlineFeaturesWithLog.load(features, folder, checkpoint.origin, threads)
+    return OnlineFeaturesWithLog.load(features, folder, checkpoint.lineage, threads)
 
 
 def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -114,7 +114,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
         records = list(report_epochs(epochs, outputs.live, group))
         weights = gather(model, group, folder)
         if group.rank == 0:
-            checkpoint = Checkpoint(description, training.origin, dimensions, weights)
+            checkpoint = Checkpoint(description, training.lineage, dimensions, weights)
             write_outputs(checkpoint, records, outputs)
         # Until all processes are done, one may still fail, and then all of them need their states.
         group.barrier()

@@ -19,9 +19,9 @@ def test_a_log_in_memory_gives_the_ratings_of_the_file(run: Run) -> None:
 
 def test_the_log_of_another_run_is_refused(run: Run) -> None:
     dimensions = run.dimensions()
-    dimensions.origin["ids"] = "0" * 64
+    lineage = dataclasses.replace(dimensions.lineage, ids="0" * 64)
     with pytest.raises(InputError, match="of different runs"):
-        Log(run.ratings, dimensions)
+        Log(run.ratings, dataclasses.replace(dimensions, lineage=lineage))
 
 
 @pytest.mark.parametrize("drawn", [False, True])

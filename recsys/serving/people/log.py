@@ -12,8 +12,8 @@ from recsys.retrieval.histories import UserHistories
 from recsys.serving.people.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_last, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_batches, read_last
 
 
 class Log:
@@ -30,7 +30,7 @@ class Log:
     """
 
     def __init__(self, path: Path, dimensions: Dimensions) -> None:
-        require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+        require_same_run(path, read_lineage(path, "encode"), dimensions.folder, dimensions.lineage)
         self.end = int(read_last(path, schemas.RATINGS, "timestamp"))
         pieces = list(read_batches(path, schemas.RATINGS, ["user", *COLUMNS]))
         user, *columns = (
