@@ -1,5 +1,6 @@
 """Runs of the pipeline up to an untrained checkpoint, on the toy data with a new user."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from recsys.pipeline.params import load_params
 from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
+from recsys.serving.pair_scorer import PairScorer
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_metadata, read_parquet
 from recsys.storage.registry import STATISTICS, Feature, FeatureParams, select_features
@@ -118,6 +120,11 @@ def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
     fit_retrieval_model(histories, section, read_metadata(part)).save(run.retrieval)
+
+
+def find_rows(scorer: PairScorer, table: str, ids: Sequence[int]) -> torch.Tensor:
+    """The rows of published ids; the table's length for an unknown one."""
+    return torch.from_numpy(scorer.dimensions.ids[table].find(ids))
 
 
 def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:

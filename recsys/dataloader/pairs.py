@@ -5,7 +5,7 @@ Every exported artifact holds a copy of this file, so it imports nothing but tor
 Shapes: B pairs, U users, M movies, d dense features.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -115,14 +115,3 @@ class Pairs:
                 lists = Lists.from_lengths(values, tensors[f"{name}.lengths"])
                 sparse[name] = SparseFeature(table, lists)
         return cls(sparse, dense)
-
-
-def find_rows(ids: Sequence[int] | Tensor, known: Tensor) -> Tensor:
-    """The row of each id in a table, [B]; T for an id that the table does not have.
-
-    Args:
-        known: the ids of the table's rows, ascending, [T]
-    """
-    wanted = torch.as_tensor(ids).long()
-    places = torch.searchsorted(known, wanted).clamp_(max=len(known) - 1)
-    return torch.where(known.index_select(0, places) == wanted, places, len(known))

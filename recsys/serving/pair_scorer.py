@@ -3,15 +3,11 @@
 Shapes: B pairs, U users, M movies.
 """
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -24,8 +20,6 @@ from recsys.models.checkpoint import Description, not_a_checkpoint, read_checkpo
 from recsys.serving.artifact.network import Network, forms_of, weight_forms
 from recsys.serving.artifact.pair_network import PairNetwork
 from recsys.serving.artifact.weights import describe, name_weights
-from recsys.serving.catalogue import list_movies
-from recsys.storage.schemas import RAW_IDS
 
 
 class PairScorer:
@@ -79,21 +73,6 @@ class PairScorer:
         that it lacks would be a feature of the movie's score.
         """
         return self.store is None or self.store.fitted.past_only
-
-    @cached_property
-    def catalogue(self) -> pd.DataFrame:
-        """The movies in the order of their rows, from `list_movies`."""
-        return list_movies(self.dimensions)
-
-    def find(self, table: str, ids: pa.Array) -> Tensor:
-        """The rows of published ids in the users or movies table, [B]; its length for no row.
-
-        Args:
-            ids: of the type of the table's ids, [B]
-        """
-        known = self.dimensions.tables[table][RAW_IDS[table]].combine_chunks().cast(ids.type)
-        rows = pc.index_in(ids, value_set=known).fill_null(len(known))
-        return torch.from_numpy(rows.to_numpy().astype(np.int64))
 
     def score(
         self,

@@ -23,7 +23,7 @@ from recsys.data.reader import read_tables
 from recsys.data.tables import Tables
 from recsys.pipeline.params import load_params
 from recsys.storage.registry import MOVIELENS
-from recsys.storage.vocabulary import Vocabulary, find_rows
+from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
@@ -154,12 +154,6 @@ def test_rating_scales_map_stars_to_0_and_1_and_back() -> None:
     assert WHOLE_STARS.normalise(stars).tolist() == [0, 0.25, 1]
     assert HALF_STARS.normalise(np.array([0.5, 2.75], np.float32)).tolist() == [0, 0.5]
     np.testing.assert_allclose(HALF_STARS.denormalise(HALF_STARS.normalise(stars)), stars)
-
-
-def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
-    known = np.array([10, 20, 40], np.int32)
-    raw = np.array([40, 10, 20, 30, 5, 50], np.int32)
-    assert find_rows(raw, known).tolist() == [2, 0, 1, -1, -1, -1]
 
 
 def test_a_saved_vocabulary_loads_unchanged(

@@ -13,10 +13,10 @@ import torch
 from fastapi.testclient import TestClient
 
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.history import UserHistory
 from recsys.serving.people.log import Log
-from recsys.serving.people.person import find_person, read_ratings_of, recall
-from recsys.serving.recommend.options import Wishes
+from recsys.serving.people.person import find_end, find_person
+from recsys.serving.recommend.options import RecommendOptions
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.app import MOST_BYTES, make_app
@@ -42,13 +42,16 @@ class Served(NamedTuple):
 
     def unrated(self, userid: int) -> list[int]:
         """Ids of movies that a user has not rated."""
-        rated = set(find_person(self.scorer, self.run.ratings, userid).rated["movie"])
+        rated = set(find_person(self.scorer, self.run.ratings, userid).history.movie)
         return [id_ for row, id_ in enumerate(self.scorer.movieids.tolist()) if row not in rated]
 
-    def given(self, ratings: list[dict]) -> GivenRatings:
-        ids = self.scorer.movieids.tolist()
-        rows = np.array([ids.index(rating["movieid"]) for rating in ratings], np.int64)
-        return GivenRatings(rows, np.array([float(rating["rating"]) for rating in ratings]))
+    def given(self, ratings: list[dict]) -> UserHistory:
+        """Ratings of a question, at the end of the log."""
+        dimensions = self.scorer.dimensions
+        rows = dimensions.ids["movies"].rows([rating["movieid"] for rating in ratings])
+        stars = np.array([float(rating["rating"]) for rating in ratings])
+        end = find_end(self.scorer, self.run.ratings)
+        return UserHistory.from_stars(rows, stars, np.full(len(rows), end), dimensions)
 
 
 def serve(run: Run) -> Served:
@@ -111,8 +114,8 @@ def test_recommendations_are_those_of_the_command(
         assert [m["title"] for m in found[place]] == [m["title"] for m in expected[place]]
 
 
-def test_wishes_are_those_of_the_command(served: Served) -> None:
-    wishes = Wishes(("drama",), (1955, None), -0.3, 0.5)
+def test_options_are_those_of_the_command(served: Served) -> None:
+    options = RecommendOptions(("drama",), (1955, None), -0.3, 0.5)
     found = served.ask(
         "/recommendations",
         userid=USER,
@@ -122,7 +125,7 @@ def test_wishes_are_those_of_the_command(served: Served) -> None:
         diversity=0.5,
     )
     person = find_person(served.scorer, served.run.ratings, USER)
-    expected = recommend(served.recommender, person, 10, None, wishes)["recommended"]
+    expected = recommend(served.recommender, person, 10, None, options)["recommended"]
     assert flatten(found["recommended"], "score") == [(m["movie"], m["score"]) for m in expected]
 
 
@@ -146,9 +149,9 @@ def test_ratings_of_a_question_count_like_those_in_the_log(served: Served) -> No
         pytest.skip("nothing to compare")
     row = scorer.userids.tolist().index(USER)
     given = served.given(rate(served.unrated(USER)[:5]))
-    rated = read_ratings_of(row, served.run.ratings)
     end = scorer.store.end
-    found = recommend(served.recommender, recall(scorer, row, rated, end, given), 50)
+    person = find_person(scorer, served.run.ratings, USER, given)
+    found = recommend(served.recommender, person, 50)
     lasting = PairScorer(served.run.checkpoint, served.run.features)
     lasting.store.append(row, given.movie, given.stars, np.full(5, end))
     movies = torch.tensor(

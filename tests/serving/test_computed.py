@@ -1,5 +1,6 @@
 """Models whose features come from ratings score, recommend, predict and export like the others."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,11 @@ import pytest
 import torch
 
 from recsys.common.errors import InputError
-from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.history import UserHistory
 from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import recommend
@@ -22,7 +22,7 @@ from recsys.serving.recommend.recommender import Recommender
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.histories import make_histories
-from tests.runs import COMPUTED, NEW_USER, Run, compute_run
+from tests.runs import COMPUTED, NEW_USER, Run, compute_run, find_rows
 
 USER, TITLE_OF_2 = 3, "Café: 2"
 
@@ -92,7 +92,7 @@ def test_recommendations_have_the_scores_of_the_model(
     computed: Run, recommender: Recommender, scorer: PairScorer
 ) -> None:
     found = recommend(recommender, find_person(scorer, computed.ratings, USER), 5)
-    rows = find_rows([movie["movie"] for movie in found["recommended"]], scorer.movieids)
+    rows = find_rows(scorer, "movies", [movie["movie"] for movie in found["recommended"]])
     expected = scorer.score(torch.zeros_like(rows), rows)
     scores = [movie["score"] for movie in found["recommended"]]
     np.testing.assert_allclose(scores, expected, atol=1e-4)
@@ -102,9 +102,9 @@ def test_the_history_has_the_ratings_that_the_features_take(
     computed: Run, recommender: Recommender, scorer: PairScorer
 ) -> None:
     person = find_person(scorer, computed.ratings, USER)
-    middle = int(person.rated["timestamp"].median())
-    earlier = int((person.rated["timestamp"] < middle).sum())
-    expected = earlier if scorer.store.fitted.past_only else len(person.rated)
+    middle = int(np.median(person.history.seconds))
+    earlier = int((person.history.seconds < middle).sum())
+    expected = earlier if scorer.store.fitted.past_only else len(person.history.movie)
     assert recommend(recommender, person, 5, middle)["rated"] == expected
 
 
@@ -114,7 +114,7 @@ def test_new_ratings_change_what_is_recommended(
     before = recommend(recommender, find_person(scorer, computed.ratings, NEW_USER), 50)
     known = {movie["movie"] for movie in before["liked"]}
     rows = [row for row, movie in enumerate(scorer.movieids.tolist()) if movie not in known][:6]
-    given = GivenRatings(np.array(rows), np.array([1.0, 5, 1, 5, 1, 5]))
+    given = rate(rows, [1.0, 5, 1, 5, 1, 5], scorer)
     person = find_person(scorer, computed.ratings, NEW_USER, given)
     after = recommend(recommender, person, 50)
     assert after["rated"] == before["rated"] + 6
@@ -124,12 +124,18 @@ def test_new_ratings_change_what_is_recommended(
     again = PairScorer(computed.checkpoint, computed.features)
     find_person(again, computed.ratings, NEW_USER, given)
     with pytest.raises(InputError, match=f"user {NEW_USER} has rated movie"):
-        find_person(again, computed.ratings, known.pop() and NEW_USER, given_again(known, scorer))
+        find_person(
+            again,
+            computed.ratings,
+            NEW_USER,
+            rate(find_rows(scorer, "movies", [known.pop()]), [5.0], scorer),
+        )
 
 
-def given_again(movies: set[int], scorer: PairScorer) -> GivenRatings:
-    row = scorer.movieids.tolist().index(movies.pop())
-    return GivenRatings(np.array([row]), np.array([5.0]))
+def rate(movies: Sequence[int], stars: Sequence[float], scorer: PairScorer) -> UserHistory:
+    """Ratings of some rows of the movies table, at the end of the log."""
+    times = np.full(len(movies), scorer.store.end)
+    return UserHistory.from_stars(np.array(movies), np.array(stars), times, scorer.dimensions)
 
 
 def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
@@ -137,15 +143,10 @@ def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
 ) -> None:
     """Apart from the age and the gender, which nobody knows; so the model is asked without them."""
     person = find_person(scorer, computed.ratings, USER)
-    given = GivenRatings(
-        person.rated["movie"].to_numpy(np.int64),
-        person.rated["rating"].to_numpy(float),
-        person.rated["timestamp"].to_numpy(),
-    )
-    new = find_person(scorer, computed.ratings, None, given)
+    new = find_person(scorer, computed.ratings, None, person.history)
     assert new.user == len(scorer.userids)
     if scorer.store.fitted.past_only:
-        assert new.moment == person.moment
+        assert new.as_of == person.as_of
         for mine, theirs in zip(new.ratings[1:], person.ratings[1:], strict=True):
             order, other = np.argsort(new.ratings.movie), np.argsort(person.ratings.movie)
             np.testing.assert_allclose(mine[order], theirs[other], atol=1e-6)

@@ -3,21 +3,16 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
-import numpy as np
 import torch
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.dataloader.pairs import TableName
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.artifact.files import Artifact, write_artifact
-from recsys.serving.artifact.ids import Ids
 from recsys.serving.artifact.retrieval_weights import RetrievalWeights
 from recsys.serving.artifact.weights import quantise_tables
 from recsys.serving.pair_scorer import PairScorer
-from recsys.storage.dimensions import Dimensions
 
 PACKAGE = Path(__file__).parents[2]
 # The standalone scorer and the modules that it imports. Every artifact holds copies of them.
@@ -28,10 +23,11 @@ MODULES = (
     "recsys.serving.artifact.network",
     "recsys.serving.artifact.description",
     "recsys.serving.artifact.retrieval_weights",
-    "recsys.serving.artifact.ids",
     "recsys.serving.recommend.ranking",
     "recsys.dataloader.pairs",
     "recsys.dataloader.jagged",
+    "recsys.storage.ids",
+    "recsys.common.errors",
     "recsys.features.fitted",
     "recsys.features.online",
     "recsys.features.statistics",
@@ -57,7 +53,7 @@ def export(
     artifact = Artifact(
         replace(scorer.plain, precision=precision),
         quantise_tables(scorer.weights, precision),
-        {table: read_ids(scorer.dimensions, table) for table in get_args(TableName)},
+        scorer.dimensions.ids,
         scorer.model.pairs.to_tensors(),
         scorer.model.movie_index,
         scorer.store.fitted if scorer.store else None,
@@ -93,11 +89,3 @@ def copy_module(name: str, folder: Path) -> None:
     shutil.copyfile(PACKAGE.parent / target.relative_to(folder), target)
     for package in target.relative_to(folder).parents[:-1]:
         (folder / package / "__init__.py").touch()
-
-
-def read_ids(dimensions: Dimensions, table: str) -> Ids:
-    """The published ids of the users or movies."""
-    ids = dimensions.raw_ids(table)
-    if ids.dtype.kind in "iu":
-        return Ids(torch.from_numpy(ids.astype(np.int64)))
-    return Ids([str(text) for text in ids])

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
+import numpy.typing as npt
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
@@ -22,9 +23,9 @@ from torch import Tensor
 from recsys.dataloader.pairs import TableName
 from recsys.features.fitted import Fitted
 from recsys.serving.artifact.description import Description
-from recsys.serving.artifact.ids import Ids
 from recsys.serving.artifact.network import Form, forms_of, weight_forms
 from recsys.serving.artifact.retrieval_weights import RetrievalWeights
+from recsys.storage.ids import Ids
 
 FORMAT = 3
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
@@ -59,12 +60,14 @@ class Artifact(NamedTuple):
 def write_artifact(artifact: Artifact, folder: Path) -> None:
     """Write the data files; the same artifact gives the same bytes."""
     tables = {f"features.{name}": tensor for name, tensor in artifact.features.items()}
+    numbers: dict[str, npt.NDArray[Any]] = {}
     for table, ids in artifact.ids.items():
-        tables |= ids.to_tensors(f"ids.{table}")
-    tables["movie_index"] = artifact.movie_index
+        numbers |= ids.to_numbers(f"ids.{table}")
     if artifact.fitted is not None:
-        numbers = artifact.fitted.to_numbers()
-        tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in numbers.items()}
+        fitted = artifact.fitted.to_numbers()
+        numbers |= {f"fitted.{name}": array for name, array in fitted.items()}
+    tables |= {name: torch.from_numpy(array) for name, array in numbers.items()}
+    tables["movie_index"] = artifact.movie_index
     files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
     if artifact.retrieval is not None:
         files[RETRIEVAL] = save(artifact.retrieval.numbers)
@@ -101,7 +104,8 @@ def read_artifact(folder: Path) -> Artifact:
         require(forms_of(weights) == weight_forms(description), MISFIT)
     with refuse(folder / TABLES):
         tables = read_tensors(folder / TABLES, digests[TABLES])
-        ids = {table: Ids.from_tensors(f"ids.{table}", tables) for table in get_args(TableName)}
+        arrays = {name: tensor.numpy() for name, tensor in tables.items()}
+        ids = {t: Ids.from_numbers(f"ids.{t}", arrays, t[:-1]) for t in get_args(TableName)}
         features = with_prefix("features.", tables)
         check_features(features, description, ids)
         numbers = {n: tensor.numpy() for n, tensor in with_prefix("fitted.", tables).items()}

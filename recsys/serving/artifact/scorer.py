@@ -19,7 +19,7 @@ Shapes: B pairs, R ratings, k recommendations.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,10 +28,12 @@ from torch import Tensor
 from recsys.dataloader.pairs import Pairs
 from recsys.features.online import OnlineFeatures
 from recsys.serving.artifact.files import read_artifact
-from recsys.serving.artifact.ids import PublishedIds
 from recsys.serving.artifact.network import Network
 from recsys.serving.artifact.pair_network import PairNetwork
 from recsys.serving.recommend.ranking import find_best, join_factors
+
+# The ids of a batch, [B].
+PublishedIds = Sequence[int] | Sequence[str] | Tensor
 
 
 class Rated(NamedTuple):
@@ -109,7 +111,8 @@ class Scorer:
             ValueError: the model has features that come from ratings, and the users differ or the
                 time is not after the end of the data set.
         """
-        return self._score(self.users.find(userids), self.movies.find(movieids), rated, moment)
+        users, movies = self.users.find(userids), self.movies.find(movieids)
+        return self._score(torch.from_numpy(users), torch.from_numpy(movies), rated, moment)
 
     def recommend(
         self,
@@ -131,7 +134,7 @@ class Scorer:
         """
         if self.retrieval is None:
             raise ValueError("this artifact has no retrieval model; export without --scores-only")
-        listed = self.movies.find(rated.movieids).numpy()
+        listed = self.movies.find(rated.movieids)
         history = np.unique(listed[listed < len(self.movies)])
         retrieval_scores = self.retrieval.score(history)[None]
         retrieval_scores[:, ~self.known] = -np.inf
@@ -139,10 +142,9 @@ class Scorer:
         movies = find_best(
             retrieval_scores, min(max(self.retrieval.candidates, top), retrieval_scores.shape[1])
         )
-        ids: Any = [userid]
-        user = torch.tensor(len(self.users)) if userid is None else self.users.find(ids)
+        (user,) = [len(self.users)] if userid is None else self.users.find([userid])
         rows = torch.from_numpy(movies[0])
-        likes = self._score(user.expand(len(rows)), rows, rated, moment).numpy()
+        likes = self._score(torch.full_like(rows, int(user)), rows, rated, moment).numpy()
         scores = join_factors(
             retrieval_scores[:, movies[0]], likes[None], self.retrieval.like_weight, self.lowest
         )
@@ -159,7 +161,7 @@ class Scorer:
         if len(users.unique()) > 1:
             raise ValueError("this model takes the ratings of one user at a time")
         end = self.online.fitted.end
-        listed = self.movies.find(rated.movieids).numpy()
+        listed = self.movies.find(rated.movieids)
         times = np.full(len(listed), end) if rated.seconds is None else np.array(rated.seconds)
         if moment is None:
             moment = int(max(times, default=end)) + 1
