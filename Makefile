@@ -55,7 +55,7 @@ bench: .venv/bench  ## Measure training, the stages by size, serving and ranking
 	python -m benchmarks.scale
 	python -m benchmarks.features
 	python -m benchmarks.serving
-	python -m benchmarks.wishes
+	python -m benchmarks.recommend_options
 	python -m benchmarks.ranking
 	python -m benchmarks.retrieval
 

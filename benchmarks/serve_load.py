@@ -51,7 +51,7 @@ def make_questions(checkpoint: Path, count: int, seed: int = 1) -> dict[str, lis
     userids, movieids = dimensions.raw_ids("users"), dimensions.raw_ids("movies")
     questions: dict[str, list[Question]] = {"recommendations": [], "scores": []}
     for user in rng.choice(len(userids), count):
-        unrated = np.setdiff1d(np.arange(len(movieids)), log.of(user)["movie"])
+        unrated = np.setdiff1d(np.arange(len(movieids)), log.of(user).movie)
         some = movieids[rng.choice(unrated, MOVIES, replace=False)].tolist()
         given = [{"movieid": id_, "rating": int(rng.integers(1, 6))} for id_ in some[:RATINGS]]
         who = {"userid": int(userids[user])}

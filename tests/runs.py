@@ -1,5 +1,6 @@
 """Runs of the pipeline up to an untrained checkpoint, on the toy data with a new user."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from recsys.pipeline.params import load_params
 from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import Lineage, read_lineage
 from recsys.storage.parquet import read_parquet
@@ -132,6 +134,17 @@ def read_lineage_of(run: Run, features: tuple[Feature, ...]) -> Lineage:
     if any(feature.table == "ratings" for feature in features):
         return read_lineage(run.features / "test.parquet", "features")
     return read_lineage(run.split / "test.parquet", "split")
+
+
+def find_rows(scorer: CheckpointModel, table: str, ids: Sequence[int]) -> torch.Tensor:
+    """The rows of published ids; the table's length for an unknown one."""
+    return torch.from_numpy(scorer.dimensions.ids[table].find(ids))
+
+
+def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:
+    """A file whose digests are those of the run, with those of computed features if it has some."""
+    computed = any(feature.table == "ratings" for feature in features)
+    return (run.features if computed else run.split) / "test.parquet"
 
 
 def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None:

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from recsys.serving.artifact.export import export
-from recsys.serving.artifact.ids import find_rows
 from recsys.serving.artifact.scorer import Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import REGISTRY, Feature
 from tests.conftest import PARAMS
 from tests.params import QUICK, set_params
+from tests.runs import find_rows
 from tests.stages import run_all
 
 NEW = (
@@ -43,7 +43,7 @@ def test_a_new_feature_works_from_the_archive_to_the_artifact() -> None:
 
     predictions = pd.read_parquet("data/predictions.parquet")
     ids = predictions["raw_userid"].tolist(), predictions["raw_movieid"].tolist()
-    users, movies = find_rows(ids[0], model.userids), find_rows(ids[1], model.movieids)
+    users, movies = find_rows(model, "users", ids[0]), find_rows(model, "movies", ids[1])
     scores = model.score(users, movies)
     np.testing.assert_allclose(scores, predictions["score"], atol=1e-6)
     assert np.isfinite(model.score(users[:1] * 0 + len(model.userids), movies[:1])).all()

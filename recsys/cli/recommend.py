@@ -21,7 +21,7 @@ MOST_OTHERS = 3
 @command
 # Who, or what.
 @click.option("--user", type=str, help="Recommend to the user with this id.")
-@click.option("--ratings", type=PATH, help="Recommend to somebody who rated what this file says.")
+@click.option("--ratings", type=PATH, help="Recommend to a person with the ratings in this file.")
 @click.option("--all", "target", type=PATH, help="Recommend to every user, into this file.")
 @click.option("--movie", type=str, help="Find movies like the one with this id or title.")
 # Which movies, in which order.
@@ -109,9 +109,10 @@ def main(
     from recsys.models.checkpoint import read_checkpoint
     from recsys.retrieval.model import RetrievalModel
     from recsys.serving.people.given import read_given
+    from recsys.serving.people.history import NO_RATINGS
     from recsys.serving.people.log import Log
-    from recsys.serving.people.person import find_person
-    from recsys.serving.recommend.options import ANY_YEAR, Wishes, read_years
+    from recsys.serving.people.person import find_end, find_person
+    from recsys.serving.recommend.options import ANY_YEAR, RecommendOptions, read_years
     from recsys.serving.recommend.recommend_all import recommend_to_all
     from recsys.serving.recommend.recommend_one import find_similar, recommend
     from recsys.serving.recommend.recommender import Recommender
@@ -126,20 +127,22 @@ def main(
         show(found, as_json, format_similar(found))
         return
     span = ANY_YEAR if years is None else read_years(years)
-    wishes = Wishes(genre, span, popularity, diversity)
-    moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
+    options = RecommendOptions(genre, span, popularity, diversity)
+    as_of = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
     recommender = Recommender.load(checkpoint, features, retrieval)
     scorer = recommender.scorer
     if target is not None:
-        everybody = Log(log, scorer.dimensions)
-        rows = recommend_to_all(recommender, everybody, target, top, moment, wishes)
-        click.echo(f"{rows:,} recommendations for {len(scorer.userids):,} users written")
+        dimensions = recommender.dimensions
+        rows = recommend_to_all(recommender, Log(log, dimensions), target, top, as_of, options)
+        click.echo(f"{rows:,} recommendations for {len(dimensions.ids['users']):,} users written")
         return
-    given = read_given(ratings, scorer.dimensions) if ratings else None
-    person = find_person(scorer, log, user, given)
-    found = recommend(recommender, person, top, moment, wishes)
+    new = NO_RATINGS
+    if ratings:
+        new = read_given(ratings, scorer.dimensions, find_end(scorer, log))
+    person = find_person(scorer, log, user, new)
+    found = recommend(recommender, person, top, as_of, options)
     task, uses_ratings = scorer.description.task, scorer.online is not None
-    text = format_recommendations(found, task, uses_ratings, len(person.rated))
+    text = format_recommendations(found, task, uses_ratings, len(person.history.movie))
     show(found, as_json, text)
 
 

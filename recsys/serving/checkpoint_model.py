@@ -3,15 +3,11 @@
 Shapes: B pairs, U users, M movies.
 """
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -20,9 +16,7 @@ from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.features.online import LabelledRatings
 from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.models.checkpoint import Checkpoint, not_a_checkpoint, read_checkpoint
-from recsys.serving.catalogue import list_movies
 from recsys.serving.pair_model import PairModel
-from recsys.storage.schemas import RAW_IDS
 
 
 class CheckpointModel(PairModel):
@@ -78,21 +72,6 @@ class CheckpointModel(PairModel):
         that it lacks would be a feature of the movie's score.
         """
         return self.online is None or self.online.fitted.past_only
-
-    @cached_property
-    def catalogue(self) -> pd.DataFrame:
-        """The movies in the order of their rows, from `list_movies`."""
-        return list_movies(self.dimensions)
-
-    def find(self, table: str, ids: pa.Array) -> Tensor:
-        """The rows of published ids in the users or movies table, [B]; its length for no row.
-
-        Args:
-            ids: of the type of the table's ids, [B]
-        """
-        known = self.dimensions.tables[table][RAW_IDS[table]].combine_chunks().cast(ids.type)
-        rows = pc.index_in(ids, value_set=known).fill_null(len(known))
-        return torch.from_numpy(rows.to_numpy().astype(np.int64))
 
     def score(
         self,

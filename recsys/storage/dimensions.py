@@ -5,6 +5,7 @@ Shapes: U users, M movies.
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from recsys.common.errors import InputError
 from recsys.common.params import show_key
 from recsys.storage import schemas
+from recsys.storage.ids import Ids
 from recsys.storage.lineage import Lineage, digest, read_lineage, require_same_run
 from recsys.storage.parquet import (
     REMEDY,
@@ -51,6 +53,12 @@ class Dimensions:
         """The published ids of a table's rows, integers or texts, ascending, [U] or [M]."""
         ids: npt.NDArray[Any] = self.tables[table][RAW_IDS[table]].to_numpy()
         return ids
+
+    @cached_property
+    def ids(self) -> dict[str, Ids]:
+        """The lookup of the published ids, by table."""
+        nouns = {"users": "user", "movies": "movie"}
+        return {table: Ids(self.raw_ids(table), noun) for table, noun in nouns.items()}
 
     def count_embeddings(self, feature: str) -> int:
         """The number of rows of the embedding table that is named after a feature."""

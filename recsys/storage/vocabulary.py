@@ -1,14 +1,12 @@
 """The vocabulary: what the codes, normalised ratings and labels in the tables stand for."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pydantic import AfterValidator, TypeAdapter
 
@@ -21,8 +19,6 @@ from recsys.storage.json_files import parse_json
 from recsys.storage.registry import COMPUTED, Feature
 from recsys.storage.schemas import ID_TYPES, RAW_IDS
 
-# More digits than 64 bits have are no integer, however many there are.
-WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 # The largest number of 32 bits: columns of larger ones would be infinite.
 MOST = float(np.finfo(np.float32).max)
 
@@ -132,22 +128,3 @@ def check(vocabulary: Vocabulary) -> Vocabulary:
 
 # What is in the file, for pydantic. It does not check vocabularies that are made in other ways.
 CONTENT = TypeAdapter(Annotated[Vocabulary, AfterValidator(check)])
-
-
-def find_rows(raw: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Find the rows of a table that hold some raw ids.
-
-    Args:
-        raw: the raw ids to find, integers or texts as `known`, [N]
-        known: the table's raw ids, ascending, [T]
-
-    Returns:
-        the row of each id, or -1 if the table does not have it, [N]
-    """
-    places = np.minimum(np.searchsorted(known, raw), len(known) - 1)
-    return np.where(known[places] == raw, places, -1).astype(np.int32)
-
-
-def is_integer(text: str) -> bool:
-    """Whether a text is a whole number of 64 bits in its usual spelling."""
-    return bool(WHOLE_NUMBER.fullmatch(text)) and -(2**63) <= int(text) < 2**63

@@ -110,7 +110,7 @@ def test_a_movie_is_found_by_its_title() -> None:
     assert call("recommend", "--movie cafe:20 --top 4").stderr == ""
 
 
-def test_wishes_are_those_of_the_options() -> None:
+def test_options_are_those_of_the_options() -> None:
     options = "--genre comedy --genre Drama --years 1955-1980 --diversity 0.3 --popularity -0.5"
     movies = json.loads(call("recommend", f"--user 3 --json {options}").output)["recommended"]
     assert movies

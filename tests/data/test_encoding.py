@@ -23,7 +23,7 @@ from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.storage.registry import MOVIELENS
-from recsys.storage.vocabulary import Vocabulary, find_rows
+from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
@@ -185,12 +185,6 @@ def test_ratings_come_in_pieces(
     pieces = list(encode_ratings(tables.ratings, vocabulary))
     assert [len(piece) for piece in pieces] == [400, 400, 400, 300]
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
-
-
-def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
-    known = np.array([10, 20, 40], np.int32)
-    raw = np.array([40, 10, 20, 30, 5, 50], np.int32)
-    assert find_rows(raw, known).tolist() == [2, 0, 1, -1, -1, -1]
 
 
 def test_a_saved_vocabulary_loads_unchanged(

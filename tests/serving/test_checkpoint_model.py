@@ -8,13 +8,12 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.models.checkpoint import load_model, read_checkpoint
-from recsys.serving.artifact.ids import find_rows
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import Feature
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.prepared import prepare
-from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, save_model
+from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, find_rows, save_model
 from tests.toy import Toy
 
 
@@ -50,8 +49,8 @@ def test_inputs_by_hand(run: Run) -> None:
     scorer = make_scorer(run)
     known = int(scorer.movieids[3])
     rows = (
-        find_rows([3, NEW_USER, 999], scorer.userids),
-        find_rows([known, UNRATED_MOVIE, 999], scorer.movieids),
+        find_rows(scorer, "users", [3, NEW_USER, 999]),
+        find_rows(scorer, "movies", [known, UNRATED_MOVIE, 999]),
     )
     assert [r.tolist() for r in rows] == [[0, 60, 61], [3, 41, 42]]
     bags, dense = scorer.model.pairs.bags(*rows).values(), scorer.model.pairs.dense_matrix(*rows)

@@ -1,5 +1,6 @@
 """Models whose features come from ratings score, recommend, predict and export like the others."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,17 @@ import torch
 from recsys.common.errors import InputError
 from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.serving.artifact.export import export
-from recsys.serving.artifact.ids import find_rows
 from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
-from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.history import UserHistory
 from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
-from recsys.storage.sealed import seal, unseal
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.histories import make_histories
-from tests.runs import COMPUTED, NEW_USER, Run, compute_run
+from tests.runs import COMPUTED, NEW_USER, Run, compute_run, find_rows
 
 USER, TITLE_OF_2 = 3, "Café: 2"
 
@@ -96,7 +95,7 @@ def test_recommendations_have_the_scores_of_the_model(
     computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     found = recommend(recommender, find_person(scorer, computed.ratings, USER), 5)
-    rows = find_rows([movie["movie"] for movie in found["recommended"]], scorer.movieids)
+    rows = find_rows(scorer, "movies", [movie["movie"] for movie in found["recommended"]])
     expected = scorer.score(torch.zeros_like(rows), rows)
     scores = [movie["score"] for movie in found["recommended"]]
     np.testing.assert_allclose(scores, expected, atol=1e-4)
@@ -106,9 +105,9 @@ def test_the_history_has_the_ratings_that_the_features_take(
     computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     person = find_person(scorer, computed.ratings, USER)
-    middle = int(person.rated["timestamp"].median())
-    earlier = int((person.rated["timestamp"] < middle).sum())
-    expected = earlier if scorer.online.fitted.past_only else len(person.rated)
+    middle = int(np.median(person.history.seconds))
+    earlier = int((person.history.seconds < middle).sum())
+    expected = earlier if scorer.online.fitted.past_only else len(person.history.movie)
     assert recommend(recommender, person, 5, middle)["rated"] == expected
 
 
@@ -118,7 +117,7 @@ def test_new_ratings_change_what_is_recommended(
     before = recommend(recommender, find_person(scorer, computed.ratings, NEW_USER), 50)
     known = {movie["movie"] for movie in before["liked"]}
     rows = [row for row, movie in enumerate(scorer.movieids.tolist()) if movie not in known][:6]
-    given = GivenRatings(np.array(rows), np.array([1.0, 5, 1, 5, 1, 5]))
+    given = rate(rows, [1.0, 5, 1, 5, 1, 5], scorer)
     person = find_person(scorer, computed.ratings, NEW_USER, given)
     after = recommend(recommender, person, 50)
     assert after["rated"] == before["rated"] + 6
@@ -128,12 +127,18 @@ def test_new_ratings_change_what_is_recommended(
     again = CheckpointModel(computed.checkpoint, computed.features)
     find_person(again, computed.ratings, NEW_USER, given)
     with pytest.raises(InputError, match=f"user {NEW_USER} has rated movie"):
-        find_person(again, computed.ratings, known.pop() and NEW_USER, given_again(known, scorer))
+        find_person(
+            again,
+            computed.ratings,
+            NEW_USER,
+            rate(find_rows(scorer, "movies", [known.pop()]), [5.0], scorer),
+        )
 
 
-def given_again(movies: set[int], scorer: CheckpointModel) -> GivenRatings:
-    row = scorer.movieids.tolist().index(movies.pop())
-    return GivenRatings(np.array([row]), np.array([5.0]))
+def rate(movies: Sequence[int], stars: Sequence[float], scorer: CheckpointModel) -> UserHistory:
+    """Ratings of some rows of the movies table, at the end of the log."""
+    times = np.full(len(movies), scorer.online.end)
+    return UserHistory.from_stars(np.array(movies), np.array(stars), times, scorer.dimensions)
 
 
 def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
@@ -141,15 +146,10 @@ def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
 ) -> None:
     """Apart from the age and the gender, which nobody knows; so the model is asked without them."""
     person = find_person(scorer, computed.ratings, USER)
-    given = GivenRatings(
-        person.rated["movie"].to_numpy(np.int64),
-        person.rated["rating"].to_numpy(float),
-        person.rated["timestamp"].to_numpy(),
-    )
-    new = find_person(scorer, computed.ratings, None, given)
+    new = find_person(scorer, computed.ratings, None, person.history)
     assert new.user == len(scorer.userids)
     if scorer.online.fitted.past_only:
-        assert new.moment == person.moment
+        assert new.as_of == person.as_of
         for mine, theirs in zip(new.ratings[1:], person.ratings[1:], strict=True):
             order, other = np.argsort(new.ratings.movie), np.argsort(person.ratings.movie)
             np.testing.assert_allclose(mine[order], theirs[other], atol=1e-6)
@@ -200,7 +200,7 @@ def test_computed_features_need_their_folder(computed: Run) -> None:
 
 
 def test_features_of_another_run_are_refused(computed: Run) -> None:
-    path = computed.features / "features.json"
-    path.write_text(seal(unseal(path.read_text()).replace("cutoff", "cut-off")))
+    text = (computed.features / "features.json").read_text()
+    (computed.features / "features.json").write_text(text.replace("cutoff", "cut-off"))
     with pytest.raises(InputError, match="of different runs: they differ in their fitted features"):
         CheckpointModel(computed.checkpoint, computed.features)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from recsys.serving.recommend.diversity import LARGEST_LOSS, find_diverse
+from recsys.serving.recommend.diversity import MAX_LOSS, find_diverse
 
 LEAST = -np.inf
 # The first two are the same film twice; the fourth says nothing of any other.
@@ -15,7 +15,7 @@ def choose(scores: list[list[float]], count: int, diversity: float) -> list[list
 
 def test_a_movie_loses_what_one_before_it_says() -> None:
     # At 0.5: half the score less half the loss. Second: 1.5 - 1.5, 1 - 0.75 or 0.3.
-    assert LARGEST_LOSS == 3
+    assert MAX_LOSS == 3
     scores = [[4.0, 3.0, 2.0, 0.6]]
     assert choose(scores, 4, 0.5) == [[0, 3, 2, 1]]
     assert choose(scores, 2, 0.3) == [[0, 1]]

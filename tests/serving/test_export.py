@@ -24,7 +24,6 @@ from recsys.retrieval.model import RetrievalModel
 from recsys.serving.artifact import files as artifact_files
 from recsys.serving.artifact.export import MODULES, export
 from recsys.serving.artifact.files import DESCRIPTION, RETRIEVAL, TABLES, WEIGHTS
-from recsys.serving.artifact.ids import find_rows
 from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.recommender import Recommender
@@ -33,7 +32,7 @@ from recsys.storage.registry import select_features
 from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
 from tests.retrieval.sequences import PARAMS
-from tests.runs import SIDES, UNRATED_MOVIE, Run, save_model, save_retrieval_model
+from tests.runs import SIDES, UNRATED_MOVIE, Run, find_rows, save_model, save_retrieval_model
 
 FILES = (DESCRIPTION, WEIGHTS, TABLES, RETRIEVAL)
 # The errors allowed in probabilities, with embeddings from N(0, 1). They come from rounding to
@@ -93,7 +92,7 @@ def assert_same_scores(
 ) -> None:
     scorer = CheckpointModel(run.checkpoint)
     export(scorer, precision, Path("serving"))
-    users, movies = find_rows(ids[0], scorer.userids), find_rows(ids[1], scorer.movieids)
+    users, movies = find_rows(scorer, "users", ids[0]), find_rows(scorer, "movies", ids[1])
     expected = scorer.score(users, movies)
     assert expected.std() > 0.01
     served = Scorer(Path("serving"))

@@ -8,14 +8,14 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.serving.recommend.filter import Filter
-from recsys.serving.recommend.options import Wishes, Years
+from recsys.serving.recommend.options import RecommendOptions, Years
 from recsys.storage.dimensions import Dimensions
 from tests.histories import make_histories
 from tests.tables import make_dimensions
 
 
-def find_movies(*wishes: object) -> list[int]:
-    return np.flatnonzero(Filter(make_dimensions(), Wishes(*wishes)).movies).tolist()
+def find_movies(*options: object) -> list[int]:
+    return np.flatnonzero(Filter(make_dimensions(), RecommendOptions(*options)).movies).tolist()
 
 
 def without(column: str) -> Dimensions:
@@ -53,7 +53,7 @@ def test_movies_have_a_rating_a_genre_and_a_year(
 def test_nobody_gets_what_they_have_had() -> None:
     scores = np.ones((2, 4), np.float32)
     histories = make_histories([[0], []], 4)
-    Filter(make_dimensions(), Wishes(("a", "b"))).apply(scores, histories)
+    Filter(make_dimensions(), RecommendOptions(("a", "b"))).apply(scores, histories)
     least = -np.inf
     assert scores.tolist() == [[least, least, least, 1], [1, least, least, 1]]
 
@@ -77,6 +77,6 @@ def test_a_wish_that_no_movie_grants_is_refused(
 
 def test_own_data_may_have_neither_genres_nor_years() -> None:
     with pytest.raises(InputError, match=r"the movies have no genres: no list in own\.item_feat"):
-        Filter(without("genres"), Wishes(genres=("a",)))
+        Filter(without("genres"), RecommendOptions(genres=("a",)))
     with pytest.raises(InputError, match="no title ends with a year"):
-        Filter(without("year"), Wishes(years=(1990, None)))
+        Filter(without("year"), RecommendOptions(years=(1990, None)))

@@ -7,6 +7,8 @@ from recsys.serving.people.given import read_given
 from recsys.storage.dimensions import Dimensions
 from tests.runs import Run
 
+END = 10**9
+
 
 @pytest.fixture
 def dimensions(run: Run) -> Dimensions:
@@ -20,27 +22,27 @@ def write(text: str) -> Path:
 
 
 def test_movies_by_id_with_times(dimensions: Dimensions) -> None:
-    given = read_given(
-        write("movieid,rating,timestamp\n4,5,1000000000\n2,1,1000000001\n"), dimensions
-    )
-    assert dimensions.raw_ids("movies")[given.movie].tolist() == [4, 2]
+    text = "movieid,rating,timestamp\n4,5,1000000000\n2,1,1000000001\n"
+    given = read_given(write(text), dimensions, END)
+    assert dimensions.ids["movies"].take(given.movie) == [4, 2]
     assert given.stars.tolist() == [5, 1]
-    assert given.seconds is not None
+    assert given.label.tolist() == [1, 0]
     assert given.seconds.tolist() == [10**9, 10**9 + 1]
 
 
 def test_movies_by_title_in_any_case_with_and_without_the_year(dimensions: Dimensions) -> None:
     titles = dimensions.tables["movies"]["title"].to_pylist()
     short = titles[1].rpartition(" (")[0].upper()
-    given = read_given(write(f"Rating;Title\n3;{titles[0]}\n4;{short}\n"), dimensions)
+    given = read_given(write(f"Rating;Title\n3;{titles[0]}\n4;{short}\n"), dimensions, END)
     assert given.movie.tolist() == [0, 1]
     assert given.stars.tolist() == [3, 4]
-    assert given.seconds is None
+    assert given.seconds.tolist() == [END, END]
 
 
 def test_times_may_be_dates(dimensions: Dimensions) -> None:
-    given = read_given(write("movieid,rating,timestamp\n4,5,2001-09-09 01:46:40\n"), dimensions)
-    assert given.seconds is not None
+    given = read_given(
+        write("movieid,rating,timestamp\n4,5,2001-09-09 01:46:40\n"), dimensions, END
+    )
     assert given.seconds.tolist() == [10**9]
 
 
@@ -50,8 +52,14 @@ def test_times_may_be_dates(dimensions: Dimensions) -> None:
         ("", "mine.csv is empty"),
         ("movieid,stars\n2,5\n", "mine.csv has no column 'rating'"),
         ("movie,rating\n2,5\n", "mine.csv has no column movieid or title"),
-        ("movieid,rating\n2,5\n3,5\n", "line 3: movieid = '3' is no movie of the data set"),
-        ("movieid,rating\n2.5,5\n", "line 2: movieid = '2.5' is no movie"),
+        (
+            "movieid,rating\n2,5\n3,5\n",
+            r"line 3: there is no movie 3; the 42 movies .* the nearest 2 and 4; correct the file",
+        ),
+        (
+            "movieid,rating\n2.5,5\n",
+            "line 2: there is no movie '2.5': the 42 movies have whole numbers as ids",
+        ),
         ("movieid,rating\n2,5\n2,4\n", "line 3: movieid = '2' is there twice"),
         ("movieid,rating\n2,6\n", "line 2: rating = '6' is not on the rating scale, 1 to 5"),
         ("movieid,rating\n2,4.5\n", "line 2: rating = '4.5' is not on the rating scale, 1 to 5"),
@@ -63,7 +71,7 @@ def test_times_may_be_dates(dimensions: Dimensions) -> None:
 )
 def test_bad_ratings_are_refused(dimensions: Dimensions, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_given(write(text), dimensions)
+        read_given(write(text), dimensions, END)
 
 
 def test_a_title_of_several_movies_is_refused(dimensions: Dimensions) -> None:
@@ -72,5 +80,5 @@ def test_a_title_of_several_movies_is_refused(dimensions: Dimensions) -> None:
     table = dimensions.tables["movies"].from_pandas(movies, dimensions.tables["movies"].schema)
     dimensions.tables["movies"] = table
     with pytest.raises(InputError, match=r"'heat' is the title of 2 movies; add the year"):
-        read_given(write("title,rating\nheat,5\n"), dimensions)
-    assert read_given(write("title,rating\nheat (1986),5\n"), dimensions).movie.tolist() == [1]
+        read_given(write("title,rating\nheat,5\n"), dimensions, END)
+    assert read_given(write("title,rating\nheat (1986),5\n"), dimensions, END).movie.tolist() == [1]

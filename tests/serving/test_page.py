@@ -89,7 +89,7 @@ def test_films_that_are_rated_change_what_is_recommended(
     assert browser.console == []
 
 
-def test_wishes_change_what_is_recommended(browser: Browser, address: str) -> None:
+def test_options_change_what_is_recommended(browser: Browser, address: str) -> None:
     browser.open(address, 390)
     browser.wait(f"{COUNT} === '10 films for 0 ratings'")
     usual = texts(browser, "#best .film")

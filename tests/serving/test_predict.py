@@ -12,11 +12,10 @@ import torch
 from pyarrow import csv
 
 from recsys.common.errors import InputError
-from recsys.serving.artifact.ids import find_rows
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict import streams
 from recsys.serving.predict.score_file import score_file
-from tests.runs import NEW_USER, Run
+from tests.runs import NEW_USER, Run, find_rows
 
 # Published ids. The last user has no training rating.
 PAIRS = pd.DataFrame(
@@ -51,8 +50,8 @@ def test_the_score_is_added_as_the_last_column(
     assert table.columns.tolist() == ["note", "userid", "weight", "movieid", "score"]
     kept = table.drop(columns="score").astype({"weight": float})
     pd.testing.assert_frame_equal(kept, PAIRS)
-    users = find_rows(torch.tensor(PAIRS["userid"]), scorer.userids)
-    movies = find_rows(torch.tensor(PAIRS["movieid"]), scorer.movieids)
+    users = find_rows(scorer, "users", torch.tensor(PAIRS["userid"]))
+    movies = find_rows(scorer, "movies", torch.tensor(PAIRS["movieid"]))
     expected = scorer.score(users, movies)
     assert table["score"].to_numpy("float32").tolist() == expected.tolist()
 
@@ -78,10 +77,13 @@ def test_reading_in_pieces_changes_no_score(
     [
         (
             "7,2",
-            r"row 4: userid = 7 is none of the 61 ids of the data set \(3 to 200\).*--unknown sc",
+            "row 4: there is no user 7; the 61 .*, the nearest 6 and 9; correct .* --unknown sc",
         ),
-        ("3,1000", r"row 4: movieid = 1000 is none of the 42 ids of the data set \(2 to 102\)"),
-        ("-3,2", "row 4: userid = -3 is none"),
+        (
+            "3,1000",
+            "row 4: there is no movie 1000; the 42 movies .*, the nearest 102; ",
+        ),
+        ("-3,2", "row 4: there is no user -3"),
         ("3,x", "row 4: movieid = 'x' is not an integer; correct or remove"),
         (",2", "row 4: userid = '' is not an integer"),
         ("3.5,2", "row 4: userid = '3.5' is not an integer"),
@@ -291,7 +293,8 @@ def test_unknown_ids_can_be_scored(scorer: CheckpointModel) -> None:
     ],
 )
 def test_bad_columns_are_refused(scorer: CheckpointModel, header: str, message: str) -> None:
-    Path("pairs.csv").write_text(f"{header}\n3,2,1\n")
+    row = "3,2,1"[: 2 * header.count(",") + 1]
+    Path("pairs.csv").write_text(f"{header}\n{row}\n")
     with pytest.raises(InputError, match=message):
         score_file(scorer, Path("pairs.csv"), Path("scores.csv"))
 

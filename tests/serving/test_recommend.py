@@ -6,16 +6,15 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.retrieval.model import RetrievalModel
-from recsys.serving.artifact.ids import find_rows
-from recsys.serving.catalogue import Record, find_row
-from recsys.serving.people.given import GivenRatings
-from recsys.serving.people.person import find_person, read_ratings_of
-from recsys.serving.recommend.options import Wishes
+from recsys.serving.catalogue import Record
+from recsys.serving.people.history import UserHistory
+from recsys.serving.people.person import find_end, find_person
+from recsys.serving.recommend.options import RecommendOptions
 from recsys.serving.recommend.ranking import MIN_RETRIEVAL_SCORE
 from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
 from tests.histories import make_histories
-from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run
+from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run, find_rows
 from tests.toy import Toy
 
 USER = 3
@@ -38,8 +37,8 @@ def test_a_user_gets_the_unrated_movies(run: Run, recommender: Recommender, toy:
     movies = [movie["movie"] for movie in found["recommended"]]
     assert sorted(movies) == sorted(unrated)
     scorer = recommender.scorer
-    users = find_rows([USER] * len(movies), scorer.userids)
-    expected = scorer.score(users, find_rows(movies, scorer.movieids))
+    users = find_rows(scorer, "users", [USER] * len(movies))
+    expected = scorer.score(users, find_rows(scorer, "movies", movies))
     assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
     assert recommend_to(recommender, run, USER, 3)["recommended"] == found["recommended"][:3]
 
@@ -48,9 +47,9 @@ def test_the_order_is_retrieval_times_a_power_of_the_probability(
     run: Run, recommender: Recommender
 ) -> None:
     found = recommend_to(recommender, run, USER, 1000)["recommended"]
-    rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
+    rows = find_rows(recommender.scorer, "movies", [movie["movie"] for movie in found]).numpy()
     retrieval = recommender.retrieval
-    rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
+    rated = find_person(recommender.scorer, run.ratings, USER).history.movie
     history = make_histories([rated.tolist()], len(retrieval.ratings))
     retrieval_scores = np.maximum(retrieval.score(history)[0, rows], MIN_RETRIEVAL_SCORE)
     likes = np.array([movie["score"] for movie in found])
@@ -67,10 +66,10 @@ def test_few_candidates_keep_the_best_by_retrieval(run: Run, recommender: Recomm
 
 
 def test_reasons_are_the_users_movies_that_weigh_most(run: Run, recommender: Recommender) -> None:
-    rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
-    titles, retrieval = recommender.scorer.catalogue["title"], recommender.retrieval
+    rated = find_person(recommender.scorer, run.ratings, USER).history.movie
+    titles, retrieval = recommender.catalogue["title"], recommender.retrieval
     for movie in recommend_to(recommender, run, USER, 5)["recommended"]:
-        row = recommender.scorer.movieids.tolist().index(movie["movie"])
+        row = int(find_rows(recommender.scorer, "movies", [movie["movie"]]))
         weights = {
             titles[other]: retrieval.weights[
                 np.searchsorted(retrieval.movies, other), np.searchsorted(retrieval.movies, row)
@@ -88,8 +87,8 @@ def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
     (usual,), (scores,), _ = recommender.rank(users, history, 100)
     counts = np.maximum(recommender.retrieval.ratings, 1)
     for weight in (-1.0, 0.5):
-        wishes = Wishes(popularity=weight)
-        (movies,), (shifted,), _ = recommender.rank(users, history, 100, wishes=wishes)
+        options = RecommendOptions(popularity=weight)
+        (movies,), (shifted,), _ = recommender.rank(users, history, 100, options=options)
         order = np.argsort(-(scores + weight * np.log(counts[usual])), kind="stable")
         np.testing.assert_array_equal(movies, usual[order])
         np.testing.assert_allclose(shifted, (scores + weight * np.log(counts[usual]))[order], 1e-5)
@@ -99,7 +98,8 @@ def test_diverse_lists_begin_alike_and_are_less_similar(run: Run, recommender: R
     users, history = np.array([0]), make_histories([[]], len(recommender.retrieval.ratings))
 
     def similarity(diversity: float) -> float:
-        lists = recommender.rank(users, history, 8, wishes=Wishes(diversity=diversity)).movies[0]
+        options = RecommendOptions(diversity=diversity)
+        lists = recommender.rank(users, history, 8, options=options).movies[0]
         assert len(set(lists)) == 8
         assert lists[0] == usual
         return np.maximum(recommender.retrieval.compare(lists[:, None], lists), 0).sum()
@@ -109,9 +109,9 @@ def test_diverse_lists_begin_alike_and_are_less_similar(run: Run, recommender: R
 
 
 def test_a_list_of_few_movies_ends_early(run: Run, recommender: Recommender) -> None:
-    wishes = Wishes(years=(1955, 1957), popularity=0.5, diversity=0.5)
+    options = RecommendOptions(years=(1955, 1957), popularity=0.5, diversity=0.5)
     found = recommend(
-        recommender, find_person(recommender.scorer, run.ratings, None), 10, None, wishes
+        recommender, find_person(recommender.scorer, run.ratings, None), 10, None, options
     )["recommended"]
     years = sorted(movie["title"][-5:-1] for movie in found)
     assert years == ["1955", "1956", "1957"]
@@ -140,40 +140,41 @@ def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Rec
     recommender.params = recommender.params.model_copy(update={"like_weight": 0.0})
     found = recommend_to(recommender, run, None, 5)["recommended"]
     ratings = recommender.retrieval.ratings
-    rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
+    rows = find_rows(recommender.scorer, "movies", [movie["movie"] for movie in found]).numpy()
     assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
 
 
-def test_ratings_without_a_time_are_given_when_the_log_ends(
-    run: Run, recommender: Recommender
-) -> None:
-    rows = find_rows([NEW_MOVIE, UNRATED_MOVIE], recommender.scorer.movieids).numpy()
-    given, end = GivenRatings(rows, np.array([5.0, 1.0])), 10**9 + 10**8 + NEW_MOVIE
+def test_new_ratings_follow_the_ratings_in_the_log(run: Run, recommender: Recommender) -> None:
+    rows = find_rows(recommender.scorer, "movies", [NEW_MOVIE, UNRATED_MOVIE]).numpy()
+    scorer, end = recommender.scorer, 10**9 + 10**8 + NEW_MOVIE
     for log, last in ((run.ratings, end), (Path("none.parquet"), 0)):
-        person = find_person(recommender.scorer, log, None, given)
-        assert (person.rated["timestamp"].tolist(), person.moment) == ([last] * 2, last + 1)
-    person = find_person(recommender.scorer, run.ratings, USER, given)
-    assert person.rated["timestamp"].tolist()[-2:] == [end] * 2
-    dimensions = recommender.scorer.dimensions
-    other = dataclasses.replace(dimensions.lineage, ids="0" * 64)
-    recommender.scorer.dimensions = dataclasses.replace(dimensions, lineage=other)
-    with pytest.raises(InputError, match="of different runs"):
-        find_person(recommender.scorer, run.ratings, None, given)
+        assert find_end(scorer, log) == last
+        assert find_person(scorer, log, None).as_of == last + 1
+    new = UserHistory.from_stars(rows, np.array([5.0, 1.0]), np.full(2, end), scorer.dimensions)
+    person = find_person(scorer, run.ratings, USER, new)
+    assert person.history.movie.tolist()[-2:] == rows.tolist()
+    assert person.history.label.tolist()[-2:] == [1, 0]
+    assert person.as_of == end + 1
+    other = dataclasses.replace(scorer.dimensions.lineage, ids="0" * 64)
+    scorer.dimensions = dataclasses.replace(scorer.dimensions, lineage=other)
+    for userid in (None, USER):
+        with pytest.raises(InputError, match="of different runs"):
+            find_person(scorer, run.ratings, userid, new)
 
 
 def test_at_an_earlier_time_only_earlier_ratings_count(run: Run, recommender: Recommender) -> None:
     person = find_person(recommender.scorer, run.ratings, USER)
-    times = np.sort(person.rated["timestamp"])
+    times = np.sort(person.history.seconds)
     usual, after = (recommend(recommender, person, 100, time) for time in (None, times[-1] + 1))
     assert usual == after
     middle = int(times[len(times) // 2])
-    earlier = person.rated["timestamp"] < middle
+    earlier = person.history.seconds < middle
     then = recommend(recommender, person, 100, middle)
-    known = dataclasses.replace(person, rated=person.rated[earlier])
+    known = dataclasses.replace(person, history=person.history.take(earlier))
     assert then == recommend(recommender, known, 100)
     assert then["rated"] == earlier.sum() < len(times)
     # What was rated later may be recommended.
-    later = set(recommender.scorer.movieids[person.rated["movie"][~earlier].to_numpy()].tolist())
+    later = set(recommender.dimensions.ids["movies"].take(person.history.movie[~earlier]))
     assert {movie["movie"] for movie in then["recommended"]} & later
     nothing = recommend(recommender, person, 5, int(times[0]))
     assert (nothing["rated"], nothing["liked"]) == (0, [])
@@ -198,15 +199,3 @@ def test_a_movie_without_training_ratings_has_no_similar_ones(run: Run) -> None:
     retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
         find_similar(retrieval, dimensions, UNRATED_MOVIE, 1)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "nearest"), [(0, "2"), (3, "2 and 5"), (6, "5 and 9"), (10, "9"), (-1, "2")]
-)
-def test_an_unknown_id_is_reported_with_the_nearest_ids(wanted: int, nearest: str) -> None:
-    known = np.array([2, 5, 9])
-    assert [find_row(known, i, "user") for i in known] == [0, 1, 2]
-    with pytest.raises(InputError) as error:
-        find_row(known, wanted, "user")
-    expected = f"there is no user {wanted}; the 3 users have ids from 2 to 9, the nearest {nearest}"
-    assert str(error.value) == expected

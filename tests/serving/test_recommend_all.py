@@ -1,4 +1,4 @@
-"""Everybody's recommendations in a file are those of the command for one user."""
+"""The file of `recommend --all` has for each user what `recommend --user` gives."""
 
 from pathlib import Path
 
@@ -10,14 +10,15 @@ import pytest
 from recsys.serving.people.log import Log
 from recsys.serving.people.person import find_person
 from recsys.serving.recommend import recommend_all
-from recsys.serving.recommend.options import Wishes
+from recsys.serving.recommend import recommender as recommender_module
+from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommend_all import recommend_to_all
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
 from tests.runs import GROUPS, Run, compute_run
 
 TARGET = Path("all.parquet")
-WISHES = Wishes(("Drama", "comedy"), (1955, 1990), -0.2, 0.4)
+OPTIONS = RecommendOptions(("Drama", "comedy"), (1955, 1990), -0.2, 0.4)
 
 
 def load(run: Run) -> tuple[Recommender, Log]:
@@ -36,19 +37,20 @@ def test_everybody_gets_what_each_user_gets(
     run: Run, loaded: tuple[Recommender, Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recommender, log = loaded
-    monkeypatch.setattr(recommend_all, "PEOPLE_AT_ONCE", 7)
+    monkeypatch.setattr(recommender_module, "PEOPLE_AT_ONCE", 7)
     monkeypatch.setattr(recommend_all, "ROWS_AT_ONCE", 100)
-    ids = recommender.scorer.userids.tolist()
+    ids = recommender.dimensions.ids["users"].take(range(61))
     middle = int(pd.read_parquet(run.ratings)["timestamp"].median())
-    for moment, wishes in ((None, Wishes()), (1_100_000_000, WISHES), (middle, Wishes())):
-        rows = recommend_to_all(recommender, log, TARGET, 6, moment, wishes)
+    questions = ((None, DEFAULT_OPTIONS), (1_100_000_000, OPTIONS), (middle, DEFAULT_OPTIONS))
+    for as_of, options in questions:
+        rows = recommend_to_all(recommender, log, TARGET, 6, as_of, options)
         table = pd.read_parquet(TARGET)
         assert len(table) == rows
         assert table["userid"].unique().tolist() == ids
         some = table[table["userid"].isin(ids[::5])]
         for userid, found in some.groupby("userid"):
             person = find_person(recommender.scorer, run.ratings, int(userid))
-            expected = recommend(recommender, person, 6, moment, wishes)["recommended"]
+            expected = recommend(recommender, person, 6, as_of, options)["recommended"]
             assert found["rank"].tolist() == list(range(1, len(expected) + 1))
             for column, name in (("movieid", "movie"), ("title", "title")):
                 assert found[column].tolist() == [movie[name] for movie in expected]
@@ -56,18 +58,17 @@ def test_everybody_gets_what_each_user_gets(
             np.testing.assert_allclose(found["score"], scores, atol=1e-4)
     metadata = pq.ParquetFile(TARGET).metadata
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    assert len(groups) > 2
-    assert min(groups[:-1]) >= 100
+    assert groups == [96, 96, 96, 78]
 
 
 def test_a_file_is_replaced_only_by_a_whole_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     recommender, log = load(run)
     TARGET.write_text("old")
-    monkeypatch.setattr(recommend_all, "PEOPLE_AT_ONCE", 20)
+    monkeypatch.setattr(recommend_all, "ROWS_AT_ONCE", 60)
     calls = iter([recommender.rank, recommender.rank])
     monkeypatch.setattr(recommender, "rank", lambda *a, **b: next(calls)(*a, **b))
     before = sorted(Path().iterdir())
-    with pytest.raises(RuntimeError):
+    with pytest.raises(StopIteration):
         recommend_to_all(recommender, log, TARGET, 3)
     assert sorted(Path().iterdir()) == before
     assert TARGET.read_text() == "old"

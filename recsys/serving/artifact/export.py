@@ -3,18 +3,15 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.retrieval.model import RetrievalModel
-from recsys.serving.artifact.files import TABLE_NAMES, Artifact, write_artifact
-from recsys.serving.artifact.ids import Ids
+from recsys.serving.artifact.files import Artifact, write_artifact
 from recsys.serving.artifact.quantise import quantise_tables
 from recsys.serving.artifact.retrieval_weights import RetrievalWeights
 from recsys.serving.checkpoint_model import CheckpointModel
-from recsys.storage.dimensions import Dimensions
 
 PROJECT = Path(__file__).parents[3]
 # The standalone scorer and the modules that it imports. Every artifact holds copies of them.
@@ -22,7 +19,6 @@ MODULES = (
     "recsys.serving.artifact.scorer",
     "recsys.serving.artifact.files",
     "recsys.serving.artifact.retrieval_weights",
-    "recsys.serving.artifact.ids",
     "recsys.serving.pair_model",
     "recsys.serving.recommend.ranking",
     "recsys.models.description",
@@ -36,7 +32,9 @@ MODULES = (
     "recsys.features.histories",
     "recsys.features.gaussian_process.posterior",
     "recsys.features.visibility",
+    "recsys.storage.ids",
     "recsys.storage.sealed",
+    "recsys.common.errors",
 )
 # The folder of the copies in an artifact, and what its package offers.
 CODE = "code"
@@ -69,7 +67,7 @@ def export(
     artifact = Artifact(
         model.description,
         quantise_tables(model.state_dict(), precision),
-        {table: read_ids(model.dimensions, table) for table in TABLE_NAMES},
+        model.dimensions.ids,
         model.pair_features,
         model.movie_index,
         model.online.fitted if model.online else None,
@@ -105,11 +103,3 @@ def copy_module(name: str, folder: Path) -> None:
     source = PROJECT / Path(*name.split(".")).with_suffix(".py")
     text = OUR_IMPORT.sub(r"from .\1 import", source.read_text())
     (folder / source.name).write_text(text)
-
-
-def read_ids(dimensions: Dimensions, table: str) -> Ids:
-    """The published ids of the users or movies."""
-    ids = dimensions.raw_ids(table)
-    if ids.dtype.kind in "iu":
-        return Ids(torch.from_numpy(ids.astype(np.int64)))
-    return Ids([str(text) for text in ids])

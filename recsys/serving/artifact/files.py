@@ -9,8 +9,9 @@ The artifact holds a copy of this file, so it imports torch, safetensors and oth
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from safetensors.torch import load, save
@@ -19,14 +20,16 @@ from torch import Tensor
 from recsys.dataloader.pair_features import PairFeatures
 from recsys.features.fitted import Fitted
 from recsys.models.description import Description
-from recsys.serving.artifact.ids import Ids
 from recsys.serving.artifact.retrieval_weights import RetrievalWeights
+from recsys.storage.ids import Ids
 from recsys.storage.sealed import CHANGED, seal, unseal
 
+V = TypeVar("V")
 FORMAT = 4
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
 RETRIEVAL = "retrieval.safetensors"
-TABLE_NAMES = ("users", "movies")
+# What a row of each table is, for messages.
+NOUNS = {"users": "user", "movies": "movie"}
 
 
 class Artifact(NamedTuple):
@@ -53,13 +56,15 @@ class Artifact(NamedTuple):
 def write_artifact(artifact: Artifact, folder: Path) -> None:
     """Write the data files; the same artifact gives the same bytes."""
     tables = {f"features.{n}": tensor for n, tensor in artifact.features.to_tensors().items()}
-    for table, ids in artifact.ids.items():
-        tables |= ids.to_tensors(f"ids.{table}")
     tables["movie_index"] = artifact.movie_index
+    arrays = {
+        n: a for t, ids in artifact.ids.items() for n, a in ids.to_numbers(f"ids.{t}").items()
+    }
     fitted = None
     if artifact.fitted is not None:
-        fitted, arrays = artifact.fitted.to_parts()
-        tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+        fitted, of_movies = artifact.fitted.to_parts()
+        arrays |= {f"fitted.{name}": array for name, array in of_movies.items()}
+    tables |= {name: torch.from_numpy(array) for name, array in arrays.items()}
     files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
     if artifact.retrieval is not None:
         files[RETRIEVAL] = save(artifact.retrieval.numbers)
@@ -95,21 +100,23 @@ def read_artifact(folder: Path) -> Artifact:
 def from_parts(content: dict[str, Any], files: dict[str, dict[str, Tensor]]) -> Artifact:
     """The artifact whose description and tensors were read."""
     tables, description = files[TABLES], Description.from_json(content["model"])
-    arrays = {n: tensor.numpy() for n, tensor in with_prefix("fitted.", tables).items()}
+    arrays = {name: tensor.numpy() for name, tensor in tables.items()}
     return Artifact(
         description,
         files[WEIGHTS],
-        {table: Ids.from_tensors(f"ids.{table}", tables) for table in TABLE_NAMES},
+        {t: Ids.from_numbers(f"ids.{t}", arrays, noun) for t, noun in NOUNS.items()},
         PairFeatures.from_tensors(with_prefix("features.", tables), description.dense_features),
         tables["movie_index"],
-        Fitted.from_parts(content["fitted"], arrays) if content["fitted"] else None,
+        Fitted.from_parts(content["fitted"], with_prefix("fitted.", arrays))
+        if content["fitted"]
+        else None,
         RetrievalWeights(files[RETRIEVAL], **content["retrieval"]) if RETRIEVAL in files else None,
     )
 
 
-def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with a prefix, under their names without it."""
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+def with_prefix(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
+    """The values whose names begin with a prefix, under their names without it."""
+    return {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
 
 
 def read_tensors(path: Path, digest: str) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ Shapes: B pairs, R ratings, k recommendations.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,9 +28,11 @@ from torch import Tensor
 
 from recsys.features.online import OnlineFeatures
 from recsys.serving.artifact.files import read_artifact
-from recsys.serving.artifact.ids import PublishedIds
 from recsys.serving.pair_model import PairModel
-from recsys.serving.recommend.ranking import Scores, find_best, join_factors
+from recsys.serving.recommend.ranking import Rows, Scores, find_best, join_factors
+
+# The ids of a batch, [B].
+PublishedIds = Sequence[int] | Sequence[str] | Tensor
 
 
 class Rated(NamedTuple):
@@ -140,7 +142,7 @@ class Scorer:
         """
         if self.retrieval is None:
             raise ValueError("this artifact has no retrieval model; export without --scores-only")
-        listed = self.movies.find(rated.movieids).numpy()
+        listed = self.movies.find(rated.movieids)
         history = np.unique(listed[listed < len(self.movies)])
         retrieval_scores = self.retrieval.score(history)[None]
         retrieval_scores[:, ~self.known] = -np.inf
@@ -148,10 +150,9 @@ class Scorer:
         movies = find_best(
             retrieval_scores, min(max(self.retrieval.candidates, top), retrieval_scores.shape[1])
         )
-        ids: Any = [userid]
-        user = torch.tensor(len(self.users)) if userid is None else self.users.find(ids)
-        rows = torch.from_numpy(movies[0])
-        likes = self._score(user.expand(len(rows)), rows, rated, as_of)
+        (user,) = [len(self.users)] if userid is None else self.users.find([userid])
+        rows = movies[0]
+        likes = self._score(np.full(len(rows), user), rows, rated, as_of)
         scores = join_factors(
             retrieval_scores[:, movies[0]], likes[None], self.retrieval.like_weight, self.lowest
         )
@@ -161,14 +162,15 @@ class Scorer:
             self.movies.take(movies[0, best]), scores[0, best].tolist(), likes[best].tolist()
         )
 
-    def _score(self, users: Tensor, movies: Tensor, rated: Rated, as_of: int | None) -> Scores:
+    def _score(self, users: Rows, movies: Rows, rated: Rated, as_of: int | None) -> Scores:
         """As `score`, of rows of the tables."""
+        pairs = torch.from_numpy(users), torch.from_numpy(movies)
         if self.online is None:
-            return self.model.score(users, movies)
-        if len(users.unique()) > 1:
+            return self.model.score(*pairs)
+        if len(np.unique(users)) > 1:
             raise ValueError("this model takes the ratings of one user at a time")
         end = self.online.fitted.end
-        listed = self.movies.find(rated.movieids).numpy()
+        listed = self.movies.find(rated.movieids)
         times = np.full(len(listed), end) if rated.seconds is None else np.array(rated.seconds)
         if as_of is None:
             as_of = int(max(times, default=end)) + 1
@@ -176,4 +178,4 @@ class Scorer:
             raise ValueError(f"the time {as_of} is not after {end}, the end of the data set")
         user = np.full(len(listed), int(users[0]) if len(users) else 0)
         ratings = self.online.label_new_ratings(user, listed, np.array(rated.stars, float), times)
-        return self.model.score(users, movies, torch.full_like(movies, as_of), ratings)
+        return self.model.score(*pairs, torch.full_like(pairs[1], as_of), ratings)

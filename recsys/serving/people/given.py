@@ -1,10 +1,9 @@
-"""Reads the ratings that somebody gives in a file.
+"""Reads a file with ratings that the data set does not have.
 
 Shapes: R ratings.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,33 +13,20 @@ from recsys.common.errors import InputError
 from recsys.data.files.columns import encode_texts, read_ids, read_numbers, read_times
 from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, File
-from recsys.serving.catalogue import find_titles
+from recsys.serving.people.history import UserHistory, find_repeated
+from recsys.serving.titles import find_titles
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.vocabulary import find_rows, is_integer
 
 Ints = npt.NDArray[np.int64]
 MOVIE, TITLE, RATING, TIME = map(Column, ("movieid", "title", "rating", "timestamp"))
 
 
-class GivenRatings(NamedTuple):
-    """Ratings that somebody gives and the data set does not have.
-
-    Attributes:
-        movie: rows of the movies table, each once, [R]
-        stars: [R]
-        seconds: times in seconds since 1970, [R]; None for that of the data set's last rating
-    """
-
-    movie: Ints
-    stars: npt.NDArray[np.float64]
-    seconds: Ints | None = None
-
-
-def read_given(path: Path, dimensions: Dimensions) -> GivenRatings:
+def read_given(path: Path, dimensions: Dimensions, end: int) -> UserHistory:
     """Read a table with the columns movieid or title, rating, and perhaps timestamp.
 
     Args:
         path: text with separators, or Parquet.
+        end: the time of ratings without a timestamp, in seconds since 1970.
 
     Raises:
         InputError: a column is missing; a movie is unknown, ambiguous or there twice; a rating is
@@ -53,27 +39,23 @@ def read_given(path: Path, dimensions: Dimensions) -> GivenRatings:
         column, movie = TITLE, find_titled(table, dimensions)
     else:
         raise InputError(f"{path} has no column movieid or title; name the movies in one of them")
-    _, first = np.unique(movie, return_index=True)
-    if len(again := np.setdiff1d(np.arange(len(movie)), first)):
-        raise table.error(int(again[0]), column, "is there twice")
-    return GivenRatings(
-        movie, read_stars(table, dimensions), read_moments(table) if table.has(TIME) else None
-    )
+    if (again := find_repeated(movie)) is not None:
+        raise table.error(again, column, "is there twice")
+    stars = read_stars(table, dimensions)
+    seconds = read_seconds(table) if table.has(TIME) else np.full(len(movie), end)
+    return UserHistory.from_stars(movie, stars, seconds, dimensions)
 
 
 def find_movies(table: TextTable, dimensions: Dimensions) -> Ints:
     """The rows of the published ids, [R]."""
-    ids, known = read_ids(table, MOVIE), dimensions.raw_ids("movies")
-    texts = ids.texts.to_pylist()
-    if known.dtype == object:
-        rows = find_rows(np.array(texts, object), known)
-    else:
-        whole = np.array([is_integer(text) for text in texts], bool)
-        numbers = np.array([int(t) if is_integer(t) else 0 for t in texts], np.int64)
-        rows = np.where(whole, find_rows(numbers, known), -1)
-    if (rows < 0).any():
-        raise table.error(ids.first_row_where(rows < 0), MOVIE, "is no movie of the data set")
-    return rows[ids.codes].astype(np.int64)
+    listed, ids = read_ids(table, MOVIE), dimensions.ids["movies"]
+    texts = listed.texts.to_pylist()
+    rows = ids.find(np.array(texts, object))
+    if (unknown := rows == len(ids)).any():
+        row = listed.first_row_where(unknown)
+        problem = ids.refusal(texts[listed.codes[row]])
+        raise InputError(f"{table.shown} {table.place(row)}: {problem}; {table.file.remedy}")
+    return rows[listed.codes]
 
 
 def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
@@ -101,7 +83,7 @@ def read_stars(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.float
     return stars
 
 
-def read_moments(table: TextTable) -> Ints:
+def read_seconds(table: TextTable) -> Ints:
     """Seconds since 1970, from such numbers or from times like 2026-11-25 16:00:00, [R]."""
     texts = table.texts(TIME)
     is_number = pc.all(pc.match_substring_regex(pc.utf8_trim_whitespace(texts), r"^[0-9.]+$"))

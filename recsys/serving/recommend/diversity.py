@@ -1,4 +1,4 @@
-"""Lists that do not say the same thing twice.
+"""Lists of movies that do not resemble each other.
 
 Shapes: B people, N candidates, k recommendations.
 """
@@ -11,10 +11,11 @@ import numpy.typing as npt
 from recsys.retrieval.model import Scores
 
 Rows = npt.NDArray[np.int64]
-# The loss, in units of the score, of a movie that is as similar as can be. On MovieLens 1M, a
-# diversity of 0.5 then costs little and shows.
-LARGEST_LOSS = 3.0
-LEAST = -1e9
+# The loss, in units of the score, of a movie with similarity 1. On MovieLens 1M, a diversity of 0.5
+# then costs little NDCG and changes the lists.
+MAX_LOSS = 3.0
+# Below all scores, but finite: movies that are chosen already have minus infinity.
+MIN_SCORE = -1e9
 
 
 def find_diverse(
@@ -22,12 +23,12 @@ def find_diverse(
 ) -> Rows:
     """The columns of good and dissimilar candidates, by maximal marginal relevance.
 
-    The next candidate is that with the highest (1 - d) score - d 3 s, where s is its similarity to
-    the nearest one before it (Carbonell & Goldstein 1998, "The use of MMR, diversity-based
-    reranking"). Equal ones follow in the order of columns.
+    The next candidate has the highest (1 - d) score - d 3 s. Here s is its similarity to the most
+    similar candidate before it (Carbonell & Goldstein 1998, "The use of MMR, diversity-based
+    reranking"). Of equal candidates, the first column comes first.
 
     Args:
-        scores: minus infinity for what must come last, [B, N]
+        scores: minus infinity for candidates that must come last, [B, N]
         count: k
         diversity: d, from 0 to 1
         compare: the similarity, from 0 to 1, of one candidate of each person, given by its column,
@@ -37,13 +38,12 @@ def find_diverse(
         [B, k]
     """
     people = np.arange(len(scores))
-    # Finite, for what is chosen already must come after it.
     last = np.isneginf(scores)
-    left = np.where(last, LEAST, (1 - diversity) * np.where(last, 0, scores))
+    left = np.where(last, MIN_SCORE, (1 - diversity) * np.where(last, 0, scores))
     nearest = np.zeros_like(scores)
     chosen = np.empty((len(scores), count), np.int64)
     for place in range(count):
-        best = chosen[:, place] = (left - diversity * LARGEST_LOSS * nearest).argmax(axis=1)
+        best = chosen[:, place] = (left - diversity * MAX_LOSS * nearest).argmax(axis=1)
         left[people, best] = -np.inf
         nearest = np.maximum(nearest, compare(best))
     return chosen

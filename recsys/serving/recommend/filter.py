@@ -1,6 +1,6 @@
 """Which movies may be recommended, to people and in evaluation.
 
-An exported artifact has no such tables, and in `scorer` its own lines without wishes.
+An exported artifact has no such tables; its `scorer` filters without options.
 
 Shapes: B people, M movies.
 """
@@ -13,7 +13,7 @@ from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import Scores
-from recsys.serving.recommend.options import ANY_YEAR, NO_WISHES, Wishes, Years
+from recsys.serving.recommend.options import ANY_YEAR, DEFAULT_OPTIONS, RecommendOptions, Years
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
 
@@ -23,28 +23,28 @@ MOST_NAMES = 40
 
 
 class Filter:
-    """The movies with a training rating, of the wanted genres and years, that somebody has not had.
+    """The movies with a training rating, of the wanted genres and years.
 
     Nothing is known about a movie without a training rating.
 
     Attributes:
-        movies: whether anybody may be recommended a movie, [M]
+        movies: whether each movie may be recommended, [M]
 
     Raises:
         InputError: a genre is unknown, the data set has no genres or no years, or no movie is left.
     """
 
-    def __init__(self, dimensions: Dimensions, wishes: Wishes = NO_WISHES) -> None:
+    def __init__(self, dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPTIONS) -> None:
         self.movies: Mask = dimensions.training_ratings["movies"] > 0
-        if wishes.genres:
-            self.movies &= has_genre(dimensions, wishes.genres)
-        if wishes.years != ANY_YEAR:
-            self.movies &= is_of_years(dimensions, wishes.years)
-        if (wishes.genres or wishes.years != ANY_YEAR) and not self.movies.any():
+        if options.genres:
+            self.movies &= has_genre(dimensions, options.genres)
+        if options.years != ANY_YEAR:
+            self.movies &= is_of_years(dimensions, options.years)
+        if (options.genres or options.years != ANY_YEAR) and not self.movies.any():
             raise InputError("no movie with a training rating has such a genre and year; ask wider")
 
     def apply(self, scores: Scores, histories: UserHistories) -> None:
-        """Set the scores of all other movies to minus infinity.
+        """Set the scores of other movies, and of each person's own, to minus infinity.
 
         Args:
             scores: [B, M]
@@ -55,9 +55,9 @@ class Filter:
 
 
 def list_genres(dimensions: Dimensions) -> list[str]:
-    """The names of all genres, ascending. In own data, those in all lists that movies have."""
+    """The names of all genres, ascending. In own data, of all lists that movies have."""
     names = dimensions.vocabulary.names
-    return sorted({name for feature in _lists(dimensions) for name in names[feature.name]})
+    return sorted({name for feature in _list_features(dimensions) for name in names[feature.name]})
 
 
 def find_year_range(dimensions: Dimensions) -> tuple[int, int] | None:
@@ -82,7 +82,7 @@ def has_genre(dimensions: Dimensions, wanted: tuple[str, ...]) -> Mask:
             )
     names = {name.casefold() for name in wanted}
     table, found = dimensions.tables["movies"], np.zeros(len(dimensions.tables["movies"]), bool)
-    for feature in _lists(dimensions):
+    for feature in _list_features(dimensions):
         listed = table[feature.column].combine_chunks()
         codes = [
             code
@@ -110,6 +110,6 @@ def is_of_years(dimensions: Dimensions, years: Years) -> Mask:
     return found
 
 
-def _lists(dimensions: Dimensions) -> list[Feature]:
+def _list_features(dimensions: Dimensions) -> list[Feature]:
     features = dimensions.vocabulary.features
     return [f for f in features if f.table == "movies" and f.kind == "list"]

@@ -1,4 +1,4 @@
-"""What somebody wants from recommendations beside a good order."""
+"""The options of a question for recommendations."""
 
 import re
 from typing import NamedTuple
@@ -11,15 +11,15 @@ Years = tuple[int | None, int | None]
 ANY_YEAR: Years = (None, None)
 
 
-class Wishes(NamedTuple):
-    """The options of a question for recommendations. The defaults change nothing.
+class RecommendOptions(NamedTuple):
+    """Which movies are recommended, and in which order. The defaults change nothing.
 
     Attributes:
         genres: names, in any letter case: a movie needs one of them. Empty for any movie.
-        years: the release years that a movie may have.
-        popularity: from -1 to 1; the weight of the log of a movie's number of training ratings in
-            its score. Below 0, lesser known movies come first.
-        diversity: from 0 to 1; how much a movie loses that is similar to one before it in the list.
+        years: the first and the last release year of the movies.
+        popularity: from -1 to 1; the weight of log(number of training ratings) in a movie's score.
+            Below 0, lesser known movies come first.
+        diversity: from 0 to 1; how much a movie loses that resembles a movie before it in the list.
     """
 
     genres: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Wishes(NamedTuple):
     diversity: float = 0.0
 
 
-NO_WISHES = Wishes()
+DEFAULT_OPTIONS = RecommendOptions()
 
 
 def read_years(text: str) -> Years:

@@ -1,4 +1,4 @@
-"""How two factors make one ranking: the score of a movie is log retrieval score + w log P(like).
+"""Joins two factors in one score: log retrieval score + w log P(like). Finds the best scores.
 
 Every exported artifact holds a copy of this file, so it imports NumPy alone.
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-# A retrieval score of 0 or less has no logarithm, so smaller ones count as this.
+# A retrieval score of 0 or less has no logarithm; smaller ones are raised to this.
 MIN_RETRIEVAL_SCORE = 1e-6
 
 
@@ -20,10 +20,10 @@ def join_factors(
     """The final scores, [B, N]; minus infinity where the retrieval score is minus infinity.
 
     Args:
-        retrieval_scores: of the same pairs, [B, N]
-        likes: P(like), or of a regression the expected stars, [B, N]
+        retrieval_scores: [B, N]
+        likes: P(like), or of a regression the expected stars, of the same pairs, [B, N]
         like_weight: w
-        lowest: 0, or of a regression the lowest stars. The logarithm is that of the distance.
+        lowest: 0, or of a regression the lowest stars, which are subtracted before the logarithm
     """
     scores: Scores = np.log(np.maximum(retrieval_scores, MIN_RETRIEVAL_SCORE))
     scores += like_weight * np.log(np.maximum(likes - lowest, MIN_RETRIEVAL_SCORE))

@@ -1,14 +1,13 @@
 """Recommends movies to a person, and finds movies that are similar to a movie."""
 
-from typing import Any
-
 import numpy as np
 
 from recsys.common.errors import InputError
 from recsys.retrieval.model import RetrievalModel
-from recsys.serving.catalogue import Record, describe_movies, list_movies
+from recsys.serving.catalogue import Record, list_movies, movie_records
+from recsys.serving.people.history import to_histories
 from recsys.serving.people.person import Person
-from recsys.serving.recommend.options import NO_WISHES, Wishes
+from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.titles import find_movie
 from recsys.storage.dimensions import Dimensions
@@ -21,17 +20,17 @@ def recommend(
     recommender: Recommender,
     person: Person,
     top: int,
-    moment: int | None = None,
-    wishes: Wishes = NO_WISHES,
+    as_of: int | None = None,
+    options: RecommendOptions = DEFAULT_OPTIONS,
 ) -> Record:
     """The best movies that a person has not rated, as `Recommender` ranks them.
 
-    A user's ratings in all parts count, but none after the time of the question, unless features
-    of a random split take all of them.
+    A user's ratings in all parts count. Ratings at or after the time of the question do not, unless
+    the model has features of a random split, which take all ratings.
 
     Args:
         top: the number of movies to recommend.
-        moment: the time of the question, in seconds since 1970; None for that of the person.
+        as_of: the time of the question, in seconds since 1970; None for the person's `as_of`.
 
     Returns:
         user (None for a new person); rated (the number of ratings that count); in_training (whether
@@ -39,33 +38,27 @@ def recommend(
         first, among equals the latest first); recommended (movies, best first, with P(like) or
         expected stars as their score, and the titles of the person's movies that weigh most)
     """
-    scorer = recommender.scorer
-    if moment is not None:
-        person = person.at(moment, scorer)
-    rated = person.rated
-    history = person.history(scorer)
+    dimensions, catalogue = recommender.dimensions, recommender.catalogue
+    if as_of is not None:
+        person = person.at(as_of, recommender.scorer.past_only)
+    history = person.history
+    histories = to_histories(history, np.zeros(len(history.movie), np.int64), 1, dimensions)
     (movies,), _, (scores,) = recommender.rank(
-        np.array([person.user]),
-        history,
-        top,
-        np.array([person.moment]),
-        person.ratings,
-        wishes,
+        np.array([person.user]), histories, top, np.array([person.as_of]), person.ratings, options
     )
     movies, scores = movies[movies >= 0], scores[movies >= 0]
-    liked = rated.sort_values(["rating", "timestamp"], ascending=False, kind="stable")[:LIKED]
-    catalogue = scorer.catalogue
-    is_new = person.user == len(scorer.userids)
-    recommended = describe_movies(catalogue, movies, "score", scores)
+    recommended = movie_records(catalogue, movies, "score", scores)
     for record, movie in zip(recommended, movies, strict=True):
         reasons = recommender.retrieval.find_reasons(np.sort(history.movie), movie, REASONS)
         record["because"] = catalogue["title"].iloc[reasons].tolist()
-    ids: Any = scorer.dimensions.raw_ids("users")
+    liked = history.take(np.lexsort((-history.seconds, -history.stars))[:LIKED])
+    counts = dimensions.training_ratings["users"]
+    is_new = person.user == len(counts)
     return {
-        "user": None if is_new else ids[person.user : person.user + 1].tolist()[0],
-        "rated": len(rated),
-        "in_training": not is_new and bool(scorer.known_users[person.user]),
-        "liked": describe_movies(catalogue, liked["movie"], "rating", liked["rating"]),
+        "user": None if is_new else dimensions.ids["users"].take([person.user])[0],
+        "rated": len(history.movie),
+        "in_training": not is_new and bool(counts[person.user] > 0),
+        "liked": movie_records(catalogue, liked.movie, "rating", liked.stars),
         "recommended": recommended,
     }
 
@@ -80,7 +73,7 @@ def find_similar(
         top: the number of similar movies.
 
     Returns:
-        movie (the movie itself); similar (movies with their weight; 0 is nothing in common); others
+        movie (the movie itself); similar (movies with their weight, which is above 0); others
         (movies whose titles match too, each with its number of ratings; empty for an id)
 
     Raises:
@@ -88,7 +81,7 @@ def find_similar(
     """
     movie, *others = find_movie(dimensions, wanted)
     catalogue = list_movies(dimensions)
-    (itself,) = describe_movies(catalogue, [movie], "weight", [1])
+    (itself,) = movie_records(catalogue, [movie], "weight", [1])
     if movie not in retrieval.movies:
         raise InputError(
             f"movie {itself['movie']} has no rating in the training part, or too few, so nothing "
@@ -101,6 +94,6 @@ def find_similar(
     ratings = dimensions.training_ratings["movies"][others]
     return {
         "movie": itself,
-        "similar": describe_movies(catalogue, best, "weight", weights[best]),
-        "others": describe_movies(catalogue, others, "ratings", ratings),
+        "similar": movie_records(catalogue, best, "weight", weights[best]),
+        "others": movie_records(catalogue, others, "ratings", ratings),
     }

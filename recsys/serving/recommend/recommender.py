@@ -1,25 +1,28 @@
 """Recommends by two factors: what people interact with, and whether they like it.
 
 The score of a movie for a person is log retrieval score + w log P(like). The retrieval model scores
-all movies, and the DLRM only those with the highest retrieval score. An option for lesser or better
-known movies adds to the score; the option for diversity chooses from the same scores.
+all movies, and the DLRM the candidates: the movies with the highest retrieval scores. The option
+`popularity` adds to the score; the option `diversity` chooses from the same scores.
 
 Shapes: B people, M movies, N candidates, k recommendations.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from recsys.features.online import LabelledRatings
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
+from recsys.serving.catalogue import list_movies
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.diversity import find_diverse
 from recsys.serving.recommend.filter import Filter
-from recsys.serving.recommend.options import NO_WISHES, Wishes
+from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.ranking import Rows, Scores, find_best, join_factors
 
 PEOPLE_AT_ONCE = 256
@@ -30,7 +33,7 @@ class Ranking(NamedTuple):
 
     Attributes:
         movies: rows of the movies table, -1 behind the end of a short list, [B, k]
-        scores: log retrieval score + w log P(like), and what wishes add, [B, k]
+        scores: log retrieval score + w log P(like), and what the options add, [B, k]
         likes: P(like), or of a regression the expected stars, [B, k]
     """
 
@@ -40,12 +43,13 @@ class Ranking(NamedTuple):
 
 
 class Recommender:
-    """Ranks the movies that people may be recommended, as `Filter` says."""
+    """Ranks the movies that `Filter` allows."""
 
     def __init__(self, scorer: CheckpointModel, retrieval: RetrievalModel) -> None:
         self.scorer, self.retrieval, self.params = scorer, retrieval, retrieval.params
-        lowest = scorer.dimensions.vocabulary.rating_scale.lowest
-        # The logarithm of a regression's stars is that of their distance to the lowest.
+        self.dimensions = scorer.dimensions
+        lowest = self.dimensions.vocabulary.rating_scale.lowest
+        # Of a regression, the logarithm is that of the stars above the lowest.
         self.lowest = lowest if scorer.description.task == "regression" else 0
 
     @classmethod
@@ -57,81 +61,83 @@ class Recommender:
         dimensions = scorer.dimensions
         return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage))
 
+    @cached_property
+    def catalogue(self) -> pd.DataFrame:
+        """The movies in the order of their rows, from `list_movies`."""
+        return list_movies(self.dimensions)
+
     def rank(
         self,
         users: Rows,
         histories: UserHistories,
         top: int,
-        seconds: Rows | None = None,
+        as_of: Rows | None = None,
         ratings: LabelledRatings | None = None,
-        wishes: Wishes = NO_WISHES,
+        options: RecommendOptions = DEFAULT_OPTIONS,
     ) -> Ranking:
         """Rank movies for some people.
 
         Args:
             users: rows of the users table, or its length for a new person, [B]
-            histories: what the people interacted with, which they are not recommended, of B people
+            histories: what the people interacted with; it is not recommended to them.
             top: k
-            seconds: the time of each recommendation, as `CheckpointModel.score` takes it, [B]
+            as_of: the time of each question, as `CheckpointModel.score` takes it, [B]
             ratings: all ratings of the people, as `CheckpointModel.score` takes them.
 
         Raises:
-            InputError: no movie is as wished.
+            InputError: no movie has what the options ask for.
         """
-        allowed = Filter(self.scorer.dimensions, wishes)
-        pieces = [
-            self._rank(
-                users[start : start + PEOPLE_AT_ONCE],
-                histories[start : start + PEOPLE_AT_ONCE],
-                top,
-                None if seconds is None else seconds[start : start + PEOPLE_AT_ONCE],
-                ratings,
-                wishes,
-                allowed,
-            )
-            for start in range(0, len(users), PEOPLE_AT_ONCE)
-        ]
+        allowed = Filter(self.dimensions, options)
+        pieces = []
+        for start in range(0, len(users), PEOPLE_AT_ONCE):
+            some = slice(start, start + PEOPLE_AT_ONCE)
+            times = None if as_of is None else as_of[some]
+            retrieved = self.retrieval.score(histories[some], times)
+            allowed.apply(retrieved, histories[some])
+            count = min(max(self.params.candidates, top), retrieved.shape[1])
+            movies = find_best(retrieved, count)
+            likes = self._predict(users[some], movies, times, ratings)
+            candidates = np.take_along_axis(retrieved, movies, axis=1)
+            pieces.append(self._order(movies, candidates, likes, top, options))
         movies, scores, likes = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         return Ranking(movies, scores, likes)
 
-    def _rank(
-        self,
-        users: Rows,
-        histories: UserHistories,
-        top: int,
-        seconds: Rows | None,
-        ratings: LabelledRatings | None,
-        wishes: Wishes,
-        allowed: Filter,
-    ) -> Ranking:
-        retrieved = self.retrieval.score(histories, seconds)
-        allowed.apply(retrieved, histories)
-        count = min(max(self.params.candidates, top), retrieved.shape[1])
-        movies = find_best(retrieved, count)
-        likes = self.scorer.score(
+    def _predict(
+        self, users: Rows, movies: Rows, as_of: Rows | None, ratings: LabelledRatings | None
+    ) -> Scores:
+        """P(like) of each candidate, or of a regression the expected stars, [B, N]"""
+        count = movies.shape[1]
+        likes: Scores = self.scorer.score(
             torch.from_numpy(users).repeat_interleave(count),
             torch.from_numpy(movies.ravel()),
-            None if seconds is None else torch.from_numpy(seconds).repeat_interleave(count),
+            None if as_of is None else torch.from_numpy(as_of).repeat_interleave(count),
             ratings,
-        ).reshape(movies.shape)
-        retrieval_scores = np.take_along_axis(retrieved, movies, axis=1)
-        scores = join_factors(retrieval_scores, likes, self.params.like_weight, self.lowest)
-        if wishes.popularity:
+        )
+        return likes.reshape(movies.shape)
+
+    def _order(
+        self, movies: Rows, retrieved: Scores, likes: Scores, top: int, options: RecommendOptions
+    ) -> Ranking:
+        """The best k of the candidates.
+
+        Args:
+            movies, retrieved, likes: the candidates with both factors of their score, [B, N]
+        """
+        scores = join_factors(retrieved, likes, self.params.like_weight, self.lowest)
+        if options.popularity:
             # Minus infinity stays what it is.
-            scores += wishes.popularity * np.log(np.maximum(self.retrieval.ratings[movies], 1))
-        best = self._choose(movies, scores, min(top, count), wishes.diversity)
+            scores += options.popularity * np.log(np.maximum(self.retrieval.ratings[movies], 1))
+        count = min(top, movies.shape[1])
+        if options.diversity:
+
+            def compare(columns: Rows) -> Scores:
+                chosen = np.take_along_axis(movies, columns[:, None], axis=1)
+                # Most weights are small: their roots differ more.
+                return np.sqrt(np.clip(self.retrieval.compare(chosen, movies), 0, 1))
+
+            best = find_diverse(scores, count, options.diversity, compare)
+        else:
+            best = find_best(scores, count)
         scores = np.take_along_axis(scores, best, axis=1)
         movies = np.where(np.isneginf(scores), -1, np.take_along_axis(movies, best, axis=1))
         return Ranking(movies, scores, np.take_along_axis(likes, best, axis=1))
-
-    def _choose(self, movies: Rows, scores: Scores, count: int, diversity: float) -> Rows:
-        """The columns of the candidates that are recommended, best first, [B, count]"""
-        if not diversity:
-            return find_best(scores, count)
-
-        def compare(columns: Rows) -> Scores:
-            chosen = np.take_along_axis(movies, columns[:, None], axis=1)
-            # Most weights are small: their roots differ more.
-            return np.sqrt(np.clip(self.retrieval.compare(chosen, movies), 0, 1))
-
-        return find_diverse(scores, count, diversity, compare)

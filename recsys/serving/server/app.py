@@ -43,7 +43,7 @@ def make_app(recommender: Recommender, log: Log) -> FastAPI:
     """The application: routes, their schema and the page.
 
     Args:
-        log: the ratings of the scorer's users.
+        log: the ratings of all users.
     """
     # Without the pages /docs and /redoc: they load their scripts from elsewhere.
     app = FastAPI(title="recsys serve", version="1", docs_url=None, redoc_url=None)
@@ -56,18 +56,17 @@ def make_app(recommender: Recommender, log: Log) -> FastAPI:
 
 
 def add_questions(app: FastAPI, service: Service) -> None:
-    scorer = service.scorer
-    vocabulary = scorer.dimensions.vocabulary
-    # FastAPI calls functions that are not async from many threads, which `Service` allows.
+    scorer, dimensions = service.scorer, service.dimensions
+    vocabulary = dimensions.vocabulary
+    # FastAPI calls functions that are not async in many threads, which `Service` allows.
 
     def recommend(asked: RecommendationQuestion) -> Record:
         """Recommend movies to a user of the data set or to a new person."""
-        return service.recommend(asked.userid, asked.given(), asked.top, asked.time, asked.wishes())
+        return service.recommend(asked)
 
     def score(asked: ScoreQuestion) -> Record:
         """Score movies for a user of the data set or for a new person."""
-        scores = service.score(asked.userid, asked.given(), asked.movieids, asked.time)
-        return {"scores": scores}
+        return {"scores": service.score(asked)}
 
     for path, handler, question, answer in (
         ("/recommendations", recommend, RecommendationQuestion, Recommendations),
@@ -85,22 +84,21 @@ def add_questions(app: FastAPI, service: Service) -> None:
         return {"movies": service.search(query, limit)}
 
     scale = vocabulary.rating_scale
-    state = {
+    state: Record = {
         "status": "ok",
-        "users": len(scorer.userids),
-        "movies": len(scorer.movieids),
+        **{table: len(ids) for table, ids in dimensions.ids.items()},
         "score": UNITS[scorer.description.task],
         "like_above": vocabulary.label_threshold,
         "rating_scale": {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step},
-        "genres": list_genres(scorer.dimensions),
-        "years": find_year_range(scorer.dimensions),
+        "genres": list_genres(dimensions),
+        "years": find_year_range(dimensions),
         "uses_ratings": scorer.online is not None,
     }
 
     # Async: it answers also while all threads are busy.
     @app.get("/health", response_model=Health)
     async def health() -> Record:
-        """Say that the service answers, and of what kind its answers are."""
+        """Describe the state of the server, and what its answers mean."""
         return state
 
 
@@ -113,18 +111,18 @@ def add_page(app: FastAPI) -> None:
 
 
 def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    # A text may have half a character, which no response can.
+    # A text may hold half of a surrogate pair, which UTF-8 cannot encode.
     detail = str(error).encode(errors="backslashreplace").decode()
     return JSONResponse({"detail": detail}, 422)
 
 
 def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    problems = [describe(problem) for problem in error.errors()[:MOST_PROBLEMS]]
+    problems = [describe_problem(problem) for problem in error.errors()[:MOST_PROBLEMS]]
     return refuse(request, InputError("; ".join(problems)))
 
 
-def describe(problem: dict[str, Any]) -> str:
+def describe_problem(problem: dict[str, Any]) -> str:
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "json_invalid":
         return f"{place}: no JSON: {problem['ctx']['error']}"

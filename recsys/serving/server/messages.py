@@ -1,13 +1,13 @@
 """What goes in and out of the HTTP interface, as models that its OpenAPI schema is made from."""
 
+from types import GenericAlias
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 
 from recsys.common.rating_scale import RatingScale
-from recsys.serving.recommend.options import NO_WISHES, Wishes, check_years
-from recsys.serving.server.service import Given, Id
+from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions, check_years
 from recsys.storage.vocabulary import Vocabulary
 
 MOST_RATINGS, MOST_MOVIES, MOST_RECOMMENDED = 5_000, 5_000, 1_000
@@ -15,8 +15,9 @@ MOST_FOUND, MOST_QUERY, MOST_ID, MOST_GENRES = 50, 100, 200, 100
 # The end of the year 9999.
 LAST_SECOND = 253_402_300_799
 
-Seconds = Annotated[int, Field(strict=True, ge=0, le=LAST_SECOND)]
-Year = Annotated[int, Field(strict=True, ge=0, le=9999)]
+Id = int | str
+Seconds = Annotated[int, Field(ge=0, le=LAST_SECOND)]
+Year = Annotated[int, Field(ge=0, le=9999)]
 TIME = (
     "the time of the question, in seconds since 1970; later ratings do not count. Else just after "
     "the person's last rating"
@@ -25,21 +26,21 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class GivenRating(Message):
     """A rating that the data set does not have."""
 
     movieid: Id = Field(description="the published id")
-    rating: float = Field(strict=True, description="on the rating scale of the data set")
+    rating: float = Field(description="on the rating scale of the data set")
     timestamp: Seconds | None = Field(
         None, description="in seconds since 1970; else that of the data set's last rating"
     )
 
 
 class Question(Message):
-    """Somebody, and when."""
+    """A person, and when they ask."""
 
     userid: Id | None = Field(None, description="the published id; null for a new person")
     ratings: list[GivenRating] = Field(
@@ -49,16 +50,11 @@ class Question(Message):
     )
     time: Seconds | None = Field(None, description=TIME)
 
-    def given(self) -> list[Given]:
-        return [(rating.movieid, rating.rating, rating.timestamp) for rating in self.ratings]
-
 
 class RecommendationQuestion(Question):
     """Which movies would this person like?"""
 
-    top: int = Field(
-        10, strict=True, ge=1, le=MOST_RECOMMENDED, description="how many movies to recommend"
-    )
+    top: int = Field(10, ge=1, le=MOST_RECOMMENDED, description="how many movies to recommend")
     genres: list[str] = Field(
         default=[],
         max_length=MOST_GENRES,
@@ -67,23 +63,21 @@ class RecommendationQuestion(Question):
     from_year: Year | None = Field(None, description="the first release year")
     to_year: Year | None = Field(None, description="the last release year")
     popularity: float = Field(
-        NO_WISHES.popularity,
-        strict=True,
+        DEFAULT_OPTIONS.popularity,
         ge=-1,
         le=1,
         description="below 0, lesser known movies come first; above 0, better known ones",
     )
     diversity: float = Field(
-        NO_WISHES.diversity,
-        strict=True,
+        DEFAULT_OPTIONS.diversity,
         ge=0,
         le=1,
         description="how much a movie loses that is similar to one before it in the list",
     )
 
-    def wishes(self) -> Wishes:
+    def options(self) -> RecommendOptions:
         years = check_years((self.from_year, self.to_year))
-        return Wishes(tuple(self.genres), years, self.popularity, self.diversity)
+        return RecommendOptions(tuple(self.genres), years, self.popularity, self.diversity)
 
 
 class ScoreQuestion(Question):
@@ -113,7 +107,8 @@ class RecommendedMovie(ScoredMovie):
 
 
 class FoundMovie(Movie):
-    ratings: int = Field(description="number of ratings in the training part")
+    # A number of a record is a float.
+    ratings: int = Field(strict=False, description="number of ratings in the training part")
 
 
 class Recommendations(Message):
@@ -139,7 +134,7 @@ class Scale(Message):
 
 
 class Health(Message):
-    """That the service answers, and of what kind its answers are."""
+    """The state of the server, and what its answers mean."""
 
     status: str
     users: int
@@ -147,7 +142,7 @@ class Health(Message):
     score: str = Field(description="what a score is: probability of a like, or expected stars")
     like_above: float = Field(description="a rating of more stars is a like")
     rating_scale: Scale
-    genres: list[str] = Field(description="those that can be asked for; none in some own data")
+    genres: list[str] = Field(description="what a question may name; none in some own data")
     years: tuple[int, int] | None = Field(
         description="the first and the last release year; null if no title has one"
     )
@@ -164,10 +159,14 @@ class Problem(Message):
 
 
 def fit(model: type[M], vocabulary: Vocabulary) -> type[M]:
-    """A kind of question with the ids and the rating scale of a data set."""
+    """A model of questions with the ids and the rating scale of a data set."""
     users, movies = (id_type(vocabulary.id_types[table]) for table in ("users", "movies"))
     rating = narrow(GivenRating, movieid=movies, rating=stars_type(vocabulary.rating_scale))
-    types = {"userid": users | None, "ratings": many(rating), "movieids": many(movies)}
+    types = {
+        "userid": users | None,
+        "ratings": GenericAlias(list, (rating,)),
+        "movieids": GenericAlias(list, (movies,)),
+    }
     return narrow(model, **{name: types[name] for name in types.keys() & model.model_fields.keys()})
 
 
@@ -175,11 +174,6 @@ def narrow(model: type[M], **types: object) -> type[M]:
     """The model with other types of some fields; all else about the fields stays."""
     fields = {name: (kind, model.model_fields[name]) for name, kind in types.items()}
     return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)  # type: ignore[call-overload, no-any-return]
-
-
-def many(kind: Any) -> Any:
-    """The type of lists of a type."""
-    return list[kind]
 
 
 def stars_type(scale: RatingScale) -> Any:
@@ -196,7 +190,7 @@ def stars_type(scale: RatingScale) -> Any:
 
 
 def id_type(name: str) -> Any:
-    """The type of ids whose Arrow type has this name."""
+    """The type of ids, from the name of their Arrow type."""
     if name == "string":
         return Annotated[str, Field(max_length=MOST_ID)]
-    return Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+    return Annotated[int, Field(ge=-(2**63), lt=2**63)]

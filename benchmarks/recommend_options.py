@@ -1,10 +1,9 @@
-"""What the options of `recsys recommend` do to the lists, and how fast everybody gets one.
+"""What the options of `recsys recommend` do to the lists, and how fast `--all` is.
 
-The people, their histories and what is relevant are those of the stage rank: the test part of the
-run in data/ and models/. Where only some movies may be recommended, ndcg_among counts as relevant
-what is among them, for the people who have some of it. genre_overlap is the mean Jaccard index of
-the genres of two movies of a list. The rate is that of `recsys
-recommend --all` on one core, after the model is loaded.
+The people, their histories and the relevant movies are as in the stage rank: the test part of the
+run in data/ and models/. Where only some movies may be recommended, ndcg_among counts only those as
+relevant, for the people who have one. genre_overlap is the mean Jaccard index of the genres of two
+movies of a list. The rate is of `recsys recommend --all` on one core, after the model is loaded.
 """
 
 import json
@@ -23,29 +22,35 @@ from recsys.evaluation.ranking import judge_lists, judge_people
 from recsys.retrieval.people import People, read_people
 from recsys.serving.people.log import Log
 from recsys.serving.recommend.filter import Filter, list_genres
-from recsys.serving.recommend.options import NO_WISHES, Wishes
+from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommend_all import recommend_to_all
 from recsys.serving.recommend.recommender import Recommender
 
 TOP = 10
-WISHES = (
-    NO_WISHES,
-    *(Wishes(popularity=weight) for weight in (-0.1, -0.2, -0.3, -0.5, -0.7, 0.2, 0.5, 1.0)),
-    *(Wishes(diversity=share) for share in (0.3, 0.5, 0.7, 0.9, 1.0)),
-    *(Wishes(genres=names) for names in (("Drama",), ("Comedy",), ("Film-Noir", "Western"))),
-    *(Wishes(years=years) for years in ((1990, 1999), (None, 1969))),
+OPTIONS = (
+    DEFAULT_OPTIONS,
+    *(
+        RecommendOptions(popularity=weight)
+        for weight in (-0.1, -0.2, -0.3, -0.5, -0.7, 0.2, 0.5, 1.0)
+    ),
+    *(RecommendOptions(diversity=share) for share in (0.3, 0.5, 0.7, 0.9, 1.0)),
+    *(
+        RecommendOptions(genres=names)
+        for names in (("Drama",), ("Comedy",), ("Film-Noir", "Western"))
+    ),
+    *(RecommendOptions(years=years) for years in ((1990, 1999), (None, 1969))),
 )
 Row = dict[str, Any]
 
 
-def measure(recommender: Recommender, people: People, wishes: Wishes) -> Row:
-    """What the lists of the people of the test part are like with some wishes."""
-    dimensions = recommender.scorer.dimensions
+def measure(recommender: Recommender, people: People, options: RecommendOptions) -> Row:
+    """What the lists of the people of the test part are like with some options."""
+    dimensions = recommender.dimensions
     lists = recommender.rank(
-        people.users, people.histories, TOP, people.seconds, wishes=wishes
+        people.users, people.histories, TOP, people.seconds, options=options
     ).movies
     judged = judge_people(lists, people.relevant)
-    among = people.relevant.multiply(Filter(dimensions, wishes).movies).tocsr()
+    among = people.relevant.multiply(Filter(dimensions, options).movies).tocsr()
     among.eliminate_zeros()
     some = np.diff(among.indptr) > 0
     whole = judge_lists(lists, dimensions.training_ratings["movies"])
@@ -57,13 +62,13 @@ def measure(recommender: Recommender, people: People, wishes: Wishes) -> Row:
         "genre_overlap": compare_genres(lists, mark_genres(recommender)),
     }
     metrics = {name: round(float(value), 4) for name, value in found.items()}
-    return {"wishes": wishes._asdict(), **metrics}
+    return {"options": options._asdict(), **metrics}
 
 
 def mark_genres(recommender: Recommender) -> np.ndarray:
     """Whether each movie has each genre, [M, genres]"""
-    known = list_genres(recommender.scorer.dimensions)
-    return np.array([[g in own for g in known] for own in recommender.scorer.catalogue["genres"]])
+    known = list_genres(recommender.dimensions)
+    return np.array([[g in own for g in known] for own in recommender.catalogue["genres"]])
 
 
 def compare_genres(lists: np.ndarray, genres: np.ndarray) -> float:
@@ -83,28 +88,30 @@ def measure_rate(recommender: Recommender, log: Log) -> Row:
         start = time.perf_counter()
         rows = recommend_to_all(recommender, log, Path(folder) / "all.parquet", TOP)
         seconds = time.perf_counter() - start
-    users = len(recommender.scorer.userids)
+    users = len(recommender.dimensions.ids["users"])
     return {"rows": rows, "seconds": round(seconds, 2), "users_a_second": round(users / seconds)}
 
 
 @click.command()
-@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/wishes.json")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/recommend_options.json"
+)
 def main(output: Path) -> None:
     """Measure each option on the run in data/ and models/, and write the results to OUTPUT."""
     torch.set_num_threads(1)
     data, models = ROOT / "data", ROOT / "models"
     recommender = Recommender.load(models / "dlrm", data / "features", models / "retrieval")
-    dimensions = recommender.scorer.dimensions
+    dimensions = recommender.dimensions
     ratings = data / "encoded/ratings.parquet"
     people = read_people(ratings, data / "split", dimensions, "likes")
     rows = []
-    for wishes in WISHES:
-        rows.append(measure(recommender, people, wishes))
+    for options in OPTIONS:
+        rows.append(measure(recommender, people, options))
         click.echo(json.dumps(rows[-1]))
     rate = measure_rate(recommender, Log(ratings, dimensions))
-    result = {"machine": describe_machine(), "top": TOP, "wishes": rows, "all": rate}
+    result = {"machine": describe_machine(), "top": TOP, "options": rows, "all": rate}
     output.write_text(json.dumps(result, indent=2) + "\n")
-    click.echo(f"everybody: {rate['users_a_second']:,} users a second")
+    click.echo(f"all users: {rate['users_a_second']:,} users a second")
 
 
 if __name__ == "__main__":
