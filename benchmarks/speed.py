@@ -21,6 +21,7 @@ from pathlib import Path
 
 import click
 import torch
+from recsys.models.interactions import InteractionArch
 from torch.utils.data import DataLoader, Dataset
 from torchrec.models import dlrm as torchrec_dlrm
 
@@ -31,7 +32,6 @@ from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
 from recsys.dataloader.tables import make_index
 from recsys.models.dlrm import DLRM, DLRMRecommender
 from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch, make_tables
-from recsys.models.interactions import InteractionArch
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 
