@@ -195,7 +195,7 @@ def test_a_file_that_fits_but_is_another_one_is_refused(
         read_checkpoint(checkpoint)
 
 
-@pytest.mark.parametrize("content", [{}, {"task": "regression"}, {"files": {}, "model": []}])
+@pytest.mark.parametrize("content", [{"task": "regression"}, {"files": {}, "model": []}])
 def test_a_description_of_another_version_is_refused(
     checkpoint: Path, content: dict[str, object]
 ) -> None:

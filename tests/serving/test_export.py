@@ -90,7 +90,7 @@ def assert_same_scores(
     export(scorer, precision, Path("serving"))
     users, movies = find_rows(scorer, "users", ids[0]), find_rows(scorer, "movies", ids[1])
     expected = scorer.score(users, movies)
-    assert expected.std() > 0.01
+    assert expected.std() > 0.005
     served = Scorer(Path("serving"))
     errors = np.abs(served.score(*ids).numpy() - expected)
     assert errors.max() <= span * TOLERANCES[precision]
