@@ -69,10 +69,10 @@ def write() -> str:
         metrics.regression_metrics,
         metrics.grouped_auc,
         curves.calibration_error,
-        slices.judge_slices,
+        slices.metrics_by_slice,
         bootstrap.interval,
     ]
-    rankings = [ranking.judge_people, ranking.judge_lists]
+    rankings = [ranking.per_user_metrics, ranking.catalogue_metrics]
     return "\n\n".join(
         [
             "# Reference",

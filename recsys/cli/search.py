@@ -46,7 +46,7 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
     """
     require_extra("optuna", "search")
     from recsys.cli.trials import finished_trials, open_study, read_space, run_trials
-    from recsys.reporting.revisions import git
+    from recsys.reporting.runs.git import git
 
     if minutes is not None and not math.isfinite(minutes):
         raise InputError(f"--minutes {minutes}: give a finite number")

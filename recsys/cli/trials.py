@@ -41,7 +41,7 @@ from recsys.common.params import read_yaml, show, show_key
 from recsys.common.rating_scale import WHOLE_STARS
 from recsys.pipeline.params import SECTIONS, parse_params
 from recsys.pipeline.recipes import apply_changes
-from recsys.reporting.revisions import content, git
+from recsys.reporting.runs.git import content, git
 from recsys.tasks.task import make_task
 from recsys.training.params import TrainParams
 

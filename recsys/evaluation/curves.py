@@ -44,16 +44,19 @@ def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFram
     """Compare predictions with true values, in groups of equal size by ascending prediction.
 
     Returns:
-        predicted and actual (the means of a group), perfect (equal to predicted) and rows
+        predicted and actual (the means of a group), perfect (equal to predicted), error (the
+        standard error of actual; of labels the binomial one) and rows
     """
     groups = np.array_split(np.argsort(predicted, kind="stable"), min(bins, len(predicted)))
+    truths = [actual[group].astype(np.float64) for group in groups]
     means = [float(np.mean(predicted[group], dtype=np.float64)) for group in groups]
     return pd.DataFrame(
         {
             "predicted": means,
-            "actual": [float(np.mean(actual[group], dtype=np.float64)) for group in groups],
+            "actual": [truth.mean() for truth in truths],
             "perfect": means,
-            "rows": [len(group) for group in groups],
+            "error": [truth.std() / np.sqrt(len(truth)) for truth in truths],
+            "rows": [len(truth) for truth in truths],
         }
     )
 
@@ -87,11 +90,12 @@ def slice_intervals(records: list[dict[str, object]]) -> pd.DataFrame:
     """The points of the plot of slices: slice, value, low, high and rows.
 
     Args:
-        records: from `judge_slices`. Without resampling, low and high are empty.
+        records: from `metrics_by_slice`. Without resampling, low and high are empty.
     """
-    metric = "auc" if "auc" in records[0] else "rmse"
-    points = pd.DataFrame(records).rename(columns={metric: "value"})
-    return points[["slice", "value", "low", "high", "rows"]].astype({"low": float, "high": float})
+    points = pd.DataFrame(records).rename(columns={"auc": "value", "rmse": "value"})
+    # Without records, the file has its header alone.
+    points = points.reindex(columns=["slice", "value", "low", "high", "rows"])
+    return points.astype({"low": float, "high": float})
 
 
 def thin(curve: pd.DataFrame, points: int) -> pd.DataFrame:

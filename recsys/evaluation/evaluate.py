@@ -10,7 +10,7 @@ from recsys.common.atomic import atomic_write
 from recsys.common.rating_scale import Floats
 from recsys.evaluation import curves
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import Mask, judge_slices
+from recsys.evaluation.slices import Mask, metrics_by_slice
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_column
@@ -32,7 +32,7 @@ class Evaluation:
     Attributes:
         metrics: the metrics of all rows.
         plots: the points of each plot, by name.
-        slices: the records of `judge_slices`.
+        slices: the records of `metrics_by_slice`.
     """
 
     metrics: Metrics
@@ -112,7 +112,6 @@ def evaluate(
         "calibration": calibration,
         "confusion": curves.confusion_counts(labels, scores > threshold),
     }
-    records = judge_slices(task, predictions, slices or {}, params.bootstrap, params.seed)
-    if records:
-        plots["slices"] = curves.slice_intervals(records)
+    records = metrics_by_slice(task, predictions, slices or {}, params.bootstrap, params.seed)
+    plots["slices"] = curves.slice_intervals(records)
     return Evaluation(rounded(metrics), plots, records)

@@ -38,7 +38,7 @@ def find_slices(
     return slices
 
 
-def judge_slices(
+def metrics_by_slice(
     task: str, predictions: pd.DataFrame, slices: dict[str, Mask], resamples: int, seed: int
 ) -> list[dict[str, object]]:
     """AUC (of a regression, RMSE) of each slice and of all rows, with a 95 % bootstrap interval.

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from recsys.cli.trials import read_space
 from recsys.models.checkpoint import load_checkpoint, seal
 from recsys.pipeline.params import load_params, parse_params
-from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
+from recsys.reporting.runs.lock import parse_lock, recorded_outputs, recorded_params
 from recsys.serving.given import read_given
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.person import find_person

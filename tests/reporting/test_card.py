@@ -10,9 +10,9 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.common.params import read_yaml
 from recsys.common.rating_scale import WHOLE_STARS
-from recsys.reporting.card import best_epoch, count_weights, describe_code, make_card
-from recsys.reporting.lock import check_files
-from recsys.reporting.pages import render_markdown
+from recsys.reporting.pages.card import best_epoch, count_weights, describe_code, make_card
+from recsys.reporting.rendering.render import render_markdown
+from recsys.reporting.runs.lock import check_files
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS
 from tests.runs import Run

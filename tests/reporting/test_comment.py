@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.reporting.comment import make_comment
-from recsys.reporting.revisions import git
+from recsys.reporting.pages.comment import make_comment
+from recsys.reporting.runs.git import git
 from tests.small import SmallProject
 
 

@@ -13,12 +13,12 @@ from scipy.special import stdtrit
 
 from recsys.common.params import read_yaml
 from recsys.evaluation.paired import RANKING
-from recsys.reporting.blocks import Interval, Verdict
-from recsys.reporting.comment import make_comment
-from recsys.reporting.comparison import Comparison, compare_runs
-from recsys.reporting.lock import cached_output
-from recsys.reporting.metrics import Change
-from recsys.reporting.seeds import describe_seeds, find_seeds
+from recsys.reporting.comparison.compare import Comparison, compare_runs
+from recsys.reporting.pages.comment import make_comment
+from recsys.reporting.rendering.blocks import Interval, Verdict
+from recsys.reporting.runs.lock import cached_output
+from recsys.reporting.runs.metrics import Change
+from recsys.reporting.runs.seeds import describe_seeds, find_seeds
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.tasks.metrics import classification_metrics

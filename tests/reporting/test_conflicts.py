@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recsys.cli.main import main
-from recsys.reporting.conflicts import find_conflicts, take_one_side
+from recsys.reporting.runs.conflicts import find_conflicts, take_one_side
 from tests.imports import ROOT
 from tests.small import SmallProject
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.reporting.lock import (
+from recsys.reporting.runs.lock import (
     check_run,
     lock_differences,
     parse_lock,

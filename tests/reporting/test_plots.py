@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from recsys.reporting.mermaid import render_mermaid
 from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
-from recsys.reporting.blocks import Chart
-from recsys.reporting.mermaid import render_mermaid
-from recsys.reporting.plots import load_charts, render_svg
+from recsys.reporting.rendering.blocks import Chart
+from recsys.reporting.rendering.plots import load_charts, render_svg
 from tests.imports import ROOT
 from tests.small import SmallProject
 

@@ -11,12 +11,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
-from recsys.reporting.baselines import PRIOR, _means, baselines
-from recsys.reporting.blocks import Report, Section, Table
-from recsys.reporting.census import histogram
-from recsys.reporting.examples import choose
-from recsys.reporting.pages import as_markdown, html
-from recsys.reporting.report import make_report
+from recsys.reporting.pages.baselines import PRIOR, _means, baselines
+from recsys.reporting.pages.data_summary import histogram
+from recsys.reporting.pages.examples import choose
+from recsys.reporting.pages.report import make_report
+from recsys.reporting.rendering.blocks import Report, Section, Table
+from recsys.reporting.rendering.render import as_markdown, html
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from tests.browser import CHROMIUM, open_browser
@@ -165,7 +165,7 @@ def test_a_report_without_data_says_what_is_missing(small: SmallProject) -> None
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC takes most of a report's time to load the plots."""
-    monkeypatch.setattr("recsys.reporting.report.load_charts", lambda _: ([], ""))
+    monkeypatch.setattr("recsys.reporting.pages.report.load_charts", lambda _: ([], ""))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.reporting.blocks import Interval
-from recsys.reporting.comparison import Comparison
-from recsys.reporting.metrics import Change
-from recsys.reporting.params import changed_params
-from recsys.reporting.report import find_base, make_report
-from recsys.reporting.summary import summarise
+from recsys.reporting.comparison.compare import Comparison
+from recsys.reporting.comparison.summary import summarise
+from recsys.reporting.pages.report import find_base, make_report
+from recsys.reporting.rendering.blocks import Interval
+from recsys.reporting.runs.metrics import Change
+from recsys.reporting.runs.params import changed_params
 from tests.small import JUDGE, SmallProject
 
 
