@@ -57,7 +57,7 @@ def main(tolerance: float | None) -> None:
     click.echo()
     header = ("metric", "committed", "now", "difference", "95 % interval", "verdict")
     click.echo(columns([header, *(change.row for change in runs.all)]))
-    for note in (*runs.notes, runs.describe_slices()):
+    for note in (*runs.notes, runs.name_slices()):
         if note:
             click.echo(f"\n{note}")
     different = [change.name for change in runs.all if not is_close(change, tolerance or 0)]

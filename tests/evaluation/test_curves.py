@@ -44,6 +44,10 @@ def test_reliability_by_hand() -> None:
     assert curve["rows"].tolist() == [3, 2]
     assert curve["predicted"].tolist() == pytest.approx([0.4, 0.8])
     assert curve["actual"].tolist() == pytest.approx([1 / 3, 1])
+    # Of labels, the binomial error; of stars, what their spread gives.
+    assert curve["error"].tolist() == pytest.approx([np.sqrt(1 / 3 * 2 / 3 / 3), 0])
+    stars = reliability_curve(np.array([0.5, 1.0, 0.5, 1.0]), np.full(4, 0.75), bins=1)
+    assert stars["error"].tolist() == pytest.approx([0.25 / 2])
     assert reliability_curve(LABELS, SCORES, bins=50)["rows"].tolist() == [1] * 5
 
 

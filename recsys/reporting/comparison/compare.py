@@ -88,7 +88,7 @@ class Comparison:
     def all(self) -> list[Change]:
         return self.metrics + self.ranking
 
-    def describe_slices(self) -> str:
+    def name_slices(self) -> str:
         """Sentences that name the slices that got worse; nothing without verdicts."""
         judged = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
         if not judged:

@@ -28,7 +28,7 @@ def make_comment(base: str) -> str:
         head=name_workspace(),
         metrics=metrics,
         notes=runs.notes or ([] if metrics else [NO_CHANGE]),
-        slices=runs.describe_slices(),
+        slices=runs.name_slices(),
         params=params,
         params_note=params_note or NO_CHANGE,
     )

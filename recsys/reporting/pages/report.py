@@ -155,8 +155,7 @@ def _plots(base: str | None) -> Section:
     colors = f"purple is the workspace{f', teal {base}' if base else ''}"
     reference = "a dashed line is a model that guesses, or perfect calibration"
     charts, left_out = load_charts(base)
-    text = f"In report.html. Colours: {colors}; {reference}. {left_out}"
-    return Section("Plots", text.strip(), charts)
+    return Section("Plots", f"Colours: {colors}; {reference}. {left_out}".strip(), charts)
 
 
 def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -> Section:
@@ -174,7 +173,7 @@ def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -
         for record in records
     ]
     header = ["slice", metric, *_beside_header(base), "low", "high", "rows", "liked"]
-    text = runs.describe_slices()
+    text = runs.name_slices()
     return Section("Slices", text, [Table("With 95 % intervals", header, rows)])
 
 

@@ -50,7 +50,7 @@ def recorded_outputs(lock: str) -> dict[str, str]:
     A stage that failed has outputs without a hash, which are left out.
     """
     outs = (out for stage in read_stages(lock).values() for out in stage.get("outs", []))
-    return {out["path"]: out["md5"] for out in outs if "md5" in out}
+    return {out["path"]: out["md5"] for out in outs if out.get("md5")}
 
 
 def recorded_params(lock: str) -> dict[str, dict[str, Any]]:
