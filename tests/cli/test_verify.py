@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recsys.cli import verify
-from recsys.reporting.runs.metrics import Change
+from recsys.reporting.comparison.change import Change
 from tests.small import JUDGE, SmallProject
 
 
