@@ -25,6 +25,7 @@ from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.storage import schemas
+from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 
 
@@ -40,12 +41,12 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
         click.echo(f"{dataset}: {note}")
     tables = drop_ratings(tables, section.drop_ratings)
     dimensions, vocabulary = encode_dimensions(tables, section)
-    origin = {"ids": vocabulary.ids}
+    metadata = Lineage(vocabulary.ids).to_metadata()
     with atomic_write(encoded) as folder:
         for name, table in dimensions.items():
             write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
         ratings = encode_ratings(tables.ratings, vocabulary)
-        write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, origin)
+        write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, metadata)
         vocabulary.save(folder / "vocabulary.json")
     likes = (tables.ratings["rating"] > vocabulary.label_threshold).mean()
     click.echo(

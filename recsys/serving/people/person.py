@@ -15,11 +15,11 @@ from recsys.features.online import Ratings
 from recsys.features.visibility import Floats, Ints
 from recsys.retrieval.histories import UserHistories
 from recsys.serving.catalogue import find_row
-from recsys.serving.given import GivenRatings
 from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.people.given import GivenRatings
 from recsys.storage import schemas
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_last, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_batches, read_last
 
 COLUMNS = ["movie", "rating", "label", "timestamp"]
 
@@ -49,7 +49,7 @@ class Person:
         return replace(self, rated=rated, moment=moment)
 
     def history(self, scorer: PairScorer) -> UserHistories:
-        """What this one person picked up."""
+        """What this one person interacted with."""
         scale = scorer.dimensions.vocabulary.rating_scale
         movie, stars, seconds = columns_of(self.rated)
         nobody_else, rating = np.zeros(len(movie), int), scale.normalise(stars.astype(np.float32))
@@ -75,7 +75,7 @@ def find_person(
         return meet(scorer, find_end(scorer, log), given)
     dimensions = scorer.dimensions
     user = find_row(dimensions.raw_ids("users"), userid, "user")
-    require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
+    require_same_run(log, read_lineage(log, "encode"), dimensions.folder, dimensions.lineage)
     return recall(scorer, user, read_ratings_of(user, log), find_end(scorer, log), given)
 
 
@@ -92,7 +92,7 @@ def find_end(scorer: PairScorer, log: Path) -> int:
     if not log.exists():
         return 0
     dimensions = scorer.dimensions
-    require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
+    require_same_run(log, read_lineage(log, "encode"), dimensions.folder, dimensions.lineage)
     # Encode sorts the ratings by time.
     return int(read_last(log, schemas.RATINGS, "timestamp"))
 

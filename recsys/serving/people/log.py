@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from recsys.retrieval.histories import UserHistories
-from recsys.serving.person import COLUMNS
+from recsys.serving.people.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_last, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_batches, read_last
 
 
 class Log:
@@ -30,7 +30,7 @@ class Log:
     """
 
     def __init__(self, path: Path, dimensions: Dimensions) -> None:
-        require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+        require_same_run(path, read_lineage(path, "encode"), dimensions.folder, dimensions.lineage)
         self.end = int(read_last(path, schemas.RATINGS, "timestamp"))
         pieces = list(read_batches(path, schemas.RATINGS, ["user", *COLUMNS]))
         user, *columns = (
@@ -41,7 +41,7 @@ class Log:
         self._columns = [column[order] for column in columns]
         self._movies = len(dimensions.raw_ids("movies"))
         self._scale = dimensions.vocabulary.rating_scale
-        # Nobody picked up what was drawn.
+        # Nobody interacted with what was drawn.
         self._drawn = dimensions.vocabulary.drawn_negatives
         self._starts = np.searchsorted(user[order], np.arange(len(dimensions.raw_ids("users")) + 1))
 
@@ -55,7 +55,7 @@ class Log:
         return pd.DataFrame(dict(zip(COLUMNS, (c[rows] for c in self._columns), strict=True)))
 
     def histories(self, users: range, before: int | None = None) -> UserHistories:
-        """What some users have picked up, of B people.
+        """What some users have interacted with, of B people.
 
         Args:
             users: rows of the users table, one after the other.
@@ -65,10 +65,10 @@ class Log:
         rows = slice(starts[0], starts[-1])
         movie, stars, label, seconds = (column[rows] for column in self._columns)
         person = np.repeat(np.arange(len(users)), np.diff(starts))
-        picked = (label == 1) | (not self._drawn)
+        interacted = (label == 1) | (not self._drawn)
         if before is not None:
-            picked &= seconds < before
+            interacted &= seconds < before
         columns = (person, movie, self._scale.normalise(stars), seconds)
         return UserHistories.group(
-            len(users), self._movies, *(column[picked] for column in columns)
+            len(users), self._movies, *(column[interacted] for column in columns)
         )

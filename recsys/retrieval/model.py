@@ -1,9 +1,10 @@
-"""The exposure model as files, and what it says about people and movies.
+"""The retrieval model as files, and what it says about people and movies.
 
 Shapes: M movies, m movies with weights, B people, R movies of one person.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +18,20 @@ from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints, Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.lineage import Lineage, digest, parse_lineage, require_same_run
 
 if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
     from recsys.retrieval.encoder import SequenceEncoder
 
-DESCRIPTION, WEIGHTS, ENCODER = "exposure.json", "exposure.safetensors", "encoder.safetensors"
+DESCRIPTION, WEIGHTS, ENCODER = "retrieval.json", "retrieval.safetensors", "encoder.safetensors"
 Scores = npt.NDArray[np.float32]
 # A sum of weights is never less beside an encoder: its logarithm would be none.
 LEAST_SCORE = 1e-4
 
 
-class Exposure:
-    """Scores how likely people are to pick up movies, from the movies that they picked up.
+class RetrievalModel:
+    """Scores how likely people are to interact with movies, given their earlier movies.
 
     Somebody whose movies all have no weights, or who has none, gets the popular ones.
 
@@ -40,7 +41,7 @@ class Exposure:
             only the nearest ones have a weight, [m, m]
         ratings: the number of training ratings of each movie, [M]
         params: how recommendations use the scores.
-        origin: digests of the users and movies, and of the split.
+        lineage: digests of the users and movies, and of the split.
         trend: what each movie's score is multiplied by, [M]; 1 if it is not given
         encoder: of user histories, if order, stars and times count, too.
     """
@@ -51,11 +52,11 @@ class Exposure:
         weights: Weights | scipy.sparse.csr_matrix,
         ratings: Ints,
         params: RetrievalParams,
-        origin: Origin,
+        lineage: Lineage,
         trend: npt.NDArray[np.floating] | None = None,
         encoder: "SequenceEncoder | None" = None,
     ) -> None:
-        self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
+        self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
         self.trend: Scores = np.ones(len(ratings), np.float32)
         if trend is not None:
@@ -68,7 +69,7 @@ class Exposure:
         """The scores of all movies for some people, [B, M]; higher is likelier.
 
         A sum of weights is no probability: 0 is nothing in common, and some sums are below 0. A
-        model with an encoder scores from 0 to 1, and 0 what a person picked up.
+        model with an encoder scores from 0 to 1, and 0 what a person interacted with.
 
         Args:
             histories: of B people
@@ -80,21 +81,21 @@ class Exposure:
             return scores
         eased = np.log(np.maximum(scores, LEAST_SCORE))
         joined = self.encoder.score(histories, seconds) + self.params.ease_weight * eased
-        # The encoder never learnt that what somebody picked up does not come again.
+        # The encoder never learnt that what somebody interacted with does not come again.
         joined[histories.person, histories.movie] = -np.inf
         # The best movie gets 1, so that none of the good ones is too small for its logarithm.
         joined -= joined.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)
         shares: Scores = np.exp(joined)
         return shares
 
-    def _add_weights(self, picked: scipy.sparse.csr_matrix) -> Scores:
+    def _add_weights(self, interacted: scipy.sparse.csr_matrix) -> Scores:
         """The sum of the weights of each person's movies, times the trend, [B, M]
 
         Args:
-            picked: 1 for each movie that a person picked up, else 0, [B, M]
+            interacted: 1 for each movie that a person interacted with, else 0, [B, M]
         """
-        scores = np.zeros(picked.shape, np.float32)
-        scores[:, self.movies] = to_dense(picked[:, self.movies] @ self.weights)
+        scores = np.zeros(interacted.shape, np.float32)
+        scores[:, self.movies] = to_dense(interacted[:, self.movies] @ self.weights)
         # Nothing is known about the movies of these people.
         scores[~scores.any(axis=1)] = self.ratings / self.ratings.sum()
         scores *= self.trend
@@ -156,7 +157,7 @@ class Exposure:
         with atomic_write(folder) as partial:
             partial.mkdir()
             save_file(self.to_numbers(), partial / WEIGHTS)
-            content = {"origin": self.origin, "params": self.params.model_dump()}
+            content = {"lineage": asdict(self.lineage), "params": self.params.model_dump()}
             if self.encoder is not None:
                 save_file(self.encoder.to_numbers(), partial / ENCODER)
                 content["sequence"] = self.encoder.params.model_dump()
@@ -168,19 +169,20 @@ class Exposure:
                 path.chmod((partial / DESCRIPTION).stat().st_mode)
 
     @classmethod
-    def load(cls, folder: Path, other: Path, origin: Origin) -> "Exposure":
+    def load(cls, folder: Path, other: Path, lineage: Lineage) -> "RetrievalModel":
         """Read what `save` wrote.
 
         Args:
             other: the folder of the users and movies that the weights have to fit.
-            origin: their digests.
+            lineage: their digests.
 
         Raises:
             InputError: a file is missing, was changed, or belongs to another run.
         """
         try:
             content = json.loads((folder / DESCRIPTION).read_text())
-            require_same_run(folder, content["origin"], other, origin)
+            known = parse_lineage(folder, content["lineage"], "split")
+            require_same_run(folder, known, other, lineage)
             for name in (WEIGHTS, *([ENCODER] if "sequence" in content else [])):
                 if _digest_file(folder / name) != content["files"][name]:
                     raise ValueError(f"{name} was changed")
@@ -195,19 +197,19 @@ class Exposure:
                 read_weights(numbers),
                 numbers["ratings"],
                 RetrievalParams(**content["params"]),
-                content["origin"],
+                known,
                 numbers["trend"],
                 encoder,
             )
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             raise InputError(
-                f"{folder} is no exposure model ({error}); restore it with `dvc checkout`, or run "
+                f"{folder} is no retrieval model ({error}); restore it with `dvc checkout`, or run "
                 "`dvc repro retrieve`"
             ) from error
 
 
 def read_weights(numbers: dict[str, npt.NDArray[Any]]) -> Weights | scipy.sparse.csr_matrix:
-    """The weights that `Exposure.to_numbers` gave."""
+    """The weights that `RetrievalModel.to_numbers` gave."""
     if "weights" in numbers:
         return numbers["weights"]
     movies = len(numbers["movies"])
