@@ -67,8 +67,8 @@ def write() -> str:
     functions = [
         metrics.classification_metrics,
         metrics.regression_metrics,
-        metrics.grouped_auc,
-        curves.calibration_error,
+        metrics.weighted_grouped_auc,
+        curves.weighted_calibration_error,
         slices.metrics_by_slice,
         bootstrap.interval,
     ]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from recsys.tasks.metrics import Array
+from recsys.tasks.metrics import Array, WeightedMetric, Weights
 
 
 def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
@@ -61,16 +61,22 @@ def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFram
     )
 
 
-def calibration_error(reliability: pd.DataFrame) -> float:
+def weighted_calibration_error(actual: Array, predicted: Array, bins: int) -> WeightedMetric:
     """The mean absolute difference of prediction and truth over groups, weighted by rows.
 
-    This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions.
-
-    Args:
-        reliability: the groups, from `reliability_curve`.
+    This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions. The
+    groups are those of `reliability_curve`, whatever the weights.
     """
-    distance = (reliability["predicted"] - reliability["actual"]).abs()
-    return float(np.average(distance, weights=reliability["rows"]))
+    order = np.argsort(predicted, kind="stable")
+    gaps = (predicted.astype(np.float64) - actual)[order]
+    starts = np.cumsum([0, *(len(g) for g in np.array_split(order, min(bins, len(order))))])[:-1]
+
+    def metric(weights: Weights) -> float:
+        total = weights.sum()
+        sums = np.add.reduceat(weights[order] * gaps, starts)
+        return float(np.abs(sums).sum() / total) if total else np.nan
+
+    return metric
 
 
 def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:

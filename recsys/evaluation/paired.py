@@ -18,18 +18,21 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from recsys.evaluation.bootstrap import (
-    WeightedMetric,
-    Weights,
-    resample,
-    weighted_auc,
-    weighted_mean,
-    weighted_ratio,
-    weighted_rmse,
-)
+from recsys.evaluation.bootstrap import resample
+from recsys.evaluation.curves import weighted_calibration_error
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask
-from recsys.tasks.metrics import Array, auc_of_groups
+from recsys.tasks.metrics import (
+    Array,
+    WeightedMetric,
+    Weights,
+    weighted_auc,
+    weighted_classification,
+    weighted_grouped_auc,
+    weighted_mean,
+    weighted_regression,
+    weighted_rmse,
+)
 
 # 400 samples give the standard deviation to 4 %. Quantiles would need many more.
 RESAMPLES, SEED = 400, 1
@@ -224,53 +227,13 @@ def weighted_metrics(
     labels, ratings, scores = (
         predictions[name].to_numpy() for name in ("label", "rating", "score")
     )
+    bins = params.calibration_bins
     if task == "regression":
-        return {
-            "rmse": weighted_rmse(ratings, scores),
-            "mae": weighted_mean(np.abs(scores.astype(np.float64) - ratings)),
-            "calibration_error": weighted_calibration_error(
-                ratings, scores, params.calibration_bins
-            ),
+        return weighted_regression(ratings, scores) | {
+            "calibration_error": weighted_calibration_error(ratings, scores, bins)
         }
-    loss = weighted_log_loss(labels, scores)
-    return {
-        "auc": weighted_auc(labels, scores),
-        "accuracy": weighted_mean((scores > params.threshold) == labels),
-        "log_loss": loss,
-        "normalized_entropy": lambda weights: float(loss(weights) / _entropy(labels, weights)),
-        "grouped_auc": weighted_grouped_auc(labels, scores, predictions["raw_userid"].to_numpy()),
-        "calibration_error": weighted_calibration_error(labels, scores, params.calibration_bins),
+    users = predictions["raw_userid"].to_numpy()
+    return weighted_classification(labels, scores, params.threshold) | {
+        "grouped_auc": weighted_grouped_auc(labels, scores, users),
+        "calibration_error": weighted_calibration_error(labels, scores, bins),
     }
-
-
-def weighted_log_loss(labels: Array, scores: Array) -> WeightedMetric:
-    """The mean negative log likelihood of labels 0 and 1, in nats."""
-    least = np.finfo(np.float64).eps
-    right = np.where(labels == 1, scores, 1 - scores.astype(np.float64))
-    return weighted_mean(-np.log(np.clip(right, least, 1)))
-
-
-def weighted_grouped_auc(labels: Array, scores: Array, groups: Array) -> WeightedMetric:
-    """The mean of the groups' AUCs. All rows of a group must have the same weight."""
-    table = auc_of_groups(labels, scores, groups)["auc"].reindex(groups)
-    return weighted_ratio(table.fillna(0).to_numpy(), table.notna().to_numpy())
-
-
-def weighted_calibration_error(actual: Array, predicted: Array, bins: int) -> WeightedMetric:
-    """The calibration error of weighted rows. The groups are of equal size before weighting."""
-    order = np.argsort(predicted, kind="stable")
-    gaps = (predicted.astype(np.float64) - actual)[order]
-    starts = np.cumsum([0, *(len(g) for g in np.array_split(order, min(bins, len(order))))])[:-1]
-
-    def metric(weights: Weights) -> float:
-        total = weights.sum()
-        sums = np.add.reduceat(weights[order] * gaps, starts)
-        return float(np.abs(sums).sum() / total) if total else np.nan
-
-    return metric
-
-
-def _entropy(labels: Array, weights: Weights) -> float:
-    """The entropy of the weighted base rate, in nats; nan if a class has no weight."""
-    rate = weighted_mean(labels)(weights)
-    return -rate * np.log(rate) - (1 - rate) * np.log1p(-rate) if 0 < rate < 1 else np.nan

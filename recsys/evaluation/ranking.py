@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from recsys.evaluation.bootstrap import interval, weighted_mean
+from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import RankingParams
-from recsys.tasks.metrics import Metrics, rounded
+from recsys.tasks.metrics import Metrics, rounded, weighted_mean
 
 Lists = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_rmse
+from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
 from recsys.storage.dimensions import Dimensions
+from recsys.tasks.metrics import weighted_auc, weighted_rmse
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.common.rating_scale import Floats, RatingScale
-from recsys.tasks.metrics import Metrics, auc, log_loss, regression_metrics
+from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics
 
 
 class Task(ABC):
@@ -48,7 +48,8 @@ class Classification(Task):
         return torch.sigmoid(logits).cpu().numpy()
 
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
-        return {"auc": auc(targets, predictions), "log_loss": log_loss(targets, predictions)}
+        metrics = classification_metrics(targets, predictions, threshold=0.5)
+        return {name: metrics[name] for name in ("auc", "log_loss")}
 
     def selection_metric(self, validation: Metrics) -> float:
         if validation["auc"] is not None:
@@ -73,7 +74,7 @@ class Regression(Task):
 
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
         metrics = regression_metrics(self.rating_scale.denormalise(targets), predictions)
-        return {"rmse": metrics["rmse"], "mae": metrics["mae"]}
+        return {name: metrics[name] for name in ("rmse", "mae")}
 
     def selection_metric(self, validation: Metrics) -> float:
         assert validation["rmse"] is not None

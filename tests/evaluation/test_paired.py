@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
-from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_mean
+from recsys.evaluation.bootstrap import interval
+from recsys.evaluation.curves import weighted_calibration_error
 from recsys.evaluation.evaluate import evaluate
 from recsys.evaluation.paired import (
     RANKING,
@@ -18,11 +19,11 @@ from recsys.evaluation.paired import (
     compare_slices,
     seeds_error,
     significant_by_holm,
-    weighted_calibration_error,
     weighted_metrics,
 )
 from recsys.evaluation.params import EvaluateParams
 from recsys.pipeline.params import load_params
+from recsys.tasks.metrics import weighted_auc, weighted_mean
 from tests.conftest import PARAMS
 
 PROBABILITIES = {"first": 0.01, "second": 0.02, "third": 0.03, "fourth": 0.04}
