@@ -1,4 +1,4 @@
-"""The runs that differ in training seeds alone: experiments of DVC with the same code and data."""
+"""Runs that differ in training seeds alone: DVC experiments with the same code, data and params."""
 
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -7,17 +7,17 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from recsys.common.errors import InputError
-from recsys.reporting.lock import LOCK, recorded_params, recorded_sources
-from recsys.reporting.revisions import committed
+from recsys.reporting.runs.git import committed
+from recsys.reporting.runs.lock import LOCK, recorded_params, recorded_sources
 
-# The sections of params.yaml whose `seed` is of what is trained.
+# The sections of params.yaml with the seed of a training.
 TRAINED, SEED = ("train", "sequence"), "seed"
 SEEDS = {(section, SEED) for section in TRAINED}
 Seeds = tuple[Any, ...]
 
 
 class Recipe(NamedTuple):
-    """What a run is made of, but for the training seeds.
+    """The inputs of a run, without the training seeds.
 
     Attributes:
         params: the sections of params.yaml.
@@ -47,7 +47,7 @@ def differ_in_seeds_alone(lock: str, base: str) -> bool:
     """Whether the runs in the texts of two dvc.lock differ, but only in training seeds."""
     try:
         (recipe, seeds), (other, others) = read_recipe(lock), read_recipe(base)
-    # A damaged dvc.lock, or none.
+    # A damaged dvc.lock.
     except InputError:
         return False
     return recipe == other and seeds != others
@@ -60,21 +60,21 @@ def find_seeds(lock: str) -> dict[Seeds, str]:
         lock: the text of the dvc.lock of the run.
 
     Returns:
-        the commit of an experiment for the seeds of each
+        the commit of an experiment, by its seeds
     """
     recipe, own = read_recipe(lock)
     found: dict[Seeds, str] = {}
     for commit in _experiments():
-        # One that failed, or one of another time, is no reason to stop.
+        # An experiment that failed, or of an older version, may have another lock.
         with suppress(InputError):
-            other, seeds = read_recipe(committed(str(LOCK), commit) or "stages: {}")
+            other, seeds = read_recipe(committed(str(LOCK), commit) or "")
             if other == recipe and seeds != own:
                 found.setdefault(seeds, commit)
-    # A lock that somebody edited may have seeds of several types.
+    # An edited lock may have seeds of several types.
     return dict(sorted(found.items(), key=str))
 
 
-def describe_seeds(locks: list[str]) -> str:
+def name_seeds(locks: list[str]) -> str:
     """The training seeds of runs with one recipe, such as `train.seed 1, 2`."""
     seeds = [read_recipe(lock)[1] for lock in locks]
     named = {

@@ -1,31 +1,33 @@
-"""What is recorded of the run of a project or of a commit, and of its other training seeds."""
+"""The recorded run of a project or of a commit, and the same run with other training seeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsys.common.errors import InputError
-from recsys.reporting.lock import LOCK, cached_output, check_output
-from recsys.reporting.metrics import (
+from recsys.reporting.runs.git import committed, unless_damaged
+from recsys.reporting.runs.lock import LOCK, cached_output, check_output, read_lock
+from recsys.reporting.runs.metrics import (
+    PATH,
+    RANKING,
     Content,
     committed_metrics,
-    committed_ranking,
     load_metrics,
     load_ranking,
 )
-from recsys.reporting.revisions import committed, unless_damaged
-from recsys.reporting.seeds import describe_seeds, find_seeds, read_recipe
+from recsys.reporting.runs.seeds import find_seeds, name_seeds, read_recipe
 
 PREDICTIONS, RECOMMENDATIONS = "data/predictions.parquet", "data/recommendations.parquet"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is recorded of a run.
+    """A recorded run.
 
     Attributes:
-        lock: the text of its dvc.lock, or nothing.
-        find: finds an output of it, by the path in the project.
+        metrics, ranking: the content of metrics/test.json and of metrics/ranking.json.
+        lock: the text of its dvc.lock, empty if there is none.
+        find: returns the file of an output, given the output's path in the project.
     """
 
     metrics: Content = field(default_factory=dict)
@@ -40,19 +42,18 @@ def load_run(project: Path) -> Run:
     Raises:
         InputError: it has no metrics, or they are damaged.
     """
-    lock = project / LOCK
     return Run(
         load_metrics(project),
         load_ranking(project),
-        lock.read_text() if lock.is_file() else "",
+        read_lock(project),
         lambda path: check_output(path, project),
     )
 
 
 def committed_run(commit: str) -> tuple[Run, list[str]]:
     """The run of a commit, and a sentence about each file that is damaged there."""
-    metrics, damage = unless_damaged(lambda: committed_metrics(commit))
-    ranking, ranking_damage = unless_damaged(lambda: committed_ranking(commit))
+    metrics, damage = unless_damaged(lambda: committed_metrics(commit, PATH))
+    ranking, ranking_damage = unless_damaged(lambda: committed_metrics(commit, RANKING))
     run = Run(
         metrics or {},
         ranking or {},
@@ -68,12 +69,12 @@ def gather_seeds(old: Run, new: Run, base: str, notes: list[str]) -> tuple[list[
         if read_recipe(old.lock) == read_recipe(new.lock):
             return [old], [new]
         olds, news = (_add_seeds(run, notes) for run in (old, new))
-    # A damaged dvc.lock, or none.
+    # A damaged dvc.lock.
     except InputError:
         return [old], [new]
     if min(len(olds), len(news)) == 1:
         return [old], [new]
-    after, before = (describe_seeds([run.lock for run in runs]) for runs in (news, olds))
+    after, before = (name_seeds([run.lock for run in runs]) for runs in (news, olds))
     notes.append(
         f"Means over {after} of the workspace, and over {before} of {base}; the intervals are over "
         "users and these seeds."

@@ -15,9 +15,11 @@ from safetensors import safe_open
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.pipeline.params import parse_params
-from recsys.reporting.lock import check_files, recorded_outputs, recorded_params
-from recsys.reporting.metrics import (
-    METRICS,
+from recsys.reporting.comparison.change import meaning
+from recsys.reporting.rendering.render import render_markdown
+from recsys.reporting.runs.git import git
+from recsys.reporting.runs.lock import LOCK, read_lock, recorded_outputs, recorded_params
+from recsys.reporting.runs.metrics import (
     PATH,
     RANKING,
     Content,
@@ -26,8 +28,7 @@ from recsys.reporting.metrics import (
     numbers,
     slices,
 )
-from recsys.reporting.pages import render_markdown
-from recsys.reporting.revisions import git
+from recsys.reporting.runs.stages import check_files
 from recsys.storage import schemas
 from recsys.storage.parquet import count_rows
 from recsys.storage.vocabulary import Vocabulary
@@ -45,13 +46,13 @@ def make_card(project: Path) -> str:
         InputError: there is no such run, its files differ or are missing, or the project has no
             Git commit.
     """
-    if not (project / "dvc.lock").is_file():
-        raise InputError(f"{project / 'dvc.lock'} is not there; run `dvc repro` first")
+    lock = read_lock(project)
+    if not lock:
+        raise InputError(f"{project / LOCK} is not there; run `dvc repro` first")
     check_files(project, (ENCODED, SPLIT, CHECKPOINT, HISTORY, str(PATH), str(RANKING)))
-    lock = (project / "dvc.lock").read_text()
     params = recorded_params(lock)
     try:
-        task = parse_params(params, project / "dvc.lock")[TrainParams].task
+        task = parse_params(params, project / LOCK)[TrainParams].task
     except InputError as error:
         raise InputError(f"{error}; run `dvc repro`") from error
     metrics = load_metrics(project)
@@ -61,7 +62,7 @@ def make_card(project: Path) -> str:
     return render_markdown(
         "card.md",
         params=params,
-        code=describe_code(project),
+        code=name_code(project),
         weights=count_weights(project / CHECKPOINT),
         users=count_rows(project / ENCODED / "users.parquet", vocabulary.schema("users")),
         movies=count_rows(project / ENCODED / "movies.parquet", vocabulary.schema("movies")),
@@ -72,10 +73,7 @@ def make_card(project: Path) -> str:
         },
         epochs=len(epochs),
         best=best_epoch(epochs, task, vocabulary.rating_scale),
-        metrics=[
-            (name, value, METRICS[name].meaning if name in METRICS else "")
-            for name, value in numbers(metrics).items()
-        ],
+        metrics=[(name, value, meaning(name)) for name, value in numbers(metrics).items()],
         slice_columns=list(records[0]) if records else [],
         slices=[list(record.values()) for record in records],
         ranking=tabulate_ranking(load_ranking(project)),
@@ -92,13 +90,7 @@ def tabulate_ranking(ranking: Content) -> list[list[object]]:
     """Name, value, ends of the interval, value of the most popular movies, and meaning."""
     intervals, popular = ranking.get("intervals", {}), ranking.get("popular", {})
     return [
-        [
-            name,
-            value,
-            *intervals.get(name, (None, None)),
-            popular.get(name),
-            METRICS[name].meaning if name in METRICS else "",
-        ]
+        [name, value, *intervals.get(name, (None, None)), popular.get(name), meaning(name)]
         for name, value in numbers(ranking).items()
     ]
 
@@ -112,7 +104,7 @@ def best_epoch(epochs: pd.DataFrame, task: str, rating_scale: RatingScale) -> di
     Raises:
         InputError: it is not of this task.
     """
-    quality = make_task(task, rating_scale).quality
+    select = make_task(task, rating_scale).selection_metric
     records: list[dict[str, Any]] = [
         {str(name): None if pd.isna(value) else value for name, value in record.items()}
         for record in epochs.to_dict("records")
@@ -120,21 +112,21 @@ def best_epoch(epochs: pd.DataFrame, task: str, rating_scale: RatingScale) -> di
     try:
         return max(
             records,
-            key=lambda r: quality({k.removeprefix("validation_"): v for k, v in r.items()}),
+            key=lambda r: select({k.removeprefix("validation_"): v for k, v in r.items()}),
         )
-    # Of another task, or empty.
+    # The file is of another task, or empty.
     except (KeyError, ValueError) as error:
         raise InputError(f"{HISTORY} has no epochs of a {task}; run `dvc repro`") from error
 
 
 def count_weights(checkpoint: Path) -> int:
-    """How many numbers a checkpoint has, by its header."""
+    """The number of weights of a checkpoint, from the header of its file."""
     with safe_open(checkpoint / "model.safetensors", framework="numpy") as weights:
         shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118
     return sum(math.prod(shape) for shape in shapes)
 
 
-def describe_code(project: Path) -> str:
+def name_code(project: Path) -> str:
     """The commit that is checked out, and whether tracked files differ from it.
 
     Raises:

@@ -1,14 +1,14 @@
-"""Where results come from."""
+"""The provenance of a run: its commit, packages, outputs and stages."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from recsys.reporting.blocks import Table
-from recsys.reporting.lock import lock_differences, recorded_outputs
-from recsys.reporting.revisions import git
+from recsys.reporting.rendering.blocks import Table
+from recsys.reporting.runs.git import git
+from recsys.reporting.runs.lock import read_lock, recorded_outputs
+from recsys.reporting.runs.stages import lock_differences
 
-LOCK = Path("dvc.lock")
 PACKAGES = (
     "torch",
     "torchrec",
@@ -23,7 +23,7 @@ PACKAGES = (
 
 def provenance() -> list[Table]:
     """The commit and the packages, the hash of each output, each stage beside dvc.lock."""
-    # Not of the larger repository that the project may be a folder of.
+    # In the project's folder only: the repository may be larger.
     changed = git("status", "--porcelain", "--", ".").splitlines()
     origin = [
         ["commit", git("log", "-1", "--format=%H").strip()],
@@ -32,7 +32,7 @@ def provenance() -> list[Table]:
         ["Python", platform.python_version()],
     ]
     origin += [[name, found] for name in PACKAGES if (found := _version(name))]
-    hashes = recorded_outputs(LOCK.read_text()) if LOCK.is_file() else {}
+    hashes = recorded_outputs(read_lock(Path()))
     stages = [[name, "; ".join(why) or "same"] for name, why in lock_differences().items()]
     return [
         Table("Made by", ["", "value"], origin),

@@ -1,4 +1,4 @@
-"""In a few words: what differs from another run, and what that did."""
+"""A summary in a few sentences: what changed since another run, and its effect."""
 
 import subprocess
 from collections.abc import Iterable
@@ -6,26 +6,28 @@ from pathlib import Path
 
 from recsys.common.errors import InputError
 from recsys.common.params import read_yaml
-from recsys.reporting.blocks import Delta, Verdict
-from recsys.reporting.comparison import Comparison
-from recsys.reporting.lock import LOCK, RAW, recorded_outputs
-from recsys.reporting.metrics import METRICS, Change
-from recsys.reporting.params import added_sections, changed_params
-from recsys.reporting.revisions import committed, git
-from recsys.reporting.text import format_cell
+from recsys.reporting.comparison.change import METRICS, Change
+from recsys.reporting.comparison.compare import Comparison
+from recsys.reporting.rendering.blocks import Delta, Verdict
+from recsys.reporting.rendering.text import format_cell
+from recsys.reporting.runs.git import committed, git
+from recsys.reporting.runs.lock import LOCK, RAW, read_lock, recorded_outputs
+from recsys.reporting.runs.params import added_sections, changed_params
 
-# How many params, and how many files, are named.
-MOST = 3
+# The largest number of params, and of files, that are named.
+MAX_NAMES = 3
 WORDS = {
     Verdict.BETTER: "Better",
     Verdict.WORSE: "Worse",
+    Verdict.BETTER_WITH_ONE_SEED: "Better, or noise of the one training seed",
+    Verdict.WORSE_WITH_ONE_SEED: "Worse, or noise of the one training seed",
     Verdict.NOISE: "Within noise",
     None: "Changed, with no interval",
 }
 
 
 def summarise(base: str, runs: Comparison) -> str:
-    """What changed since a commit (params, data, code), and what it did to the metrics."""
+    """The params, data and code that changed since a commit, and the metrics that changed."""
     what = [*_params(base), *_data(base), *_code(base)]
     first = (
         f"Changed since {base}: {', '.join(what)}." if what else f"Nothing changed since {base}."
@@ -52,7 +54,7 @@ def _data(base: str) -> list[str]:
     if old is None or not LOCK.is_file():
         return []
     try:
-        before, after = (recorded_outputs(lock).get(RAW) for lock in (old, LOCK.read_text()))
+        before, after = (recorded_outputs(lock).get(RAW) for lock in (old, read_lock(Path())))
     except InputError:
         return []
     return [] if before == after else ["the data"]
@@ -74,8 +76,8 @@ def _code(base: str) -> list[str]:
 
 def _shorten(names: list[str], noun: str) -> list[str]:
     """The first names, and how many more there are."""
-    more = len(names) - MOST
-    return names if more <= 1 else [*names[:MOST], f"{more} more {noun}"]
+    more = len(names) - MAX_NAMES
+    return names if more <= 1 else [*names[:MAX_NAMES], f"{more} more {noun}"]
 
 
 def _effects(changes: Iterable[Change]) -> list[str]:

@@ -1,10 +1,10 @@
-"""Git's conflicts in what `dvc repro` writes into Git: dvc.lock and metrics/."""
+"""Merge conflicts in dvc.lock and metrics/, the files in Git that `dvc repro` writes."""
 
 from pathlib import Path
 
 from recsys.common.params import CONFLICT
-from recsys.reporting.lock import LOCK
-from recsys.reporting.revisions import git
+from recsys.reporting.runs.git import git
+from recsys.reporting.runs.lock import LOCK
 
 # All outputs in Git lie there; tests/test_pipeline.py says so.
 GENERATED = (str(LOCK), "metrics")
@@ -14,8 +14,8 @@ def find_conflicts() -> tuple[list[str], list[str]]:
     """The files of the current folder's project that are in conflict.
 
     Returns:
-        What `dvc repro` makes, and what a person has to resolve. A file is in conflict if Git says
-        so; one that `dvc repro` makes, also if it has the markers of a conflict.
+        the files that `dvc repro` makes, and the files that a person has to resolve. A file is in
+        conflict if Git says so; a file that `dvc repro` makes, also if it has conflict markers
     """
     unmerged = set(git("diff", "--name-only", "--diff-filter=U", "--relative", "-z").split("\0"))
     made = {path for path in unmerged if _is_generated(path)}
@@ -25,10 +25,10 @@ def find_conflicts() -> tuple[list[str], list[str]]:
 
 
 def take_one_side() -> None:
-    """Give dvc.lock and metrics/ the content of HEAD, or remove a dvc.lock with markers there.
+    """Restore dvc.lock and metrics/ from HEAD; remove a dvc.lock with markers in HEAD.
 
-    All of them, also those without a conflict: the files of two runs do not go together. For Git
-    they stay in conflict until they are added, so that a resolution that fails can be repeated.
+    Files without a conflict are restored too, because the files of two runs do not go together. For
+    Git they stay in conflict until they are added, so a resolution that fails can be repeated.
     """
     tracked = [path for path in GENERATED if git("ls-files", "--", path)]
     git("restore", "--source=HEAD", "--worktree", "--", *tracked)

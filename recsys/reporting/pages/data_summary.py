@@ -1,4 +1,4 @@
-"""What the ratings are: how many of a user, of a movie, of a genre."""
+"""The data summary: ratings of each user, of each movie, of each genre."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsys.reporting.blocks import Share, Table
+from recsys.reporting.rendering.blocks import Fraction, Table
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column, read_parquet
 from recsys.storage.vocabulary import Vocabulary
@@ -17,7 +17,7 @@ EDGES = np.array([f * 10**power for power in range(7) for f in (1, 2, 5)])
 Counts = npt.NDArray[np.integer]
 
 
-def census(encoded: Path) -> list[Table]:
+def summarise_data(encoded: Path) -> list[Table]:
     """Tables of the ratings in the folder `encoded`.
 
     Raises:
@@ -36,7 +36,7 @@ def census(encoded: Path) -> list[Table]:
 
 
 def _summary(ratings: pd.DataFrame, of_user: Counts, of_movie: Counts) -> Table:
-    # NumPy knows any year.
+    # NumPy has no limit of years, which datetime has.
     first, last = (
         str(np.datetime64(int(second), "s").astype("datetime64[D]"))
         for second in (ratings["timestamp"].min(), ratings["timestamp"].max())
@@ -60,10 +60,10 @@ def _range(counts: Counts) -> str:
     return f"{counts.min():,}, {np.median(counts):,.0f}, {counts.max():,}"
 
 
-def histogram(counts: Counts) -> list[tuple[str, int, Share]]:
-    """How many counts, and which share, are 1, 2 to 4, 5 to 9, 10 to 19, ...
+def histogram(counts: Counts) -> list[tuple[str, int, Fraction]]:
+    """The number and the fraction of the counts in the bins 1, 2 to 4, 5 to 9, 10 to 19, ...
 
-    The empty bins at both ends are left out.
+    Empty bins at both ends are left out.
     """
     bins = np.searchsorted(EDGES, counts, side="right") - 1
     sizes = np.bincount(bins)
@@ -71,7 +71,7 @@ def histogram(counts: Counts) -> list[tuple[str, int, Share]]:
         (
             f"{low:,}" if low == high else f"{low:,} to {high:,}",
             int(sizes[i]),
-            Share(sizes[i] / len(counts)),
+            Fraction(sizes[i] / len(counts)),
         )
         for i in range(bins.min(), bins.max() + 1)
         for low, high in [(EDGES[i], EDGES[i + 1] - 1)]
@@ -102,7 +102,7 @@ def _list_table(
         .sort_values("ratings", ascending=False)
     )
     rows = [
-        [names[int(code)], int(movies), int(rated), Share(likes / max(rated, 1))]
+        [names[int(code)], int(movies), int(rated), Fraction(likes / max(rated, 1))]
         for code, movies, rated, likes in counts.itertuples()
     ]
     return Table(name.capitalize(), [name, "movies", "ratings", "liked"], rows)

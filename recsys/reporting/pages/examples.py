@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from recsys.reporting.blocks import Table
+from recsys.reporting.rendering.blocks import Table
 from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.people import read_people
 from recsys.serving.catalogue import list_movies

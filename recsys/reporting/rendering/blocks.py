@@ -1,4 +1,4 @@
-"""What a report is made of, whether it becomes HTML or Markdown."""
+"""The parts of a report, which become HTML or Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,20 +6,26 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 
-class Share(float):
+class Fraction(float):
     """A cell: a part of a whole, in [0, 1]."""
 
 
 class Verdict(Enum):
-    """A cell: what a difference of two runs is."""
+    """A cell: whether a run is better than another in a metric.
+
+    With one training seed, a difference beyond the noise of the users may still be noise of the
+    training. So its verdict has a question mark.
+    """
 
     BETTER = "better"
     WORSE = "worse"
+    BETTER_WITH_ONE_SEED = "better?"
+    WORSE_WITH_ONE_SEED = "worse?"
     NOISE = "within noise"
 
 
 class Delta(NamedTuple):
-    """A cell: a difference, and what it is; None: that is not known, or there is no better."""
+    """A cell: a difference and its verdict, if it has one."""
 
     value: float
     verdict: Verdict | None = None
@@ -34,7 +40,7 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text, numbers, `Share`s, `Delta`s, `Interval`s, `Verdict`s or None."""
+    """Cells are text, numbers, `Fraction`s, `Delta`s, `Interval`s, `Verdict`s or None."""
 
     title: str
     header: Sequence[str]
@@ -51,16 +57,6 @@ class Chart:
     @property
     def title(self) -> str:
         return str(self.spec["title"]["text"])
-
-    @property
-    def differs(self) -> bool:
-        """Whether the revisions that it draws have other points, or there is only one of them."""
-        points: dict[str, list[dict[str, Any]]] = {}
-        for row in self.spec["data"]["values"]:
-            others = {name: value for name, value in row.items() if name != "rev"}
-            points.setdefault(row["rev"], []).append(others)
-        first, *rest = points.values()
-        return not rest or any(other != first for other in rest)
 
 
 Block = Table | Chart

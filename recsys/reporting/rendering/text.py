@@ -1,13 +1,13 @@
-"""Cells and tables as text: for a terminal, for Markdown."""
+"""Cells and tables as text, for a terminal or for Markdown."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from recsys.reporting.blocks import Delta, Interval, Share, Verdict
+from recsys.reporting.rendering.blocks import Delta, Fraction, Interval, Verdict
 
-# Characters that Markdown, HTML in it or a table would take for markup.
+# Characters with a meaning in Markdown, in its tables, or in HTML.
 MARKUP = re.compile(r"[\\|<&*]|(?<=])\(")
 
 
@@ -34,7 +34,7 @@ def format_cell(value: object) -> str:
         return f"[{value.low:+.5f}, {value.high:+.5f}]"
     if isinstance(value, Verdict):
         return value.value
-    if isinstance(value, Share):
+    if isinstance(value, Fraction):
         return f"{value:.1%}"
     if isinstance(value, float):
         return f"{value:.5f}"

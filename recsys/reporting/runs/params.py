@@ -1,4 +1,4 @@
-"""params.yaml beside that of a commit."""
+"""params.yaml of the workspace beside a commit's."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from dvc.utils.flatten import flatten
 
 from recsys.common.errors import InputError
 from recsys.common.params import parse_yaml, show
-from recsys.reporting.revisions import committed
+from recsys.reporting.runs.git import committed
 
 PATH = Path("params.yaml")
 

@@ -1,20 +1,30 @@
 """A report on the run in the workspace, beside the last other run and simple baselines."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from recsys.common.errors import InputError
-from recsys.reporting.baselines import baselines
-from recsys.reporting.blocks import Delta, Report, Section, Share, Table
-from recsys.reporting.census import census
-from recsys.reporting.comparison import Comparison, compare_runs
-from recsys.reporting.examples import tabulate_examples
-from recsys.reporting.metrics import (
+from recsys.reporting.comparison.change import Change
+from recsys.reporting.comparison.compare import Comparison, compare_runs
+from recsys.reporting.comparison.summary import summarise
+from recsys.reporting.pages.baselines import baselines
+from recsys.reporting.pages.data_summary import summarise_data
+from recsys.reporting.pages.examples import tabulate_examples
+from recsys.reporting.pages.provenance import provenance
+from recsys.reporting.rendering.blocks import Delta, Fraction, Report, Section, Table
+from recsys.reporting.rendering.plots import load_charts
+from recsys.reporting.runs.git import (
+    RUN,
+    find_commit,
+    git,
+    name_workspace,
+    run_is_changed,
+    unless_damaged,
+)
+from recsys.reporting.runs.metrics import (
     RANKING,
-    Change,
     Content,
     Number,
     load_metrics,
@@ -22,21 +32,11 @@ from recsys.reporting.metrics import (
     slice_metric,
     slices,
 )
-from recsys.reporting.params import changed_params, flat_params
-from recsys.reporting.plots import load_charts
-from recsys.reporting.provenance import provenance
-from recsys.reporting.revisions import (
-    RUN,
-    describe_workspace,
-    find_commit,
-    git,
-    run_is_changed,
-    unless_damaged,
-)
-from recsys.reporting.summary import summarise
+from recsys.reporting.runs.params import changed_params, flat_params
 
 CALIBRATION = Path("metrics/plots/calibration.csv")
-GROUP = ["predicted", "actual", "rows"]
+COLUMNS = ["predicted", "actual", "error", "rows"]
+# How many groups of the calibration are shown.
 WORST = 5
 
 
@@ -54,7 +54,7 @@ def make_report(base: str | None = None) -> Report:
     runs = compare_runs(base)
     dataset = flat_params(Path("params.yaml").read_bytes()).get("fetch.dataset", "Run")
     return Report(
-        title=f"{dataset} at {describe_workspace()}",
+        title=f"{dataset} at {name_workspace()}",
         text=summarise(base, runs) if base else "The first run: there is none to compare it with.",
         sections=[
             _metrics(runs, base),
@@ -73,7 +73,7 @@ def make_report(base: str | None = None) -> Report:
 def find_base() -> str | None:
     """The short hash of the commit with the last other run; None where there is none.
 
-    HEAD, if the workspace has another run; else the commit before the last one that has a run.
+    That is HEAD, if the workspace has another run; else the commit before the last change of a run.
     """
     if run_is_changed():
         return find_commit("HEAD")
@@ -153,9 +153,9 @@ def _params(base: str | None) -> Section:
 
 def _plots(base: str | None) -> Section:
     colors = f"purple is the workspace{f', teal {base}' if base else ''}"
-    references = "what they are compared with is dashed, or grey in Markdown"
+    reference = "a dashed line is a model that guesses, or perfect calibration"
     charts, left_out = load_charts(base)
-    return Section("Plots", f"Colours: {colors}; {references}. {left_out}".strip(), charts)
+    return Section("Plots", f"Colours: {colors}; {reference}. {left_out}".strip(), charts)
 
 
 def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -> Section:
@@ -168,12 +168,12 @@ def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -
             runs.slices[record["slice"]].new,
             *_beside(runs.slices[record["slice"]]),
             *(record.get(key) for key in ("low", "high", "rows")),
-            Share(record["positive_rate"]),
+            Fraction(record["positive_rate"]),
         ]
         for record in records
     ]
     header = ["slice", metric, *_beside_header(base), "low", "high", "rows", "liked"]
-    text = runs.describe_slices()
+    text = runs.name_slices()
     return Section("Slices", text, [Table("With 95 % intervals", header, rows)])
 
 
@@ -181,7 +181,7 @@ def _calibration() -> Section:
     if not CALIBRATION.is_file():
         return Section("Calibration", f"{CALIBRATION} is not there.")
     try:
-        groups = pd.read_csv(CALIBRATION, usecols=GROUP, dtype=float)
+        groups = pd.read_csv(CALIBRATION, usecols=COLUMNS, dtype=float)
     # What pandas raises for a damaged file, or one without the columns.
     except ValueError:
         return Section("Calibration", f"{CALIBRATION} is damaged; run `dvc repro`.")
@@ -189,23 +189,17 @@ def _calibration() -> Section:
     groups["gap"] = groups["actual"] - groups["predicted"]
     worst = groups.sort_values("gap", key=abs, ascending=False, kind="stable").head(WORST)
     rows = [
-        [group, predicted, actual, Delta(gap), _two_errors(actual, count)]
-        for group, predicted, actual, gap, count in worst[
-            ["group", "predicted", "actual", "gap", "rows"]
+        [group, predicted, actual, Delta(gap), 2 * error]
+        for group, predicted, actual, gap, error in worst[
+            ["group", "predicted", "actual", "gap", "error"]
         ].itertuples(index=False)
-        if count > 0
     ]
     header = ["group", "mean prediction", "outcome", "gap", "two standard errors"]
     return Section("Calibration", blocks=[Table("The groups furthest off", header, rows)])
 
 
-def _two_errors(share: float, rows: float) -> float | None:
-    """Of a share; None for stars, whose spread is not known here."""
-    return 2 * math.sqrt(share * (1 - share) / rows) if 0 <= share <= 1 else None
-
-
 def _data() -> Section:
     try:
-        return Section("Data", blocks=census(Path("data/encoded")))
+        return Section("Data", blocks=summarise_data(Path("data/encoded")))
     except InputError as error:
         return Section("Data", f"Not described: {error}.")

@@ -1,4 +1,4 @@
-"""Two runs: each metric of both, and whether its difference is more than noise."""
+"""Two runs: each metric of both, and whether the difference is more than noise."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,13 +15,16 @@ from recsys.evaluation.paired import (
     compare_lists,
     compare_predictions,
     compare_slices,
+    significant_by_holm,
 )
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask, find_slices
-from recsys.reporting.blocks import Interval, Verdict
-from recsys.reporting.lock import LOCK, recorded_params
-from recsys.reporting.metrics import Change, Number, average, changes, numbers, slice_scores
-from recsys.reporting.runs import (
+from recsys.reporting.comparison.change import Change, average
+from recsys.reporting.rendering.blocks import Interval, Verdict
+from recsys.reporting.rendering.text import format_cell
+from recsys.reporting.runs.lock import LOCK, recorded_params
+from recsys.reporting.runs.metrics import Number, numbers, slice_scores
+from recsys.reporting.runs.run import (
     PREDICTIONS,
     RECOMMENDATIONS,
     Run,
@@ -29,8 +32,7 @@ from recsys.reporting.runs import (
     gather_seeds,
     load_run,
 )
-from recsys.reporting.seeds import differ_in_seeds_alone
-from recsys.reporting.text import format_cell
+from recsys.reporting.runs.seeds import differ_in_seeds_alone
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_batches, read_column, read_metadata, read_parquet
@@ -45,17 +47,21 @@ SHARED = {
     "top": "ranking.top",
     "relevant": "ranking.relevant",
 }
-# What a comparison says where a training seed may be the reason of a difference.
-USERS_ALONE = (
-    "The intervals are over users alone; experiments of both runs with other training seeds make "
-    "them count: `dvc exp run --queue -S train.seed=2,3`."
+ONE_SEED = (
+    'The intervals are over users alone. A verdict with "?" comes from one training seed, so the '
+    "difference may be noise of the training."
 )
+MORE_SEEDS = (
+    "Experiments of both runs with other training seeds settle it: `dvc exp run --queue -S "
+    "train.seed=2,3`."
+)
+CORRECTED = "The verdicts of the slices are corrected for their number (Holm)."
 Differences = dict[str, Difference]
 
 
 @dataclass(frozen=True)
 class Found:
-    """The differences that have an interval, by the name of the metric or of the slice."""
+    """The differences of paired runs, by the name of the metric or of the slice."""
 
     metrics: Differences = field(default_factory=dict)
     ranking: Differences = field(default_factory=dict)
@@ -67,9 +73,9 @@ class Comparison:
     """A run beside another.
 
     Attributes:
-        metrics: those of the test part.
-        ranking: those of the lists of recommendations.
-        slices: AUC (of a regression, RMSE) by the slice's name.
+        metrics: the metrics of the test part.
+        ranking: the metrics of the lists of recommendations.
+        slices: AUC (of a regression, RMSE) by the slice's name; "all" is the whole test part.
         notes: sentences about what was not compared, or has no interval, and why.
     """
 
@@ -82,17 +88,24 @@ class Comparison:
     def all(self) -> list[Change]:
         return self.metrics + self.ranking
 
-    def describe_slices(self) -> str:
-        """A sentence that names the slices that got worse; nothing where that is not known."""
+    def name_slices(self) -> str:
+        """Sentences that name the slices that got worse; nothing without verdicts."""
         judged = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
-        worse = [
-            f"{name} ({format_cell(c.delta)} {c.name})"
-            for name, c in judged.items()
-            if c.verdict is Verdict.WORSE
-        ]
-        if not worse:
-            return "No slice is worse beyond noise." if judged else ""
-        return f"Slices that got worse: {', '.join(worse)}."
+        if not judged:
+            return ""
+        sentences = []
+        for verdict, start in (
+            (Verdict.WORSE, "Slices that got worse"),
+            (Verdict.WORSE_WITH_ONE_SEED, "Slices that may be worse (one training seed)"),
+        ):
+            named = [
+                f"{name} ({format_cell(c.delta)} {c.name})"
+                for name, c in judged.items()
+                if c.verdict is verdict
+            ]
+            if named:
+                sentences.append(f"{start}: {', '.join(named)}.")
+        return " ".join([*(sentences or ["No slice is worse beyond noise."]), CORRECTED])
 
 
 def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -> Comparison:
@@ -100,7 +113,7 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
 
     Args:
         base: the commit, by any name; None to compare with nothing.
-        seeds: take in the experiments that differ from a run in training seeds alone.
+        seeds: include the experiments that differ from a run in training seeds alone.
 
     Raises:
         InputError: the project has no metrics, or they are damaged. What is damaged or missing in
@@ -117,13 +130,13 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
         if seeds:
             olds, news = gather_seeds(old, new, base, notes)
         found = _find_differences(olds, news, project, notes)
-        if seeds and len(olds) == 1 and (found.metrics or found.ranking):
-            notes.append(USERS_ALONE)
+        if len(olds) == 1 and (found.metrics or found.ranking):
+            notes.append(f"{ONE_SEED} {MORE_SEEDS}" if seeds else ONE_SEED)
     return _tabulate(olds, news, found, notes)
 
 
 def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: list[str]) -> Found:
-    """What is more than the plain difference, as far as the runs can be paired."""
+    """The differences with their errors, as far as the runs can be paired."""
     tested: Differences = {}
     in_slices: Differences = {}
     ranked: Differences = {}
@@ -146,26 +159,43 @@ def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: li
 
 
 def _tabulate(olds: list[Run], news: list[Run], found: Found, notes: list[str]) -> Comparison:
-    """The means over the training seeds of both runs, with what is known of their differences."""
+    """The means over the training seeds of both runs, with the intervals and verdicts."""
+    several_seeds = min(len(olds), len(news)) > 1
 
     def compared(pick: Callable[[Run], dict[str, Number]], known: Differences) -> list[Change]:
         old, new = (average([pick(run) for run in runs]) for runs in (olds, news))
-        return [_with_interval(change, known.get(change.name)) for change in changes(old, new)]
+        significant = {name for name, difference in known.items() if difference.is_significant()}
+        return [
+            Change(
+                name,
+                old.get(name),
+                new.get(name),
+                _interval(known.get(name)),
+                name in significant,
+                several_seeds,
+            )
+            for name in {**new, **old}
+        ]
 
-    by_slice = compared(lambda run: slice_scores(run.metrics), found.slices)
+    slices = {c.name: c for c in compared(lambda run: slice_scores(run.metrics), found.slices)}
+    family = {name: found.slices[name] for name in found.slices if name != "all"}
+    together = significant_by_holm(family) | {"all"}
     metric = "rmse" if "rmse" in news[0].metrics else "auc"
     return Comparison(
         compared(lambda run: numbers(run.metrics), found.metrics),
         compared(lambda run: numbers(run.ranking), found.ranking),
-        {change.name: change._replace(name=metric) for change in by_slice},
+        {
+            name: change._replace(name=metric, significant=change.significant and name in together)
+            for name, change in slices.items()
+        },
         notes,
     )
 
 
-def _with_interval(change: Change, found: Difference | None) -> Change:
-    if found is None or np.isnan(found.low):
-        return change
-    return change._replace(interval=Interval(found.low, found.high))
+def _interval(found: Difference | None) -> Interval | None:
+    if found is None or np.isnan(found.value):
+        return None
+    return Interval(found.low, found.high)
 
 
 def _pair_predictions(
@@ -192,8 +222,7 @@ def _read_predictions(path: Path) -> pd.DataFrame:
 
 
 def _read_params(lock: str) -> EvaluateParams:
-    recorded = recorded_params(lock or "stages: {}")
-    return parse_section(recorded.get("evaluate", {}), EvaluateParams, LOCK)
+    return parse_section(recorded_params(lock).get("evaluate", {}), EvaluateParams, LOCK)
 
 
 def _find_slices(

@@ -8,10 +8,9 @@ import markupsafe
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from recsys.reporting.blocks import Chart, Delta, Interval, Report, Table, Verdict
-from recsys.reporting.mermaid import render_mermaid
-from recsys.reporting.plots import render_svg
-from recsys.reporting.text import escape, format_cell, markdown
+from recsys.reporting.rendering.blocks import Chart, Delta, Interval, Report, Table, Verdict
+from recsys.reporting.rendering.plots import render_svg
+from recsys.reporting.rendering.text import escape, format_cell, markdown
 
 
 def html(report: Report) -> str:
@@ -27,17 +26,17 @@ def html(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """The same for a pull request: tables, and Mermaid for charts of lines."""
+    """The report without its charts, for a pull request."""
     return render_markdown("report.md", report=report)
 
 
 def render_markdown(template: str, **values: object) -> str:
     """A Markdown template with its values, whose text is escaped.
 
-    The filter `table` renders rows under a header, `mermaid` a chart of lines.
+    The filter `table` renders rows under a header.
     """
     environment = _environment(finalize=_escape_value)
-    environment.filters |= {"table": _table, "mermaid": _mermaid}
+    environment.filters["table"] = _table
     return environment.get_template(template).render(values)
 
 
@@ -45,7 +44,7 @@ def _environment(**options: Any) -> Environment:
     environment = Environment(
         # Of .html templates alone.
         autoescape=select_autoescape(),
-        loader=PackageLoader("recsys.reporting"),
+        loader=PackageLoader("recsys.reporting.rendering"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -57,7 +56,7 @@ def _environment(**options: Any) -> Environment:
 
 
 def _cell_class(value: object) -> str:
-    """number or text, and good or bad."""
+    """The CSS classes of a cell: number or text, and good or bad."""
     kind = "number" if _is_number(value) else "text"
     verdict = value.verdict if isinstance(value, Delta) else value
     colors = {Verdict.BETTER: " good", Verdict.WORSE: " bad"}
@@ -78,11 +77,11 @@ def _escape_value(value: object) -> str:
     return value if isinstance(value, Markup) else escape(format_cell(value))
 
 
-# What these filters render is escaped already.
+# These filters escape their text themselves.
 
 
 def _breakable(value: object) -> Markup:
-    """A cell whose text may go on in the next line behind an underscore or a dot, on a phone."""
+    """A cell whose text may wrap behind an underscore or a dot, for a phone."""
     text = str(markupsafe.escape(format_cell(value)))
     named = isinstance(value, str)
     return Markup(re.sub(r"[_.](?=[a-z])", r"\g<0><wbr>", text) if named else text)  # noqa: S704
@@ -94,7 +93,3 @@ def _svg(chart: Chart) -> Markup:
 
 def _table(rows: Iterable[Sequence[object]], *header: str) -> Markup:
     return Markup(markdown(header, rows))  # noqa: S704
-
-
-def _mermaid(chart: Chart) -> Markup:
-    return Markup(render_mermaid(chart))  # noqa: S704

@@ -8,7 +8,7 @@ from typing import Any
 import vl_convert
 
 from recsys.common.errors import InputError
-from recsys.reporting.blocks import Chart
+from recsys.reporting.rendering.blocks import Chart
 
 # Everything but the data takes the colour of the page's text, light or dark.
 INK = "currentColor"

@@ -1,4 +1,4 @@
-"""Git's commits, and the files of them that Git or DVC keeps."""
+"""Git's commits, and the files of a commit that Git or DVC keeps."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import dvc.api
 from dvc.exceptions import DvcException
@@ -16,8 +16,6 @@ from recsys.common.errors import InputError
 # The files that tell one run from another.
 RUN = ("params.yaml", "dvc.lock", "metrics")
 T = TypeVar("T")
-# Git keeps whatever was committed.
-TEXT: Any = {"encoding": "utf-8", "errors": "replace"}
 
 
 def git(*arguments: str, folder: Path = Path()) -> str:
@@ -25,32 +23,46 @@ def git(*arguments: str, folder: Path = Path()) -> str:
 
     Raises:
         InputError: there is no Git, or no repository that it may read.
-        subprocess.CalledProcessError: it failed.
+        subprocess.CalledProcessError: it failed, and printed why.
     """
-    command = ["git", "-C", str(folder), *arguments]
-    # Git says in the user's language what went wrong, but here it is read.
-    environment = os.environ | {"LC_ALL": "C"}
-    try:
-        done = subprocess.run(command, capture_output=True, env=environment, **TEXT)
-    except FileNotFoundError as error:
-        raise InputError("the program git is not there; install it") from error
+    done = _run(*arguments, folder=folder)
+    if done.returncode:
+        check_repository(folder)
+        sys.stderr.write(done.stderr)
+    done.check_returncode()
+    return done.stdout
+
+
+def check_repository(folder: Path) -> None:
+    """Check that Git reads the repository of a folder.
+
+    A command such as `git diff` has other messages than these where it finds no repository.
+
+    Raises:
+        InputError: there is no Git, no repository, or it belongs to another user.
+    """
+    done = _run("rev-parse", "--git-dir", folder=folder)
     here = folder.absolute()
-    if "not a git repository" in done.stderr:
-        raise InputError(f"{here} has no Git commit, which is needed here: `git init` and commit")
     if "dubious ownership" in done.stderr:
+        top = next((p for p in (here, *here.parents) if (p / ".git").exists()), here)
         raise InputError(
             f"{here} belongs to another user, so Git does not read it; if you trust it: "
-            f"git config --global --add safe.directory {find_repository(here)}"
+            f"git config --global --add safe.directory {top}"
         )
-    sys.stderr.write(done.stderr)
-    done.check_returncode()
-    output: str = done.stdout
-    return output
+    if done.returncode:
+        raise InputError(f"{here} has no Git commit, which is needed here: `git init` and commit")
 
 
-def find_repository(folder: Path) -> Path:
-    """The nearest folder upwards that has a .git."""
-    return next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
+def _run(*arguments: str, folder: Path = Path()) -> subprocess.CompletedProcess[str]:
+    command = ["git", "-C", str(folder), *arguments]
+    # In English, because messages are read here. Files in Git may have any bytes.
+    environment = os.environ | {"LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            command, capture_output=True, env=environment, encoding="utf-8", errors="replace"
+        )
+    except FileNotFoundError as error:
+        raise InputError("the program git is not there; install it") from error
 
 
 def find_commit(revision: str) -> str:
@@ -72,19 +84,19 @@ def run_is_changed() -> bool:
     return bool(git("status", "--porcelain", "--", *RUN))
 
 
-def describe_workspace() -> str:
+def name_workspace() -> str:
     """The short hash of HEAD, and whether the workspace has another run."""
     return find_commit("HEAD") + (" with changes" if run_is_changed() else "")
 
 
 def committed(path: str, revision: str = "HEAD") -> str | None:
     """The text of a file that Git keeps; None where the commit has none."""
-    done = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, **TEXT)
+    done = _run("show", f"{revision}:./{path}")
     return None if done.returncode else done.stdout
 
 
 def unless_damaged(read: Callable[[], T]) -> tuple[T | None, str]:
-    """What was read of a commit, and ""; or None and the reason, if a file is damaged there."""
+    """The result of reading a commit, and ""; or None and the reason, if a file is damaged."""
     try:
         return read(), ""
     except InputError as error:

@@ -1,16 +1,15 @@
-"""What the workspace changes against a commit, as a comment on a pull request."""
+"""The comment on a pull request: the run of the workspace beside a commit's."""
 
-from recsys.reporting.comparison import compare_runs
-from recsys.reporting.pages import render_markdown
-from recsys.reporting.params import changed_params
-from recsys.reporting.plots import load_charts
-from recsys.reporting.revisions import describe_workspace, find_commit, unless_damaged
+from recsys.reporting.comparison.compare import compare_runs
+from recsys.reporting.rendering.render import render_markdown
+from recsys.reporting.runs.git import find_commit, name_workspace, unless_damaged
+from recsys.reporting.runs.params import changed_params
 
 NO_CHANGE = "No change."
 
 
 def make_comment(base: str) -> str:
-    """Changed metrics and params, and the plots, in GitHub's Markdown.
+    """Changed metrics and params in GitHub's Markdown.
 
     Args:
         base: a name of the commit to compare with.
@@ -22,17 +21,14 @@ def make_comment(base: str) -> str:
     commit = find_commit(base)
     runs = compare_runs(commit)
     params, params_note = unless_damaged(lambda: changed_params(commit))
-    charts, charts_note = load_charts(commit)
     metrics = [c.row for c in runs.all if c.old != c.new]
     return render_markdown(
         "comment.md",
         base=commit,
-        head=describe_workspace(),
+        head=name_workspace(),
         metrics=metrics,
         notes=runs.notes or ([] if metrics else [NO_CHANGE]),
-        slices=runs.describe_slices(),
+        slices=runs.name_slices(),
         params=params,
         params_note=params_note or NO_CHANGE,
-        charts=[chart for chart in charts if chart.differs],
-        charts_note=charts_note,
     )
