@@ -19,7 +19,7 @@ from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
-from recsys.retrieval.fit import fit_exposure
+from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
 from recsys.storage.dimensions import Dimensions
@@ -53,8 +53,8 @@ class Run(NamedTuple):
         return self.encoded / "ratings.parquet"
 
     @property
-    def exposure(self) -> Path:
-        return self.checkpoint.parent / "exposure"
+    def retrieval(self) -> Path:
+        return self.checkpoint.parent / "retrieval"
 
     @property
     def features(self) -> Path:
@@ -86,7 +86,7 @@ def make_run(folder: Path, toy: Toy) -> None:
     )
     prepare(toy, folder / "data", method="chronological")
     save_model(run_in(folder))
-    save_exposure(run_in(folder))
+    save_retrieval_model(run_in(folder))
 
 
 def save_model(
@@ -112,14 +112,14 @@ def save_model(
     save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
 
 
-def save_exposure(run: Run, exact_movies: int = 10_000) -> None:
-    """Fit the exposure model to the training part."""
+def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
+    """Fit the retrieval model to the training part."""
     dimensions, part = run.dimensions(), run.split / "train.parquet"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
     histories = UserHistories.read(part, users, movies, dimensions.vocabulary.implicit)
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
-    fit_exposure(histories, section, read_lineage(part, "split")).save(run.exposure)
+    fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)
 
 
 def read_lineage_of(run: Run, features: tuple[Feature, ...]) -> Lineage:
@@ -151,4 +151,4 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
     write_columns(dense, histories, split, run.features, lineage)
     others = (feature for feature in COMPUTED if feature.name not in GROUPS)
     save_model(run, features=(*others, *select_features(groups)))
-    save_exposure(run)
+    save_retrieval_model(run)

@@ -1,4 +1,4 @@
-"""The people of the test part: what they rated before, and what they then picked up.
+"""The people of the test part: what they rated before, and what they then interacted with.
 
 Shapes: B people, M movies.
 """
@@ -26,7 +26,7 @@ class People(NamedTuple):
 
     Attributes:
         users: rows of the users table, ascending, [B]
-        histories: what each user picked up before, of B people
+        histories: what each user interacted with before, of B people
         relevant: 1 for each relevant movie of the test part, [B, M]
         seconds: the time of the user's first rating in the test part, in seconds since 1970, if
             the split follows time, [B]; else None
@@ -47,7 +47,7 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     Args:
         ratings: the file of `schemas.RATINGS`.
         parts: the folder of the split.
-        relevant: "likes", or "all" for every movie that was picked up.
+        relevant: "likes", or "all" for every movie that was interacted with.
 
     Raises:
         InputError: a file is missing or of another run.

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.serving.log import Log
-from recsys.serving.person import read_ratings_of
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import read_ratings_of
 from tests.runs import Run
 
 

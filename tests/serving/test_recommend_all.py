@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from recsys.serving import everybody
-from recsys.serving.everybody import recommend_to_all
-from recsys.serving.log import Log
-from recsys.serving.person import find_person
-from recsys.serving.recommend import recommend
-from recsys.serving.recommender import Recommender
-from recsys.serving.wishes import Wishes
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import find_person
+from recsys.serving.recommend import recommend_all
+from recsys.serving.recommend.options import Wishes
+from recsys.serving.recommend.recommend_all import recommend_to_all
+from recsys.serving.recommend.recommend_one import recommend
+from recsys.serving.recommend.recommender import Recommender
 from tests.runs import GROUPS, Run, compute_run
 
 TARGET = Path("all.parquet")
@@ -21,7 +21,7 @@ WISHES = Wishes(("Drama", "comedy"), (1955, 1990), -0.2, 0.4)
 
 
 def load(run: Run) -> tuple[Recommender, Log]:
-    recommender = Recommender.load(run.checkpoint, run.features, run.exposure)
+    recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     return recommender, Log(run.ratings, recommender.scorer.dimensions)
 
 
@@ -36,8 +36,8 @@ def test_everybody_gets_what_each_user_gets(
     run: Run, loaded: tuple[Recommender, Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recommender, log = loaded
-    monkeypatch.setattr(everybody, "PEOPLE_AT_ONCE", 7)
-    monkeypatch.setattr(everybody, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(recommend_all, "PEOPLE_AT_ONCE", 7)
+    monkeypatch.setattr(recommend_all, "ROWS_AT_ONCE", 100)
     ids = recommender.scorer.userids.tolist()
     middle = int(pd.read_parquet(run.ratings)["timestamp"].median())
     for moment, wishes in ((None, Wishes()), (1_100_000_000, WISHES), (middle, Wishes())):
@@ -63,7 +63,7 @@ def test_everybody_gets_what_each_user_gets(
 def test_a_file_is_replaced_only_by_a_whole_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     recommender, log = load(run)
     TARGET.write_text("old")
-    monkeypatch.setattr(everybody, "PEOPLE_AT_ONCE", 20)
+    monkeypatch.setattr(recommend_all, "PEOPLE_AT_ONCE", 20)
     calls = iter([recommender.rank, recommender.rank])
     monkeypatch.setattr(recommender, "rank", lambda *a, **b: next(calls)(*a, **b))
     before = sorted(Path().iterdir())

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsys.dataloader.jagged import Bags
-from recsys.serving.description import PRECISIONS, Description
+from recsys.serving.artifact.description import PRECISIONS, Description
 
 # The data type and shape of a tensor.
 Form = tuple[torch.dtype, tuple[int, ...]]

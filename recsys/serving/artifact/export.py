@@ -11,25 +11,25 @@ import torch
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import TableName
-from recsys.retrieval.exposure import Exposure
-from recsys.serving.artifact import Artifact, write_artifact
-from recsys.serving.exposure_weights import ExposureWeights
-from recsys.serving.ids import Ids
+from recsys.retrieval.model import RetrievalModel
+from recsys.serving.artifact.files import Artifact, write_artifact
+from recsys.serving.artifact.ids import Ids
+from recsys.serving.artifact.retrieval_weights import RetrievalWeights
+from recsys.serving.artifact.weights import quantise_tables
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.weights import quantise_tables
 from recsys.storage.dimensions import Dimensions
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 # The standalone scorer and the modules that it imports. Every artifact holds copies of them.
 MODULES = (
-    "recsys.serving.scorer",
-    "recsys.serving.artifact",
-    "recsys.serving.pair_network",
-    "recsys.serving.network",
-    "recsys.serving.description",
-    "recsys.serving.exposure_weights",
-    "recsys.serving.ids",
-    "recsys.serving.ranking",
+    "recsys.serving.artifact.scorer",
+    "recsys.serving.artifact.files",
+    "recsys.serving.artifact.pair_network",
+    "recsys.serving.artifact.network",
+    "recsys.serving.artifact.description",
+    "recsys.serving.artifact.retrieval_weights",
+    "recsys.serving.artifact.ids",
+    "recsys.serving.recommend.ranking",
     "recsys.dataloader.pairs",
     "recsys.dataloader.jagged",
     "recsys.features.fitted",
@@ -42,17 +42,17 @@ MODULES = (
 
 
 def export(
-    scorer: PairScorer, precision: str, folder: Path, exposure: Exposure | None = None
+    scorer: PairScorer, precision: str, folder: Path, retrieval: RetrievalModel | None = None
 ) -> None:
-    """Write everything that `recsys.serving.scorer.Scorer` needs to a folder, its modules included.
+    """Write everything that the artifact's `Scorer` needs to a folder, its modules included.
 
     Args:
         precision: of the embedding tables, one of `description.PRECISIONS`; the MLPs stay fp32.
-        exposure: of the same run; without it, the artifact scores and does not recommend.
+        retrieval: of the same run; without it, the artifact scores and does not recommend.
 
     Raises:
         InputError: a weight is not a finite number, or is too large for the precision; or the
-            exposure model has a sequence encoder.
+            retrieval model has a sequence encoder.
     """
     artifact = Artifact(
         replace(scorer.plain, precision=precision),
@@ -61,7 +61,7 @@ def export(
         scorer.model.pairs.to_tensors(),
         scorer.model.movie_index,
         scorer.store.fitted if scorer.store else None,
-        None if exposure is None else convert_exposure(exposure),
+        None if retrieval is None else convert_retrieval_model(retrieval),
     )
     with atomic_write(folder) as partial:
         partial.mkdir()
@@ -70,20 +70,20 @@ def export(
             copy_module(module, partial)
 
 
-def convert_exposure(exposure: Exposure) -> ExposureWeights:
-    """The exposure model as an artifact has it.
+def convert_retrieval_model(retrieval: RetrievalModel) -> RetrievalWeights:
+    """The retrieval model as an artifact has it.
 
     Raises:
         InputError: it has a sequence encoder.
     """
-    if exposure.encoder is not None:
+    if retrieval.encoder is not None:
         raise InputError(
-            "this exposure model has a sequence encoder (retrieval.model = sequence), which no "
+            "this retrieval model has a sequence encoder (retrieval.model = sequence), which no "
             "artifact holds; export with --scores-only, or serve it with `recsys serve`"
         )
-    numbers = {name: torch.from_numpy(array) for name, array in exposure.to_numbers().items()}
-    params = exposure.params
-    return ExposureWeights(numbers, params.candidates, params.like_weight)
+    numbers = {name: torch.from_numpy(array) for name, array in retrieval.to_numbers().items()}
+    params = retrieval.params
+    return RetrievalWeights(numbers, params.candidates, params.like_weight)
 
 
 def copy_module(name: str, folder: Path) -> None:

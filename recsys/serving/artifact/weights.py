@@ -12,7 +12,7 @@ from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.dataloader.pairs import FeatureKind, Pairs
 from recsys.models.checkpoint import Description as Trained
-from recsys.serving.description import PRECISIONS, Description
+from recsys.serving.artifact.description import PRECISIONS, Description
 
 TABLE = "dlrm.sparse_arch.embedding_bag_collection.embedding_bags."
 # The layers of each MLP, and the matrices of the crosses, by the prefix of their names.

@@ -1,4 +1,4 @@
-"""How two factors make one ranking: the score of a movie is log exposure + w log P(like).
+"""How two factors make one ranking: the score of a movie is log retrieval score + w log P(like).
 
 Every exported artifact holds a copy of this file, so it imports NumPy alone.
 
@@ -10,23 +10,24 @@ import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-# A sum of weights may be 0 or less, and have no logarithm: each exposure counts as this at least.
-LEAST_EXPOSURE = 1e-6
+# A retrieval score of 0 or less has no logarithm, so smaller ones count as this.
+MIN_RETRIEVAL_SCORE = 1e-6
 
 
-def join_factors(exposed: Scores, likes: Scores, like_weight: float, lowest: float) -> Scores:
-    """The final scores, [B, N]; minus infinity where the exposure is that.
+def join_factors(
+    retrieval_scores: Scores, likes: Scores, like_weight: float, lowest: float
+) -> Scores:
+    """The final scores, [B, N]; minus infinity where the retrieval score is minus infinity.
 
     Args:
-        exposed: the exposures, [B, N]
+        retrieval_scores: of the same pairs, [B, N]
         likes: P(like), or of a regression the expected stars, [B, N]
         like_weight: w
         lowest: 0, or of a regression the lowest stars. The logarithm is that of the distance.
     """
-    scores: Scores = np.log(np.maximum(exposed, LEAST_EXPOSURE)) + like_weight * np.log(
-        np.maximum(likes - lowest, LEAST_EXPOSURE)
-    )
-    scores[np.isneginf(exposed)] = -np.inf
+    scores: Scores = np.log(np.maximum(retrieval_scores, MIN_RETRIEVAL_SCORE))
+    scores += like_weight * np.log(np.maximum(likes - lowest, MIN_RETRIEVAL_SCORE))
+    scores[np.isneginf(retrieval_scores)] = -np.inf
     return scores
 
 

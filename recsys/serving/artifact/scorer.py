@@ -3,7 +3,7 @@
 Each exported artifact holds a copy of this file and of the project's modules that it imports:
 
     sys.path.insert(0, "models/serving")
-    from recsys.serving.scorer import Rated, Scorer
+    from recsys.serving.artifact.scorer import Rated, Scorer
     Scorer(Path("models/serving")).score([1, 2], [260, 1196])
 
 A model with features that come from ratings takes one user at a time, with their ratings:
@@ -27,11 +27,11 @@ from torch import Tensor
 
 from recsys.dataloader.pairs import Pairs
 from recsys.features.online import OnlineFeatures
-from recsys.serving.artifact import read_artifact
-from recsys.serving.ids import PublishedIds
-from recsys.serving.network import Network
-from recsys.serving.pair_network import PairNetwork
-from recsys.serving.ranking import find_best, join_factors
+from recsys.serving.artifact.files import read_artifact
+from recsys.serving.artifact.ids import PublishedIds
+from recsys.serving.artifact.network import Network
+from recsys.serving.artifact.pair_network import PairNetwork
+from recsys.serving.recommend.ranking import find_best, join_factors
 
 
 class Rated(NamedTuple):
@@ -56,7 +56,7 @@ class Recommended(NamedTuple):
 
     Attributes:
         movieids: the published ids, [k]
-        scores: log exposure + w log P(like), [k]
+        scores: log retrieval score + w log P(like), [k]
         likes: P(like), or of a regression the expected stars, [k]
     """
 
@@ -78,7 +78,7 @@ class Scorer:
 
     def __init__(self, folder: Path) -> None:
         artifact = read_artifact(folder)
-        description, weights, ids, features, movie_index, fitted, self.exposure = artifact
+        description, weights, ids, features, movie_index, fitted, self.retrieval = artifact
         self.users, self.movies = ids["users"], ids["movies"]
         self.online = OnlineFeatures(fitted) if fitted else None
         pairs = Pairs.from_tensors(description.features, features)
@@ -124,25 +124,27 @@ class Scorer:
             userid: the published id; None for a new person.
             rated: all ratings of the person. Movies that the data set does not have are left out.
             top: k; there are fewer if no more movies are left.
-            moment: as for `score`. The exposure takes all ratings, whatever their time.
+            moment: as for `score`. The retrieval takes all ratings, whatever their time.
 
         Raises:
-            ValueError: the artifact was exported without the exposure model, or as `score`.
+            ValueError: the artifact was exported without the retrieval model, or as `score`.
         """
-        if self.exposure is None:
-            raise ValueError("this artifact has no exposure model; export without --scores-only")
+        if self.retrieval is None:
+            raise ValueError("this artifact has no retrieval model; export without --scores-only")
         listed = self.movies.find(rated.movieids).numpy()
         history = np.unique(listed[listed < len(self.movies)])
-        exposed = self.exposure.score(history)[None]
-        exposed[:, ~self.known] = -np.inf
-        exposed[:, history] = -np.inf
-        movies = find_best(exposed, min(max(self.exposure.candidates, top), exposed.shape[1]))
+        retrieval_scores = self.retrieval.score(history)[None]
+        retrieval_scores[:, ~self.known] = -np.inf
+        retrieval_scores[:, history] = -np.inf
+        movies = find_best(
+            retrieval_scores, min(max(self.retrieval.candidates, top), retrieval_scores.shape[1])
+        )
         ids: Any = [userid]
         user = torch.tensor(len(self.users)) if userid is None else self.users.find(ids)
         rows = torch.from_numpy(movies[0])
         likes = self._score(user.expand(len(rows)), rows, rated, moment).numpy()
         scores = join_factors(
-            exposed[:, movies[0]], likes[None], self.exposure.like_weight, self.lowest
+            retrieval_scores[:, movies[0]], likes[None], self.retrieval.like_weight, self.lowest
         )
         (best,) = find_best(scores, min(top, len(rows)))
         best = best[~np.isneginf(scores[0, best])]

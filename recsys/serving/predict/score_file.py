@@ -14,7 +14,7 @@ from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
 from recsys.common.rating_scale import Floats
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.streams import (
+from recsys.serving.predict.streams import (
     Source,
     check_columns,
     check_suffix,

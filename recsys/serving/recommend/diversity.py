@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from recsys.retrieval.exposure import Scores
+from recsys.retrieval.model import Scores
 
 Rows = npt.NDArray[np.int64]
 # The loss, in units of the score, of a movie that is as similar as can be. On MovieLens 1M, a

@@ -11,10 +11,10 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from recsys.common.atomic import atomic_write
-from recsys.serving.log import Log
-from recsys.serving.recommender import PEOPLE_AT_ONCE, Recommender
-from recsys.serving.streams import Writer, check_suffix, open_writer
-from recsys.serving.wishes import NO_WISHES, Wishes
+from recsys.serving.people.log import Log
+from recsys.serving.predict.streams import Writer, check_suffix, open_writer
+from recsys.serving.recommend.options import NO_WISHES, Wishes
+from recsys.serving.recommend.recommender import PEOPLE_AT_ONCE, Recommender
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.schemas import RAW_IDS
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from recsys.common.errors import InputError
-from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import Record, describe_movies, list_movies
-from recsys.serving.person import Person
-from recsys.serving.recommender import Recommender
+from recsys.serving.people.person import Person
+from recsys.serving.recommend.options import NO_WISHES, Wishes
+from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.titles import find_movie
-from recsys.serving.wishes import NO_WISHES, Wishes
 from recsys.storage.dimensions import Dimensions
 
 # How many of the movies that a person liked are shown, and how many reasons for a recommendation.
@@ -58,7 +58,7 @@ def recommend(
     is_new = person.user == len(scorer.userids)
     recommended = describe_movies(catalogue, movies, "score", scores)
     for record, movie in zip(recommended, movies, strict=True):
-        reasons = recommender.exposure.find_reasons(np.sort(history.movie), movie, REASONS)
+        reasons = recommender.retrieval.find_reasons(np.sort(history.movie), movie, REASONS)
         record["because"] = catalogue["title"].iloc[reasons].tolist()
     ids: Any = scorer.dimensions.raw_ids("users")
     return {
@@ -70,8 +70,10 @@ def recommend(
     }
 
 
-def find_similar(exposure: Exposure, dimensions: Dimensions, wanted: str | int, top: int) -> Record:
-    """The movies that most say about who picks up a movie, and it about who picks up them.
+def find_similar(
+    retrieval: RetrievalModel, dimensions: Dimensions, wanted: str | int, top: int
+) -> Record:
+    """The movies with the largest retrieval weights between them and a movie.
 
     Args:
         wanted: the published id, or words of the title.
@@ -87,12 +89,12 @@ def find_similar(exposure: Exposure, dimensions: Dimensions, wanted: str | int, 
     movie, *others = find_movie(dimensions, wanted)
     catalogue = list_movies(dimensions)
     (itself,) = describe_movies(catalogue, [movie], "weight", [1])
-    if movie not in exposure.movies:
+    if movie not in retrieval.movies:
         raise InputError(
             f"movie {itself['movie']} has no rating in the training part, or too few, so nothing "
             "is known about it; choose another movie"
         )
-    weights = exposure.find_similar(movie)
+    weights = retrieval.find_similar(movie)
     weights[movie] = -np.inf
     best = np.argsort(-weights, kind="stable")[:top]
     best = best[weights[best] > 0]

@@ -1,6 +1,6 @@
-"""The exposure model of an exported artifact, for one person at a time.
+"""The retrieval model of an exported artifact, for one person at a time.
 
-It gives the same numbers as `recsys.retrieval.exposure`, without SciPy. The artifact holds a copy
+It gives the same numbers as `recsys.retrieval.model`, without SciPy. The artifact holds a copy
 of this file, so it imports NumPy, torch and other copies.
 
 Shapes: M movies, m movies with weights, n stored weights, R movies of one person.
@@ -13,21 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.serving.network import Form, forms_of
-from recsys.serving.ranking import Rows, Scores
+from recsys.serving.artifact.network import Form, forms_of
+from recsys.serving.recommend.ranking import Rows, Scores
 
 # As params.yaml takes them.
 MOST_CANDIDATES = 10**9
 
 
-class ExposureWeights:
-    """How likely people are to pick up movies, from the movies that they picked up.
+class RetrievalWeights:
+    """How likely people are to interact with movies, from the movies that they interacted with.
 
     Args:
-        numbers: as `Exposure.to_numbers` gives them: movies, [m]; ratings and trend, [M]; and
+        numbers: as `RetrievalModel.to_numbers` gives them: movies, [m]; ratings and trend, [M]; and
             either weights, [m, m], or of a large catalogue starts, [m + 1], columns and values, [n]
-        candidates: the number of movies with the highest exposure for which P(like) is predicted.
-        like_weight: the weight of log P(like) beside log exposure.
+        candidates: P(like) is predicted for this many movies, by retrieval score.
+        like_weight: the weight of log P(like) beside log retrieval score.
     """
 
     def __init__(self, numbers: dict[str, Tensor], candidates: int, like_weight: float) -> None:
@@ -41,7 +41,7 @@ class ExposureWeights:
         """The scores of all movies for somebody; higher is likelier, and some are below 0, [M]
 
         Args:
-            history: rows of the movies that the person picked up, ascending, [R]
+            history: rows of the movies that the person interacted with, ascending, [R]
         """
         scores = np.zeros(len(self.ratings), np.float32)
         scores[self.movies] = self._add(
@@ -72,7 +72,7 @@ class ExposureWeights:
     @classmethod
     def from_parts(
         cls, content: dict[str, Any], numbers: dict[str, Tensor], movies: int
-    ) -> "ExposureWeights":
+    ) -> "RetrievalWeights":
         """The model from what `to_json` gave, and its numbers.
 
         Args:
@@ -87,7 +87,7 @@ class ExposureWeights:
         sound = type(candidates) is int and 0 < candidates <= MOST_CANDIDATES
         sound &= type(like_weight) is float and 0 <= like_weight < math.inf
         if not sound or len(content) > 2:
-            raise ValueError("its exposure has a value that no export writes")
+            raise ValueError("its retrieval has a value that no export writes")
         check_numbers(numbers, movies)
         return cls(numbers, candidates, like_weight)
 
@@ -120,7 +120,7 @@ def check_numbers(numbers: dict[str, Tensor], movies: int) -> None:
         sound &= starts[[0, -1]].tolist() == [0, len(columns)] and ascend(starts, 0)
         sound &= are_places(columns, len(rows))
     if not sound or forms_of(numbers) != forms:
-        raise ValueError("its tensors are no exposure model of these movies")
+        raise ValueError("its tensors are no retrieval model of these movies")
 
 
 def are_places(numbers: Tensor, length: int) -> bool:

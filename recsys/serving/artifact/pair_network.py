@@ -13,7 +13,7 @@ from torch import Tensor
 from recsys.dataloader.jagged import Lists
 from recsys.dataloader.pairs import Pairs
 from recsys.features.online import OnlineFeatures, Queries, Ratings
-from recsys.serving.network import Network
+from recsys.serving.artifact.network import Network
 
 # Pairs that are scored at once.
 BATCH = 16_384

@@ -15,8 +15,8 @@ from recsys.features.online import Ratings
 from recsys.features.visibility import Floats, Ints
 from recsys.retrieval.histories import UserHistories
 from recsys.serving.catalogue import find_row
-from recsys.serving.given import GivenRatings
 from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.people.given import GivenRatings
 from recsys.storage import schemas
 from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import read_batches, read_last
@@ -49,7 +49,7 @@ class Person:
         return replace(self, rated=rated, moment=moment)
 
     def history(self, scorer: PairScorer) -> UserHistories:
-        """What this one person picked up."""
+        """What this one person interacted with."""
         scale = scorer.dimensions.vocabulary.rating_scale
         movie, stars, seconds = columns_of(self.rated)
         nobody_else, rating = np.zeros(len(movie), int), scale.normalise(stars.astype(np.float32))

@@ -21,14 +21,14 @@ from torch import Tensor
 
 from recsys.dataloader.pairs import TableName
 from recsys.features.fitted import Fitted
-from recsys.serving.description import Description
-from recsys.serving.exposure_weights import ExposureWeights
-from recsys.serving.ids import Ids
-from recsys.serving.network import Form, forms_of, weight_forms
+from recsys.serving.artifact.description import Description
+from recsys.serving.artifact.ids import Ids
+from recsys.serving.artifact.network import Form, forms_of, weight_forms
+from recsys.serving.artifact.retrieval_weights import RetrievalWeights
 
 FORMAT = 3
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
-EXPOSURE = "exposure.safetensors"
+RETRIEVAL = "retrieval.safetensors"
 CHANGED = "not the file that was exported"
 MISFIT = "its tensors have other names or sizes than in model.json"
 DIGEST = re.compile(rb'\n  "sha256": "([0-9a-f]{64})",')
@@ -44,7 +44,7 @@ class Artifact(NamedTuple):
             is a row for unknown ones.
         movie_index: the model's index of each movie and of an unknown one, int32, [M + 1]
         fitted: what computed features need; None for a model without.
-        exposure: None for an artifact that scores and does not recommend.
+        retrieval: None for an artifact that scores and does not recommend.
     """
 
     description: Description
@@ -53,7 +53,7 @@ class Artifact(NamedTuple):
     features: dict[str, Tensor]
     movie_index: Tensor
     fitted: Fitted | None
-    exposure: ExposureWeights | None
+    retrieval: RetrievalWeights | None
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:
@@ -66,8 +66,8 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         numbers = artifact.fitted.to_numbers()
         tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in numbers.items()}
     files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
-    if artifact.exposure is not None:
-        files[EXPOSURE] = save(artifact.exposure.numbers)
+    if artifact.retrieval is not None:
+        files[RETRIEVAL] = save(artifact.retrieval.numbers)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     digests = {name: digest(data) for name, data in files.items()}
@@ -76,7 +76,7 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         "files": digests,
         "model": artifact.description.to_json(),
         "fitted": artifact.fitted and artifact.fitted.to_json(),
-        "exposure": artifact.exposure and artifact.exposure.to_json(),
+        "retrieval": artifact.retrieval and artifact.retrieval.to_json(),
     }
     text = (json.dumps(content, indent=2) + "\n").encode()
     signed = b'{\n  "sha256": "%b",' % digest(text).encode() + text[1:]
@@ -95,7 +95,7 @@ def read_artifact(folder: Path) -> Artifact:
         require(content.get("format") == FORMAT, f"its format is not {FORMAT}")
         digests = content["files"]
         description = Description.from_json(content["model"])
-        exposed = content["exposure"]
+        retrieval_content = content["retrieval"]
     with refuse(folder / WEIGHTS):
         weights = read_tensors(folder / WEIGHTS, digests[WEIGHTS])
         require(forms_of(weights) == weight_forms(description), MISFIT)
@@ -107,12 +107,12 @@ def read_artifact(folder: Path) -> Artifact:
         numbers = {n: tensor.numpy() for n, tensor in with_prefix("fitted.", tables).items()}
         fitted = Fitted.from_parts(content["fitted"], numbers) if content["fitted"] else None
         check_fitted(fitted, tables["movie_index"], description, len(ids["movies"]))
-    exposure = None
-    if exposed is not None:
-        with refuse(folder / EXPOSURE):
-            tensors = read_tensors(folder / EXPOSURE, digests[EXPOSURE])
-            exposure = ExposureWeights.from_parts(exposed, tensors, len(ids["movies"]))
-    return Artifact(description, weights, ids, features, tables["movie_index"], fitted, exposure)
+    retrieval = None
+    if retrieval_content is not None:
+        with refuse(folder / RETRIEVAL):
+            tensors = read_tensors(folder / RETRIEVAL, digests[RETRIEVAL])
+            retrieval = RetrievalWeights.from_parts(retrieval_content, tensors, len(ids["movies"]))
+    return Artifact(description, weights, ids, features, tables["movie_index"], fitted, retrieval)
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,9 +10,10 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.serving.catalogue import Record
-from recsys.serving.filter import find_year_range, list_genres
-from recsys.serving.log import Log
-from recsys.serving.messages import (
+from recsys.serving.people.log import Log
+from recsys.serving.recommend.filter import find_year_range, list_genres
+from recsys.serving.recommend.recommender import Recommender
+from recsys.serving.server.messages import (
     MOST_FOUND,
     MOST_QUERY,
     FoundMovies,
@@ -24,9 +25,8 @@ from recsys.serving.messages import (
     Scores,
     fit,
 )
-from recsys.serving.page import read_page
-from recsys.serving.recommender import Recommender
-from recsys.serving.service import Service
+from recsys.serving.server.page import read_page
+from recsys.serving.server.service import Service
 
 MOST_BYTES = 2**20
 # How many problems of a question are named.

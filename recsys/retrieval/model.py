@@ -1,4 +1,4 @@
-"""The exposure model as files, and what it says about people and movies.
+"""The retrieval model as files, and what it says about people and movies.
 
 Shapes: M movies, m movies with weights, B people, R movies of one person.
 """
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
     from recsys.retrieval.encoder import SequenceEncoder
 
-DESCRIPTION, WEIGHTS, ENCODER = "exposure.json", "exposure.safetensors", "encoder.safetensors"
+DESCRIPTION, WEIGHTS, ENCODER = "retrieval.json", "retrieval.safetensors", "encoder.safetensors"
 Scores = npt.NDArray[np.float32]
 # A sum of weights is never less beside an encoder: its logarithm would be none.
 LEAST_SCORE = 1e-4
 
 
-class Exposure:
-    """Scores how likely people are to pick up movies, from the movies that they picked up.
+class RetrievalModel:
+    """Scores how likely people are to interact with movies, given their earlier movies.
 
     Somebody whose movies all have no weights, or who has none, gets the popular ones.
 
@@ -69,7 +69,7 @@ class Exposure:
         """The scores of all movies for some people, [B, M]; higher is likelier.
 
         A sum of weights is no probability: 0 is nothing in common, and some sums are below 0. A
-        model with an encoder scores from 0 to 1, and 0 what a person picked up.
+        model with an encoder scores from 0 to 1, and 0 what a person interacted with.
 
         Args:
             histories: of B people
@@ -81,21 +81,21 @@ class Exposure:
             return scores
         eased = np.log(np.maximum(scores, LEAST_SCORE))
         joined = self.encoder.score(histories, seconds) + self.params.ease_weight * eased
-        # The encoder never learnt that what somebody picked up does not come again.
+        # The encoder never learnt that what somebody interacted with does not come again.
         joined[histories.person, histories.movie] = -np.inf
         # The best movie gets 1, so that none of the good ones is too small for its logarithm.
         joined -= joined.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)
         shares: Scores = np.exp(joined)
         return shares
 
-    def _add_weights(self, picked: scipy.sparse.csr_matrix) -> Scores:
+    def _add_weights(self, interacted: scipy.sparse.csr_matrix) -> Scores:
         """The sum of the weights of each person's movies, times the trend, [B, M]
 
         Args:
-            picked: 1 for each movie that a person picked up, else 0, [B, M]
+            interacted: 1 for each movie that a person interacted with, else 0, [B, M]
         """
-        scores = np.zeros(picked.shape, np.float32)
-        scores[:, self.movies] = to_dense(picked[:, self.movies] @ self.weights)
+        scores = np.zeros(interacted.shape, np.float32)
+        scores[:, self.movies] = to_dense(interacted[:, self.movies] @ self.weights)
         # Nothing is known about the movies of these people.
         scores[~scores.any(axis=1)] = self.ratings / self.ratings.sum()
         scores *= self.trend
@@ -169,7 +169,7 @@ class Exposure:
                 path.chmod((partial / DESCRIPTION).stat().st_mode)
 
     @classmethod
-    def load(cls, folder: Path, other: Path, lineage: Lineage) -> "Exposure":
+    def load(cls, folder: Path, other: Path, lineage: Lineage) -> "RetrievalModel":
         """Read what `save` wrote.
 
         Args:
@@ -203,13 +203,13 @@ class Exposure:
             )
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             raise InputError(
-                f"{folder} is no exposure model ({error}); restore it with `dvc checkout`, or run "
+                f"{folder} is no retrieval model ({error}); restore it with `dvc checkout`, or run "
                 "`dvc repro retrieve`"
             ) from error
 
 
 def read_weights(numbers: dict[str, npt.NDArray[Any]]) -> Weights | scipy.sparse.csr_matrix:
-    """The weights that `Exposure.to_numbers` gave."""
+    """The weights that `RetrievalModel.to_numbers` gave."""
     if "weights" in numbers:
         return numbers["weights"]
     movies = len(numbers["movies"])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.retrieval.histories import UserHistories
-from recsys.serving.person import COLUMNS
+from recsys.serving.people.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
@@ -54,7 +54,7 @@ class Log:
         return pd.DataFrame(dict(zip(COLUMNS, (c[rows] for c in self._columns), strict=True)))
 
     def histories(self, users: range, before: int | None = None) -> UserHistories:
-        """What some users have picked up, of B people.
+        """What some users have interacted with, of B people.
 
         Args:
             users: rows of the users table, one after the other.

@@ -12,13 +12,13 @@ import torch
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.serving.catalogue import Record, describe_movies, find_row
-from recsys.serving.given import GivenRatings
-from recsys.serving.log import Log
-from recsys.serving.person import Person, meet, recall
-from recsys.serving.recommend import recommend
-from recsys.serving.recommender import Recommender
+from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import Person, meet, recall
+from recsys.serving.recommend.options import Wishes
+from recsys.serving.recommend.recommend_one import recommend
+from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.titles import Titles
-from recsys.serving.wishes import Wishes
 
 Id = int | str
 # A movie, the stars, and the time in seconds since 1970 if it is known.

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from recsys.common.rating_scale import RatingScale
-from recsys.serving.service import Given, Id
-from recsys.serving.wishes import NO_WISHES, Wishes, check_years
+from recsys.serving.recommend.options import NO_WISHES, Wishes, check_years
+from recsys.serving.server.service import Given, Id
 from recsys.storage.vocabulary import Vocabulary
 
 MOST_RATINGS, MOST_MOVIES, MOST_RECOMMENDED = 5_000, 5_000, 1_000

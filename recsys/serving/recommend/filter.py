@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
 from recsys.common.params import show
-from recsys.retrieval.exposure import Scores
 from recsys.retrieval.histories import UserHistories
-from recsys.serving.wishes import ANY_YEAR, NO_WISHES, Wishes, Years
+from recsys.retrieval.model import Scores
+from recsys.serving.recommend.options import ANY_YEAR, NO_WISHES, Wishes, Years
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
 
@@ -48,7 +48,7 @@ class Filter:
 
         Args:
             scores: [B, M]
-            histories: what the people picked up, of B people
+            histories: what the people interacted with, of B people
         """
         scores[:, ~self.movies] = -np.inf
         scores[histories.person, histories.movie] = -np.inf
