@@ -55,7 +55,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
         with threadpool_limits(1):
             catalogue = build.make_catalogue(movies, settings.statistics)
             dense, histories, fitted, ratings = build.compute_features(
-                split.log, catalogue, groups, settings, vocabulary.label_threshold
+                split.log, catalogue, groups, settings, vocabulary.like_cut
             )
         lineage = replace(split.lineage, fitted=write_fitted(fitted, ratings, folder))
         build.write_columns(dense, histories, split, folder, lineage)

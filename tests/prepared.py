@@ -5,7 +5,7 @@ from pathlib import Path
 from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
+from recsys.data.reading.reader import read_dataset
 from recsys.data.split_files import read_pairs, write_split
 from recsys.data.splitting import assign_parts
 from recsys.pipeline.params import load_params
@@ -20,7 +20,7 @@ from tests.toy import Toy, write_dat
 
 def encode_toy(toy: Toy, folder: Path) -> Path:
     """Write the outputs of the stage encode, and return their folder."""
-    tables = read_tables(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")))
+    tables = read_dataset(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")))
     section = load_params(PARAMS)[EncodeParams]
     dimensions, vocabulary = encode_dimensions(tables, section)
     encoded = folder / "encoded"

@@ -10,9 +10,9 @@ import pytest
 from recsys.data.encoding import drop_ratings, encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.data.splitting import assign_parts, count_training
-from recsys.data.tables import Tables
 from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.real
 ENCODE = load_params(PARAMS)[EncodeParams]
 
 
-def read(name: str, folder: Path) -> Tables:
+def read(name: str, folder: Path) -> RawDataset:
     fetch_release(RELEASES[name], folder, os.environ["MOVIELENS_MIRROR"])
-    return read_tables(folder, preset(RELEASES[name]))
+    return read_dataset(folder, preset(RELEASES[name]))
 
 
 @pytest.mark.parametrize(("name", "positive"), [("ml-100k", 0.55375), ("ml-1m", 0.575)])
@@ -50,7 +50,7 @@ def test_titles_keep_colons_and_accents(tmp_path: Path) -> None:
     assert movies.loc[73, "title"].startswith("Mis\u00e9rables, Les")
 
 
-def encode(tables: Tables) -> pd.DataFrame:
+def encode(tables: RawDataset) -> pd.DataFrame:
     _, vocabulary = encode_dimensions(tables, ENCODE)
     (ratings,) = encode_ratings(tables.ratings, vocabulary)
     return ratings

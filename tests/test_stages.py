@@ -16,8 +16,9 @@ import torch
 from click.testing import CliRunner
 
 from recsys.models.checkpoint import save_checkpoint
+from recsys.sources.releases import RELEASES
 from recsys.storage.registry import REGISTRY
-from tests.conftest import PARAMS
+from tests.conftest import PARAMS, pin
 from tests.params import QUICK, set_params
 from tests.stages import STAGES, command, run, run_all
 from tests.toy import Toy, write_csv, zip_release
@@ -215,13 +216,19 @@ def test_a_missing_input_is_reported_in_one_line(stage: str) -> None:
     )
 
 
-def test_a_bad_row_stops_encode_and_keeps_the_old_output(mirror: Path, toy: Toy) -> None:
+def test_a_bad_row_stops_encode_and_keeps_the_old_output(
+    mirror: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     for stage in ("source", "fetch", "encode"):
         assert run(stage).exit_code == 0
     before = Path("data/encoded/ratings.parquet").read_bytes()
     bad = Toy(toy.users, toy.movies, [*toy.ratings, (3, 2, 9, 10**9)])
-    zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
+    archive = zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
+    result = run("fetch")
+    assert "ml-latest-small.zip from" in result.output
+    assert "get it again" in result.output
+    monkeypatch.setitem(RELEASES, "ml-latest-small", pin(archive))
     result = run("fetch")
     assert "changed since stage source ran; run `dvc repro` again" in result.output
     assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]

@@ -1,7 +1,7 @@
 """What a source of data looks like: its files, their columns, and what the columns mean.
 
 A release of MovieLens is a schema that ships with the project (`recsys.data.presets`). Own data is
-a schema that params.yaml describes (`recsys.data.own`). `recsys.data.reader` reads both.
+a schema that params.yaml describes (`recsys.data.own`). `recsys.data.reading.reader` reads both.
 """
 
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class Attribute:
     kind: Literal["category", "list", "number", "flags"]
     columns: tuple[Column, ...]
     separator: str = "|"
-    none: frozenset[str] = frozenset({""})
+    missing_values: frozenset[str] = frozenset({""})
     allowed: tuple[str, ...] = ()
 
     @property

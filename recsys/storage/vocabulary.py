@@ -56,6 +56,11 @@ class Vocabulary:
     id_types: dict[str, str]
     implicit: bool = False
 
+    @property
+    def like_cut(self) -> float:
+        """A number of stars between the last rating that is no like and the first that is one."""
+        return self.rating_scale.cut_above(self.label_threshold)
+
     def schema(self, table: str) -> pa.Schema:
         """The columns of the users or movies table."""
         return schemas.dimension(table, self.features, self.id_types[table])

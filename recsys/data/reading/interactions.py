@@ -8,14 +8,14 @@ import pandas as pd
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
-from recsys.data.columns import encode_texts, parse_numbers, read_labels
-from recsys.data.entities import Entities
-from recsys.data.oddities import show_id
+from recsys.data.files.columns import encode_texts, parse_numbers, read_labels
+from recsys.data.files.text_table import TextTable
+from recsys.data.reading.entities import Entities
+from recsys.data.reading.oddities import show_id
 from recsys.data.schema import Schema
-from recsys.data.text_table import TextTable
 
 # Stars of different values; with more, a scale would be a guess.
-MOST_STEPS = 101
+MAX_STEPS = 101
 Stars = npt.NDArray[np.float32]
 
 
@@ -29,9 +29,9 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
     coded = encode_texts(table.texts(schema.rating))
     numbers = parse_numbers(coded.texts)
     if (wrong := ~np.isfinite(numbers)).any():
-        raise table.error(coded.first(wrong), schema.rating, "is not a number")
+        raise table.error(coded.first_row_where(wrong), schema.rating, "is not a number")
     if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
-        raise table.error(coded.first(wrong), schema.rating, "is too large a number")
+        raise table.error(coded.first_row_where(wrong), schema.rating, "is too large a number")
     stars = numbers.astype(np.float32)
     scale = schema.rating_scale
     if scale and (wrong := ~scale.has(stars)).any():
@@ -41,7 +41,7 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
         )
         if schema.rating.key:
             problem += "; correct own.rating_scale, or"
-        raise table.error(coded.first(wrong), schema.rating, problem)
+        raise table.error(coded.first_row_where(wrong), schema.rating, problem)
     return stars[coded.codes]
 
 
@@ -58,7 +58,7 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
     if schema.rating_scale:
         return schema.rating_scale
     values = np.unique(ratings.to_numpy())
-    if not 1 < len(values) <= MOST_STEPS:
+    if not 1 < len(values) <= MAX_STEPS:
         raise InputError(
             f"{table.shown}: {schema.rating.shown} has {len(values):,} different values; set "
             "own.rating_scale to [lowest, highest, step]"

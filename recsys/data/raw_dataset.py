@@ -9,7 +9,7 @@ from recsys.storage.registry import Feature, movielens_features
 
 
 @dataclass(frozen=True)
-class Tables:
+class RawDataset:
     """A data set in memory.
 
     Attributes:
