@@ -52,7 +52,7 @@ def main(
         count_rows(encoded / f"{name}.parquet", vocabulary.schema(name))
         for name in ("users", "movies")
     )
-    histories = UserHistories.read(part, users, movies, vocabulary.drawn_negatives)
+    histories = UserHistories.read(part, users, movies, vocabulary.implicit)
     section, encoder = params[RetrievalParams], None
     if section.model == "sequence":
         encoder = train_encoder(histories, params[SequenceParams], part, state, save_every)
