@@ -55,7 +55,7 @@ def encode_dimensions(
         label_threshold=params.label_threshold if threshold is None else threshold,
         features=tables.features,
         id_types=tables.id_types,
-        drawn_negatives=tables.drawn_negatives,
+        implicit=tables.implicit,
     )
     return encoded, vocabulary
 

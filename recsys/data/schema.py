@@ -107,8 +107,7 @@ class Schema:
         rating_scale: the ratings that there can be; None to find it in the data.
         complete: whether users and items that are not in their files are refused.
         duplicates: what happens to several interactions of one pair.
-        negatives: without rating and label, the number of items to draw as 0 for each row.
-        seed: of these draws.
+        negatives: without rating and label, the number of items that split draws for each row.
         published: what the tables are compared with.
     """
 
@@ -130,5 +129,4 @@ class Schema:
     complete: bool = False
     duplicates: Literal["refuse", "keep_last"] = "refuse"
     negatives: int = 0
-    seed: int = 0
     published: PublishedCounts | None = field(default=None, repr=False)

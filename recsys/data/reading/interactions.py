@@ -1,4 +1,4 @@
-"""The interactions: ratings or labels, one of each pair, and the negatives that are drawn."""
+"""The interactions: ratings or labels, one of each pair."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
         InputError: all labels are the same, or the ratings show no scale.
     """
     if not schema.rating:
-        if ratings.nunique() < 2:
+        if schema.label and ratings.nunique() < 2:
             raise InputError(f"{table.shown}: all labels are {ratings.iloc[0]:g}")
         return RatingScale(0, 1, 1)
     if schema.rating_scale:
@@ -104,36 +104,6 @@ def drop_repeats(
     is_last = np.append(np.diff(pairs[order]) != 0, True)
     kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
     return kept, [f"{again.sum():,} earlier interactions of a repeated pair are dropped"]
-
-
-def draw_negatives(
-    ratings: pd.DataFrame, items: int, schema: Schema
-) -> tuple[pd.DataFrame, list[str]]:
-    """Draw items that a user has no interaction with, as rows of label 0.
-
-    Each row gets `negatives` items, drawn evenly, at the row's time. A draw that the user has an
-    interaction with, or that was drawn before, is left out.
-
-    Args:
-        items: the number of items.
-
-    Raises:
-        InputError: `negatives` is 0.
-    """
-    if not schema.negatives:
-        raise InputError(
-            "own: without rating and label every row is a 1, and there is nothing to tell apart; "
-            "set own.negatives to the number of items to draw as 0 for each row"
-        )
-    random = np.random.default_rng(schema.seed)
-    drawn = ratings.loc[ratings.index.repeat(schema.negatives)].assign(
-        movie=random.integers(0, items, len(ratings) * schema.negatives).astype(np.int32),
-        rating=np.float32(0),
-    )
-    every = pd.concat([ratings, drawn], ignore_index=True)
-    every = every[~pd.Series(_pairs(every, items)).duplicated().to_numpy()]
-    every = every.reset_index(drop=True)
-    return every, [f"{len(every) - len(ratings):,} negatives are drawn"]
 
 
 def _pairs(ratings: pd.DataFrame, items: int) -> npt.NDArray[np.int64]:

@@ -22,8 +22,6 @@ COLUMNS = ["movie", "rating", "label", "timestamp"]
 class Log:
     """Finds a user's ratings in all parts at once. It takes 17 bytes a rating.
 
-    Rows that were drawn as negatives are no ratings, so the log leaves them out.
-
     Args:
         path: a file with the columns of `schemas.RATINGS`.
         user: the row of the only user whose ratings are kept; None for all users.
@@ -46,8 +44,6 @@ class Log:
             for name in ("user", *COLUMNS)
         )
         order = np.argsort(users, kind="stable")
-        if dimensions.vocabulary.drawn_negatives:
-            order = order[UserHistory(*columns).label[order] == 1]
         self._ratings = UserHistory(*columns).take(order)
         self._starts = np.searchsorted(users[order], np.arange(len(dimensions.ids["users"]) + 1))
         self._dimensions = dimensions
