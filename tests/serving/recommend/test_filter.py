@@ -50,7 +50,7 @@ def test_movies_have_a_rating_a_genre_and_a_year(
     assert find_movies(genres, years) == movies
 
 
-def test_nobody_gets_what_they_have_had() -> None:
+def test_the_movies_of_a_history_are_left_out() -> None:
     scores = np.ones((2, 4), np.float32)
     histories = make_histories([[0], []], 4)
     Filter(make_dimensions(), RecommendOptions(("a", "b"))).apply(scores, histories)
@@ -67,7 +67,7 @@ def test_nobody_gets_what_they_have_had() -> None:
         ((), (2003, None), "no movie is of the years 2003-; the movies are of 2000-2002"),
     ],
 )
-def test_a_wish_that_no_movie_grants_is_refused(
+def test_options_that_no_movie_has_are_refused(
     genres: tuple[str, ...], years: Years, message: str
 ) -> None:
     with pytest.raises(InputError) as error:
