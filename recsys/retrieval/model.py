@@ -4,6 +4,7 @@ Shapes: M movies, m movies with weights, B people, R movies of one person.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints, Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.lineage import Lineage, digest, parse_lineage, require_same_run
 
 if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
@@ -40,7 +41,7 @@ class RetrievalModel:
             only the nearest ones have a weight, [m, m]
         ratings: the number of training ratings of each movie, [M]
         params: how recommendations use the scores.
-        origin: digests of the users and movies, and of the split.
+        lineage: digests of the users and movies, and of the split.
         trend: what each movie's score is multiplied by, [M]; 1 if it is not given
         encoder: of user histories, if order, stars and times count, too.
     """
@@ -51,11 +52,11 @@ class RetrievalModel:
         weights: Weights | scipy.sparse.csr_matrix,
         ratings: Ints,
         params: RetrievalParams,
-        origin: Origin,
+        lineage: Lineage,
         trend: npt.NDArray[np.floating] | None = None,
         encoder: "SequenceEncoder | None" = None,
     ) -> None:
-        self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
+        self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
         self.trend: Scores = np.ones(len(ratings), np.float32)
         if trend is not None:
@@ -156,7 +157,7 @@ class RetrievalModel:
         with atomic_write(folder) as partial:
             partial.mkdir()
             save_file(self.to_numbers(), partial / WEIGHTS)
-            content = {"origin": self.origin, "params": self.params.model_dump()}
+            content = {"lineage": asdict(self.lineage), "params": self.params.model_dump()}
             if self.encoder is not None:
                 save_file(self.encoder.to_numbers(), partial / ENCODER)
                 content["sequence"] = self.encoder.params.model_dump()
@@ -168,19 +169,20 @@ class RetrievalModel:
                 path.chmod((partial / DESCRIPTION).stat().st_mode)
 
     @classmethod
-    def load(cls, folder: Path, other: Path, origin: Origin) -> "RetrievalModel":
+    def load(cls, folder: Path, other: Path, lineage: Lineage) -> "RetrievalModel":
         """Read what `save` wrote.
 
         Args:
             other: the folder of the users and movies that the weights have to fit.
-            origin: their digests.
+            lineage: their digests.
 
         Raises:
             InputError: a file is missing, was changed, or belongs to another run.
         """
         try:
             content = json.loads((folder / DESCRIPTION).read_text())
-            require_same_run(folder, content["origin"], other, origin)
+            known = parse_lineage(folder, content["lineage"], "split")
+            require_same_run(folder, known, other, lineage)
             for name in (WEIGHTS, *([ENCODER] if "sequence" in content else [])):
                 if _digest_file(folder / name) != content["files"][name]:
                     raise ValueError(f"{name} was changed")
@@ -195,7 +197,7 @@ class RetrievalModel:
                 read_weights(numbers),
                 numbers["ratings"],
                 RetrievalParams(**content["params"]),
-                content["origin"],
+                known,
                 numbers["trend"],
                 encoder,
             )

@@ -113,7 +113,7 @@ def load_store(
         raise InputError(
             f"{checkpoint} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
-    return FeatureStore.load(features, checkpoint, description.origin, threads)
+    return FeatureStore.load(features, checkpoint, description.lineage, threads)
 
 
 def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

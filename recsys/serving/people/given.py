@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
-from recsys.data.columns import encode_texts, read_ids, read_numbers, read_times
+from recsys.data.files.columns import encode_texts, read_ids, read_numbers, read_times
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, File
-from recsys.data.text_table import TextTable
 from recsys.serving.people.history import UserHistory, find_repeated
 from recsys.serving.titles import find_titles
 from recsys.storage.dimensions import Dimensions
@@ -52,7 +52,7 @@ def find_movies(table: TextTable, dimensions: Dimensions) -> Ints:
     texts = listed.texts.to_pylist()
     rows = ids.find(np.array(texts, object))
     if (unknown := rows == len(ids)).any():
-        row = listed.first(unknown)
+        row = listed.first_row_where(unknown)
         problem = ids.refusal(texts[listed.codes[row]])
         raise InputError(f"{table.shown} {table.place(row)}: {problem}; {table.file.remedy}")
     return rows[listed.codes]
@@ -69,7 +69,8 @@ def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
                 if rows
                 else "is no movie of the data set"
             )
-            raise table.error(titles.first(np.arange(len(found)) == place), TITLE, problem)
+            row = titles.first_row_where(np.arange(len(found)) == place)
+            raise table.error(row, TITLE, problem)
     return np.concatenate([np.empty(0, np.int64), *found])[titles.codes].astype(np.int64)
 
 

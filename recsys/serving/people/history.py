@@ -32,7 +32,7 @@ class UserHistory(NamedTuple):
         cls, movie: Ints, stars: Floats, seconds: Ints, dimensions: Dimensions
     ) -> "UserHistory":
         """Ratings that the data set does not have, with their labels."""
-        label = stars > dimensions.vocabulary.label_threshold
+        label = stars > dimensions.vocabulary.like_cut
         return cls(movie, stars, label.astype(np.int8), seconds)
 
     def take(self, rows: Ints | Mask | slice) -> "UserHistory":

@@ -12,8 +12,8 @@ from recsys.retrieval.histories import UserHistories
 from recsys.serving.people.history import UserHistory, to_histories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_last, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_batches, read_last
 
 # The columns of `UserHistory`.
 COLUMNS = ["movie", "rating", "label", "timestamp"]
@@ -21,8 +21,6 @@ COLUMNS = ["movie", "rating", "label", "timestamp"]
 
 class Log:
     """Finds a user's ratings in all parts at once. It takes 17 bytes a rating.
-
-    Rows that were drawn as negatives are no ratings, so the log leaves them out.
 
     Args:
         path: a file with the columns of `schemas.RATINGS`.
@@ -46,8 +44,6 @@ class Log:
             for name in ("user", *COLUMNS)
         )
         order = np.argsort(users, kind="stable")
-        if dimensions.vocabulary.drawn_negatives:
-            order = order[UserHistory(*columns).label[order] == 1]
         self._ratings = UserHistory(*columns).take(order)
         self._starts = np.searchsorted(users[order], np.arange(len(dimensions.ids["users"]) + 1))
         self._dimensions = dimensions
@@ -78,6 +74,6 @@ class Log:
 
 def read_end(path: Path, dimensions: Dimensions) -> int:
     """The time of the last rating of a log, in seconds since 1970. Raises: InputError, as `Log`."""
-    require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+    require_same_run(path, read_lineage(path, "encode"), dimensions.folder, dimensions.lineage)
     # Encode sorts the ratings by time.
     return int(read_last(path, schemas.RATINGS, "timestamp"))

@@ -59,7 +59,7 @@ class Recommender:
         """Read a model and the retrieval model of the same run. Raises: InputError."""
         scorer = PairScorer(checkpoint, features, threads)
         dimensions = scorer.dimensions
-        return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin))
+        return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage))
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:

@@ -155,7 +155,8 @@ def test_new_ratings_follow_the_ratings_in_the_log(run: Run, recommender: Recomm
     assert person.history.movie.tolist()[-2:] == rows.tolist()
     assert person.history.label.tolist()[-2:] == [1, 0]
     assert person.as_of == end + 1
-    scorer.dimensions.origin["ids"] = "0" * 64
+    other = dataclasses.replace(scorer.dimensions.lineage, ids="0" * 64)
+    scorer.dimensions = dataclasses.replace(scorer.dimensions, lineage=other)
     for userid in (None, USER):
         with pytest.raises(InputError, match="of different runs"):
             find_person(scorer, run.ratings, userid, new)
@@ -182,7 +183,7 @@ def test_at_an_earlier_time_only_earlier_ratings_count(run: Run, recommender: Re
 
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
     dimensions = run.dimensions()
-    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.origin)
+    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
     found = find_similar(retrieval, dimensions, 2, 4)
     place = retrieval.movies.tolist().index(0)
     mean = (retrieval.weights[place] + retrieval.weights[:, place]) / 2
@@ -195,6 +196,6 @@ def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
 
 def test_a_movie_without_training_ratings_has_no_similar_ones(run: Run) -> None:
     dimensions = run.dimensions()
-    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.origin)
+    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
         find_similar(retrieval, dimensions, UNRATED_MOVIE, 1)
