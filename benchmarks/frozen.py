@@ -9,8 +9,8 @@ import torch
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.features.files import read_fitted
 from recsys.features.online import Queries
-from recsys.features.store import FeatureStore
-from recsys.models.checkpoint import load_checkpoint
+from recsys.features.online_with_log import OnlineFeaturesWithLog
+from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
 from recsys.tasks.metrics import Metrics, classification_metrics
@@ -25,14 +25,15 @@ def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
         data: the folder with encoded, split and features, of a chronological split.
         checkpoint: a classifier without histories among its features.
     """
-    model, description, dimensions = load_checkpoint(checkpoint)
-    task = make_task(description.task, dimensions.vocabulary.rating_scale)
+    trained = read_checkpoint(checkpoint)
+    dimensions = trained.dimensions
+    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
     end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
-    fitted, ratings = read_fitted(data / "features", description.lineage, checkpoint)
-    store = FeatureStore(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
+    fitted, ratings = read_fitted(data / "features", trained.lineage, checkpoint)
+    store = OnlineFeaturesWithLog(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
     part = data / "split/test.parquet"
-    test = MovieLensDataset(part, dimensions, task.target, description.features, data / "features")
+    test = MovieLensDataset(part, dimensions, task.target, trained.features, data / "features")
     queries = Queries(*(read_column(part, schemas.PART, n) for n in ("user", "movie", "timestamp")))
     features = store.compute(store.ratings_of(np.unique(queries.user)), queries)
     test.statistics = torch.from_numpy(features.dense)
-    return classification_metrics(test.label.numpy(), predict(model, test, task), 0.5)
+    return classification_metrics(test.label.numpy(), predict(load_model(trained), test, task), 0.5)

@@ -23,10 +23,10 @@ from benchmarks.scale import ROOT, run_stage
 from recsys.data.params import SplitParams
 from recsys.data.split_files import read_pairs, write_split
 from recsys.data.splitting import count_neighbours
-from recsys.features.online import Ratings
+from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage import schemas
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
 from recsys.storage.vocabulary import Vocabulary
@@ -79,7 +79,7 @@ def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
 
 
 def score(
-    scorer: PairScorer, ratings: pd.DataFrame, given: int, known: bool
+    scorer: CheckpointModel, ratings: pd.DataFrame, given: int, known: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """The labels and scores of each person's ratings after the first 20.
 
@@ -92,11 +92,13 @@ def score(
     for user, own in ratings.groupby("user"):
         row = int(user) if known else len(scorer.userids)
         first, rest = own[:given], own[FIRST:]
-        rated: Ratings | None = None
-        if scorer.store:
+        rated: LabelledRatings | None = None
+        if scorer.online:
             columns = (first[name].to_numpy() for name in ("movie", "rating", "timestamp"))
             movie, stars, seconds = columns
-            rated = scorer.store.rate(np.full(given, row), movie, stars.astype(float), seconds)
+            rated = scorer.online.label_new_ratings(
+                np.full(given, row), movie, stars.astype(float), seconds
+            )
         movies, seconds = (
             torch.tensor(rest[name].to_numpy()).long() for name in ("movie", "timestamp")
         )
@@ -117,7 +119,7 @@ def measure(features: str, with_people: bool) -> list[dict[str, Any]]:
         split(folder, people, with_people)
         for stage in ("features", "train"):
             run_stage(stage, folder)
-        scorer = PairScorer(folder / "dlrm", folder / "features")
+        scorer = CheckpointModel(folder / "dlrm", folder / "features")
         theirs = ratings[ratings["user"].isin(people)]
         return [
             {
@@ -127,7 +129,7 @@ def measure(features: str, with_people: bool) -> list[dict[str, Any]]:
                 "rows": int((theirs.groupby("user").cumcount() >= FIRST).sum()),
                 "auc": round(float(auc(*score(scorer, theirs, given, with_people)) or 0), 4),
             }
-            for given in (GIVEN if scorer.store else (FIRST,))
+            for given in (GIVEN if scorer.online else (FIRST,))
         ]
 
 

@@ -46,7 +46,7 @@ def serving(checkpoint: Path, features: Path) -> Iterator[int]:
 def make_questions(checkpoint: Path, count: int, seed: int = 1) -> dict[str, list[Question]]:
     """Questions of each kind, as path and body."""
     rng = np.random.default_rng(seed)
-    _, _, dimensions = read_checkpoint(checkpoint)
+    dimensions = read_checkpoint(checkpoint).dimensions
     log = Log(ROOT / LOG, dimensions)
     userids, movieids = dimensions.raw_ids("users"), dimensions.raw_ids("movies")
     questions: dict[str, list[Question]] = {"recommendations": [], "scores": []}

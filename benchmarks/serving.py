@@ -26,12 +26,12 @@ from ruamel.yaml import YAML
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
 from recsys.dataloader.dataset import MovieLensDataset
-from recsys.models.checkpoint import load_checkpoint
+from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.models.plain_tables import PRECISIONS
 from recsys.pipeline.recipes import apply_changes, load_recipe
-from recsys.serving.artifact.description import PRECISIONS
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Rated, Scorer
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.score_file import score_file
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
@@ -56,8 +56,8 @@ class Run(NamedTuple):
     data: Path
     checkpoint: Path
 
-    def load(self, threads: int = 1) -> PairScorer:
-        return PairScorer(self.checkpoint, self.data / "features", threads)
+    def load(self, threads: int = 1) -> CheckpointModel:
+        return CheckpointModel(self.checkpoint, self.data / "features", threads)
 
 
 def train_all(folder: Path) -> Run:
@@ -70,7 +70,7 @@ def train_all(folder: Path) -> Run:
     return Run("all", folder, folder / "dlrm")
 
 
-def from_checkpoint(scorer: PairScorer) -> Score:
+def from_checkpoint(scorer: CheckpointModel) -> Score:
     def score(user: int, movies: np.ndarray) -> object:
         rows = torch.from_numpy(movies)
         return scorer.score(torch.full_like(rows, user), rows)
@@ -78,15 +78,15 @@ def from_checkpoint(scorer: PairScorer) -> Score:
     return score
 
 
-def from_artifact(scorer: PairScorer, artifact: Path) -> Score:
+def from_artifact(scorer: CheckpointModel, artifact: Path) -> Score:
     served = Scorer(artifact)
 
     def score(user: int, movies: np.ndarray) -> object:
         ids = scorer.movieids[torch.from_numpy(movies)]
         users = scorer.userids[user].repeat(len(ids))
-        if not scorer.store:
+        if not scorer.online:
             return served.score(users, ids)
-        own = scorer.store.ratings_of(np.array([user]))
+        own = scorer.online.ratings_of(np.array([user]))
         rated = Rated(scorer.movieids[torch.from_numpy(own.movie).long()], own.stars.tolist())
         return served.score(users, ids, rated)
 
@@ -101,7 +101,7 @@ def time_batches(score: Score, batches: Iterator[tuple[int, np.ndarray]]) -> Ite
         yield (time.perf_counter() - start) * 1000
 
 
-def draw_batches(scorer: PairScorer, size: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+def draw_batches(scorer: CheckpointModel, size: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
     """Users that the training part knows, each with some movies."""
     random = np.random.default_rng(seed)
     users = scorer.known_users.nonzero().squeeze(1).numpy()
@@ -147,10 +147,11 @@ def measure_batches(run: Run, turns: int) -> list[Row]:
 def measure_rates(run: Run, turns: int) -> list[Row]:
     """How many pairs of the training part `recsys predict` and evaluation score in a second."""
     scorer, part = run.load(), run.data / "split/train.parquet"
-    dimensions, features = scorer.dimensions, scorer.description.features
+    checkpoint = read_checkpoint(run.checkpoint)
+    dimensions, features = checkpoint.dimensions, checkpoint.features
     dataset = MovieLensDataset(part, dimensions, "label", features, run.data / "features")
     task = make_task("classification", dimensions.vocabulary.rating_scale)
-    model, _, _ = load_checkpoint(run.checkpoint)
+    model = load_model(checkpoint)
     users, movies = (
         torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
     )

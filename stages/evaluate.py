@@ -47,7 +47,7 @@ def main(
     from recsys.dataloader.dataset import MovieLensDataset
     from recsys.evaluation.evaluate import evaluate, tabulate_predictions
     from recsys.evaluation.slices import find_slices
-    from recsys.models.checkpoint import load_checkpoint
+    from recsys.models.checkpoint import load_model, read_checkpoint
     from recsys.sources.synthetic import plant_model
     from recsys.storage import schemas
     from recsys.storage.lineage import require_same_run
@@ -57,11 +57,12 @@ def main(
 
     torch.set_num_threads(section.threads)
     keep_freed_memory()
-    model, description, dimensions = load_checkpoint(checkpoint)
-    task = make_task(description.task, dimensions.vocabulary.rating_scale)
-    dataset = MovieLensDataset(part, dimensions, task.target, description.features, features)
-    require_same_run(checkpoint, description.lineage, features, dataset.lineage)
-    scores = predict(model, dataset, task)
+    trained = read_checkpoint(checkpoint)
+    dimensions = trained.dimensions
+    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
+    dataset = MovieLensDataset(part, dimensions, task.target, trained.features, features)
+    require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
+    scores = predict(load_model(trained), dataset, task)
 
     table = tabulate_predictions(part, dimensions, scores)
     schema = schemas.predictions(dimensions.vocabulary.id_types)
@@ -72,7 +73,7 @@ def main(
         ideal = plant_model(fetch).probability(*ids)
     slices = find_slices(dataset.user.numpy(), dataset.movie.numpy(), dimensions, section)
     threshold = dimensions.vocabulary.label_threshold
-    result = evaluate(description.task, table, threshold, section, slices, ideal)
+    result = evaluate(trained.description.task, table, threshold, section, slices, ideal)
     result.save(metrics, plots)
     for name, value in result.metrics.items():
         click.echo(f"{name:20} {value}")

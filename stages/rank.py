@@ -50,14 +50,14 @@ def main(
     from recsys.evaluation.ranking import ranking_metrics, tabulate_recommendations
     from recsys.retrieval.model import RetrievalModel
     from recsys.retrieval.people import read_people
-    from recsys.serving.pair_scorer import PairScorer
+    from recsys.serving.checkpoint_model import CheckpointModel
     from recsys.serving.recommend.recommender import Recommender
     from recsys.storage import schemas
     from recsys.storage.parquet import write_parquet
 
     torch.set_num_threads(1)
     section = params[RankingParams]
-    scorer = PairScorer(checkpoint, features)
+    scorer = CheckpointModel(checkpoint, features)
     dimensions = scorer.dimensions
     retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)

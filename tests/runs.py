@@ -17,13 +17,14 @@ from recsys.features.build import (
 )
 from recsys.features.files import write_fitted
 from recsys.features.params import GaussianProcessParams, StatisticsParams
-from recsys.models.checkpoint import Description, save_checkpoint
+from recsys.models.checkpoint import Checkpoint, build_model, save_checkpoint
+from recsys.models.description import Description
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import Lineage, read_lineage
 from recsys.storage.parquet import read_parquet
@@ -101,17 +102,21 @@ def save_model(
     """Save a checkpoint with random weights, large enough that scores differ widely."""
     dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
-    sparse = [feature for feature in features if feature.kind != "dense"]
+    tables = {f.name: f.lookup for f in features if f.kind != "dense"}
     description = Description(
         task=task,
-        architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes),
-        features=features,
-        embedding_rows={f.name: dimensions.count_embeddings(f.lookup) for f in sparse},
+        stars=(1.0, 5.0),
+        architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes).architecture(),
+        features=tuple(feature.name for feature in features),
+        tables=tables,
+        embedding_rows={name: dimensions.count_embeddings(name) for name in tables.values()},
         dense_features=run.test_part(features).dense_names,
-        lineage=read_lineage_of(run, features),
     )
     torch.manual_seed(1)
-    save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
+    weights = build_model(description).state_dict()
+    save_checkpoint(
+        Checkpoint(description, read_lineage_of(run, features), dimensions, weights), run.checkpoint
+    )
 
 
 def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
@@ -124,7 +129,7 @@ def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)
 
 
-def find_rows(scorer: PairScorer, table: str, ids: Sequence[int]) -> torch.Tensor:
+def find_rows(scorer: CheckpointModel, table: str, ids: Sequence[int]) -> torch.Tensor:
     """The rows of published ids; the table's length for an unknown one."""
     return torch.from_numpy(scorer.dimensions.ids[table].find(ids))
 

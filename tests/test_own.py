@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from recsys.common.errors import InputError
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.log import Log
 from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
@@ -85,7 +85,7 @@ def test_a_shop_with_clicks() -> None:
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert metrics["rows"] == 40
     assert pd.read_parquet("data/predictions.parquet")["raw_userid"].min() >= 2**40
-    scorer = PairScorer(Path("models/dlrm"))
+    scorer = CheckpointModel(Path("models/dlrm"))
     recommender = Recommender.load(Path("models/dlrm"), None, Path("models/retrieval"))
     found = recommend(recommender, find_person(scorer, LOG, 2**40 + 1), 3)
     assert len(found["recommended"]) == 3
@@ -149,7 +149,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     names = {"raw_userid": "userid", "raw_movieid": "movieid"}
     pairs = predictions.rename(columns=names)[["userid", "movieid"]]
     pairs.to_csv("pairs.csv", index=False)
-    scorer = PairScorer(Path("models/dlrm"))
+    scorer = CheckpointModel(Path("models/dlrm"))
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == len(pairs)
     scores = pd.read_parquet("scores.parquet")
     assert scores["userid"].tolist() == predictions["raw_userid"].tolist()

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Scorer
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import REGISTRY, Feature
 from tests.conftest import PARAMS
 from tests.params import QUICK, set_params
@@ -36,7 +36,7 @@ def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("project")
 def test_a_new_feature_works_from_the_archive_to_the_artifact() -> None:
     run_all()
-    model = PairScorer(Path("models/dlrm"))
+    model = CheckpointModel(Path("models/dlrm"))
     years = model.dimensions.tables["movies"]["year"].to_pandas()
     assert model.description.embedding_rows["decade"] == years.nunique()
     assert model.description.dense_features == ("gender", "years")

@@ -51,10 +51,10 @@ def main(
 
     from recsys.retrieval.model import RetrievalModel
     from recsys.serving.artifact.export import export
-    from recsys.serving.pair_scorer import PairScorer
+    from recsys.serving.checkpoint_model import CheckpointModel
 
     torch.set_num_threads(1)
-    scorer = PairScorer(checkpoint, features)
+    scorer = CheckpointModel(checkpoint, features)
     of = scorer.dimensions
     retrieval_model = None if scores_only else RetrievalModel.load(retrieval, of.folder, of.lineage)
     export(scorer, precision, artifact, retrieval_model)

@@ -62,11 +62,11 @@ def main(
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.serving.pair_scorer import PairScorer
+    from recsys.serving.checkpoint_model import CheckpointModel
     from recsys.serving.predict.score_file import score_file
 
     torch.set_num_threads(threads)
     keep_freed_memory()
-    scorer = PairScorer(checkpoint, features, threads)
+    scorer = CheckpointModel(checkpoint, features, threads)
     rows = score_file(scorer, pairs, scores, unknown == "score", time_column)
     click.echo(f"{rows:,} pairs scored")

@@ -119,7 +119,7 @@ def main(
 
     torch.set_num_threads(1)
     if movie is not None:
-        _, _, dimensions = read_checkpoint(checkpoint)
+        dimensions = read_checkpoint(checkpoint).dimensions
         retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
         found = find_similar(retrieval_model, dimensions, movie, top)
         if found["others"]:
@@ -141,7 +141,7 @@ def main(
         new = read_given(ratings, scorer.dimensions, find_end(scorer, log))
     person = find_person(scorer, log, user, new)
     found = recommend(recommender, person, top, as_of, options)
-    task, uses_ratings = scorer.description.task, scorer.store is not None
+    task, uses_ratings = scorer.description.task, scorer.online is not None
     text = format_recommendations(found, task, uses_ratings, len(person.history.movie))
     show(found, as_json, text)
 

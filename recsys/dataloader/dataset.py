@@ -1,6 +1,6 @@
 """Ratings as model input: a single row, or a whole batch gathered from the columns.
 
-Shapes: R rows of a part, B of a batch, d dense features.
+Shapes: R rows of a part, B of a batch, d dense features, V rows of dense features.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchrec import KeyedJaggedTensor
-from torchrec.datasets.utils import Batch
 
 from recsys.common.errors import InputError
+from recsys.dataloader.batch import Batch
 from recsys.dataloader.jagged import Bags, Histories
-from recsys.dataloader.tables import make_index, make_pairs
+from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
@@ -29,6 +29,8 @@ from recsys.storage.parquet import (
 )
 from recsys.storage.registry import Feature, select_features
 
+# Dense features are stored once where each row of them stands so often in a batch, on average.
+MIN_REPEATS = 2
 # The features of the default params.yaml.
 DEFAULT_FEATURES = select_features(("userid", "movieid", "genres", "gender"))
 
@@ -38,12 +40,13 @@ class Rows(NamedTuple):
 
     Attributes:
         sparse: the bags of each sparse feature, by name.
-        dense: [B, d]
+        dense, dense_index: as in `Batch`, [V, d] and [B] or None
         label: [B]
     """
 
     sparse: dict[str, Bags]
     dense: Tensor
+    dense_index: Tensor | None
     label: Tensor
 
 
@@ -63,7 +66,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         target: the column of the part that becomes the label.
         features: the features of an item, in the order of the registry.
         computed: the folder that the stage features wrote; needed for features that it computes.
-        share: (rank, size); the dataset holds only the part's rows with row % size == rank.
+        partition: (rank, size); the dataset holds only the part's rows with row % size == rank.
 
     Attributes:
         rows: the number of rows of the whole part.
@@ -81,17 +84,18 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         target: str,
         features: tuple[Feature, ...] = DEFAULT_FEATURES,
         computed: Path | None = None,
-        share: tuple[int, int] = (0, 1),
+        partition: tuple[int, int] = (0, 1),
     ) -> None:
-        self.share, self.rows = share, count_rows(part, schemas.PART)
+        self.partition, self.rows = partition, count_rows(part, schemas.PART)
         self.lineage = read_lineage(part, "split")
         require_same_run(part, self.lineage, dimensions.folder, dimensions.lineage)
         self.label, self.user, self.movie = (
             # Columns keep the small types of the file. Only a batch is converted to long or float.
-            torch.from_numpy(read_column(part, schemas.PART, name, share))
+            torch.from_numpy(read_column(part, schemas.PART, name, partition))
             for name in (target, "user", "movie")
         )
-        self.pairs = make_pairs(dimensions, features)
+        self.pairs = load_pair_features(dimensions, features)
+        self.unique_dense = self.pairs.unique_dense()
         self.dense_names = self.pairs.dense_names
         self.histories: dict[str, Histories] = {}
         self.statistics: Tensor | None = None
@@ -112,9 +116,10 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         for feature in features:
             if feature.table == "ratings" and feature.kind == "list":
                 log = read_column(part / f"{feature.name}.parquet", schemas.HISTORY_LOG, "movie")
+                columns = (f"{feature.name}_{end}" for end in ("start", "length", "skip"))
                 stretch = (
-                    torch.from_numpy(read_column(file, None, f"{feature.name}_{end}", self.share))
-                    for end in ("start", "length", "skip")
+                    torch.from_numpy(read_column(file, None, name, self.partition))
+                    for name in columns
                 )
                 entries = index.index_select(0, torch.from_numpy(log))
                 self.histories[feature.name] = Histories(entries, *stretch)
@@ -124,7 +129,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             self.statistics = torch.empty(len(self), len(names))
             for column, name in enumerate(names):
                 self.statistics[:, column] = torch.from_numpy(
-                    read_column(file, None, name, self.share)
+                    read_column(file, None, name, self.partition)
                 )
             self.dense_names += names
 
@@ -133,7 +138,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
 
     def local_rows(self, rows: Tensor) -> Tensor:
         """The dataset's own row numbers of those rows of the part that it holds, in their order."""
-        rank, size = self.share
+        rank, size = self.partition
         return rows if size == 1 else rows[rows % size == rank] // size
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
@@ -146,6 +151,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             else rows.sparse[f.name].values[0]
             for f in self.sparse_features
         }
+        # A row on its own repeats nothing, so it has no index.
         dense = dict(zip(self.dense_names, rows.dense[0], strict=True))
         return item | dense | {"label": rows.label[0]}
 
@@ -155,14 +161,27 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         users, movies = self.user.index_select(0, rows), self.movie.index_select(0, rows)
         bags = self.pairs.bags(users, movies)
         bags |= {name: history.take(rows) for name, history in self.histories.items()}
-        dense = self.pairs.dense(users, movies)
-        if self.statistics is not None:
-            dense.append(self.statistics.index_select(0, rows))
+        dense, dense_index = self._take_dense(rows, users, movies)
         return Rows(
             {feature.name: bags[feature.name] for feature in self.sparse_features},
-            torch.cat(dense, dim=1),
+            dense,
+            dense_index,
             self.label.index_select(0, rows).float(),
         )
+
+    def _take_dense(
+        self, rows: Tensor, users: Tensor, movies: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """The dense features of B rows and their index, as in `Batch`."""
+        if self.statistics is not None:
+            statistics = self.statistics.index_select(0, rows)
+            return torch.cat([self.pairs.dense(users, movies), statistics], dim=1), None
+        unique = self.unique_dense
+        # If few of them repeat, the model would compute more rows than the batch has.
+        if unique is not None and len(unique.rows) * MIN_REPEATS <= len(rows):
+            of_table = users if unique.table == "users" else movies
+            return unique.rows, unique.index.index_select(0, of_table)
+        return self.pairs.dense(users, movies), None
 
 
 def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
@@ -172,12 +191,18 @@ def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
         rows: the result of `MovieLensDataset.__getitems__`, or a list of items.
 
     Returns:
-        dense_features [B, d], sparse_features with B lengths for each feature, and labels [B].
+        dense_features [V, d] with their index, sparse_features with B lengths for each feature, and
+        labels [B].
     """
     columns = rows if isinstance(rows, Rows) else _collate_items(rows)
-    values, lengths = zip(*columns.sparse.values(), strict=True)
-    sparse = KeyedJaggedTensor(list(columns.sparse), torch.cat(values), lengths=torch.cat(lengths))
-    return Batch(columns.dense, sparse, columns.label)
+    one_each = torch.ones(len(columns.label), dtype=torch.int32)
+    bags = columns.sparse.values()
+    sparse = KeyedJaggedTensor(
+        list(columns.sparse),
+        torch.cat([values for values, _ in bags]),
+        lengths=torch.cat([one_each if lengths is None else lengths for _, lengths in bags]),
+    )
+    return Batch(columns.dense, sparse, columns.label, columns.dense_index)
 
 
 def batches(
@@ -188,8 +213,8 @@ def batches(
 ) -> Iterator[Batch]:
     """One pass over the part's rows, in order or shuffled, without the first `skip` batches.
 
-    The last batch may be smaller. A dataset that holds a share of the rows yields its share of each
-    batch, which may be empty. The shares of all processes together make the batches of the part.
+    The last batch may be smaller. A dataset that holds a partition of the rows yields its part of
+    each batch, which may be empty. All processes together have the batches of the whole part.
     """
     count = dataset.rows
     # int32 takes half of the memory of the default, int64.
@@ -234,6 +259,7 @@ def _collate_items(items: Sequence[dict[str, Tensor]]) -> Rows:
             for name in sparse
         },
         torch.stack([torch.stack([item[name] for name in dense]) for item in items]),
+        None,
         torch.stack([item["label"] for item in items]),
     )
 

@@ -17,11 +17,11 @@ class Bags(NamedTuple):
 
     Attributes:
         values: long, [N]
-        lengths: the length of each list, int32, [B]
+        lengths: the length of each list, int32, [B]; None if each has one value, so N is B
     """
 
     values: Tensor
-    lengths: Tensor
+    lengths: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class Values:
     def take(self, rows: Tensor) -> Bags:
         """The values of these rows, each in a bag of its own."""
         # `index_select` takes a third of the time of `[]`.
-        values = self.values.index_select(0, rows).long()
-        return Bags(values, torch.ones(len(rows), dtype=torch.int32))
+        return Bags(self.values.index_select(0, rows).long(), None)
 
 
 @dataclass(frozen=True)

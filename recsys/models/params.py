@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from recsys.common.params import Positive, Section, Width
+from recsys.models.description import Architecture
 
 # More layers than any model of this kind has; the limit keeps a mistake from taking all memory.
 MOST_LAYERS = 100
@@ -41,3 +42,6 @@ class ModelParams(Section):
     dropout: Dropout
     cross_layers: Layers
     cross_rank: Width
+
+    def architecture(self) -> Architecture:
+        return Architecture(**self.model_dump())

@@ -61,7 +61,7 @@ MOVIELENS = (
 # Groups of statistics of the visible ratings.
 STATISTICS = tuple(
     Feature(group, "dense", "ratings", group)
-    for group in ("user", "movie", "affinity", "recent", "time", "taste", "liking")
+    for group in ("user", "movie", "affinity", "recent", "time", "gp_stars", "gp_like")
 )
 # Any data set has these; the values of the others are in its users and movies tables.
 COMPUTED = (*IDS, *HISTORIES, *STATISTICS)

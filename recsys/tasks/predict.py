@@ -25,7 +25,7 @@ def predict(
     device = next(model.parameters()).device
     return np.concatenate(
         [
-            task.predictions(model(batch.dense_features, batch.sparse_features))
+            task.predictions(model(batch.dense_features, batch.sparse_features, batch.dense_index))
             for batch in (rows.to(device) for rows in batches(dataset, batch_size))
         ]
     )

@@ -30,9 +30,9 @@ class ExponentialMovingAverage:
     def update(self) -> None:
         """Add the current weights to the averages."""
         # Adam's bias correction. Without it, the random first weights would linger.
-        share = (1 - self.decay) / (1 - self.decay ** (self.steps + 1))
+        newest = (1 - self.decay) / (1 - self.decay ** (self.steps + 1))
         for average, weight in zip(self.values, self.weights, strict=True):
-            average.lerp_(weight, share)
+            average.lerp_(weight, newest)
         self.steps += 1
 
     @contextmanager

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from recsys.common.atomic import atomic_write
 from recsys.common.command import quiet
 from recsys.common.memory import keep_freed_memory
 from recsys.common.params import Params
 from recsys.dataloader.dataset import MovieLensDataset
-from recsys.models.checkpoint import Description, save_checkpoint
+from recsys.models.checkpoint import Checkpoint, build_model, save_checkpoint
+from recsys.models.description import Description
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams, select_features
@@ -96,20 +96,26 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
     with join_process_group(section.device) as group:
         training, validation = (
             MovieLensDataset(
-                inputs.part(name), dimensions, task.target, features, inputs.features, group.share
+                inputs.part(name),
+                dimensions,
+                task.target,
+                features,
+                inputs.features,
+                group.partition,
             )
             for name in ("train", "validation")
         )
         description = describe_model(params, training, dimensions)
         # Several processes map their tables from files here, so none holds a whole table in memory.
         folder = inputs.parts
-        model = shard(description.build(folder if group.size > 1 else None), section, group)
+        model = shard(build_model(description, folder if group.size > 1 else None), section, group)
         resume = DistributedResume(file, group) if file and group.size > 1 else file
         epochs = train(model, training, validation, task, section, save_every, resume, group)
         records = list(report_epochs(epochs, outputs.live, group))
         weights = gather(model, group, folder)
         if group.rank == 0:
-            write_outputs(weights, records, description, dimensions, outputs)
+            checkpoint = Checkpoint(description, training.lineage, dimensions, weights)
+            write_outputs(checkpoint, records, outputs)
         # Until all processes are done, one may still fail, and then all of them need their states.
         group.barrier()
         if resume:
@@ -130,16 +136,17 @@ def describe_model(
     params: Params, training: MovieLensDataset, dimensions: Dimensions
 ) -> Description:
     """The description of the model that params.yaml asks for, with the sizes of the data."""
+    scale = dimensions.vocabulary.rating_scale
+    names = params[FeatureParams].names
+    tables = {feature.name: feature.lookup for feature in training.sparse_features}
     return Description(
         task=params[TrainParams].task,
-        architecture=params[ModelParams],
-        features=select_features(params[FeatureParams].names, dimensions.vocabulary.features),
-        embedding_rows={
-            feature.name: dimensions.count_embeddings(feature.lookup)
-            for feature in training.sparse_features
-        },
+        stars=(float(scale.lowest), float(scale.highest)),
+        architecture=params[ModelParams].architecture(),
+        features=tuple(f.name for f in select_features(names, dimensions.vocabulary.features)),
+        tables=tables,
+        embedding_rows={name: dimensions.count_embeddings(name) for name in tables.values()},
         dense_features=training.dense_names,
-        lineage=training.lineage,
     )
 
 
@@ -159,14 +166,8 @@ def report_epochs(epochs: Iterator[Metrics], live: Path, group: ProcessGroup) ->
         yield record
 
 
-def write_outputs(
-    weights: dict[str, Tensor],
-    records: list[Metrics],
-    description: Description,
-    dimensions: Dimensions,
-    outputs: Outputs,
-) -> None:
+def write_outputs(checkpoint: Checkpoint, records: list[Metrics], outputs: Outputs) -> None:
     """Write the checkpoint and the history."""
-    save_checkpoint(weights, description, dimensions, outputs.checkpoint)
+    save_checkpoint(checkpoint, outputs.checkpoint)
     with atomic_write(outputs.history) as partial:
         pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")

@@ -7,11 +7,11 @@ from threading import RLock
 
 import torch
 from torch import Tensor, nn
-from torchrec.datasets.utils import Batch
 from tqdm import tqdm
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import Floats
+from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.embeddings import fused_optimizer_states
@@ -47,7 +47,7 @@ def train(
 
     Args:
         model: a `DLRMRecommender`, or the model that `sharding.shard` made of one for the group.
-        training, validation: this process's share of the rows; the records cover all rows.
+        training, validation: this process's partition of the rows; the records cover all rows.
         save_every: the number of steps between two saves of the state; 0 for never.
         resume: where the state is saved. If there is a saved state, training resumes from it and
             ends with the same bits.
@@ -96,7 +96,7 @@ def _begin(model: nn.Module, params: TrainParams, steps: int, shuffle: Tensor) -
         shuffle: the state of the generator that shuffles the rows.
     """
     if params.embedding_optimizer == "rowwise_adagrad" and isinstance(model, DLRMRecommender):
-        model.fuse_embeddings(params.embedding_learning_rate)
+        model.fuse_optimizer(params.embedding_learning_rate)
     # Fused tables have an optimizer of their own. Averaging them would touch all rows in each step.
     weights = [w for w in model.parameters() if not hasattr(w, "_in_backward_optimizers")]
     adam = torch.optim.Adam(
@@ -145,7 +145,7 @@ def _step(
     Args:
         weight: multiplies the loss in the backward pass.
     """
-    logits = state.model(batch.dense_features, batch.sparse_features)
+    logits = state.model(batch.dense_features, batch.sparse_features, batch.dense_index)
     # An empty batch has no mean loss. It still needs a backward pass, which the group joins.
     loss = task.loss(logits, batch.labels) if len(batch.labels) else logits.sum()
     _require_finite(loss, "training loss", state.epoch, params)

@@ -28,7 +28,7 @@ class ProcessGroup:
     rank, size = 0, 1
 
     @property
-    def share(self) -> tuple[int, int]:
+    def partition(self) -> tuple[int, int]:
         """(rank, size): this process has the rows with row % size == rank."""
         return self.rank, self.size
 
@@ -40,8 +40,8 @@ class ProcessGroup:
         """Gather the values of all rows, in order, in every process.
 
         Args:
-            values: one for each row of this process's share.
-            rows: the number of rows of all shares.
+            values: one for each row of this process's partition.
+            rows: the number of rows of all partitions.
 
         Returns:
             [rows]

@@ -1,5 +1,7 @@
 """Divides a model among several processes with TorchRec, and gathers its weights afterwards."""
 
+import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -23,13 +25,17 @@ from torchrec.optim import RowWiseAdagrad
 from torchrec.optim.apply_optimizer_in_backward import apply_optimizer_in_backward
 
 from recsys.models.dlrm import DLRMRecommender
-from recsys.models.embeddings import UnboundSparseArch
 from recsys.storage.mapped import mapped_array
 from recsys.training.params import TrainParams
 from recsys.training.process_group import ProcessGroup, TorchProcessGroup
 
 # How many rows of a divided table are gathered at a time.
 ROWS_AT_ONCE = 2**16
+# The memory limit of a container, by control groups of version 2 and 1.
+CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 SHARDER = EmbeddingBagCollectionSharder()
 
 
@@ -43,11 +49,11 @@ def shard(model: DLRMRecommender, params: TrainParams, group: ProcessGroup) -> n
         return model
     register_dense_lookup()
     weights = model.state_dict()
-    collection = _prepare_collection(model, params)
+    _prepare_tables(model.tables, params)
     sharded: nn.Module = DistributedModelParallel(
         model,
         device=group.device,
-        plan=_make_plan(model, collection, params, group),
+        plan=_make_plan(model, params, group),
         sharders=[SHARDER],
         # A static graph adds gradients in another order after the first step. A resumed run would
         # then differ in the last digits.
@@ -61,39 +67,56 @@ def shard(model: DLRMRecommender, params: TrainParams, group: ProcessGroup) -> n
     return sharded
 
 
-def _prepare_collection(model: DLRMRecommender, params: TrainParams) -> EmbeddingBagCollection:
-    """Make TorchRec able to replace the embedding tables of a model; they lose their weights."""
-    collection = model.dlrm.sparse_arch.embedding_bag_collection
-    # Our sparse arch reads the tables of the collection. This one calls the collection, and so
-    # works with the sharded collection that TorchRec puts in its place.
-    model.dlrm.sparse_arch = UnboundSparseArch(collection)
+def _prepare_tables(tables: EmbeddingBagCollection, params: TrainParams) -> None:
+    """Make TorchRec able to replace embedding tables; they lose their weights."""
     # TorchRec copies existing weights. On the meta device there are none, so it allocates only the
     # part of this process.
-    for bag in collection.embedding_bags.values():
+    for bag in tables.embedding_bags.values():
         bag.weight = nn.Parameter(bag.weight.to("meta"))
     if params.embedding_optimizer == "rowwise_adagrad":
         options = {"lr": params.embedding_learning_rate}
-        apply_optimizer_in_backward(RowWiseAdagrad, collection.parameters(), options)
-    return collection
+        apply_optimizer_in_backward(RowWiseAdagrad, tables.parameters(), options)
+
+
+def make_topology(size: int, device: torch.device) -> Topology:
+    """The processes and the memory that the planner may give to each.
+
+    Args:
+        size: the number of processes.
+    """
+    local = get_local_size(size)
+    gpu = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+    return Topology(
+        world_size=size,
+        local_world_size=local,
+        compute_device=device.type,
+        hbm_cap=gpu,
+        ddr_cap=available_memory() // local,
+    )
+
+
+def available_memory() -> int:
+    """The bytes of memory that the processes of this machine may use together.
+
+    That is the machine's memory, or the limit of the container that this process runs in.
+    """
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in CONTAINER_LIMITS:
+        # Without a limit, the file has the word "max" or a number beyond any machine's memory.
+        with suppress(OSError, ValueError):
+            limits.append(int(file.read_text()))
+    return min(limits)
 
 
 def _make_plan(
-    model: nn.Module,
-    collection: EmbeddingBagCollection,
-    params: TrainParams,
-    group: TorchProcessGroup,
+    model: DLRMRecommender, params: TrainParams, group: TorchProcessGroup
 ) -> ShardingPlan:
     """TorchRec's plan of which process has which part of which table."""
-    topology = Topology(
-        world_size=group.size,
-        local_world_size=get_local_size(group.size),
-        compute_device=group.device.type,
-    )
     planner = EmbeddingShardingPlanner(
-        topology=topology,
+        topology=make_topology(group.size, group.device),
         batch_size=-(-params.batch_size // group.size),
         constraints={
-            table.name: _make_constraints(params) for table in collection.embedding_bag_configs()
+            table.name: _make_constraints(params) for table in model.tables.embedding_bag_configs()
         },
     )
     return planner.collective_plan(model, [SHARDER], dist.group.WORLD)

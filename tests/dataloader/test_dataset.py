@@ -6,10 +6,11 @@ import pyarrow as pa
 import pytest
 import torch
 from torch.utils.data import DataLoader
-from torchrec.datasets.utils import Batch
 
 from recsys.common.errors import InputError
+from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
+from recsys.dataloader.pair_features import PairFeatures
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.storage.registry import select_features
@@ -78,15 +79,15 @@ def test_all_features_by_hand(full: MovieLensDataset) -> None:
     assert [full[row]["liked"].tolist() for row in range(5)] == [[4, 0], [], [4, 2], [0], [1]]
 
 
-@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 2, 2], [1]])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 2, 2], [1], [4, 2, 2, 0, 1] * 4])
 def test_a_batch_of_all_features_equals_its_collated_items(
     full: MovieLensDataset, rows: list[int]
 ) -> None:
     assert_equal(collate_fn(full.__getitems__(rows)), collate_fn([full[row] for row in rows]))
 
 
-def test_one_of_two_shares_has_every_other_row(tmp_path: Path) -> None:
-    whole, half = make_full(tmp_path), make_full(tmp_path, share=(1, 2))
+def test_one_of_two_partitions_has_every_other_row(tmp_path: Path) -> None:
+    whole, half = make_full(tmp_path), make_full(tmp_path, partition=(1, 2))
     assert_equal(collate_fn(whole.__getitems__([1, 3])), collate_fn(half.__getitems__([0, 1])))
 
 
@@ -125,6 +126,7 @@ def test_the_origin_has_the_digests_of_all_files(full: MovieLensDataset) -> None
 
 
 def assert_equal(left: Batch, right: Batch) -> None:
+    left, right = left.expand(), right.expand()
     assert torch.equal(left.dense_features, right.dense_features)
     assert torch.equal(left.labels, right.labels)
     assert left.sparse_features.keys() == right.sparse_features.keys()
@@ -166,7 +168,40 @@ def test_a_batch_by_hand(dataset: MovieLensDataset) -> None:
     assert batch.sparse_features.values().dtype == torch.long
 
 
-@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 0, 0], [1], [1, 1]])
+def test_repeated_dense_features_are_stored_once(dataset: MovieLensDataset) -> None:
+    """Three users have three genders. Six rows repeat each of them twice, on average."""
+    batch = collate_fn(dataset.__getitems__([0, 1, 4, 0, 2, 3]))
+    assert batch.dense_features.tolist() == [[0.0], [0.5], [1.0]]
+    assert batch.dense_index.tolist() == [0, 2, 1, 0, 1, 0]
+    assert batch.expand().dense_features.tolist() == [[0.0], [1.0], [0.5], [0.0], [0.5], [0.0]]
+    assert batch.to(torch.device("cpu")).dense_index.tolist() == batch.dense_index.tolist()
+
+
+def test_few_or_different_dense_rows_have_no_index(
+    dataset: MovieLensDataset, full: MovieLensDataset
+) -> None:
+    """Five rows are too few for three genders; statistics differ from rating to rating."""
+    for batch in (
+        collate_fn(dataset.__getitems__(range(5))),
+        collate_fn(full.__getitems__([0] * 9)),
+    ):
+        assert batch.dense_index is None
+        assert len(batch.dense_features) == len(batch.labels)
+        assert batch.expand() is batch
+
+
+def test_several_columns_of_one_table_repeat_together() -> None:
+    columns = {"a": torch.tensor([1.0, 0, 1, 1]), "b": torch.tensor([2.0, 2, 2, 3])}
+    dense = {name: ("movies", values) for name, values in columns.items()}
+    unique = PairFeatures({}, dense).unique_dense()
+    assert unique.table == "movies"
+    assert unique.rows.tolist() == [[0, 2], [1, 2], [1, 3]]
+    assert unique.index.tolist() == [1, 0, 1, 2]
+    assert PairFeatures({}, dense | {"c": ("users", torch.zeros(2))}).unique_dense() is None
+    assert PairFeatures({}, {}).unique_dense() is None
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 0, 0], [1], [1, 1], [4, 0, 0, 1] * 4])
 def test_a_batch_equals_its_items_collated(dataset: MovieLensDataset, rows: list[int]) -> None:
     whole = collate_fn(dataset.__getitems__(torch.tensor(rows)))
     assert_equal(whole, collate_fn([dataset[row] for row in rows]))

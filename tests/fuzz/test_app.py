@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, checks
 
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.log import Log
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.app import make_app
@@ -33,7 +33,7 @@ ROUND = settings(
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_questions(run: Run, mode: GenerationMode) -> None:
-    compute_run(run, "chronological", tuple(set(GROUPS) - {"taste", "liking"}))
+    compute_run(run, "chronological", tuple(set(GROUPS) - {"gp_stars", "gp_like"}))
     recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     scorer = recommender.scorer
     app = make_app(recommender, Log(run.ratings, scorer.dimensions))
@@ -62,7 +62,7 @@ def ask(case: Case) -> int:
     return case.call_and_validate(excluded_checks=list(EXCLUDED)).status_code
 
 
-def with_known_ids(body: Any, scorer: PairScorer, seed: int) -> Any:
+def with_known_ids(body: Any, scorer: CheckpointModel, seed: int) -> Any:
     """A question, mostly about users and movies that there are."""
     if not isinstance(body, dict) or not seed % 4:
         return body

@@ -16,15 +16,16 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from recsys.cli.trials.space import read_space
-from recsys.models.checkpoint import load_checkpoint, seal
+from recsys.models.checkpoint import load_checkpoint
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.runs.lock import read_stages, recorded_outputs, recorded_params
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.given import read_given
 from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
+from recsys.storage.sealed import seal
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import COLUMNS, ODD_TEXTS, change_value, fuzz, mutate
 from tests.imports import ROOT
@@ -87,7 +88,7 @@ def test_lock(small_template: Path) -> None:
 
 
 def attempt_to_predict(
-    scorer: PairScorer, source: str, write: Callable[[Path, random.Random], None]
+    scorer: CheckpointModel, source: str, write: Callable[[Path, random.Random], None]
 ) -> Callable[[random.Random], None]:
     def attempt(rng: random.Random) -> None:
         target = Path(rng.choice(("scores.csv", "scores.parquet")))
@@ -121,7 +122,7 @@ def test_predict_csv(run: Run) -> None:
         text = end.join(rng.choice((",", ",", ",", ";")).join(row) for row in [header, *rows])
         path.write_text(text + end * rng.randrange(2), newline="")
 
-    fuzz("predict, CSV", attempt_to_predict(PairScorer(run.checkpoint), "pairs.csv", write))
+    fuzz("predict, CSV", attempt_to_predict(CheckpointModel(run.checkpoint), "pairs.csv", write))
 
 
 def test_given_ratings(run: Run) -> None:
@@ -161,7 +162,10 @@ def test_predict_parquet(run: Run) -> None:
         ]
         pq.write_table(pa.Table.from_arrays(columns, names=names), path)
 
-    fuzz("predict, Parquet", attempt_to_predict(PairScorer(run.checkpoint), "pairs.parquet", write))
+    fuzz(
+        "predict, Parquet",
+        attempt_to_predict(CheckpointModel(run.checkpoint), "pairs.parquet", write),
+    )
 
 
 @pytest.fixture
@@ -184,7 +188,7 @@ def test_description_of_a_checkpoint(copied: Path) -> None:
         else:
             # Any file may have the right digest.
             file.write_text(seal(json.dumps(change_value(content, rng), indent=2)))
-        scorer = PairScorer(copied)
+        scorer = CheckpointModel(copied)
         if scorer.description.task == "classification":
             assert 0 <= scorer.score(torch.tensor([0]), torch.tensor([0]))[0] <= 1
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from recsys.dataloader.tables import make_pairs
+from recsys.dataloader.tables import load_pair_features
 from recsys.storage.dimensions import Dimensions, digest_ids
 from recsys.storage.registry import select_features
 from recsys.storage.vocabulary import Vocabulary
@@ -42,17 +42,17 @@ def use(folder: Path) -> None:
     dimensions = Dimensions.load(folder, folder / "counts")
     names = tuple(feature.name for feature in dimensions.vocabulary.features)
     features = select_features(("userid", "movieid", *names), dimensions.vocabulary.features)
-    pairs = make_pairs(dimensions, features, with_missing=True)
+    pairs = load_pair_features(dimensions, features, with_unknown_row=True)
     users, movies = (len(dimensions.tables[name]) for name in ("users", "movies"))
     rows = torch.tensor([0, users]), torch.tensor([0, movies])
-    bags, dense = pairs.bags(*rows).values(), pairs.dense_matrix(*rows)
+    bags, dense = pairs.bags(*rows).values(), pairs.dense(*rows)
     assert dense.isfinite().all()
     assert np.isfinite(dimensions.vocabulary.rating_scale.normalise(np.ones(1, np.float32))).all()
-    assert all(len(bag.values) == bag.lengths.sum() for bag in bags)
-    for feature, bags in pairs.to_tensors().items():
-        name = feature.removesuffix(".values")
-        if name in dimensions.vocabulary.names:
-            assert ((bags >= 0) & (bags < dimensions.count_embeddings(name))).all()
+    assert all(len(v) == (2 if lengths is None else lengths.sum()) for v, lengths in bags)
+    for key, values in pairs.to_tensors().items():
+        _, kind, name = key.split(".", 2)
+        if kind == "values" and name in dimensions.vocabulary.names:
+            assert ((values >= 0) & (values < dimensions.count_embeddings(name))).all()
 
 
 def test_vocabulary(copied: Path) -> None:

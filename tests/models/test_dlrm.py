@@ -2,19 +2,20 @@ import copy
 
 import pytest
 import torch
-from torch import nn
 from torchrec import KeyedJaggedTensor
 from torchrec.models import dlrm as torchrec_dlrm
+from torchrec.modules.deepfm import DeepFM
 
-from recsys.models.dlrm import DLRM, DLRMRecommender, OverArch, UniqueDenseDLRM
-from recsys.models.embeddings import make_tables
-from recsys.models.interactions import InteractionArch, make_interaction
-from recsys.models.params import ModelParams
+from recsys.models.description import Architecture
+from recsys.models.dlrm import DLRMRecommender
+from recsys.models.embeddings import look_up
+from recsys.models.network import DotInteraction, FactorizationInteraction, Network
 
+KINDS = ["dlrm", "dcn", "deepfm", "fm", "lr"]
 SIZES = {"userid": 5, "movieid": 7, "genres": 4}
 
 
-def make_params(**changes: object) -> ModelParams:
+def make_architecture(**changes: object) -> Architecture:
     values = {
         "kind": "dlrm",
         "cross_layers": 2,
@@ -22,11 +23,11 @@ def make_params(**changes: object) -> ModelParams:
         "embedding_dimension": 6,
         "pooling": "mean",
         "embedding_std": 0.5,
-        "bottom_layers": [8],
-        "top_layers": [16, 8],
+        "bottom_layers": (8,),
+        "top_layers": (16, 8),
         "dropout": 0.0,
     }
-    return ModelParams.model_validate(values | changes)
+    return Architecture(**values | changes)
 
 
 def make_batch() -> tuple[torch.Tensor, KeyedJaggedTensor]:
@@ -41,15 +42,15 @@ def make_batch() -> tuple[torch.Tensor, KeyedJaggedTensor]:
 
 @pytest.mark.parametrize("features", [1, 2, 3, 8])
 def test_the_interaction_equals_torchrecs(features: int) -> None:
+    """TorchRec's begins with the dense vector, which our over arch takes itself."""
     torch.manual_seed(0)
     dense = torch.randn(5, 4, requires_grad=True)
     sparse = torch.randn(5, features, 4, requires_grad=True)
     results = []
-    for module, vectors in (
-        (InteractionArch(), sparse.unbind(1)),
-        (torchrec_dlrm.InteractionArch(features), sparse),
+    for output in (
+        DotInteraction()([dense, *sparse.unbind(1)]),
+        torchrec_dlrm.InteractionArch(features)(dense, sparse)[:, 4:],
     ):
-        output = module(dense, vectors)
         gradients = torch.autograd.grad(output.square().sum(), (dense, sparse))
         results.append((output, *gradients))
     for ours, theirs in zip(*results, strict=True):
@@ -58,8 +59,8 @@ def test_the_interaction_equals_torchrecs(features: int) -> None:
 
 def test_the_model_equals_torchrecs_dlrm() -> None:
     torch.manual_seed(0)
-    model = DLRMRecommender(SIZES, 1, make_params())
-    collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
+    model = DLRMRecommender(SIZES, 1, make_architecture())
+    collection = copy.deepcopy(model.tables)
     theirs = torchrec_dlrm.DLRM(collection, 1, [8, 6], [16, 8, 1])
     for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
         other.data.copy_(weight)
@@ -71,55 +72,75 @@ def test_the_model_equals_torchrecs_dlrm() -> None:
         torch.testing.assert_close(weight.grad, other.grad)
 
 
-def test_computing_unique_dense_values_once_changes_no_result() -> None:
-    """Two of the three rows have the same gender."""
+@pytest.mark.parametrize("dense_features", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_repeated_dense_rows_give_the_same_logits_and_gradients(
+    kind: str, dense_features: int
+) -> None:
     torch.manual_seed(0)
-    unique = DLRMRecommender(SIZES, 1, make_params(dropout=0.5)).dlrm
-    assert isinstance(unique, UniqueDenseDLRM)
-    plain = DLRM(unique.sparse_arch, unique.dense_arch, unique.inter_arch, unique.over_arch)
-    genders, sparse = torch.tensor([[0.0], [1.0], [0.0]]), make_batch()[1]
+    model = DLRMRecommender(SIZES, dense_features, make_architecture(kind=kind, dropout=0.5))
+    unique, index = torch.rand(2, dense_features), torch.tensor([1, 0, 1])
     results = []
-    for model in (unique, plain):
+    for dense, dense_index in ((unique[index], None), (unique, index)):
         torch.manual_seed(1)
-        logits = model(genders, sparse)
+        logits = model(dense, make_batch()[1], dense_index)
         gradients = torch.autograd.grad(logits.square().sum(), list(model.parameters()))
         results.append((logits, *gradients))
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs)
+    for repeated, once in zip(*results, strict=True):
+        torch.testing.assert_close(repeated, once)
 
 
-@pytest.mark.parametrize("dense_features", [1, 3])
-@pytest.mark.parametrize("kind", ["dlrm", "dcn", "deepfm", "fm", "lr"])
-def test_a_seed_gives_the_weights_of_the_recorded_runs(kind: str, dense_features: int) -> None:
-    """In those runs, TorchRec's DLRM drew its weights first, and some parts were drawn again."""
-    params, linear = make_params(kind=kind), kind in ("fm", "lr")
-    torch.manual_seed(1)
-    model = DLRMRecommender(SIZES, dense_features, params)
-    state = torch.get_rng_state()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_network_can_be_exported(kind: str) -> None:
+    """No branch of it depends on data, so one graph serves batches of any size."""
+    torch.manual_seed(0)
+    network = Network(make_architecture(kind=kind), 3, 2).eval()
 
-    torch.manual_seed(1)
-    tables = make_tables(SIZES, params)
-    inter_arch, interactions = make_interaction(len(SIZES), params)
-    bottom = [6] if linear else [8, 6]
-    first = torchrec_dlrm.DLRM(tables, dense_features, bottom, [16, 8, 1])
-    over_arch = OverArch(interactions, () if linear else (16, 8))
-    dense_arch = first.dense_arch
-    if linear:
-        dense_arch = nn.Linear(dense_features, 6)
-    elif kind == "dlrm" and dense_features == 1:
-        dense_arch = torchrec_dlrm.DenseArch(1, bottom)
-    parts = nn.ModuleList([tables, dense_arch, inter_arch, over_arch])
-    for weight, expected in zip(model.parameters(), parts.parameters(), strict=True):
-        assert torch.equal(weight, expected)
-    # Dropout continues from the generator's state, so the number of draws must be the same too.
-    assert torch.equal(state, torch.get_rng_state())
+    def make_inputs(size: int) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+        pooled = [torch.randn(size, 6) for _ in range(3)]
+        return torch.randn(4, 2), pooled, torch.randint(0, 4, (size,))
+
+    batch = torch.export.Dim("batch", min=2)
+    shapes = {"dense": None, "pooled": [{0: batch}] * 3, "dense_index": {0: batch}}
+    with torch.no_grad():
+        exported = torch.export.export(network, make_inputs(7), dynamic_shapes=shapes).module()
+        for size in (2, 50):
+            inputs = make_inputs(size)
+            torch.testing.assert_close(exported(*inputs), network(*inputs))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_first_weight_is_drawn_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many random numbers are drawn as the model has weights that begin with one."""
+    drawn = []
+    for name in ("normal_", "uniform_"):
+        draw = getattr(torch.Tensor, name)
+
+        def count(
+            tensor: torch.Tensor, *args: object, draw: object = draw, **named: object
+        ) -> object:
+            drawn.append(0 if tensor.is_meta else tensor.numel())
+            return draw(tensor, *args, **named)
+
+        monkeypatch.setattr(torch.Tensor, name, count)
+    model = DLRMRecommender(SIZES, 1, make_architecture(kind=kind))
+    random = [w for name, w in model.named_parameters() if "inter_arch.bias" not in name]
+    assert sum(drawn) == sum(weight.numel() for weight in random)
+
+
+def test_an_embedding_table_begins_with_the_first_draws() -> None:
+    torch.manual_seed(3)
+    model = DLRMRecommender(SIZES, 1, make_architecture())
+    torch.manual_seed(3)
+    expected = torch.empty(5, 6).normal_(std=0.5)
+    assert torch.equal(model.tables.embedding_bags["userid"].weight, expected)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 def test_genres_are_pooled(pooling: str) -> None:
-    model = DLRMRecommender(SIZES, 1, make_params(pooling=pooling))
-    table = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags["genres"].weight
-    pooled = model.dlrm.sparse_arch(make_batch()[1])[2]
+    model = DLRMRecommender(SIZES, 1, make_architecture(pooling=pooling))
+    table = model.tables.embedding_bags["genres"].weight
+    pooled = look_up(model.tables, make_batch()[1])[2]
     both = table[3] + table[0]
     torch.testing.assert_close(pooled[0], both / 2 if pooling == "mean" else both)
     assert torch.equal(pooled[1], torch.zeros(6))
@@ -130,34 +151,31 @@ def test_one_row_gives_one_logit() -> None:
     sparse = KeyedJaggedTensor(
         keys=list(SIZES), values=torch.tensor([1, 1, 1]), lengths=torch.tensor([1, 1, 1])
     )
-    assert DLRMRecommender(SIZES, 1, make_params())(torch.ones(1, 1), sparse).shape == (1,)
+    assert DLRMRecommender(SIZES, 1, make_architecture())(torch.ones(1, 1), sparse).shape == (1,)
 
 
 def test_every_weight_gets_a_gradient() -> None:
     torch.manual_seed(0)
-    model = DLRMRecommender(SIZES, 1, make_params(bottom_layers=[], top_layers=[16]))
+    model = DLRMRecommender(SIZES, 1, make_architecture(bottom_layers=(), top_layers=(16,)))
     model(*make_batch()).sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
 def test_embeddings_start_with_embedding_std_and_dropout_works_in_training_only() -> None:
     torch.manual_seed(0)
-    params = make_params(embedding_std=0.01, dropout=0.5, top_layers=[64])
+    params = make_architecture(embedding_std=0.01, dropout=0.5, top_layers=(64,))
     model = DLRMRecommender({"userid": 4000, "movieid": 7, "genres": 4}, 1, params)
-    bags = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags
+    bags = model.tables.embedding_bags
     assert bags["userid"].weight.std().item() == pytest.approx(0.01, rel=0.05)
     assert not torch.equal(model(*make_batch()), model(*make_batch()))
     model.eval()
     assert torch.equal(model(*make_batch()), model(*make_batch()))
 
 
-KINDS = ["dlrm", "dcn", "deepfm", "fm", "lr"]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_returns_logits_and_has_gradients(kind: str) -> None:
     torch.manual_seed(0)
-    model = DLRMRecommender(SIZES, 1, make_params(kind=kind))
+    model = DLRMRecommender(SIZES, 1, make_architecture(kind=kind))
     logits = model(*make_batch())
     assert logits.shape == (3,)
     logits.sum().backward()
@@ -166,32 +184,48 @@ def test_every_kind_returns_logits_and_has_gradients(kind: str) -> None:
 
 def test_dcn_equals_torchrecs_dlrm_dcn() -> None:
     torch.manual_seed(0)
-    model = DLRMRecommender(SIZES, 1, make_params(kind="dcn"))
-    collection = copy.deepcopy(model.dlrm.sparse_arch.embedding_bag_collection)
+    model = DLRMRecommender(SIZES, 1, make_architecture(kind="dcn"))
+    collection = copy.deepcopy(model.tables)
     theirs = torchrec_dlrm.DLRM_DCN(
         collection, 1, [8, 6], [16, 8, 1], dcn_num_layers=2, dcn_low_rank_dim=3
     )
-    for weight, other in zip(model.parameters(), theirs.parameters(), strict=True):
-        other.data.copy_(weight)
+    crosses, crossnet = model.network.inter_arch, theirs.inter_arch.crossnet
+    pairs = [
+        *zip(model.network.dense_arch.parameters(), theirs.dense_arch.parameters(), strict=True),
+        *zip(crosses.down, crossnet.V_kernels, strict=True),
+        *zip(crosses.up, crossnet.W_kernels, strict=True),
+        *zip(crosses.bias, crossnet.bias, strict=True),
+        *zip(model.network.over_arch.parameters(), theirs.over_arch.parameters(), strict=True),
+    ]
+    for weight, other in pairs:
+        other.data.copy_(weight.data.normal_())
     torch.testing.assert_close(model(*make_batch()), theirs(*make_batch()).squeeze(-1))
+
+
+def test_the_deep_part_equals_torchrecs() -> None:
+    torch.manual_seed(0)
+    vectors = [torch.randn(5, 4) for _ in range(3)]
+    interaction = FactorizationInteraction(flat=12, deep=7)
+    expected = DeepFM(interaction.deep)(vectors)
+    torch.testing.assert_close(interaction(vectors)[:, -7:], expected)
 
 
 def vectors_of(model: DLRMRecommender) -> torch.Tensor:
     """The dense vector and the sparse vectors of each row, [B, F + 1, D]."""
     dense, sparse = make_batch()
-    return torch.stack([model.dlrm.dense_arch(dense), *model.dlrm.sparse_arch(sparse)], dim=1)
+    return torch.stack([model.network.dense_arch(dense), *look_up(model.tables, sparse)], dim=1)
 
 
 def test_a_factorization_machine_adds_a_linear_part_and_dot_products() -> None:
     torch.manual_seed(0)
-    model = DLRMRecommender(SIZES, 1, make_params(kind="fm"))
+    model = DLRMRecommender(SIZES, 1, make_architecture(kind="fm"))
     vectors = vectors_of(model)
     products = sum(
         (vectors[:, left] * vectors[:, right]).sum(1)
         for left in range(4)
         for right in range(left + 1, 4)
     )
-    linear = model.dlrm.over_arch[0]
+    linear = model.network.over_arch[0]
     expected = linear(torch.cat([vectors.flatten(1), products.unsqueeze(1)], dim=1)).squeeze(1)
     torch.testing.assert_close(model(*make_batch()), expected, rtol=1e-4, atol=1e-5)
 
@@ -199,13 +233,13 @@ def test_a_factorization_machine_adds_a_linear_part_and_dot_products() -> None:
 def test_logistic_regression_is_linear_in_each_feature() -> None:
     """Another user changes the logit only by the weighted difference of the users' vectors."""
     torch.manual_seed(0)
-    model = DLRMRecommender(SIZES, 1, make_params(kind="lr"))
+    model = DLRMRecommender(SIZES, 1, make_architecture(kind="lr"))
     dense, sparse = make_batch()
     values = sparse.values().clone()
     values[0], values[1] = 3, 2
     changed = KeyedJaggedTensor(sparse.keys(), values, lengths=sparse.lengths())
-    table = model.dlrm.sparse_arch.embedding_bag_collection.embedding_bags["userid"].weight
-    weights = model.dlrm.over_arch[0].weight[0, 6:12]
+    table = model.tables.embedding_bags["userid"].weight
+    weights = model.network.over_arch[0].weight[0, 6:12]
     difference = model(dense, changed) - model(dense, sparse)
     expected = torch.stack([(table[3] - table[1]) @ weights, (table[2] - table[0]) @ weights])
     torch.testing.assert_close(difference[:2], expected)
@@ -214,17 +248,17 @@ def test_logistic_regression_is_linear_in_each_feature() -> None:
 
 def test_histories_look_up_the_movies_table() -> None:
     torch.manual_seed(0)
-    sizes = {"userid": 5, "movieid": 7, "liked": 7, "disliked": 7, "genres": 4}
-    shared = {"liked": "movieid", "disliked": "movieid"}
-    model = DLRMRecommender(sizes, 1, make_params(embedding_dimension=8), shared=shared)
-    collection = model.dlrm.sparse_arch.embedding_bag_collection
+    tables = {name: name for name in ("userid", "movieid")}
+    tables |= {"liked": "movieid", "disliked": "movieid", "genres": "genres"}
+    model = DLRMRecommender(SIZES, 1, make_architecture(embedding_dimension=8), tables)
+    collection = model.tables
     assert list(collection.embedding_bags) == ["userid", "movieid", "genres"]
     sparse = KeyedJaggedTensor(
-        list(sizes),
+        list(tables),
         torch.tensor([1, 4, 6, 2, 5, 5, 1, 3, 0]),
         lengths=torch.tensor([1, 1, 1, 1, 2, 0, 0, 1, 1, 1]),
     )
-    pooled = torch.stack(model.dlrm.sparse_arch(sparse), 1)
+    pooled = torch.stack(look_up(model.tables, sparse), 1)
     movies = collection.embedding_bags["movieid"].weight
     torch.testing.assert_close(pooled[0, 2], movies[5])
     torch.testing.assert_close(pooled[:, 1], movies[[6, 2]])
@@ -237,11 +271,11 @@ def test_histories_look_up_the_movies_table() -> None:
     ]
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs)
-    model.fuse_embeddings(0.1)
-    torch.testing.assert_close(torch.stack(model.dlrm.sparse_arch(sparse), 1), pooled)
+    model.fuse_optimizer(0.1)
+    torch.testing.assert_close(torch.stack(look_up(model.tables, sparse), 1), pooled)
 
 
 def test_a_model_takes_several_dense_features() -> None:
-    model = DLRMRecommender(SIZES, 3, make_params())
+    model = DLRMRecommender(SIZES, 3, make_architecture())
     dense, sparse = torch.rand(3, 3), make_batch()[1]
     assert model(dense, sparse).shape == (3,)

@@ -1,4 +1,5 @@
 import copy
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -6,7 +7,13 @@ from torchrec import EmbeddingBagCollection, KeyedJaggedTensor
 from torchrec.models.dlrm import SparseArch
 from torchrec.modules.embedding_configs import EmbeddingBagConfig, PoolingType
 
-from recsys.models.embeddings import DenseSparseArch, FusedSparseArch, fused_optimizer_states
+from recsys.models import embeddings
+from recsys.models.embeddings import (
+    fuse_optimizer,
+    fused_optimizer_states,
+    has_fast_gradient,
+    look_up,
+)
 
 ROWS = {"userid": 50, "movieid": 9, "genres": 4}
 
@@ -37,9 +44,9 @@ def make_features(batch: int) -> KeyedJaggedTensor:
     return KeyedJaggedTensor(list(ROWS), torch.cat(values), lengths=torch.cat(lengths))
 
 
-def stack(vectors: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """The vectors as one tensor, [B, F, D], which TorchRec returns."""
-    return vectors if isinstance(vectors, torch.Tensor) else torch.stack(vectors, 1)
+def stack(tables: torch.nn.Module, features: KeyedJaggedTensor) -> torch.Tensor:
+    """The pooled vectors as one tensor, [B, F, D], which TorchRec's `SparseArch` returns."""
+    return torch.stack(look_up(tables, features), 1)
 
 
 @pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
@@ -53,8 +60,7 @@ def test_embeddings_and_gradients_equal_torchrecs(
     weights = list(collection.parameters())
     direction = torch.randn(batch, len(ROWS), dimension)
     results = []
-    for module in (DenseSparseArch(collection), SparseArch(collection)):
-        output = stack(module(features))
+    for output in (stack(collection, features), SparseArch(collection)(features)):
         gradients = torch.autograd.grad((output * direction).sum(), weights)
         results.append((output, *gradients))
     for ours, theirs in zip(*results, strict=True):
@@ -62,10 +68,10 @@ def test_embeddings_and_gradients_equal_torchrecs(
 
 
 def test_an_index_outside_of_its_table_is_an_error() -> None:
-    module = DenseSparseArch(make_collection(PoolingType.SUM, 4))
+    tables = make_collection(PoolingType.SUM, 4)
     values, lengths = torch.tensor([0, 9, 0]), torch.tensor([1, 1, 1])
     with pytest.raises(RuntimeError, match="9 which is not in the valid range"):
-        module(KeyedJaggedTensor(list(ROWS), values, lengths=lengths))
+        look_up(tables, KeyedJaggedTensor(list(ROWS), values, lengths=lengths))
 
 
 @pytest.mark.parametrize("pooling", [PoolingType.SUM, PoolingType.MEAN])
@@ -74,20 +80,20 @@ def test_the_fused_optimizer_is_rowwise_adagrad(pooling: PoolingType) -> None:
     torch.manual_seed(3)
     collection = make_collection(pooling, 8)
     theirs = SparseArch(copy.deepcopy(collection))
-    fused = FusedSparseArch(collection, learning_rate=0.1)
+    fused = fuse_optimizer(collection, 0.1)
     weights = list(theirs.parameters())
     sums = [torch.zeros(len(weight)) for weight in weights]
     for _ in range(3):
         features = make_features(20)
         direction = torch.randn(20, len(ROWS), 8)
-        output = stack(fused(features))
+        output = stack(fused, features)
         torch.testing.assert_close(output, theirs(features))
         (output * direction).sum().backward()
         gradients = torch.autograd.grad((theirs(features) * direction).sum(), weights)
         for weight, total, gradient in zip(weights, sums, gradients, strict=True):
             total += gradient.square().mean(1)
             weight.data -= 0.1 * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
-    for ours, other in zip(collection.parameters(), weights, strict=True):
+    for ours, other in zip(fused.parameters(), weights, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
     for ours, other in zip(fused_optimizer_states(fused), sums, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
@@ -96,8 +102,39 @@ def test_the_fused_optimizer_is_rowwise_adagrad(pooling: PoolingType) -> None:
 
 
 def test_loading_a_state_dict_changes_the_kernels_weights() -> None:
-    fused = FusedSparseArch(make_collection(PoolingType.SUM, 4), learning_rate=0.1)
+    fused = fuse_optimizer(make_collection(PoolingType.SUM, 4), 0.1)
     other = make_collection(PoolingType.SUM, 4)
-    fused.embedding_bag_collection.load_state_dict(other.state_dict())
+    fused.load_state_dict(other.state_dict())
     features = make_features(5)
-    torch.testing.assert_close(stack(fused(features)), SparseArch(other)(features))
+    torch.testing.assert_close(stack(fused, features), SparseArch(other)(features))
+
+
+def test_the_default_run_has_the_gradient_of_this_fbgemm() -> None:
+    """The operator is private to FBGEMM. Another version may train more slowly: measure it."""
+    assert version("fbgemm-gpu-cpu") == "1.8.0"
+    assert has_fast_gradient("cpu")
+    assert not has_fast_gradient("cuda")
+
+
+@pytest.mark.parametrize("change", ["no operator", "other arguments"])
+def test_without_the_operator_torchs_own_gradient_is_taken(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    tables, features = make_collection(PoolingType.MEAN, 4), make_features(9)
+    expected = torch.autograd.grad(
+        stack(tables, features).square().sum(), list(tables.parameters())
+    )
+    if change == "no operator":
+        monkeypatch.setattr(embeddings, "GRADIENT", "no_such_operator")
+    else:
+        monkeypatch.setattr(embeddings, "GRADIENT_ARGUMENTS", ("grad_output",))
+    has_fast_gradient.cache_clear()
+    try:
+        assert not has_fast_gradient("cpu")
+        output = stack(tables, features)
+    finally:
+        has_fast_gradient.cache_clear()
+    found = torch.autograd.grad(output.square().sum(), list(tables.parameters()))
+    for ours, theirs in zip(expected, found, strict=True):
+        torch.testing.assert_close(ours, theirs)

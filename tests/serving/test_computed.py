@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from recsys.common.errors import InputError
-from recsys.models.checkpoint import load_checkpoint
+from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Rated, Scorer
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.history import UserHistory
 from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
@@ -39,19 +39,20 @@ def recommender(computed: Run) -> Recommender:
 
 
 @pytest.fixture
-def scorer(recommender: Recommender) -> PairScorer:
+def scorer(recommender: Recommender) -> CheckpointModel:
     return recommender.scorer
 
 
 def evaluate(run: Run) -> np.ndarray:
     """The scores of the test part, by the model and the columns that evaluate takes."""
-    model, _, dimensions = load_checkpoint(run.checkpoint)
+    checkpoint = read_checkpoint(run.checkpoint)
+    model, dimensions = load_model(checkpoint), checkpoint.dimensions
     task = make_task("classification", dimensions.vocabulary.rating_scale)
     return predict(model, run.test_part(COMPUTED), task)
 
 
 def test_the_test_part_at_its_times_gets_the_scores_of_evaluate(
-    computed: Run, scorer: PairScorer
+    computed: Run, scorer: CheckpointModel
 ) -> None:
     part = pq.read_table(computed.split / "test.parquet")
     user, movie, seconds = (
@@ -63,7 +64,7 @@ def test_the_test_part_at_its_times_gets_the_scores_of_evaluate(
     np.testing.assert_allclose(scorer.score(user, movie, seconds), expected, atol=1e-4)
 
 
-def test_predict_takes_the_times_of_a_column(computed: Run, scorer: PairScorer) -> None:
+def test_predict_takes_the_times_of_a_column(computed: Run, scorer: CheckpointModel) -> None:
     part = pq.read_table(computed.split / "test.parquet").to_pandas()
     ids = {"userid": scorer.userids[part["user"]], "movieid": scorer.movieids[part["movie"]]}
     pd.DataFrame(ids | {"at": part["timestamp"]}).to_csv("pairs.csv", index=False)
@@ -76,7 +77,9 @@ def test_predict_takes_the_times_of_a_column(computed: Run, scorer: PairScorer) 
         score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="when")
 
 
-def test_the_usual_time_is_just_after_the_last_rating(computed: Run, scorer: PairScorer) -> None:
+def test_the_usual_time_is_just_after_the_last_rating(
+    computed: Run, scorer: CheckpointModel
+) -> None:
     log = pq.read_table(computed.features / "ratings.parquet").to_pandas()
     last = int(log[log["user"] == 0]["timestamp"].max())
     movies = torch.arange(len(scorer.movieids))
@@ -89,7 +92,7 @@ def test_the_usual_time_is_just_after_the_last_rating(computed: Run, scorer: Pai
 
 
 def test_recommendations_have_the_scores_of_the_model(
-    computed: Run, recommender: Recommender, scorer: PairScorer
+    computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     found = recommend(recommender, find_person(scorer, computed.ratings, USER), 5)
     rows = find_rows(scorer, "movies", [movie["movie"] for movie in found["recommended"]])
@@ -99,17 +102,17 @@ def test_recommendations_have_the_scores_of_the_model(
 
 
 def test_the_history_has_the_ratings_that_the_features_take(
-    computed: Run, recommender: Recommender, scorer: PairScorer
+    computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     person = find_person(scorer, computed.ratings, USER)
     middle = int(np.median(person.history.seconds))
     earlier = int((person.history.seconds < middle).sum())
-    expected = earlier if scorer.store.fitted.past_only else len(person.history.movie)
+    expected = earlier if scorer.online.fitted.past_only else len(person.history.movie)
     assert recommend(recommender, person, 5, middle)["rated"] == expected
 
 
 def test_new_ratings_change_what_is_recommended(
-    computed: Run, recommender: Recommender, scorer: PairScorer
+    computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     before = recommend(recommender, find_person(scorer, computed.ratings, NEW_USER), 50)
     known = {movie["movie"] for movie in before["liked"]}
@@ -121,7 +124,7 @@ def test_new_ratings_change_what_is_recommended(
     scores = [{m["movie"]: m["score"] for m in found["recommended"]} for found in (before, after)]
     assert not scores[1].keys() & set(scorer.movieids[rows].tolist())
     assert any(scores[0][movie] != scores[1][movie] for movie in scores[1])
-    again = PairScorer(computed.checkpoint, computed.features)
+    again = CheckpointModel(computed.checkpoint, computed.features)
     find_person(again, computed.ratings, NEW_USER, given)
     with pytest.raises(InputError, match=f"user {NEW_USER} has rated movie"):
         find_person(
@@ -132,20 +135,20 @@ def test_new_ratings_change_what_is_recommended(
         )
 
 
-def rate(movies: Sequence[int], stars: Sequence[float], scorer: PairScorer) -> UserHistory:
+def rate(movies: Sequence[int], stars: Sequence[float], scorer: CheckpointModel) -> UserHistory:
     """Ratings of some rows of the movies table, at the end of the log."""
-    times = np.full(len(movies), scorer.store.end)
+    times = np.full(len(movies), scorer.online.end)
     return UserHistory.from_stars(np.array(movies), np.array(stars), times, scorer.dimensions)
 
 
 def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
-    computed: Run, recommender: Recommender, scorer: PairScorer
+    computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     """Apart from the age and the gender, which nobody knows; so the model is asked without them."""
     person = find_person(scorer, computed.ratings, USER)
     new = find_person(scorer, computed.ratings, None, person.history)
     assert new.user == len(scorer.userids)
-    if scorer.store.fitted.past_only:
+    if scorer.online.fitted.past_only:
         assert new.as_of == person.as_of
         for mine, theirs in zip(new.ratings[1:], person.ratings[1:], strict=True):
             order, other = np.argsort(new.ratings.movie), np.argsort(person.ratings.movie)
@@ -154,7 +157,7 @@ def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
 
 
 def test_somebody_without_any_rating_gets_movies(
-    computed: Run, recommender: Recommender, scorer: PairScorer
+    computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     found = recommend(recommender, find_person(scorer, computed.ratings, None), 5)
     assert (found["user"], found["rated"], len(found["recommended"])) == (None, 0, 5)
@@ -163,16 +166,16 @@ def test_somebody_without_any_rating_gets_movies(
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("user", [None, USER])
 def test_an_artifact_gives_the_scores_of_the_project(
-    recommender: Recommender, scorer: PairScorer, precision: str, user: int | None
+    recommender: Recommender, scorer: CheckpointModel, precision: str, user: int | None
 ) -> None:
     export(scorer, precision, Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
     movies = torch.arange(len(scorer.movieids) + 1)
     row = len(scorer.userids) if user is None else 0
     users = torch.full_like(movies, row)
-    end = scorer.store.end
+    end = scorer.online.end
     rated, stars = np.array([1, 4, 7]), np.array([5.0, 1.0, 4.0])
-    given = scorer.store.rate(np.full(3, row), rated, stars, np.full(3, end + 100))
+    given = scorer.online.label_new_ratings(np.full(3, row), rated, stars, np.full(3, end + 100))
     expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
     ids = [*scorer.movieids.tolist(), 999]
     mine = Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3)
@@ -193,11 +196,11 @@ def test_an_artifact_gives_the_scores_of_the_project(
 
 def test_computed_features_need_their_folder(computed: Run) -> None:
     with pytest.raises(InputError, match=r"dlrm takes liked, .*; name the folder that the stage"):
-        PairScorer(computed.checkpoint)
+        CheckpointModel(computed.checkpoint)
 
 
 def test_features_of_another_run_are_refused(computed: Run) -> None:
     text = (computed.features / "features.json").read_text()
     (computed.features / "features.json").write_text(text.replace("cutoff", "cut-off"))
     with pytest.raises(InputError, match="of different runs: they differ in their fitted features"):
-        PairScorer(computed.checkpoint, computed.features)
+        CheckpointModel(computed.checkpoint, computed.features)

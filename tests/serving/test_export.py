@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from recsys.serving.artifact.description import PRECISIONS
+from recsys.serving.artifact.weights import quantise
 from safetensors.torch import load_file, save
 
 from recsys.common.errors import InputError
 from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.artifact import files as artifact_files
-from recsys.serving.artifact.description import PRECISIONS
 from recsys.serving.artifact.export import MODULES, export
 from recsys.serving.artifact.files import DESCRIPTION, RETRIEVAL, TABLES, WEIGHTS
 from recsys.serving.artifact.scorer import Rated, Scorer
-from recsys.serving.artifact.weights import quantise
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.recommender import Recommender
 from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
@@ -61,7 +61,7 @@ print(json.dumps([scores.tolist(), movies]))
 @pytest.fixture
 def all_pairs(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
     """The ids of all pairs of a user and a movie, with an unknown user and an unknown movie."""
-    scorer = PairScorer(run.checkpoint)
+    scorer = CheckpointModel(run.checkpoint)
     users = torch.cat([scorer.userids, torch.tensor([999])])
     movies = torch.cat([scorer.movieids, torch.tensor([999])])
     return users.repeat_interleave(len(movies)), movies.repeat(len(users))
@@ -90,7 +90,7 @@ def test_every_kind_of_model_with_side_features(
 def assert_same_scores(
     run: Run, ids: tuple[torch.Tensor, torch.Tensor], precision: str, span: float
 ) -> None:
-    scorer = PairScorer(run.checkpoint)
+    scorer = CheckpointModel(run.checkpoint)
     export(scorer, precision, Path("serving"))
     users, movies = find_rows(scorer, "users", ids[0]), find_rows(scorer, "movies", ids[1])
     expected = scorer.score(users, movies)
@@ -131,7 +131,7 @@ def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_m
 
 
 def test_an_artifact_without_retrieval_recommends_nothing(run: Run) -> None:
-    export(PairScorer(run.checkpoint), "int8", Path("serving"))
+    export(CheckpointModel(run.checkpoint), "int8", Path("serving"))
     with pytest.raises(ValueError, match="export without --scores-only"):
         Scorer(Path("serving")).recommend(3)
 
@@ -164,7 +164,7 @@ def test_the_artifact_has_all_modules_that_its_modules_import() -> None:
 
 def test_exports_are_reproducible_and_smaller_with_less_precision(run: Run) -> None:
     save_model(run, dimension=64)
-    scorer = PairScorer(run.checkpoint)
+    scorer = CheckpointModel(run.checkpoint)
     for folder, precision in (("fp32", "fp32"), ("fp16", "fp16"), ("int8", "int8"), ("x", "int8")):
         export(scorer, precision, Path(folder))
     for path in filter(Path.is_file, Path("int8").rglob("*")):
@@ -194,7 +194,7 @@ def with_texts(dimensions: Dimensions) -> Dimensions:
 
 
 def test_ids_may_be_texts(run: Run) -> None:
-    scorer = PairScorer(run.checkpoint)
+    scorer = CheckpointModel(run.checkpoint)
     export(scorer, "fp32", Path("integers"))
     scorer.dimensions = with_texts(scorer.dimensions)
     export(scorer, "fp32", Path("texts"))
@@ -225,7 +225,7 @@ def test_int8_rows_are_those_of_fbgemm(std: float) -> None:
 
 @pytest.mark.parametrize(("number", "precision"), [(1e9, "int8"), (1e6, "fp16"), (np.nan, "fp32")])
 def test_a_number_that_does_not_fit_is_refused(run: Run, number: float, precision: str) -> None:
-    scorer = PairScorer(run.checkpoint)
+    scorer = CheckpointModel(run.checkpoint)
     scorer.weights["embeddings.userid.rows"][0, 0] = number
     with pytest.raises(
         InputError, match=r"^the exported weights embeddings\.userid\..*--precision"
@@ -303,7 +303,7 @@ def test_a_pickle_or_a_missing_file_is_refused(serving: Path, name: str) -> None
 
 @pytest.mark.parametrize("names", [(WEIGHTS,), (TABLES,), (DESCRIPTION,), (WEIGHTS, TABLES)])
 def test_files_of_another_artifact_are_refused(run: Run, serving: Path, names: list[str]) -> None:
-    scorer = PairScorer(run.checkpoint)
+    scorer = CheckpointModel(run.checkpoint)
     scorer.weights["top.0.weight"] += 1
     scorer.dimensions = with_texts(scorer.dimensions)
     export(scorer, "int8", Path("other"))
@@ -406,5 +406,5 @@ def test_a_model_with_a_sequence_encoder_is_refused(run: Run) -> None:
     retrieval = RetrievalModel.load(run.retrieval, run.encoded, run.dimensions().lineage)
     retrieval.encoder = SequenceEncoder(retrieval.trend.size, PARAMS)
     with pytest.raises(InputError, match="which no artifact holds; export with --scores-only"):
-        export(PairScorer(run.checkpoint), "int8", Path("serving"), retrieval)
+        export(CheckpointModel(run.checkpoint), "int8", Path("serving"), retrieval)
     assert not Path("serving").exists()

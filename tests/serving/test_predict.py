@@ -12,7 +12,7 @@ import torch
 from pyarrow import csv
 
 from recsys.common.errors import InputError
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict import streams
 from recsys.serving.predict.score_file import score_file
 from tests.runs import NEW_USER, Run, find_rows
@@ -34,14 +34,14 @@ READ = {".parquet": pd.read_parquet, ".csv": lambda path: pd.read_csv(path, keep
 
 
 @pytest.fixture
-def scorer(run: Run) -> PairScorer:
-    return PairScorer(run.checkpoint)
+def scorer(run: Run) -> CheckpointModel:
+    return CheckpointModel(run.checkpoint)
 
 
 @pytest.mark.parametrize("source", [".parquet", ".csv"])
 @pytest.mark.parametrize("target", [".parquet", ".csv"])
 def test_the_score_is_added_as_the_last_column(
-    scorer: PairScorer, source: str, target: str
+    scorer: CheckpointModel, source: str, target: str
 ) -> None:
     pairs, scores = Path(f"pairs{source}"), Path(f"scores{target}")
     WRITE[source](PAIRS, pairs)
@@ -58,7 +58,7 @@ def test_the_score_is_added_as_the_last_column(
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 def test_reading_in_pieces_changes_no_score(
-    scorer: PairScorer, suffix: str, monkeypatch: pytest.MonkeyPatch
+    scorer: CheckpointModel, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = Path(f"pairs{suffix}")
     WRITE[suffix](pd.concat([PAIRS] * 4), pairs)
@@ -94,7 +94,11 @@ def test_reading_in_pieces_changes_no_score(
 )
 @pytest.mark.parametrize("piece_bytes", [2**20, 24])
 def test_a_bad_row_is_named_and_nothing_is_written(
-    scorer: PairScorer, row: str, message: str, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+    scorer: CheckpointModel,
+    row: str,
+    message: str,
+    piece_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(streams, "PIECE_BYTES", piece_bytes)
     Path("pairs.csv").write_text(f"userid,movieid\n3,2\n3,4\n6,2\n{row}\n3,8\n")
@@ -128,7 +132,9 @@ def test_a_bad_row_is_named_and_nothing_is_written(
         (pa.array([3, 6], pa.duration("s")), r"userid has the type duration"),
     ],
 )
-def test_a_bad_value_of_any_type_is_named(scorer: PairScorer, users: list, message: str) -> None:
+def test_a_bad_value_of_any_type_is_named(
+    scorer: CheckpointModel, users: list, message: str
+) -> None:
     pq.write_table(pa.table({"userid": users, "movieid": [2] * len(users)}), "pairs.parquet")
     with pytest.raises(InputError, match=message):
         score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
@@ -150,7 +156,7 @@ def test_a_bad_value_of_any_type_is_named(scorer: PairScorer, users: list, messa
     ],
     ids=str,
 )
-def test_a_whole_number_of_any_type_is_an_id(scorer: PairScorer, users: list) -> None:
+def test_a_whole_number_of_any_type_is_an_id(scorer: CheckpointModel, users: list) -> None:
     pq.write_table(pa.table({"userid": users, "movieid": [2, 2]}), "pairs.parquet")
     score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
     table = pq.read_table("scores.parquet")
@@ -176,7 +182,7 @@ ODD_CSV = {
 
 @pytest.mark.parametrize("target", ["scores.csv", "scores.parquet"])
 @pytest.mark.parametrize("text", ODD_CSV.values(), ids=ODD_CSV)
-def test_odd_but_valid_csv_is_scored(scorer: PairScorer, text: str, target: str) -> None:
+def test_odd_but_valid_csv_is_scored(scorer: CheckpointModel, text: str, target: str) -> None:
     Path("pairs.csv").write_bytes(text.encode())
     Path("plain.csv").write_text("userid,movieid\n3,2\n6,4\n")
     assert score_file(scorer, Path("plain.csv"), Path("plain.parquet")) == 2
@@ -205,7 +211,9 @@ def test_odd_but_valid_csv_is_scored(scorer: PairScorer, text: str, target: str)
         ),
     ],
 )
-def test_a_bad_csv_file_is_one_line(scorer: PairScorer, content: str | bytes, message: str) -> None:
+def test_a_bad_csv_file_is_one_line(
+    scorer: CheckpointModel, content: str | bytes, message: str
+) -> None:
     raw = content.encode() if isinstance(content, str) else content
     Path("pairs.csv").write_bytes(raw)
     with pytest.raises(InputError, match=f"pairs.csv {message}") as error:
@@ -223,7 +231,7 @@ def test_a_bad_csv_file_is_one_line(scorer: PairScorer, content: str | bytes, me
     ],
 )
 def test_a_column_that_csv_cannot_hold_is_kept_in_parquet(
-    scorer: PairScorer, column: list, kind: str
+    scorer: CheckpointModel, column: list, kind: str
 ) -> None:
     table = pa.table({"userid": [3, 6], "movieid": [2, 4], "x": column})
     pq.write_table(table, "pairs.parquet")
@@ -234,7 +242,7 @@ def test_a_column_that_csv_cannot_hold_is_kept_in_parquet(
     assert pq.read_table("scores.parquet")["x"].to_pylist() == column
 
 
-def test_columns_of_one_name_are_kept_in_parquet(scorer: PairScorer) -> None:
+def test_columns_of_one_name_are_kept_in_parquet(scorer: CheckpointModel) -> None:
     columns = [pa.array(values) for values in ([3, 6], [2, 4], [1, 2], ["a", "b"])]
     table = pa.Table.from_arrays(columns, names=["userid", "movieid", "x", "x"])
     pq.write_table(table, "pairs.parquet")
@@ -244,7 +252,7 @@ def test_columns_of_one_name_are_kept_in_parquet(scorer: PairScorer) -> None:
     assert [kept.column(i).to_pylist() for i in (2, 3)] == [[1, 2], ["a", "b"]]
 
 
-def test_bad_parquet_files_are_one_line(scorer: PairScorer) -> None:
+def test_bad_parquet_files_are_one_line(scorer: CheckpointModel) -> None:
     pq.write_table(pa.table({}), "empty.parquet")
     pq.write_table(pa.table({"userid": [3] * 999, "movieid": [2] * 999}), "damaged.parquet")
     content = bytearray(Path("damaged.parquet").read_bytes())
@@ -260,7 +268,7 @@ def test_bad_parquet_files_are_one_line(scorer: PairScorer) -> None:
     assert not Path("scores.csv").exists()
 
 
-def test_what_is_no_regular_file_is_refused(scorer: PairScorer) -> None:
+def test_what_is_no_regular_file_is_refused(scorer: CheckpointModel) -> None:
     os.mkfifo("pipe.csv")
     Path("folder.csv").mkdir()
     for name in ("pipe.csv", "folder.csv"):
@@ -268,7 +276,7 @@ def test_what_is_no_regular_file_is_refused(scorer: PairScorer) -> None:
             score_file(scorer, Path(name), Path("scores.csv"))
 
 
-def test_unknown_ids_can_be_scored(scorer: PairScorer) -> None:
+def test_unknown_ids_can_be_scored(scorer: CheckpointModel) -> None:
     Path("pairs.csv").write_text("userid,movieid\n7,2\n-1,2\n3,999\n7,999\n3,2\n")
     score_file(scorer, Path("pairs.csv"), Path("scores.csv"), score_unknown=True)
     scores = pd.read_csv("scores.csv")["score"]
@@ -284,14 +292,14 @@ def test_unknown_ids_can_be_scored(scorer: PairScorer) -> None:
         ("userid,movieid,score", "already has a column score; rename it"),
     ],
 )
-def test_bad_columns_are_refused(scorer: PairScorer, header: str, message: str) -> None:
+def test_bad_columns_are_refused(scorer: CheckpointModel, header: str, message: str) -> None:
     row = "3,2,1"[: 2 * header.count(",") + 1]
     Path("pairs.csv").write_text(f"{header}\n{row}\n")
     with pytest.raises(InputError, match=message):
         score_file(scorer, Path("pairs.csv"), Path("scores.csv"))
 
 
-def test_bad_files_are_refused(scorer: PairScorer) -> None:
+def test_bad_files_are_refused(scorer: CheckpointModel) -> None:
     Path("empty.csv").write_text("")
     Path("damaged.parquet").write_text("no")
     for name in ("missing.csv", "missing.parquet", "empty.csv", "damaged.parquet"):
@@ -304,7 +312,7 @@ def test_bad_files_are_refused(scorer: PairScorer) -> None:
 
 
 @pytest.mark.parametrize("text", ["userid,movieid\n", "userid,movieid", "\n\nuserid,movieid\n\n"])
-def test_a_file_without_rows_is_scored(scorer: PairScorer, text: str) -> None:
+def test_a_file_without_rows_is_scored(scorer: CheckpointModel, text: str) -> None:
     Path("pairs.csv").write_text(text)
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == 0
     assert pd.read_parquet("scores.parquet").columns.tolist() == ["userid", "movieid", "score"]

@@ -21,7 +21,7 @@ from torch import Tensor
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import WHOLE_STARS
 from recsys.dataloader.dataset import MovieLensDataset, batches
-from recsys.models.checkpoint import load_checkpoint
+from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
@@ -66,7 +66,7 @@ def make_params(**changes: object) -> TrainParams:
 
 def make_part(tables: Path, name: str, group: ProcessGroup = SINGLE_PROCESS) -> MovieLensDataset:
     part = tables / f"split/{name}.parquet"
-    return MovieLensDataset(part, load_dimensions(tables), TASK.target, share=group.share)
+    return MovieLensDataset(part, load_dimensions(tables), TASK.target, partition=group.partition)
 
 
 def make_model(tables: Path, group: ProcessGroup = SINGLE_PROCESS) -> DLRMRecommender:
@@ -74,7 +74,8 @@ def make_model(tables: Path, group: ProcessGroup = SINGLE_PROCESS) -> DLRMRecomm
     dimensions = load_dimensions(tables)
     rows = {name: dimensions.count_embeddings(name) for name in ("userid", "movieid", "genres")}
     folder = tables if group.size > 1 else None
-    return DLRMRecommender(rows, 1, load_params(PARAMS)[ModelParams], folder)
+    architecture = load_params(PARAMS)[ModelParams].architecture()
+    return DLRMRecommender(rows, 1, architecture, folder=folder)
 
 
 def take_steps(
@@ -164,15 +165,16 @@ def rowwise_adagrad(tables: Path, count: int) -> tuple[dict[str, Tensor], list[f
     """`take_steps` in one process, with row-wise Adagrad written out."""
     params = make_params()
     part, model = make_part(tables, "train"), make_model(tables)
-    embeddings = list(model.dlrm.sparse_arch.parameters())
+    embeddings = list(model.tables.parameters())
     squares = [torch.zeros(len(table)) for table in embeddings]
-    others = [w for name, w in model.named_parameters() if "sparse_arch" not in name]
+    others = [w for name, w in model.named_parameters() if not name.startswith("tables.")]
     adam = torch.optim.Adam(others, params.learning_rate, weight_decay=params.weight_decay)
     losses = []
     for size in [1, *[params.batch_size] * (count - 1)]:
         batch = next(batches(part, size, torch.Generator().manual_seed(len(losses))))
         model.zero_grad()
-        loss = TASK.loss(model(batch.dense_features, batch.sparse_features), batch.labels)
+        logits = model(batch.dense_features, batch.sparse_features, batch.dense_index)
+        loss = TASK.loss(logits, batch.labels)
         loss.backward()
         adam.step()
         with torch.no_grad():
@@ -234,7 +236,7 @@ def test_a_killed_process_is_restarted_and_the_result_is_the_same(
     assert running.returncode == 0, output
     assert "killed\n" in output
     assert re.search(r"resuming after step \d+ of epoch [2-9]", output), output
-    model, *_ = load_checkpoint(tmp_path / "dlrm")
+    model = load_model(read_checkpoint(tmp_path / "dlrm"))
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, weights[name]), name
     losses = pd.read_csv(tmp_path / "history.csv")["train_loss"]

@@ -1,16 +1,17 @@
 import copy
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torchrec.datasets.utils import Batch
 from torchrec.models.dlrm import DLRM
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import WHOLE_STARS
+from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
@@ -72,7 +73,7 @@ def make_params(**changes: object) -> TrainParams:
 
 def make_model(seed: int = 1) -> DLRMRecommender:
     torch.manual_seed(seed)
-    architecture = load_params(PARAMS)[ModelParams]
+    architecture = load_params(PARAMS)[ModelParams].architecture()
     return DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
 
 
@@ -140,11 +141,11 @@ def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -
     """Train our model in our loop, and TorchRec's own DLRM in a plain loop, for five epochs."""
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(folder, task)
-    architecture = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.0})
+    architecture = replace(load_params(PARAMS)[ModelParams].architecture(), dropout=0.0)
     torch.manual_seed(1)
     ours = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
     theirs = DLRM(
-        copy.deepcopy(ours.dlrm.sparse_arch.embedding_bag_collection),
+        copy.deepcopy(ours.tables),
         dense_in_features=1,
         dense_arch_layer_sizes=[*architecture.bottom_layers, architecture.embedding_dimension],
         over_arch_layer_sizes=[*architecture.top_layers, 1],
@@ -159,12 +160,13 @@ def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -
     for record in history:
         total = 0.0
         for batch in batches(parts["train"], params.batch_size, shuffle):
-            logits = theirs(batch.dense_features, batch.sparse_features).squeeze(-1)
-            loss = torch.nn.BCEWithLogitsLoss()(logits, batch.labels)
+            dense, sparse, labels, _ = batch.expand()
+            logits = theirs(dense, sparse).squeeze(-1)
+            loss = torch.nn.BCEWithLogitsLoss()(logits, labels)
             adam.zero_grad()
             loss.backward()
             adam.step()
-            total += loss.item() * len(batch.labels)
+            total += loss.item() * len(labels)
         assert record["train_loss"] == pytest.approx(total / len(parts["train"]), rel=1e-3)
 
 
@@ -205,7 +207,8 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
     task = make_task("classification", WHOLE_STARS)
     parts = make_parts(folder, task)
     params = make_params(epochs=4, embedding_optimizer=optimizer, device=device)
-    architecture = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.3})
+    section = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.3})
+    architecture = section.architecture()
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
         torch.manual_seed(1)
@@ -223,7 +226,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
 
     expected = run(None)
     resume = ResumeFile(
-        tmp_path / "state", [params, architecture], [folder / "split/train.parquet"], ROOMS
+        tmp_path / "state", [params, section], [folder / "split/train.parquet"], ROOMS
     )
     with monkeypatch.context() as patch:
         patch.setattr(loop, "batches", batches_until_killed)

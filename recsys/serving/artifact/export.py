@@ -1,7 +1,6 @@
 """Exports a checkpoint as a folder that scores without this project."""
 
-import shutil
-from dataclasses import replace
+import re
 from pathlib import Path
 
 import torch
@@ -10,40 +9,55 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.artifact.files import Artifact, write_artifact
+from recsys.serving.artifact.quantise import quantise_tables
 from recsys.serving.artifact.retrieval_weights import RetrievalWeights
-from recsys.serving.artifact.weights import quantise_tables
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 
-PACKAGE = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 # The standalone scorer and the modules that it imports. Every artifact holds copies of them.
 MODULES = (
     "recsys.serving.artifact.scorer",
     "recsys.serving.artifact.files",
-    "recsys.serving.artifact.pair_network",
-    "recsys.serving.artifact.network",
-    "recsys.serving.artifact.description",
     "recsys.serving.artifact.retrieval_weights",
+    "recsys.serving.pair_model",
     "recsys.serving.recommend.ranking",
-    "recsys.dataloader.pairs",
+    "recsys.models.description",
+    "recsys.models.network",
+    "recsys.models.plain_tables",
+    "recsys.dataloader.pair_features",
     "recsys.dataloader.jagged",
-    "recsys.storage.ids",
-    "recsys.common.errors",
     "recsys.features.fitted",
     "recsys.features.online",
     "recsys.features.statistics",
     "recsys.features.histories",
-    "recsys.features.posterior",
+    "recsys.features.gaussian_process.posterior",
     "recsys.features.visibility",
+    "recsys.storage.ids",
+    "recsys.storage.sealed",
+    "recsys.common.errors",
 )
+# The folder of the copies in an artifact, and what its package offers.
+CODE = "code"
+INIT = f'''"""An exported model: `Scorer()` loads it."""
+
+from .{CODE}.scorer import Rated, Recommended, Scorer
+
+__all__ = ["Rated", "Recommended", "Scorer"]
+'''
+# An import of one of our modules, at the beginning of a line.
+OUR_IMPORT = re.compile(r"^from recsys\.(?:\w+\.)*(\w+) import", re.MULTILINE)
 
 
 def export(
-    scorer: PairScorer, precision: str, folder: Path, retrieval: RetrievalModel | None = None
+    model: CheckpointModel, precision: str, folder: Path, retrieval: RetrievalModel | None = None
 ) -> None:
     """Write everything that the artifact's `Scorer` needs to a folder, its modules included.
 
+    The folder is a Python package. Its modules import each other by relative names, so that two
+    artifacts in one process run their own code.
+
     Args:
-        precision: of the embedding tables, one of `description.PRECISIONS`; the MLPs stay fp32.
+        precision: of the embedding tables, one of `PRECISIONS`; the network stays fp32.
         retrieval: of the same run; without it, the artifact scores and does not recommend.
 
     Raises:
@@ -51,19 +65,21 @@ def export(
             retrieval model has a sequence encoder.
     """
     artifact = Artifact(
-        replace(scorer.plain, precision=precision),
-        quantise_tables(scorer.weights, precision),
-        scorer.dimensions.ids,
-        scorer.model.pairs.to_tensors(),
-        scorer.model.movie_index,
-        scorer.store.fitted if scorer.store else None,
+        model.description,
+        quantise_tables(model.state_dict(), precision),
+        model.dimensions.ids,
+        model.pair_features,
+        model.movie_index,
+        model.online.fitted if model.online else None,
         None if retrieval is None else convert_retrieval_model(retrieval),
     )
     with atomic_write(folder) as partial:
-        partial.mkdir()
+        (partial / CODE).mkdir(parents=True)
         write_artifact(artifact, partial)
+        (partial / "__init__.py").write_text(INIT)
+        (partial / CODE / "__init__.py").touch()
         for module in MODULES:
-            copy_module(module, partial)
+            copy_module(module, partial / CODE)
 
 
 def convert_retrieval_model(retrieval: RetrievalModel) -> RetrievalWeights:
@@ -83,9 +99,7 @@ def convert_retrieval_model(retrieval: RetrievalModel) -> RetrievalWeights:
 
 
 def copy_module(name: str, folder: Path) -> None:
-    """Copy a module of this project into a folder, below packages with an empty `__init__.py`."""
-    target = folder / Path(*name.split(".")).with_suffix(".py")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PACKAGE.parent / target.relative_to(folder), target)
-    for package in target.relative_to(folder).parents[:-1]:
-        (folder / package / "__init__.py").touch()
+    """Copy a module of this project into a folder, where the copies stand side by side."""
+    source = PROJECT / Path(*name.split(".")).with_suffix(".py")
+    text = OUR_IMPORT.sub(r"from .\1 import", source.read_text())
+    (folder / source.name).write_text(text)

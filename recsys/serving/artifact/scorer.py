@@ -1,10 +1,11 @@
 """Scores and recommends movies by an exported model; needs torch, NumPy and safetensors alone.
 
-Each exported artifact holds a copy of this file and of the project's modules that it imports:
+Each exported artifact holds a copy of this file and of the project's modules that it imports. The
+artifact is a Python package. In the folder above it:
 
-    sys.path.insert(0, "models/serving")
-    from recsys.serving.artifact.scorer import Rated, Scorer
-    Scorer(Path("models/serving")).score([1, 2], [260, 1196])
+    from serving import Rated, Scorer
+    scorer = Scorer()
+    scorer.score([1, 2], [260, 1196])
 
 A model with features that come from ratings takes one user at a time, with their ratings:
 
@@ -25,12 +26,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.dataloader.pairs import Pairs
 from recsys.features.online import OnlineFeatures
 from recsys.serving.artifact.files import read_artifact
-from recsys.serving.artifact.network import Network
-from recsys.serving.artifact.pair_network import PairNetwork
-from recsys.serving.recommend.ranking import find_best, join_factors
+from recsys.serving.pair_model import PairModel
+from recsys.serving.recommend.ranking import Rows, Scores, find_best, join_factors
 
 # The ids of a batch, [B].
 PublishedIds = Sequence[int] | Sequence[str] | Tensor
@@ -51,6 +50,8 @@ class Rated(NamedTuple):
 
 
 NOTHING = Rated([], [])
+# Of an artifact that holds a copy of this file.
+FOLDER = Path(__file__).parents[1]
 
 
 class Recommended(NamedTuple):
@@ -71,37 +72,44 @@ class Scorer:
     """An exported model with its users and movies.
 
     Args:
-        folder: the folder that `recsys export` wrote. None of its data files is trusted: they are
-            checked, and no code from them runs.
+        folder: of the data files that `recsys export` wrote; by default, of the artifact that this
+            code is part of. No code from the data files runs.
 
     Raises:
-        ValueError: a file is missing, or is not as it was exported.
+        ValueError: a file is missing, or was changed after the export.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path = FOLDER) -> None:
         artifact = read_artifact(folder)
-        description, weights, ids, features, movie_index, fitted, self.retrieval = artifact
-        self.users, self.movies = ids["users"], ids["movies"]
-        self.online = OnlineFeatures(fitted) if fitted else None
-        pairs = Pairs.from_tensors(description.features, features)
-        self.model = PairNetwork(Network(description, weights), pairs, movie_index, self.online)
+        self.users, self.movies = artifact.ids["users"], artifact.ids["movies"]
+        self.retrieval = artifact.retrieval
+        self.online = OnlineFeatures(artifact.fitted) if artifact.fitted else None
+        self.model = PairModel(
+            artifact.description,
+            artifact.weights,
+            artifact.features,
+            artifact.movie_index,
+            self.online,
+        )
         # Nothing is known about the others.
-        self.known = movie_index[:-1].numpy() > 0
-        self.lowest = description.scale[0] if description.scale else 0
+        self.known = artifact.movie_index[:-1].numpy() > 0
+        # The logarithm of a regression's stars is that of their distance to the lowest.
+        is_regression = artifact.description.task == "regression"
+        self.lowest = artifact.description.stars[0] if is_regression else 0
 
     def score(
         self,
         userids: PublishedIds,
         movieids: PublishedIds,
         rated: Rated = NOTHING,
-        moment: int | None = None,
+        as_of: int | None = None,
     ) -> Tensor:
         """Score user i with movie i. Ids that the data set does not have are scored as unknown.
 
         Args:
             userids, movieids: the published ids, [B]
             rated: all ratings of the user, for features that come from ratings.
-            moment: the time of the scores, in seconds since 1970; None for just after the last
+            as_of: the time of the scores, in seconds since 1970; None for just after the last
                 rating. The movies' own ratings are known as at the end of the data set.
 
         Returns:
@@ -112,14 +120,14 @@ class Scorer:
                 time is not after the end of the data set.
         """
         users, movies = self.users.find(userids), self.movies.find(movieids)
-        return self._score(torch.from_numpy(users), torch.from_numpy(movies), rated, moment)
+        return torch.from_numpy(self._score(users, movies, rated, as_of))
 
     def recommend(
         self,
         userid: int | str | None,
         rated: Rated = NOTHING,
         top: int = 10,
-        moment: int | None = None,
+        as_of: int | None = None,
     ) -> Recommended:
         """The best movies that somebody has not rated, as `recsys recommend` ranks them.
 
@@ -127,7 +135,7 @@ class Scorer:
             userid: the published id; None for a new person.
             rated: all ratings of the person. Movies that the data set does not have are left out.
             top: k; there are fewer if no more movies are left.
-            moment: as for `score`. The retrieval takes all ratings, whatever their time.
+            as_of: as for `score`. The retrieval takes all ratings, whatever their time.
 
         Raises:
             ValueError: the artifact was exported without the retrieval model, or as `score`.
@@ -143,8 +151,8 @@ class Scorer:
             retrieval_scores, min(max(self.retrieval.candidates, top), retrieval_scores.shape[1])
         )
         (user,) = [len(self.users)] if userid is None else self.users.find([userid])
-        rows = torch.from_numpy(movies[0])
-        likes = self._score(torch.full_like(rows, int(user)), rows, rated, moment).numpy()
+        rows = movies[0]
+        likes = self._score(np.full(len(rows), user), rows, rated, as_of)
         scores = join_factors(
             retrieval_scores[:, movies[0]], likes[None], self.retrieval.like_weight, self.lowest
         )
@@ -154,19 +162,20 @@ class Scorer:
             self.movies.take(movies[0, best]), scores[0, best].tolist(), likes[best].tolist()
         )
 
-    def _score(self, users: Tensor, movies: Tensor, rated: Rated, moment: int | None) -> Tensor:
+    def _score(self, users: Rows, movies: Rows, rated: Rated, as_of: int | None) -> Scores:
         """As `score`, of rows of the tables."""
+        pairs = torch.from_numpy(users), torch.from_numpy(movies)
         if self.online is None:
-            return self.model.score(users, movies, None, None)
-        if len(users.unique()) > 1:
+            return self.model.score(*pairs)
+        if len(np.unique(users)) > 1:
             raise ValueError("this model takes the ratings of one user at a time")
         end = self.online.fitted.end
         listed = self.movies.find(rated.movieids)
         times = np.full(len(listed), end) if rated.seconds is None else np.array(rated.seconds)
-        if moment is None:
-            moment = int(max(times, default=end)) + 1
-        if moment <= end:
-            raise ValueError(f"the time {moment} is not after {end}, the end of the data set")
+        if as_of is None:
+            as_of = int(max(times, default=end)) + 1
+        if as_of <= end:
+            raise ValueError(f"the time {as_of} is not after {end}, the end of the data set")
         user = np.full(len(listed), int(users[0]) if len(users) else 0)
-        ratings = self.online.rate(user, listed, np.array(rated.stars, float), times)
-        return self.model.score(users, movies, torch.full_like(movies, moment), ratings)
+        ratings = self.online.label_new_ratings(user, listed, np.array(rated.stars, float), times)
+        return self.model.score(*pairs, torch.full_like(pairs[1], as_of), ratings)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from recsys.common.errors import InputError
-from recsys.features.online import Ratings
-from recsys.serving.pair_scorer import PairScorer
+from recsys.features.online import LabelledRatings
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.history import NO_RATINGS, UserHistory
 from recsys.serving.people.log import Log, read_end
 
@@ -28,7 +28,7 @@ class Person:
 
     user: int
     history: UserHistory
-    ratings: Ratings | None
+    ratings: LabelledRatings | None
     as_of: int
 
     def at(self, as_of: int, past_only: bool) -> "Person":
@@ -44,7 +44,7 @@ class Person:
 
 
 def find_person(
-    scorer: PairScorer, log: Path, userid: int | str | None, new: UserHistory = NO_RATINGS
+    scorer: CheckpointModel, log: Path, userid: int | str | None, new: UserHistory = NO_RATINGS
 ) -> Person:
     """The user with an id, or a new person.
 
@@ -63,7 +63,7 @@ def find_person(
     return load_person(scorer, Log(log, scorer.dimensions, user), user, new)
 
 
-def load_person(scorer: PairScorer, log: Log, user: int, new: UserHistory) -> Person:
+def load_person(scorer: CheckpointModel, log: Log, user: int, new: UserHistory) -> Person:
     """A user of the data set, just after their last rating. The scorer stays as it is.
 
     Args:
@@ -80,7 +80,7 @@ def load_person(scorer: PairScorer, log: Log, user: int, new: UserHistory) -> Pe
     return _make_person(scorer, user, history.extend(new), new, log.end)
 
 
-def new_person(scorer: PairScorer, new: UserHistory, end: int) -> Person:
+def new_person(scorer: CheckpointModel, new: UserHistory, end: int) -> Person:
     """A new person with some ratings, just after the last one. The scorer stays as it is.
 
     Args:
@@ -89,7 +89,7 @@ def new_person(scorer: PairScorer, new: UserHistory, end: int) -> Person:
     return _make_person(scorer, len(scorer.dimensions.ids["users"]), new, new, end)
 
 
-def find_end(scorer: PairScorer, log: Path) -> int:
+def find_end(scorer: CheckpointModel, log: Path) -> int:
     """The time of the data set's last rating, in seconds since 1970; 0 if the log is not there.
 
     A new person needs no log. 0 then leaves their ratings before any time that is asked for.
@@ -97,17 +97,17 @@ def find_end(scorer: PairScorer, log: Path) -> int:
     Raises:
         InputError: the log belongs to another run.
     """
-    if scorer.store is not None:
-        return scorer.store.end
+    if scorer.online is not None:
+        return scorer.online.end
     return read_end(log, scorer.dimensions) if log.exists() else 0
 
 
 def _make_person(
-    scorer: PairScorer, user: int, history: UserHistory, new: UserHistory, end: int
+    scorer: CheckpointModel, user: int, history: UserHistory, new: UserHistory, end: int
 ) -> Person:
     as_of = int(history.seconds.max() if len(history.seconds) else end) + 1
-    if scorer.store is None:
+    if scorer.online is None:
         return Person(user, history, None, as_of)
     own = np.full(len(new.movie), user)
-    added = scorer.store.rate(own, new.movie, new.stars, new.seconds)
-    return Person(user, history, scorer.store.ratings_of(np.array([user])).extend(added), as_of)
+    added = scorer.online.label_new_ratings(own, new.movie, new.stars, new.seconds)
+    return Person(user, history, scorer.online.ratings_of(np.array([user])).extend(added), as_of)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.streams import Source, check_suffix, open_source, open_writer
 
 # By column of ids, the table that has them.
@@ -31,7 +31,7 @@ MOST_NAMES = 20
 
 
 def score_file(
-    scorer: PairScorer,
+    scorer: CheckpointModel,
     source: Path,
     target: Path,
     score_unknown: bool = False,
@@ -126,7 +126,7 @@ class Piece(NamedTuple):
 
 
 def score_piece(
-    scorer: PairScorer,
+    scorer: CheckpointModel,
     piece: Piece,
     schema: pa.Schema,
     score_unknown: bool,

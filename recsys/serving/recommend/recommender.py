@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys.features.online import Ratings
+from recsys.features.online import LabelledRatings
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import list_movies
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.diversity import find_diverse
 from recsys.serving.recommend.filter import Filter
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
@@ -45,7 +45,7 @@ class Ranking(NamedTuple):
 class Recommender:
     """Ranks the movies that `Filter` allows."""
 
-    def __init__(self, scorer: PairScorer, retrieval: RetrievalModel) -> None:
+    def __init__(self, scorer: CheckpointModel, retrieval: RetrievalModel) -> None:
         self.scorer, self.retrieval, self.params = scorer, retrieval, retrieval.params
         self.dimensions = scorer.dimensions
         lowest = self.dimensions.vocabulary.rating_scale.lowest
@@ -57,7 +57,7 @@ class Recommender:
         cls, checkpoint: Path, features: Path | None, retrieval: Path, threads: int = 1
     ) -> "Recommender":
         """Read a model and the retrieval model of the same run. Raises: InputError."""
-        scorer = PairScorer(checkpoint, features, threads)
+        scorer = CheckpointModel(checkpoint, features, threads)
         dimensions = scorer.dimensions
         return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage))
 
@@ -72,7 +72,7 @@ class Recommender:
         histories: UserHistories,
         top: int,
         as_of: Rows | None = None,
-        ratings: Ratings | None = None,
+        ratings: LabelledRatings | None = None,
         options: RecommendOptions = DEFAULT_OPTIONS,
     ) -> Ranking:
         """Rank movies for some people.
@@ -81,8 +81,8 @@ class Recommender:
             users: rows of the users table, or its length for a new person, [B]
             histories: what the people interacted with; it is not recommended to them.
             top: k
-            as_of: the time of each question, as `PairScorer.score` takes it, [B]
-            ratings: all ratings of the people, as `PairScorer.score` takes them.
+            as_of: the time of each question, as `CheckpointModel.score` takes it, [B]
+            ratings: all ratings of the people, as `CheckpointModel.score` takes them.
 
         Raises:
             InputError: no movie has what the options ask for.
@@ -103,7 +103,7 @@ class Recommender:
         return Ranking(movies, scores, likes)
 
     def _predict(
-        self, users: Rows, movies: Rows, as_of: Rows | None, ratings: Ratings | None
+        self, users: Rows, movies: Rows, as_of: Rows | None, ratings: LabelledRatings | None
     ) -> Scores:
         """P(like) of each candidate, or of a regression the expected stars, [B, N]"""
         count = movies.shape[1]

@@ -92,7 +92,7 @@ def add_questions(app: FastAPI, service: Service) -> None:
         "rating_scale": {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step},
         "genres": list_genres(dimensions),
         "years": find_year_range(dimensions),
-        "uses_ratings": scorer.store is not None,
+        "uses_ratings": scorer.online is not None,
     }
 
     # Async: it answers also while all threads are busy.

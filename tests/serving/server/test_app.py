@@ -12,7 +12,7 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from recsys.serving.pair_scorer import PairScorer
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.history import UserHistory
 from recsys.serving.people.log import Log
 from recsys.serving.people.person import find_end, find_person
@@ -32,7 +32,7 @@ class Served(NamedTuple):
     client: TestClient
 
     @property
-    def scorer(self) -> PairScorer:
+    def scorer(self) -> CheckpointModel:
         return self.recommender.scorer
 
     def ask(self, path: str, **question: object) -> dict:
@@ -92,7 +92,7 @@ def test_health_says_what_is_served(served: Served) -> None:
         "rating_scale": {"lowest": 1, "highest": 5, "step": 1},
         "genres": ["Action", "Comedy", "Drama", "Sci-Fi"],
         "years": [1950, 2020],
-        "uses_ratings": served.scorer.store is not None,
+        "uses_ratings": served.scorer.online is not None,
     }
 
 
@@ -137,7 +137,7 @@ def test_ratings_of_a_question_count_for_its_answer_alone(served: Served) -> Non
     scores = [dict(flatten(found["recommended"], "score")) for found in (before, asked)]
     assert not scores[1].keys() & {rating["movieid"] for rating in given}
     changed = any(scores[0][movie] != scores[1][movie] for movie in scores[1])
-    assert changed == (served.scorer.store is not None)
+    assert changed == (served.scorer.online is not None)
     assert served.ask("/recommendations", userid=USER, top=50) == before
     assert served.ask("/recommendations", userid=USER, ratings=given, top=50) == asked
 
@@ -145,14 +145,14 @@ def test_ratings_of_a_question_count_for_its_answer_alone(served: Served) -> Non
 def test_ratings_of_a_question_count_like_those_in_the_log(served: Served) -> None:
     """Of a split by time; without one, a movie's own sums take them in too."""
     scorer = served.scorer
-    if scorer.store is None or not scorer.store.fitted.past_only:
+    if scorer.online is None or not scorer.online.fitted.past_only:
         pytest.skip("nothing to compare")
     row = scorer.userids.tolist().index(USER)
     given = served.given(rate(served.unrated(USER)[:5]))
-    end = scorer.store.end
+    end = scorer.online.end
     person = find_person(scorer, served.run.ratings, USER, given)
     found = recommend(served.recommender, person, 50)
-    lasting = PairScorer(served.run.checkpoint, served.run.features)
+    lasting = CheckpointModel(served.run.checkpoint, served.run.features)
     lasting.store.append(row, given.movie, given.stars, np.full(5, end))
     movies = torch.tensor(
         [scorer.movieids.tolist().index(m["movie"]) for m in found["recommended"]]
@@ -194,7 +194,7 @@ def test_a_time_is_that_of_the_scores(served: Served) -> None:
         served.ask("/scores", userid=USER, movieids=[8, 2], time=time)["scores"]
         for time in (None, 2 * 10**9)
     )
-    assert (usual == late) == (served.scorer.store is None)
+    assert (usual == late) == (served.scorer.online is None)
     for time in (0, 10**9, 253_402_300_799):
         given = [{"movieid": served.unrated(USER)[0], "rating": 1, "timestamp": time}]
         served.ask("/scores", userid=USER, movieids=[8, 2], ratings=given, time=time)

@@ -7,8 +7,8 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
-from recsys.models.checkpoint import load_checkpoint
-from recsys.serving.pair_scorer import PairScorer
+from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import Feature
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
@@ -17,8 +17,8 @@ from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, find_rows
 from tests.toy import Toy
 
 
-def make_scorer(run: Run) -> PairScorer:
-    return PairScorer(run.checkpoint)
+def make_scorer(run: Run) -> CheckpointModel:
+    return CheckpointModel(run.checkpoint)
 
 
 @pytest.mark.parametrize("features", [DEFAULT_FEATURES, SIDES], ids=["plain", "sides"])
@@ -34,7 +34,8 @@ def test_scores_equal_those_of_evaluation(
     save_model(run, kind, task, features)
     scorer = make_scorer(run)
     dataset = run.test_part(features)
-    model, _, dimensions = load_checkpoint(run.checkpoint)
+    checkpoint = read_checkpoint(run.checkpoint)
+    model, dimensions = load_model(checkpoint), checkpoint.dimensions
     expected = predict(model, dataset, make_task(task, dimensions.vocabulary.rating_scale))
     rows = dataset.user.long(), dataset.movie.long()
     np.testing.assert_allclose(scorer.score(*rows), expected, atol=1e-6)

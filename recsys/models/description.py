@@ -1,0 +1,71 @@
+"""What rebuilding a model takes beside its weights: the content of `model.json`.
+
+Every exported artifact holds a copy of this file, so it imports the standard library alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers of a model, as the section `model` of params.yaml describes them.
+
+    Attributes:
+        kind: of the interaction: dlrm, dcn, deepfm, fm or lr.
+        embedding_dimension: D, the numbers of an embedding.
+        pooling: of a bag's vectors, "mean" or "sum".
+        embedding_std: the standard deviation of the first embeddings.
+        bottom_layers, top_layers: the widths of the hidden layers of both MLPs.
+        dropout: the fraction of hidden values that training sets to 0.
+        cross_layers, cross_rank: the crosses of DCN V2 and the rank of their matrices.
+    """
+
+    kind: str
+    embedding_dimension: int
+    pooling: str
+    embedding_std: float
+    bottom_layers: tuple[int, ...]
+    top_layers: tuple[int, ...]
+    dropout: float
+    cross_layers: int
+    cross_rank: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """Everything about a model but its numbers.
+
+    Attributes:
+        task: classification or regression; it determines what a logit means.
+        stars: the lowest and the highest stars of the rating scale.
+        architecture: the layers.
+        features: the names of the features, in the order of the registry.
+        tables: for each sparse feature, in the model's order, the name of its embedding table.
+        embedding_rows: the number of rows of each embedding table, by the table's name.
+        dense_features: the names of the dense columns, in their order.
+    """
+
+    task: str
+    stars: tuple[float, float]
+    architecture: Architecture
+    features: tuple[str, ...]
+    tables: Mapping[str, str]
+    embedding_rows: Mapping[str, int]
+    dense_features: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as objects, lists, strings and numbers of JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Description":
+        """The description that `to_json` gave. Raises: TypeError, LookupError: it gave another."""
+        architecture = Architecture(**_with_tuples(content["architecture"]))
+        return cls(**_with_tuples(content) | {"architecture": architecture})
+
+
+def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists only; in a description they are tuples."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
