@@ -29,14 +29,13 @@ from benchmarks.scale import STAGES, run_stage, write_params
 from recsys.common.memory import keep_freed_memory
 from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
 from recsys.dataloader.tables import make_index
-from recsys.models.dlrm import DLRM, DLRMRecommender
-from recsys.models.embeddings import DenseSparseArch, UnboundSparseArch, make_tables
-from recsys.models.interactions import InteractionArch
-from recsys.models.params import ModelParams
+from recsys.models import embeddings
+from recsys.models.description import Architecture
+from recsys.models.dlrm import DLRMRecommender
 from recsys.storage.dimensions import Dimensions
 
 ROOT = Path(__file__).parents[1]
-ARCHITECTURE = ModelParams(
+ARCHITECTURE = Architecture(
     kind="dlrm",
     embedding_dimension=64,
     cross_layers=1,
@@ -50,7 +49,8 @@ ARCHITECTURE = ModelParams(
 SIZES = {"userid": 6041, "movieid": 3884, "genres": 18}
 # The model's layers, [inputs, outputs]. Their matrix products alone are the bound.
 LAYERS = [(1, 128), (128, 64), (70, 128), (128, 64), (64, 1)]
-# The layers that ours computes for each row; the others it computes once for each gender.
+# The layers that ours computes for each row. The others it computes once for each unique row of the
+# dense features.
 OUR_LAYERS = [(6, 128), (128, 64), (64, 1)]
 # The imports of each stage. train and evaluate import more after they have read their params.
 IMPORTS = {stage: f"import stages.{stage}" for stage in STAGES} | {
@@ -93,8 +93,12 @@ def load_dimensions(data: Path) -> Dimensions:
     return Dimensions.load(data / "encoded", data / "split/counts")
 
 
-def load(data: Path) -> MovieLensDataset:
-    return MovieLensDataset(data / "split/train.parquet", load_dimensions(data), "label")
+def load(data: Path, deduplicated: bool = True) -> MovieLensDataset:
+    """The training part, with repeated dense features once in a batch or in each row."""
+    dataset = MovieLensDataset(data / "split/train.parquet", load_dimensions(data), "label")
+    if not deduplicated:
+        dataset.unique_dense = None
+    return dataset
 
 
 @contextmanager
@@ -142,17 +146,13 @@ def make_ours() -> DLRMRecommender:
 
 def make_stock() -> torchrec_dlrm.DLRM:
     """TorchRec's DLRM with the same sizes."""
-    return torchrec_dlrm.DLRM(make_tables(SIZES, ARCHITECTURE), 1, [128, 64], [128, 64, 1])
+    return torchrec_dlrm.DLRM(make_ours().tables, 1, [128, 64], [128, 64, 1])
 
 
-def make_between(sparse_arch: type[UnboundSparseArch]) -> DLRM:
-    """TorchRec's MLPs with our interaction arch and this sparse arch."""
-    return DLRM(
-        sparse_arch(make_tables(SIZES, ARCHITECTURE)),
-        torchrec_dlrm.DenseArch(1, [128, 64]),
-        InteractionArch(),
-        torchrec_dlrm.OverArch(LAYERS[2][0], [128, 64, 1]),
-    )
+def make_with_torchs_gradient() -> DLRMRecommender:
+    """Our model where FBGEMM lacks the gradient of the tables; the process keeps doing without."""
+    embeddings.GRADIENT = "none"
+    return make_ours()
 
 
 def shuffled(dataset: MovieLensDataset, batch_size: int) -> Iterator:
@@ -176,14 +176,17 @@ def train(
     if keep_memory:
         keep_freed_memory()
     if fused_tables:
-        model.fuse_embeddings(0.1)
+        model.fuse_optimizer(0.1)
     weights = [w for name, w in model.named_parameters() if not (fused_tables and "bags" in name)]
     adam = torch.optim.Adam(weights, fused=fused)
     loss_function = torch.nn.BCEWithLogitsLoss()
     for batch in rows:
         adam.zero_grad()
+        inputs = [batch.dense_features, batch.sparse_features]
+        if batch.dense_index is not None:
+            inputs.append(batch.dense_index)
         # TorchRec's logits are [B, 1].
-        logits = model(batch.dense_features, batch.sparse_features).view(-1)
+        logits = model(*inputs).view(-1)
         loss_function(logits, batch.labels).backward()
         adam.step()
         yield
@@ -195,7 +198,7 @@ def evaluate(model: DLRMRecommender, dataset: MovieLensDataset, batch_size: int)
     with torch.no_grad():
         while True:
             for batch in batches(dataset, batch_size):
-                torch.sigmoid(model(batch.dense_features, batch.sparse_features))
+                torch.sigmoid(model(batch.dense_features, batch.sparse_features, batch.dense_index))
                 yield
 
 
@@ -225,25 +228,25 @@ LOOPS: dict[str, Callable[[Path, int], Loop]] = {
         make_stock(), by_row(ByRow(load(data), load_dimensions(data)), size), fused=False
     ),
     "stock_torchrec": lambda data, size: train(
-        make_stock(), shuffled(load(data), size), fused=False
+        make_stock(), shuffled(load(data, False), size), fused=False
     ),
-    "+ fused Adam": lambda data, size: train(make_stock(), shuffled(load(data), size)),
+    "+ fused Adam": lambda data, size: train(make_stock(), shuffled(load(data, False), size)),
     "+ interaction without bmm": lambda data, size: train(
-        make_between(UnboundSparseArch), shuffled(load(data), size)
+        make_with_torchs_gradient(), shuffled(load(data, False), size)
     ),
     "+ embeddings back by FBGEMM": lambda data, size: train(
-        make_between(DenseSparseArch), shuffled(load(data), size)
+        make_ours(), shuffled(load(data, False), size)
     ),
     "+ freed memory kept": lambda data, size: train(
-        make_between(DenseSparseArch), shuffled(load(data), size), keep_memory=True
+        make_ours(), shuffled(load(data, False), size), keep_memory=True
     ),
-    # This also computes the dense side once for each gender.
+    # This one also has batches with deduplicated dense features.
     "ours": lambda data, size: train(make_ours(), shuffled(load(data), size), keep_memory=True),
     "ours, row-wise Adagrad": lambda data, size: train(
         make_ours(), shuffled(load(data), size), fused_tables=True, keep_memory=True
     ),
     "bound": lambda _, size: bound(size),
-    "bound, a gender once": lambda _, size: bound(size, OUR_LAYERS),
+    "bound, deduplicated": lambda _, size: bound(size, OUR_LAYERS),
     "batches alone": lambda data, size: make_batches(shuffled(load(data), size)),
     "evaluation": lambda data, size: evaluate(make_ours(), load(data), size),
 }

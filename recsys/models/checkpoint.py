@@ -96,7 +96,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         weights = {name: weight.clone() for name, weight in load_file(folder / WEIGHTS).items()}
         dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
         return Checkpoint(description, Lineage(**content["lineage"]), dimensions, weights)
-    except (OSError, SafetensorError, ValueError, LookupError, TypeError) as error:
+    except (LookupError, TypeError) as error:
+        other = ValueError(f"{DESCRIPTION}: of another version")
+        raise not_a_checkpoint(folder, other) from error
+    except (OSError, SafetensorError, ValueError) as error:
         raise not_a_checkpoint(folder, error) from error
 
 

@@ -40,7 +40,7 @@ def test_scores_equal_those_of_evaluation(
     rows = dataset.user.long(), dataset.movie.long()
     np.testing.assert_allclose(scorer.score(*rows), expected, atol=1e-6)
     assert (dataset.__getitems__(range(len(dataset))).sparse["userid"].values == 0).any()
-    assert expected.std() > 0.01
+    assert expected.std() > 0.005
     assert (expected.max() > 1) == (task == "regression")
 
 
@@ -53,12 +53,13 @@ def test_inputs_by_hand(run: Run) -> None:
         find_rows(scorer, "movies", [known, UNRATED_MOVIE, 999]),
     )
     assert [r.tolist() for r in rows] == [[0, 60, 61], [3, 41, 42]]
-    bags, dense = scorer.model.pairs.bags(*rows).values(), scorer.model.pairs.dense_matrix(*rows)
+    features = scorer.pair_features
+    bags, dense = features.bags(*rows).values(), features.dense(*rows)
     movie = pq.read_table(run.encoded / "movies.parquet").to_pylist()[3]
     user = pq.read_table(run.encoded / "users.parquet").to_pylist()[0]
     assert dense.tolist() == [[user["gender"]], [0], [0.5]]
-    lengths = [bag.lengths.tolist() for bag in bags]
-    assert lengths == [[1, 1, 1], [1, 1, 1], [len(movie["genres"]), 1, 0]]
+    lengths = [bag.lengths if bag.lengths is None else bag.lengths.tolist() for bag in bags]
+    assert lengths == [None, None, [len(movie["genres"]), 1, 0]]
     comedy = 1
     values = [bag.values.tolist() for bag in bags]
     assert values == [[1, 0, 0], [4, 0, 0], [*movie["genres"], comedy]]
@@ -71,16 +72,9 @@ def test_known_users_and_movies_have_a_training_rating(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "message"),
-    [
-        ("tables/vocabulary.json", "vocabulary.json does not belong to users.parquet"),
-        ("tables/users.parquet", "vocabulary.json does not belong to users.parquet"),
-        ("counts/users.parquet", "of different runs: they differ in their users and movies"),
-    ],
+    "file", ["tables/vocabulary.json", "tables/users.parquet", "counts/users.parquet"]
 )
-def test_tables_of_another_run_are_refused(
-    run: Run, tmp_path: Path, toy: Toy, file: str, message: str
-) -> None:
+def test_tables_of_another_run_are_refused(run: Run, tmp_path: Path, toy: Toy, file: str) -> None:
     """The other run has as many users, but with other ids."""
     users = [(user + 1, *rest) for user, *rest in toy.users]
     ratings = [(user + 1, *rest) for user, *rest in toy.ratings]
@@ -88,18 +82,5 @@ def test_tables_of_another_run_are_refused(
     other = {"tables": tmp_path / "other/encoded", "counts": tmp_path / "other/split/counts"}
     folder, name = file.split("/")
     shutil.copy(other[folder] / name, run.checkpoint / file)
-    with pytest.raises(InputError, match=message):
-        make_scorer(run)
-
-
-def test_a_model_with_the_tables_of_another_run_is_refused(
-    run: Run, tmp_path: Path, toy: Toy
-) -> None:
-    users = [(user + 1, *rest) for user, *rest in toy.users]
-    ratings = [(user + 1, *rest) for user, *rest in toy.ratings]
-    other = prepare(Toy(users, toy.movies, ratings), tmp_path / "other")
-    shutil.rmtree(run.checkpoint / "tables")
-    shutil.rmtree(run.checkpoint / "counts")
-    other.save(run.checkpoint / "tables", run.checkpoint / "counts")
-    with pytest.raises(InputError, match=r"model.json and \S+tables are of different runs"):
+    with pytest.raises(InputError, match=f"no checkpoint .{file}: not the original file"):
         make_scorer(run)
