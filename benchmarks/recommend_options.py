@@ -21,7 +21,7 @@ from benchmarks.scale import ROOT
 from recsys.evaluation.ranking import catalogue_metrics, per_user_metrics
 from recsys.retrieval.people import People, read_people
 from recsys.serving.people.log import Log
-from recsys.serving.recommend.filter import Filter, list_genres
+from recsys.serving.recommend.filter import find_allowed, list_genres
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommend_all import recommend_to_all
 from recsys.serving.recommend.recommender import Recommender
@@ -50,7 +50,11 @@ def measure(recommender: Recommender, people: People, options: RecommendOptions)
         people.users, people.histories, TOP, people.seconds, options=options
     ).movies
     judged = per_user_metrics(lists, people.relevant)
+<<<<<<< HEAD
     among = people.relevant.multiply(Filter(dimensions, options).movies).tocsr()
+=======
+    among = people.relevant.multiply(find_allowed(dimensions, options)).tocsr()
+>>>>>>> serving
     among.eliminate_zeros()
     some = np.diff(among.indptr) > 0
     whole = catalogue_metrics(lists, dimensions.training_ratings["movies"])

@@ -79,7 +79,7 @@ def measure_lists(folder: Path, users: int) -> list[Row]:
     drawn = np.random.default_rng(1).choice(np.flatnonzero(number), users, replace=False)
 
     def by_retrieval(_: int, history: UserHistories) -> object:
-        scores = retrieval.score(history)
+        scores = retrieval.score_all(history)
         scores[:, history.movie] = -np.inf
         return find_best(scores, TOP)
 

@@ -180,7 +180,7 @@ def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:
 
 def ease_trend(task: Task, likes_only: bool, damping: float, **trend: float) -> np.ndarray:
     retrieval = fit_ease(task, likes_only, damping=damping, **trend)
-    return recommend(retrieval.score, task.inputs(likes_only), task)
+    return recommend(retrieval.score_all, task.inputs(likes_only), task)
 
 
 def ours(task: Task, **changes: float) -> np.ndarray:

@@ -129,22 +129,16 @@ def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)
 
 
-def read_lineage_of(run: Run, features: tuple[Feature, ...]) -> Lineage:
-    """The lineage of a model with some features."""
-    if any(feature.table == "ratings" for feature in features):
-        return read_lineage(run.features / "test.parquet", "features")
-    return read_lineage(run.split / "test.parquet", "split")
-
-
 def find_rows(scorer: CheckpointModel, table: str, ids: Sequence[int]) -> torch.Tensor:
     """The rows of published ids; the table's length for an unknown one."""
     return torch.from_numpy(scorer.dimensions.ids[table].find(ids))
 
 
-def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:
-    """A file whose digests are those of the run, with those of computed features if it has some."""
-    computed = any(feature.table == "ratings" for feature in features)
-    return (run.features if computed else run.split) / "test.parquet"
+def read_lineage_of(run: Run, features: tuple[Feature, ...]) -> Lineage:
+    """The lineage of a model with some features."""
+    if any(feature.table == "ratings" for feature in features):
+        return read_lineage(run.features / "test.parquet", "features")
+    return read_lineage(run.split / "test.parquet", "split")
 
 
 def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None:

@@ -178,7 +178,7 @@ class SequenceEncoder(nn.Module):
         return functional.linear(answers, self.movie(movies), self.bias[movies])
 
     @torch.no_grad()
-    def score(self, histories: UserHistories, seconds: Ints | None = None) -> Floats:
+    def score_all(self, histories: UserHistories, seconds: Ints | None = None) -> Floats:
         """The logarithm of the probability that each movie comes next, [B, M]
 
         Args:

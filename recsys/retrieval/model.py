@@ -63,8 +63,8 @@ class RetrievalModel:
             self.trend = trend.astype(np.float32)
         self.encoder = encoder
 
-    def score(
-        self, histories: UserHistories, seconds: npt.NDArray[np.int64] | None = None
+    def score_all(
+        self, histories: UserHistories, as_of: npt.NDArray[np.int64] | None = None
     ) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier.
 
@@ -73,14 +73,14 @@ class RetrievalModel:
 
         Args:
             histories: of B people
-            seconds: the time of each recommendation, since 1970, [B]; None for just after the last
-                rating. It counts for a model with an encoder.
+            as_of: the time of each question, in seconds since 1970, [B]; None for just after the
+                last rating. It has an effect on a model with an encoder only.
         """
         scores = self._add_weights(histories.matrix())
         if self.encoder is None:
             return scores
         eased = np.log(np.maximum(scores, LEAST_SCORE))
-        joined = self.encoder.score(histories, seconds) + self.params.ease_weight * eased
+        joined = self.encoder.score_all(histories, as_of) + self.params.ease_weight * eased
         # The encoder never learnt that what somebody interacted with does not come again.
         joined[histories.person, histories.movie] = -np.inf
         # The best movie gets 1, so that none of the good ones is too small for its logarithm.

@@ -81,7 +81,7 @@ def test_answers_and_scores_are_those_of_the_textbook(
     logits = np.array([last[-1] for last in expected]) @ numbers["movie.weight"][:9].T
     logits += numbers["bias"]
     logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    np.testing.assert_allclose(encoder.score(histories, seconds), logits, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(encoder.score_all(histories, seconds), logits, rtol=1e-3, atol=1e-3)
 
 
 def test_people_do_not_depend_on_each_other(encoder: SequenceEncoder) -> None:

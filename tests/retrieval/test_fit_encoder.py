@@ -61,7 +61,7 @@ def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
     encoder = fit_encoder(rounds, PARAMS)
     assert not encoder.training
     asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
-    scores = encoder.score(asked)
+    scores = encoder.score_all(asked)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
     # What somebody has interacted with was no negative, so it may have any score.
     scores[asked.matrix().nonzero()] = -np.inf

@@ -33,20 +33,20 @@ def retrieval(request: pytest.FixtureRequest) -> RetrievalModel:
 def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(retrieval: RetrievalModel) -> None:
     histories = make_histories([[1, 4], [0, 2]], 5)
     expected = [[0, 0.75, 0.75, 0, -0.25], [0, 0.125, 0, 0, 1]]
-    assert retrieval.score(histories).tolist() == expected
+    assert retrieval.score_all(histories).tolist() == expected
 
 
 def test_somebody_whose_movies_say_nothing_gets_the_shares_of_the_ratings(
     retrieval: RetrievalModel,
 ) -> None:
-    scores = retrieval.score(make_histories([[], [0], [3, 0]], 5))
+    scores = retrieval.score_all(make_histories([[], [0], [3, 0]], 5))
     np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]] * 3, atol=1e-6)
 
 
 def test_a_trend_multiplies_the_scores_of_everybody() -> None:
     trend = np.array([1, 1, 2, 1, 0.5])
     retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, SECTION, LINEAGE, trend)
-    scores = retrieval.score(make_histories([[1, 4], []], 5))
+    scores = retrieval.score_all(make_histories([[1, 4], []], 5))
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
 
@@ -115,26 +115,26 @@ def test_an_encoders_probability_counts_beside_the_weights(
 ) -> None:
     histories, seconds = make_histories([[1, 4], []], 5), np.array([9, 9])
     assert sequence.encoder is not None
-    chance = np.exp(sequence.encoder.score(histories, seconds))
-    expected = chance * np.maximum(retrieval.score(histories), 1e-4) ** 0.25
+    chance = np.exp(sequence.encoder.score_all(histories, seconds))
+    expected = chance * np.maximum(retrieval.score_all(histories), 1e-4) ** 0.25
     # What the first person interacted with does not come again.
     expected[0, [1, 4]] = 0
-    found = sequence.score(histories, seconds)
+    found = sequence.score_all(histories, seconds)
     np.testing.assert_allclose(found, expected / expected.max(axis=1, keepdims=True), rtol=1e-4)
     # The time of the question counts.
-    later = sequence.score(histories, seconds + 10**6)
+    later = sequence.score_all(histories, seconds + 10**6)
     assert not np.allclose(later[0], found[0])
 
 
 def test_somebody_who_picked_up_everything_gets_nothing(sequence: RetrievalModel) -> None:
-    assert sequence.score(make_histories([[0, 1, 2, 3, 4]], 5)).tolist() == [[0] * 5]
+    assert sequence.score_all(make_histories([[0, 1, 2, 3, 4]], 5)).tolist() == [[0] * 5]
 
 
 def test_an_encoder_is_loaded_as_it_was_saved(sequence: RetrievalModel, tmp_path: Path) -> None:
     sequence.save(tmp_path / "retrieval")
     loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
     histories = make_histories([[1, 4], [2]], 5)
-    np.testing.assert_array_equal(loaded.score(histories), sequence.score(histories))
+    np.testing.assert_array_equal(loaded.score_all(histories), sequence.score_all(histories))
     path = tmp_path / "retrieval/encoder.safetensors"
     data = bytearray(path.read_bytes())
     data[-5] ^= 1

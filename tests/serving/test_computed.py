@@ -131,7 +131,7 @@ def test_new_ratings_change_what_is_recommended(
             again,
             computed.ratings,
             NEW_USER,
-            rate(find_rows(scorer, "movies", [known.pop()]), [5.0], scorer),
+            rate(scorer.dimensions.ids["movies"].rows([known.pop()]), [5.0], scorer),
         )
 
 

@@ -31,7 +31,7 @@ class RetrievalWeights:
         self.is_dense = "weights" in numbers
         self.values = numbers["weights" if self.is_dense else "values"].float().numpy()
 
-    def score(self, history: Rows) -> Scores:
+    def score_all(self, history: Rows) -> Scores:
         """The scores of all movies for somebody; higher is likelier, and some are below 0, [M]
 
         Args:

@@ -144,7 +144,7 @@ class Scorer:
             raise ValueError("this artifact has no retrieval model; export without --scores-only")
         listed = self.movies.find(rated.movieids)
         history = np.unique(listed[listed < len(self.movies)])
-        retrieval_scores = self.retrieval.score(history)[None]
+        retrieval_scores = self.retrieval.score_all(history)[None]
         retrieval_scores[:, ~self.known] = -np.inf
         retrieval_scores[:, history] = -np.inf
         movies = find_best(

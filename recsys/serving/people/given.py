@@ -69,9 +69,8 @@ def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
                 if rows
                 else "is no movie of the data set"
             )
-            raise table.error(
-                titles.first_row_where(np.arange(len(found)) == place), TITLE, problem
-            )
+            row = titles.first_row_where(np.arange(len(found)) == place)
+            raise table.error(row, TITLE, problem)
     return np.concatenate([np.empty(0, np.int64), *found])[titles.codes].astype(np.int64)
 
 

@@ -22,36 +22,34 @@ Mask = npt.NDArray[np.bool_]
 MOST_NAMES = 40
 
 
-class Filter:
-    """The movies with a training rating, of the wanted genres and years.
+def find_allowed(dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPTIONS) -> Mask:
+    """Whether each movie has a training rating and is of the wanted genres and years, [M].
 
     Nothing is known about a movie without a training rating.
-
-    Attributes:
-        movies: whether each movie may be recommended, [M]
 
     Raises:
         InputError: a genre is unknown, the data set has no genres or no years, or no movie is left.
     """
+    allowed: Mask = dimensions.training_ratings["movies"] > 0
+    if options.genres:
+        allowed &= has_genre(dimensions, options.genres)
+    if options.years != ANY_YEAR:
+        allowed &= is_of_years(dimensions, options.years)
+    if (options.genres or options.years != ANY_YEAR) and not allowed.any():
+        raise InputError("no movie with a training rating has such a genre and year; ask wider")
+    return allowed
 
-    def __init__(self, dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPTIONS) -> None:
-        self.movies: Mask = dimensions.training_ratings["movies"] > 0
-        if options.genres:
-            self.movies &= has_genre(dimensions, options.genres)
-        if options.years != ANY_YEAR:
-            self.movies &= is_of_years(dimensions, options.years)
-        if (options.genres or options.years != ANY_YEAR) and not self.movies.any():
-            raise InputError("no movie with a training rating has such a genre and year; ask wider")
 
-    def apply(self, scores: Scores, histories: UserHistories) -> None:
-        """Set the scores of other movies, and of each person's own, to minus infinity.
+def keep_allowed(scores: Scores, allowed: Mask, histories: UserHistories) -> None:
+    """Set the scores of other movies, and of the movies in each history, to minus infinity.
 
-        Args:
-            scores: [B, M]
-            histories: what the people interacted with, of B people
-        """
-        scores[:, ~self.movies] = -np.inf
-        scores[histories.person, histories.movie] = -np.inf
+    Args:
+        scores: [B, M]
+        allowed: from `find_allowed`, [M]
+        histories: what the people interacted with, of B people
+    """
+    scores[:, ~allowed] = -np.inf
+    scores[histories.person, histories.movie] = -np.inf
 
 
 def list_genres(dimensions: Dimensions) -> list[str]:

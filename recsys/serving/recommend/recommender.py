@@ -21,7 +21,7 @@ from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import list_movies
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.diversity import find_diverse
-from recsys.serving.recommend.filter import Filter
+from recsys.serving.recommend.filter import find_allowed, keep_allowed
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.ranking import Rows, Scores, find_best, join_factors
 
@@ -43,7 +43,7 @@ class Ranking(NamedTuple):
 
 
 class Recommender:
-    """Ranks the movies that `Filter` allows."""
+    """Ranks the movies that `find_allowed` allows and the person has not interacted with."""
 
     def __init__(self, scorer: CheckpointModel, retrieval: RetrievalModel) -> None:
         self.scorer, self.retrieval, self.params = scorer, retrieval, retrieval.params
@@ -87,13 +87,13 @@ class Recommender:
         Raises:
             InputError: no movie has what the options ask for.
         """
-        allowed = Filter(self.dimensions, options)
+        allowed = find_allowed(self.dimensions, options)
         pieces = []
         for start in range(0, len(users), PEOPLE_AT_ONCE):
             some = slice(start, start + PEOPLE_AT_ONCE)
             times = None if as_of is None else as_of[some]
-            retrieved = self.retrieval.score(histories[some], times)
-            allowed.apply(retrieved, histories[some])
+            retrieved = self.retrieval.score_all(histories[some], times)
+            keep_allowed(retrieved, allowed, histories[some])
             count = min(max(self.params.candidates, top), retrieved.shape[1])
             movies = find_best(retrieved, count)
             likes = self._predict(users[some], movies, times, ratings)

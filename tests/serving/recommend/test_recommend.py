@@ -51,7 +51,7 @@ def test_the_order_is_retrieval_times_a_power_of_the_probability(
     retrieval = recommender.retrieval
     rated = find_person(recommender.scorer, run.ratings, USER).history.movie
     history = make_histories([rated.tolist()], len(retrieval.ratings))
-    retrieval_scores = np.maximum(retrieval.score(history)[0, rows], MIN_RETRIEVAL_SCORE)
+    retrieval_scores = np.maximum(retrieval.score_all(history)[0, rows], MIN_RETRIEVAL_SCORE)
     likes = np.array([movie["score"] for movie in found])
     assert (np.diff(np.log(retrieval_scores) + 0.5 * np.log(likes)) < 1e-3).all()
 

@@ -168,8 +168,8 @@ def test_a_rating_without_a_time_is_given_when_the_log_ends(served: Served) -> N
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         retrieval = served.recommender.retrieval
-        score = retrieval.score
-        patch.setattr(retrieval, "score", lambda h, s: seen.append((h, s)) or score(h, s))
+        score = retrieval.score_all
+        patch.setattr(retrieval, "score_all", lambda h, s: seen.append((h, s)) or score(h, s))
         for userid in (None, USER):
             served.ask("/recommendations", userid=userid, ratings=given)
             served.ask("/recommendations", userid=userid, ratings=given[1:])

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.serving.recommend.filter import Filter
+from recsys.serving.recommend.filter import find_allowed, keep_allowed
 from recsys.serving.recommend.options import RecommendOptions, Years
 from recsys.storage.dimensions import Dimensions
 from tests.histories import make_histories
@@ -15,7 +15,7 @@ from tests.tables import make_dimensions
 
 
 def find_movies(*options: object) -> list[int]:
-    return np.flatnonzero(Filter(make_dimensions(), RecommendOptions(*options)).movies).tolist()
+    return np.flatnonzero(find_allowed(make_dimensions(), RecommendOptions(*options))).tolist()
 
 
 def without(column: str) -> Dimensions:
@@ -50,10 +50,11 @@ def test_movies_have_a_rating_a_genre_and_a_year(
     assert find_movies(genres, years) == movies
 
 
-def test_nobody_gets_what_they_have_had() -> None:
+def test_the_movies_of_a_history_are_left_out() -> None:
     scores = np.ones((2, 4), np.float32)
     histories = make_histories([[0], []], 4)
-    Filter(make_dimensions(), RecommendOptions(("a", "b"))).apply(scores, histories)
+    allowed = find_allowed(make_dimensions(), RecommendOptions(("a", "b")))
+    keep_allowed(scores, allowed, histories)
     least = -np.inf
     assert scores.tolist() == [[least, least, least, 1], [1, least, least, 1]]
 
@@ -67,7 +68,7 @@ def test_nobody_gets_what_they_have_had() -> None:
         ((), (2003, None), "no movie is of the years 2003-; the movies are of 2000-2002"),
     ],
 )
-def test_a_wish_that_no_movie_grants_is_refused(
+def test_options_that_no_movie_has_are_refused(
     genres: tuple[str, ...], years: Years, message: str
 ) -> None:
     with pytest.raises(InputError) as error:
@@ -77,6 +78,6 @@ def test_a_wish_that_no_movie_grants_is_refused(
 
 def test_own_data_may_have_neither_genres_nor_years() -> None:
     with pytest.raises(InputError, match=r"the movies have no genres: no list in own\.item_feat"):
-        Filter(without("genres"), RecommendOptions(genres=("a",)))
+        find_allowed(without("genres"), RecommendOptions(genres=("a",)))
     with pytest.raises(InputError, match="no title ends with a year"):
-        Filter(without("year"), RecommendOptions(years=(1990, None)))
+        find_allowed(without("year"), RecommendOptions(years=(1990, None)))
