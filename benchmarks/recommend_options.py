@@ -50,11 +50,7 @@ def measure(recommender: Recommender, people: People, options: RecommendOptions)
         people.users, people.histories, TOP, people.seconds, options=options
     ).movies
     judged = per_user_metrics(lists, people.relevant)
-<<<<<<< HEAD
-    among = people.relevant.multiply(Filter(dimensions, options).movies).tocsr()
-=======
     among = people.relevant.multiply(find_allowed(dimensions, options)).tocsr()
->>>>>>> serving
     among.eliminate_zeros()
     some = np.diff(among.indptr) > 0
     whole = catalogue_metrics(lists, dimensions.training_ratings["movies"])

@@ -15,13 +15,9 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from recsys.cli.trials.space import read_space
-<<<<<<< HEAD
-=======
-from recsys.models.checkpoint import load_checkpoint
->>>>>>> serving
+from recsys.models.checkpoint import read_checkpoint
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.runs.lock import read_stages, recorded_outputs, recorded_params
-from recsys.models.checkpoint import read_checkpoint
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.given import read_given
 from recsys.serving.people.person import find_person
