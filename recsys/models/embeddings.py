@@ -143,7 +143,8 @@ def look_up(tables: EmbeddingBagCollection, features: KeyedJaggedTensor) -> tupl
             for config in tables.embedding_bag_configs()
             for name in config.feature_names
         )
-    pooled = tables(features)
+    # Of sharded tables, the attribute waits for the other processes.
+    pooled = tables(features).to_dict()
     return tuple(pooled[name] for name in features.keys())  # noqa: SIM118
 
 
