@@ -260,9 +260,7 @@ def test_a_file_that_fits_but_is_another_one_is_refused(
     before = (checkpoint / file).read_bytes()
     change(checkpoint / file)
     assert (checkpoint / file).read_bytes() != before
-    with pytest.raises(
-        InputError, match=rf"dlrm is no checkpoint \({file}: not the file that trai"
-    ):
+    with pytest.raises(InputError, match=rf"dlrm is no checkpoint \({file}: not the original file"):
         load_checkpoint(checkpoint)
 
 

@@ -7,25 +7,26 @@ from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.pipeline.params import load_params
-from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.model import RetrievalModel, to_dense
 from recsys.retrieval.params import RetrievalParams
+from recsys.retrieval.sequence.encoder import SequenceEncoder
 from tests.conftest import PARAMS
 from tests.histories import make_histories
-from tests.retrieval.sequences import PARAMS as PARAMS_OF_SEQUENCE
+from tests.retrieval.sequence.small import PARAMS as PARAMS_OF_SEQUENCE
 
 SECTION = load_params(PARAMS)[RetrievalParams]
 # Movies 1, 2 and 4 of five have weights.
 MOVIES = np.array([1, 2, 4], np.int32)
 WEIGHTS = np.array([[0, 0.5, -0.25], [0.125, 0, 1], [0.75, 0.25, 0]], np.float16)
 RATINGS = np.array([0, 6, 3, 0, 1], np.int32)
+ONES = np.ones(5)
 ORIGIN = {"ids": "a", "split": "b"}
 
 
 @pytest.fixture(params=["dense", "sparse"])
 def retrieval(request: pytest.FixtureRequest) -> RetrievalModel:
     weights = WEIGHTS if request.param == "dense" else csr_matrix(WEIGHTS.astype(np.float32))
-    return RetrievalModel(MOVIES, weights, RATINGS, SECTION, ORIGIN)
+    return RetrievalModel(MOVIES, weights, RATINGS, ONES, SECTION, ORIGIN)
 
 
 def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(retrieval: RetrievalModel) -> None:
@@ -43,7 +44,7 @@ def test_somebody_whose_movies_say_nothing_gets_the_shares_of_the_ratings(
 
 def test_a_trend_multiplies_the_scores_of_everybody() -> None:
     trend = np.array([1, 1, 2, 1, 0.5])
-    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, SECTION, ORIGIN, trend)
+    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, trend, SECTION, ORIGIN)
     scores = retrieval.score(make_histories([[1, 4], []], 5))
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
@@ -105,7 +106,7 @@ def sequence() -> RetrievalModel:
     torch.manual_seed(1)
     encoder = SequenceEncoder(5, PARAMS_OF_SEQUENCE).eval()
     section = SECTION.model_copy(update={"ease_weight": 0.25})
-    return RetrievalModel(MOVIES, WEIGHTS, RATINGS, section, ORIGIN, None, encoder)
+    return RetrievalModel(MOVIES, WEIGHTS, RATINGS, ONES, section, ORIGIN, encoder)
 
 
 def test_an_encoders_probability_counts_beside_the_weights(
@@ -137,5 +138,5 @@ def test_an_encoder_is_loaded_as_it_was_saved(sequence: RetrievalModel, tmp_path
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"encoder\.safetensors was changed"):
+    with pytest.raises(InputError, match=r"encoder\.safetensors: not the original file"):
         RetrievalModel.load(tmp_path / "retrieval", Path("tables"), ORIGIN)
