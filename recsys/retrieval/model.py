@@ -114,7 +114,8 @@ class RetrievalModel:
 
     def find_similar(self, movie: int) -> Scores:
         """The similarity of each movie to this one, as `compare`, [M]"""
-        similar: Scores = self.compare(np.arange(len(self.ratings))[None], np.array(movie))[0]
+        every, this = np.arange(len(self.ratings)), np.array([[movie]])
+        similar: Scores = self.compare(every[None], this)[0]
         return similar
 
     def compare(self, movies: Ints, others: Ints) -> Scores:
@@ -125,7 +126,7 @@ class RetrievalModel:
         """
         place = np.full(len(self.ratings), -1)
         place[self.movies] = np.arange(len(self.movies))
-        first, second = np.broadcast_arrays(place[movies], place[others])
+        first, second = place[movies], place[others]
         there, back = self.weights[first, second], self.weights[second, first]
         mean = (to_dense(there) + to_dense(back)) / 2
         compared: Scores = np.where((first >= 0) & (second >= 0), mean, np.float32(0))
