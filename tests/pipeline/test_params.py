@@ -76,6 +76,7 @@ def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
             ["gender"],
             "features.sparse: no such feature 'gender'; allow",
         ),
+        ("features.dense", ["taste"], "features.dense: taste is called gp_stars now"),
         ("features.dense", ["gender", "gender"], "features: dense: gender is listed twice; name i"),
         ("features.dense", [], "features.dense = []: must be a list of at least one name"),
         ("gaussian_process.moods", [[0.1]], "gaussian_process.moods.0.1 missing: must be a list"),
