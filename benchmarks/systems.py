@@ -170,8 +170,8 @@ def fit_ease(task: Task, likes_only: bool = False, **changes: Any) -> RetrievalM
         changes: of the section `retrieval`.
     """
     section = load_params(task.folder / "params.yaml")[RetrievalParams].model_copy(update=changes)
-    origin = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").origin
-    return fit_retrieval_model(task.learnt(likes_only), section, origin)
+    lineage = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").lineage
+    return fit_retrieval_model(task.learnt(likes_only), section, lineage)
 
 
 def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:

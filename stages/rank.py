@@ -1,6 +1,9 @@
 """Stage rank: recommend to the people of the test part, and judge the lists."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 import json
 from pathlib import Path
@@ -44,7 +47,7 @@ def main(
     import torch
 
     from recsys.common.atomic import atomic_write
-    from recsys.evaluation.ranking import judge_ranking, tabulate_recommendations
+    from recsys.evaluation.ranking import ranking_metrics, tabulate_recommendations
     from recsys.retrieval.model import RetrievalModel
     from recsys.retrieval.people import read_people
     from recsys.serving.pair_scorer import PairScorer
@@ -56,7 +59,7 @@ def main(
     section = params[RankingParams]
     scorer = PairScorer(checkpoint, features)
     dimensions = scorer.dimensions
-    retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin)
+    retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
     result: dict[str, object] = {"people": len(people.users), "top": section.top}
     table = schemas.RECOMMENDATIONS.empty_table()
@@ -64,13 +67,14 @@ def main(
         recommender = Recommender(scorer, retrieval_model)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
-        result |= judge_ranking(
+        result |= ranking_metrics(
             lists.movies, people.histories.matrix(), people.relevant, counts, section, people.gaps
         )
         table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
     # What the metrics of the lists mean, for whoever compares two such files.
     meaning = {"top": str(section.top), "relevant": section.relevant}
-    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, dimensions.origin | meaning)
+    metadata = dimensions.lineage.to_metadata() | meaning
+    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, metadata)
     with atomic_write(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in result.items():

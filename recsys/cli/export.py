@@ -56,7 +56,7 @@ def main(
     torch.set_num_threads(1)
     scorer = PairScorer(checkpoint, features)
     of = scorer.dimensions
-    retrieval_model = None if scores_only else RetrievalModel.load(retrieval, of.folder, of.origin)
+    retrieval_model = None if scores_only else RetrievalModel.load(retrieval, of.folder, of.lineage)
     export(scorer, precision, artifact, retrieval_model)
     files = sorted(path for path in artifact.iterdir() if path.is_file())
     sizes = {path.name: path.stat().st_size for path in files}

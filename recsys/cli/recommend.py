@@ -119,7 +119,7 @@ def main(
     torch.set_num_threads(1)
     if movie is not None:
         _, _, dimensions = read_checkpoint(checkpoint)
-        retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin)
+        retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
         found = find_similar(retrieval_model, dimensions, movie, top)
         if found["others"]:
             click.echo(format_match(movie, found), err=True)

@@ -6,6 +6,7 @@ digest is in its last line, in the metadata of the columns and in every checkpoi
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from safetensors.numpy import load_file, save
 
 from recsys.common.errors import InputError
 from recsys.features.fitted import Fitted
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.lineage import Lineage, digest, require_same_run
 from recsys.storage.parquet import read_parquet, write_parquet
 from recsys.storage.schemas import FITTED_RATINGS
 from recsys.storage.sealed import check_files, digest_files, seal, unseal
@@ -42,11 +43,11 @@ def write_fitted(fitted: Fitted | None, ratings: pa.Table | None, folder: Path) 
     return digest(text)
 
 
-def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.Table]:
+def read_fitted(folder: Path, lineage: Lineage, other: Path) -> tuple[Fitted, pa.Table]:
     """Read the three files.
 
     Args:
-        origin: the digests of the checkpoint that was trained on the features.
+        lineage: the digests of the checkpoint that was trained on the features.
         other: the checkpoint.
 
     Returns:
@@ -58,7 +59,7 @@ def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.T
     path = folder / DESCRIPTION
     try:
         text = unseal(path.read_bytes().decode())
-        require_same_run(path, {"fitted": digest(text)}, other, origin)
+        require_same_run(path, replace(lineage, fitted=digest(text)), other, lineage)
         content = json.loads(text)
         check_files(folder, (ARRAYS, RATINGS), content.pop("files"))
         fitted = Fitted.from_parts(content, load_file(folder / ARRAYS))

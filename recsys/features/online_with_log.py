@@ -15,7 +15,7 @@ from recsys.features.movie_index import MovieIndex
 from recsys.features.online import GP_TARGETS, LabelledRatings, OnlineFeatures
 from recsys.features.statistics import MovieSums
 from recsys.features.visibility import Floats, Ints, RatingLog
-from recsys.storage.origin import Origin
+from recsys.storage.lineage import Lineage
 
 
 class OnlineFeaturesWithLog(OnlineFeatures):
@@ -42,10 +42,10 @@ class OnlineFeaturesWithLog(OnlineFeatures):
 
     @classmethod
     def load(
-        cls, folder: Path, checkpoint: Path, origin: Origin, threads: int = 1
+        cls, folder: Path, checkpoint: Path, lineage: Lineage, threads: int = 1
     ) -> "OnlineFeaturesWithLog":
         """Read what the stage features wrote. Raises: InputError, as `read_fitted`."""
-        return cls(*read_fitted(folder, origin, checkpoint), threads)
+        return cls(*read_fitted(folder, lineage, checkpoint), threads)
 
     def ratings_of(self, users: Ints) -> LabelledRatings:
         """All visible ratings of some users.

@@ -10,7 +10,7 @@ from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.nearest import fit_nearest
 from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.trend import find_trend
-from recsys.storage.origin import Origin
+from recsys.storage.lineage import Lineage
 
 if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def fit_retrieval_model(
     histories: UserHistories,
     params: RetrievalParams,
-    origin: Origin,
+    lineage: Lineage,
     encoder: "SequenceEncoder | None" = None,
 ) -> RetrievalModel:
     """Fit the weights of all movies that somebody interacted with.
 
     Args:
         histories: of all users, in the training part.
-        origin: digests of the users and movies, and of the split.
+        lineage: digests of the users and movies, and of the split.
         encoder: fitted to the same histories, for the model `sequence`.
 
     Raises:
@@ -43,4 +43,4 @@ def fit_retrieval_model(
         else fit_nearest(user, place, params.damping, params.neighbors, most)
     )
     trend = find_trend(histories, params.trend_days) ** params.trend_weight
-    return RetrievalModel(movies, weights, counts, trend, params, origin, encoder)
+    return RetrievalModel(movies, weights, counts, trend, params, lineage, encoder)

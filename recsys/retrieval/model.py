@@ -6,6 +6,7 @@ Shapes: M movies, m movies with weights, B people, R movies of one person.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints, Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
-from recsys.storage.origin import Origin, require_same_run
+from recsys.storage.lineage import Lineage, parse_lineage, require_same_run
 from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RetrievalModel:
         ratings: the number of training ratings of each movie, [M]
         trend: what each movie's score is multiplied by, [M]
         params: how recommendations use the scores.
-        origin: digests of the users and movies, and of the split.
+        lineage: digests of the users and movies, and of the split.
         encoder: for the model `sequence`, which takes order, stars and times into account.
     """
 
@@ -55,10 +56,10 @@ class RetrievalModel:
         ratings: Ints,
         trend: npt.NDArray[np.floating],
         params: RetrievalParams,
-        origin: Origin,
+        lineage: Lineage,
         encoder: "SequenceEncoder | None" = None,
     ) -> None:
-        self.movies, self.ratings, self.params, self.origin = movies, ratings, params, origin
+        self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
         self.trend: Scores = trend.astype(np.float32)
         self.encoder = encoder
@@ -147,7 +148,7 @@ class RetrievalModel:
 
     def save(self, folder: Path) -> None:
         """Write the arrays and the description."""
-        content = {"origin": self.origin, "params": self.params.model_dump()}
+        content = {"lineage": asdict(self.lineage), "params": self.params.model_dump()}
         arrays = {WEIGHTS: self.to_numbers()}
         if self.encoder is not None:
             content["sequence"] = self.encoder.params.model_dump()
@@ -160,19 +161,20 @@ class RetrievalModel:
             (partial / DESCRIPTION).write_text(seal(json.dumps(content, indent=2)))
 
     @classmethod
-    def load(cls, folder: Path, other: Path, origin: Origin) -> "RetrievalModel":
+    def load(cls, folder: Path, other: Path, lineage: Lineage) -> "RetrievalModel":
         """Read what `save` wrote.
 
         Args:
             other: the folder of the users and movies that the weights have to fit.
-            origin: their digests.
+            lineage: their digests.
 
         Raises:
             InputError: a file is missing, was changed, or belongs to another run.
         """
         try:
             content = json.loads(unseal((folder / DESCRIPTION).read_bytes().decode()))
-            require_same_run(folder, content["origin"], other, origin)
+            known = parse_lineage(folder, content["lineage"], "split")
+            require_same_run(folder, known, other, lineage)
             encoder, section = None, content.get("sequence")
             check_files(folder, [WEIGHTS, ENCODER] if section else [WEIGHTS], content["files"])
             if section:
@@ -187,7 +189,7 @@ class RetrievalModel:
                 numbers["ratings"],
                 numbers["trend"],
                 RetrievalParams(**content["params"]),
-                content["origin"],
+                known,
                 encoder,
             )
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:

@@ -134,7 +134,7 @@ def load_store(
         raise InputError(
             f"{checkpoint} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
-    return OnlineFeaturesWithLog.load(features, checkpoint, description.origin, threads)
+    return OnlineFeaturesWithLog.load(features, checkpoint, description.lineage, threads)
 
 
 def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

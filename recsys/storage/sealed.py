@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.storage.origin import digest
+from recsys.storage.lineage import digest
 
 # What the last line of a description begins with.
 SEAL = ',\n  "sha256": "'

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from recsys.pipeline.params import load_params
 from recsys.retrieval.model import RetrievalModel, to_dense
 from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.sequence.encoder import SequenceEncoder
+from recsys.storage.lineage import Lineage
 from tests.conftest import PARAMS
 from tests.histories import make_histories
 from tests.retrieval.sequence.small import PARAMS as PARAMS_OF_SEQUENCE
@@ -20,13 +22,13 @@ MOVIES = np.array([1, 2, 4], np.int32)
 WEIGHTS = np.array([[0, 0.5, -0.25], [0.125, 0, 1], [0.75, 0.25, 0]], np.float16)
 RATINGS = np.array([0, 6, 3, 0, 1], np.int32)
 ONES = np.ones(5)
-ORIGIN = {"ids": "a", "split": "b"}
+LINEAGE = Lineage("a", "b", past_only=True)
 
 
 @pytest.fixture(params=["dense", "sparse"])
 def retrieval(request: pytest.FixtureRequest) -> RetrievalModel:
     weights = WEIGHTS if request.param == "dense" else csr_matrix(WEIGHTS.astype(np.float32))
-    return RetrievalModel(MOVIES, weights, RATINGS, ONES, SECTION, ORIGIN)
+    return RetrievalModel(MOVIES, weights, RATINGS, ONES, SECTION, LINEAGE)
 
 
 def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(retrieval: RetrievalModel) -> None:
@@ -44,7 +46,7 @@ def test_somebody_whose_movies_say_nothing_gets_the_shares_of_the_ratings(
 
 def test_a_trend_multiplies_the_scores_of_everybody() -> None:
     trend = np.array([1, 1, 2, 1, 0.5])
-    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, trend, SECTION, ORIGIN)
+    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, trend, SECTION, LINEAGE)
     scores = retrieval.score(make_histories([[1, 4], []], 5))
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
@@ -73,8 +75,8 @@ def test_any_pairs_are_compared(retrieval: RetrievalModel) -> None:
 
 def test_what_is_loaded_is_what_was_saved(retrieval: RetrievalModel, tmp_path: Path) -> None:
     retrieval.save(tmp_path / "retrieval")
-    loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), ORIGIN)
-    assert (loaded.params, loaded.origin) == (SECTION, ORIGIN)
+    loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
+    assert (loaded.params, loaded.lineage) == (SECTION, LINEAGE)
     for name in ("movies", "weights", "ratings", "trend"):
         np.testing.assert_array_equal(*(to_dense(getattr(x, name)) for x in (loaded, retrieval)))
 
@@ -82,7 +84,7 @@ def test_what_is_loaded_is_what_was_saved(retrieval: RetrievalModel, tmp_path: P
 def test_a_model_of_another_run_is_refused(retrieval: RetrievalModel, tmp_path: Path) -> None:
     retrieval.save(tmp_path / "retrieval")
     with pytest.raises(InputError, match="of different runs: they differ in their split"):
-        RetrievalModel.load(tmp_path / "retrieval", Path("tables"), ORIGIN | {"split": "c"})
+        RetrievalModel.load(tmp_path / "retrieval", Path("tables"), replace(LINEAGE, split="c"))
 
 
 @pytest.mark.parametrize("name", ["retrieval.json", "retrieval.safetensors"])
@@ -96,7 +98,7 @@ def test_a_changed_or_missing_file_is_refused(
     (folder / name).write_bytes(data)
     for _ in range(2):
         with pytest.raises(InputError, match=r"is no retrieval model.*dvc repro retrieve"):
-            RetrievalModel.load(folder, Path("tables"), ORIGIN)
+            RetrievalModel.load(folder, Path("tables"), LINEAGE)
         (folder / name).unlink(missing_ok=True)
 
 
@@ -106,7 +108,7 @@ def sequence() -> RetrievalModel:
     torch.manual_seed(1)
     encoder = SequenceEncoder(5, PARAMS_OF_SEQUENCE).eval()
     section = SECTION.model_copy(update={"ease_weight": 0.25})
-    return RetrievalModel(MOVIES, WEIGHTS, RATINGS, ONES, section, ORIGIN, encoder)
+    return RetrievalModel(MOVIES, WEIGHTS, RATINGS, ONES, section, LINEAGE, encoder)
 
 
 def test_an_encoders_probability_counts_beside_the_weights(
@@ -131,7 +133,7 @@ def test_somebody_who_picked_up_everything_gets_nothing(sequence: RetrievalModel
 
 def test_an_encoder_is_loaded_as_it_was_saved(sequence: RetrievalModel, tmp_path: Path) -> None:
     sequence.save(tmp_path / "retrieval")
-    loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), ORIGIN)
+    loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
     histories = make_histories([[1, 4], [2]], 5)
     np.testing.assert_array_equal(loaded.score(histories), sequence.score(histories))
     path = tmp_path / "retrieval/encoder.safetensors"
@@ -139,4 +141,4 @@ def test_an_encoder_is_loaded_as_it_was_saved(sequence: RetrievalModel, tmp_path
     data[-5] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"encoder\.safetensors: not the original file"):
-        RetrievalModel.load(tmp_path / "retrieval", Path("tables"), ORIGIN)
+        RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)

@@ -404,7 +404,7 @@ def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(
 
 
 def test_a_model_with_a_sequence_encoder_is_refused(run: Run) -> None:
-    retrieval = RetrievalModel.load(run.retrieval, run.encoded, run.dimensions().origin)
+    retrieval = RetrievalModel.load(run.retrieval, run.encoded, run.dimensions().lineage)
     retrieval.encoder = SequenceEncoder(retrieval.trend.size, PARAMS)
     with pytest.raises(InputError, match="which no artifact holds; export with --scores-only"):
         export(PairScorer(run.checkpoint), "int8", Path("serving"), retrieval)

@@ -154,7 +154,9 @@ def test_ratings_without_a_time_are_given_when_the_log_ends(
         assert (person.rated["timestamp"].tolist(), person.moment) == ([last] * 2, last + 1)
     person = find_person(recommender.scorer, run.ratings, USER, given)
     assert person.rated["timestamp"].tolist()[-2:] == [end] * 2
-    recommender.scorer.dimensions.origin["ids"] = "0" * 64
+    dimensions = recommender.scorer.dimensions
+    other = dataclasses.replace(dimensions.lineage, ids="0" * 64)
+    recommender.scorer.dimensions = dataclasses.replace(dimensions, lineage=other)
     with pytest.raises(InputError, match="of different runs"):
         find_person(recommender.scorer, run.ratings, None, given)
 
@@ -180,7 +182,7 @@ def test_at_an_earlier_time_only_earlier_ratings_count(run: Run, recommender: Re
 
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
     dimensions = run.dimensions()
-    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.origin)
+    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
     found = find_similar(retrieval, dimensions, 2, 4)
     place = retrieval.movies.tolist().index(0)
     mean = (retrieval.weights[place] + retrieval.weights[:, place]) / 2
@@ -193,7 +195,7 @@ def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
 
 def test_a_movie_without_training_ratings_has_no_similar_ones(run: Run) -> None:
     dimensions = run.dimensions()
-    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.origin)
+    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
         find_similar(retrieval, dimensions, UNRATED_MOVIE, 1)
 

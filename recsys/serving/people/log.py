@@ -4,6 +4,7 @@ Shapes: U users, R ratings, B people, M movies.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from recsys.retrieval.histories import UserHistories
 from recsys.serving.people.person import COLUMNS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_last, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_batches, read_last
 
 
 class Log:
@@ -30,7 +31,7 @@ class Log:
     """
 
     def __init__(self, path: Path, dimensions: Dimensions) -> None:
-        require_same_run(path, read_metadata(path), dimensions.folder, dimensions.origin)
+        require_same_run(path, read_lineage(path, "encode"), dimensions.folder, dimensions.lineage)
         self.end = int(read_last(path, schemas.RATINGS, "timestamp"))
         pieces = list(read_batches(path, schemas.RATINGS, ["user", *COLUMNS]))
         user, *columns = (
@@ -41,8 +42,6 @@ class Log:
         self._columns = [column[order] for column in columns]
         self._movies = len(dimensions.raw_ids("movies"))
         self._scale = dimensions.vocabulary.rating_scale
-        # Nobody interacted with what was drawn.
-        self._drawn = dimensions.vocabulary.drawn_negatives
         self._starts = np.searchsorted(user[order], np.arange(len(dimensions.raw_ids("users")) + 1))
 
     def of(self, user: int) -> pd.DataFrame:
@@ -63,12 +62,8 @@ class Log:
         """
         starts = self._starts[users.start : users.stop + 1]
         rows = slice(starts[0], starts[-1])
-        movie, stars, label, seconds = (column[rows] for column in self._columns)
+        movie, stars, _, seconds = (column[rows] for column in self._columns)
         person = np.repeat(np.arange(len(users)), np.diff(starts))
-        interacted = (label == 1) | (not self._drawn)
-        if before is not None:
-            interacted &= seconds < before
-        columns = (person, movie, self._scale.normalise(stars), seconds)
-        return UserHistories.group(
-            len(users), self._movies, *(column[interacted] for column in columns)
-        )
+        known = np.ones(len(seconds), bool) if before is None else seconds < before
+        columns: list[Any] = [person, movie, self._scale.normalise(stars), seconds]
+        return UserHistories.group(len(users), self._movies, *(column[known] for column in columns))

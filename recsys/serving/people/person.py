@@ -18,8 +18,8 @@ from recsys.serving.catalogue import find_row
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.people.given import GivenRatings
 from recsys.storage import schemas
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_batches, read_last, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_batches, read_last
 
 COLUMNS = ["movie", "rating", "label", "timestamp"]
 
@@ -75,7 +75,7 @@ def find_person(
         return meet(scorer, find_end(scorer, log), given)
     dimensions = scorer.dimensions
     user = find_row(dimensions.raw_ids("users"), userid, "user")
-    require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
+    require_same_run(log, read_lineage(log, "encode"), dimensions.folder, dimensions.lineage)
     return recall(scorer, user, read_ratings_of(user, log), find_end(scorer, log), given)
 
 
@@ -92,7 +92,7 @@ def find_end(scorer: PairScorer, log: Path) -> int:
     if not log.exists():
         return 0
     dimensions = scorer.dimensions
-    require_same_run(log, read_metadata(log), dimensions.folder, dimensions.origin)
+    require_same_run(log, read_lineage(log, "encode"), dimensions.folder, dimensions.lineage)
     # Encode sorts the ratings by time.
     return int(read_last(log, schemas.RATINGS, "timestamp"))
 
@@ -111,9 +111,6 @@ def recall(
         InputError: the user has rated one of the given movies already.
     """
     dimensions, new = scorer.dimensions, describe_ratings(given, end, scorer)
-    if dimensions.vocabulary.drawn_negatives:
-        # Nobody has an interaction with the items that were drawn: they may be recommended.
-        rated = rated[rated["label"] == 1]
     if len(again := np.intersect1d(rated["movie"], new["movie"])):
         userid, movieid = (
             dimensions.raw_ids(table)[row]
@@ -165,7 +162,7 @@ def describe_ratings(given: GivenRatings | None, end: int, scorer: PairScorer) -
     """Given ratings with the columns of `Person.rated`; those without a time get `end`."""
     if given is None:
         given = GivenRatings(np.empty(0, np.int64), np.empty(0))
-    label = given.stars > scorer.dimensions.vocabulary.label_threshold
+    label = given.stars > scorer.dimensions.vocabulary.like_cut
     seconds = np.full(len(given.movie), end) if given.seconds is None else given.seconds
     return pd.DataFrame(
         {

@@ -55,7 +55,7 @@ class Recommender:
         """Read a model and the retrieval model of the same run. Raises: InputError."""
         scorer = PairScorer(checkpoint, features, threads)
         dimensions = scorer.dimensions
-        return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.origin))
+        return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage))
 
     def rank(
         self,
