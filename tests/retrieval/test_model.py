@@ -102,6 +102,17 @@ def test_a_changed_or_missing_file_is_refused(
         (folder / name).unlink(missing_ok=True)
 
 
+def test_an_edited_description_is_refused(retrieval: RetrievalModel, tmp_path: Path) -> None:
+    retrieval.save(tmp_path / "retrieval")
+    path = tmp_path / "retrieval/retrieval.json"
+    text = path.read_text()
+    for old in (f'"candidates": {SECTION.candidates}', '"split": "b"', '"past_only": true'):
+        assert old in text
+        path.write_text(text.replace(old, old[:-1] + "0"))
+        with pytest.raises(InputError, match="not the original file: it was changed"):
+            RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
+
+
 @pytest.fixture
 def sequence() -> RetrievalModel:
     """A model with an encoder that was not trained."""
