@@ -108,7 +108,7 @@ def test_an_edited_description_is_refused(retrieval: RetrievalModel, tmp_path: P
     text = path.read_text()
     for old in (f'"candidates": {SECTION.candidates}', '"split": "b"', '"past_only": true'):
         assert old in text
-        path.write_text(text.replace(old, old[:-1] + "0"))
+        path.write_text(text.replace(old, old[:-1] + "1"))
         with pytest.raises(InputError, match="not the original file: it was changed"):
             RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
 
