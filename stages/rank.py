@@ -1,6 +1,9 @@
 """Stage rank: recommend to the people of the test part, and judge the lists."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 import json
 from pathlib import Path

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
-from recsys.data.columns import encode_texts, read_ids, read_numbers, read_times
+from recsys.data.files.columns import encode_texts, read_ids, read_numbers, read_times
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, File
-from recsys.data.text_table import TextTable
 from recsys.serving.catalogue import find_titles
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.vocabulary import find_rows, is_integer
@@ -72,7 +72,7 @@ def find_movies(table: TextTable, dimensions: Dimensions) -> Ints:
         numbers = np.array([int(t) if is_integer(t) else 0 for t in texts], np.int64)
         rows = np.where(whole, find_rows(numbers, known), -1)
     if (rows < 0).any():
-        raise table.error(ids.first(rows < 0), MOVIE, "is no movie of the data set")
+        raise table.error(ids.first_row_where(rows < 0), MOVIE, "is no movie of the data set")
     return rows[ids.codes].astype(np.int64)
 
 
@@ -87,7 +87,9 @@ def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
                 if rows
                 else "is no movie of the data set"
             )
-            raise table.error(titles.first(np.arange(len(found)) == place), TITLE, problem)
+            raise table.error(
+                titles.first_row_where(np.arange(len(found)) == place), TITLE, problem
+            )
     return np.concatenate([np.empty(0, np.int64), *found])[titles.codes].astype(np.int64)
 
 

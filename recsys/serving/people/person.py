@@ -111,9 +111,6 @@ def recall(
         InputError: the user has rated one of the given movies already.
     """
     dimensions, new = scorer.dimensions, describe_ratings(given, end, scorer)
-    if dimensions.vocabulary.drawn_negatives:
-        # Nobody has an interaction with the items that were drawn: they may be recommended.
-        rated = rated[rated["label"] == 1]
     if len(again := np.intersect1d(rated["movie"], new["movie"])):
         userid, movieid = (
             dimensions.raw_ids(table)[row]
@@ -165,7 +162,7 @@ def describe_ratings(given: GivenRatings | None, end: int, scorer: PairScorer) -
     """Given ratings with the columns of `Person.rated`; those without a time get `end`."""
     if given is None:
         given = GivenRatings(np.empty(0, np.int64), np.empty(0))
-    label = given.stars > scorer.dimensions.vocabulary.label_threshold
+    label = given.stars > scorer.dimensions.vocabulary.like_cut
     seconds = np.full(len(given.movie), end) if given.seconds is None else given.seconds
     return pd.DataFrame(
         {

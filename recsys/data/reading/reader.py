@@ -7,20 +7,20 @@ import numpy as np
 import pandas as pd
 
 from recsys.common.errors import InputError
-from recsys.data.columns import read_times
-from recsys.data.entities import (
+from recsys.data.files.columns import read_times
+from recsys.data.files.text_table import TextTable
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.entities import (
     Entities,
     describe_entities,
     describe_titles,
     read_entities,
     require_listed,
 )
-from recsys.data.interactions import draw_negatives, drop_repeats, find_scale, read_ratings
-from recsys.data.oddities import count_ids, find_one_time
-from recsys.data.published import check_published
+from recsys.data.reading.interactions import drop_repeats, find_scale, read_ratings
+from recsys.data.reading.oddities import count_ids, find_one_time, find_times_without_zone
+from recsys.data.reading.published import check_published
 from recsys.data.schema import Attribute, Column, File, Schema
-from recsys.data.tables import Tables
-from recsys.data.text_table import TextTable
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Files:
     items: TextTable | None
 
 
-def read_tables(folder: Path, schema: Schema) -> Tables:
+def read_dataset(folder: Path, schema: Schema) -> RawDataset:
     """Read and check the raw files in `folder`.
 
     Raises:
@@ -41,19 +41,21 @@ def read_tables(folder: Path, schema: Schema) -> Tables:
     files = open_files(folder, schema)
     users = _read_entities("user", schema.user, files, files.users, schema)
     items = _read_entities("item", schema.item, files, files.items, schema)
-    ratings = _read_interactions(users, items, files, schema)
+    ratings, odd = _read_interactions(users, items, files, schema)
     ratings, notes = drop_repeats(ratings, users, items, files.interactions, schema)
     implicit = not schema.rating and not schema.label
     single = np.bincount(ratings["user"], minlength=len(users.ids)) == 1
-    odd = count_ids("users with a single rating", single, users.ids)
+    odd += count_ids("users with a single rating", single, users.ids)
     if schema.time:
         odd += find_one_time(ratings["timestamp"].to_numpy())
-    if implicit:
-        ratings, drawn = draw_negatives(ratings, len(items.ids), schema)
-        notes += drawn
+    if implicit and not schema.negatives:
+        raise InputError(
+            "own: without rating and label every row is a 1, and there is nothing to tell apart; "
+            "set own.negatives to the number of items to draw as 0 for each row"
+        )
     described_users, user_notes = _describe_users(users, files, schema)
     described_items, item_notes = _describe_items(items, files, schema)
-    tables = Tables(
+    tables = RawDataset(
         users=described_users,
         movies=described_items,
         ratings=ratings,
@@ -62,7 +64,7 @@ def read_tables(folder: Path, schema: Schema) -> Tables:
         id_types={"users": users.id_type, "movies": items.id_type},
         # A label of 1 lies above this, a label of 0 does not.
         label_threshold=None if schema.rating else 0.5,
-        drawn_negatives=implicit,
+        implicit=implicit,
         notes=(*notes, *users.notes, *items.notes, *user_notes, *item_notes, *odd),
     )
     if schema.published:
@@ -119,23 +121,24 @@ def _read_entities(
 
 def _read_interactions(
     users: Entities, items: Entities, files: Files, schema: Schema
-) -> pd.DataFrame:
-    table = files.interactions
+) -> tuple[pd.DataFrame, list[str]]:
+    """The row of the user and of the item, the stars and the time of each row; and odd times."""
+    table, odd = files.interactions, list[str]()
     stars = read_ratings(table, schema)
     table.drop(schema.rating, schema.label)
     times = np.zeros(table.rows, np.int64)
     if schema.time:
         times = read_times(table, schema.time, schema.time_format)
+        if schema.time_format == "iso":
+            odd = find_times_without_zone(table, schema.time)
         table.drop(schema.time)
-    return pd.DataFrame(
-        {
-            "user": users.interactions,
-            "movie": items.interactions,
-            "rating": stars,
-            "timestamp": times,
-        },
-        copy=False,
-    )
+    columns = {
+        "user": users.interactions,
+        "movie": items.interactions,
+        "rating": stars,
+        "timestamp": times,
+    }
+    return pd.DataFrame(columns, copy=False), odd
 
 
 def _describe_users(

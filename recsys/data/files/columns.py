@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, TimeFormat
-from recsys.data.text_table import TextTable
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ NOW = datetime.datetime.now
 
 
 @dataclass(frozen=True)
-class Coded:
+class DictionaryColumn:
     """A column of texts without spaces around them, each different text stored once.
 
     Attributes:
@@ -43,7 +43,7 @@ class Coded:
     texts: pa.StringArray
     spaced: str = ""
 
-    def first(self, wrong: npt.NDArray[np.bool_]) -> int:
+    def first_row_where(self, wrong: npt.NDArray[np.bool_]) -> int:
         """The first row whose text is wrong.
 
         Args:
@@ -52,16 +52,16 @@ class Coded:
         return int(np.argmax(wrong[self.codes]))
 
 
-def encode_texts(texts: pa.ChunkedArray) -> Coded:
+def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
     """Store each different text of a column once, [N]."""
     codes, different = _encode(texts)
     trimmed = pc.utf8_trim_whitespace(different)
     spaced = pc.not_equal(trimmed, different)
     if not pc.any(spaced).as_py():
-        return Coded(codes, different)
+        return DictionaryColumn(codes, different)
     merged, different_trimmed = _encode(pa.chunked_array([trimmed]))
     example: str = different.filter(spaced)[0].as_py()
-    return Coded(merged[codes], different_trimmed, example)
+    return DictionaryColumn(merged[codes], different_trimmed, example)
 
 
 def _encode(texts: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
@@ -71,12 +71,12 @@ def _encode(texts: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
     return np.concatenate([chunk.indices.to_numpy() for chunk in chunks]), chunks[0].dictionary
 
 
-def read_ids(table: TextTable, column: Column) -> Coded:
+def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
     """The ids of a column, as texts. Raises: InputError: one is empty."""
     ids = encode_texts(table.texts(column))
     empty = pc.equal(ids.texts, "").to_numpy(zero_copy_only=False)
     if empty.any():
-        raise table.error(ids.first(empty), column, "is empty, but every row needs an id")
+        raise table.error(ids.first_row_where(empty), column, "is empty, but every row needs an id")
     return ids
 
 
@@ -94,7 +94,7 @@ def read_labels(table: TextTable, column: Column) -> npt.NDArray[np.float32]:
     labels = [LABELS.get(text.lower(), np.nan) for text in coded.texts.to_pylist()]
     numbers = np.array(labels, np.float32)
     if (wrong := np.isnan(numbers)).any():
-        raise table.error(coded.first(wrong), column, "is neither 0 nor 1")
+        raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
     return numbers[coded.codes]
 
 

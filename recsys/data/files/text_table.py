@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from recsys.common.errors import InputError
 from recsys.common.params import show
-from recsys.data.delimited import Delimited
-from recsys.data.parquet_texts import ParquetTexts
+from recsys.data.files.delimited import Delimited
+from recsys.data.files.parquet_texts import ParquetTexts
 from recsys.data.schema import Column, File
 
 # How many of a file's columns an error lists.
-MOST_COLUMNS = 20
+MAX_COLUMNS = 20
 
 
 class TextTable:
@@ -51,7 +51,7 @@ class TextTable:
         self._texts = dict(zip((c.name for c in columns), table.columns, strict=True))
 
     def texts(self, column: Column) -> pa.ChunkedArray:
-        """The texts of a column, as they are in the file, [rows]. A null is an empty text."""
+        """The texts of a column, as they are in the file; "" for a missing value, [rows]."""
         if column.name not in self._texts:
             self._texts[column.name] = self._read([column]).column(0)
         return self._texts[column.name]
@@ -106,8 +106,8 @@ class TextTable:
     def _unclear(self, column: Column, count: int, names: Sequence[str]) -> InputError:
         problem = f"{count} columns" if count else "no column"
         key = column.key and f" ({column.key})"
-        listed = ", ".join(map(show, names[:MOST_COLUMNS]))
-        more = f" and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
+        listed = ", ".join(map(show, names[:MAX_COLUMNS]))
+        more = f" and {len(names) - MAX_COLUMNS} more" if len(names) > MAX_COLUMNS else ""
         remedy = "name one that it has" if column.key else self.file.remedy
         return InputError(
             f"{self.shown} has {problem} {show(column.name)}{key}; it has {listed}{more}; {remedy}"

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.columns import Coded, Codes, encode_texts, parse_numbers, read_ids
-from recsys.data.oddities import count_ids, find_alike, find_spaced
+from recsys.data.files.columns import Codes, DictionaryColumn, encode_texts, parse_numbers, read_ids
+from recsys.data.files.text_table import TextTable
+from recsys.data.reading.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
-from recsys.data.text_table import TextTable
 
 # 19 digits may be more than 64 bits hold; Arrow refuses those.
 WHOLE_NUMBER = r"^(0|-?[1-9][0-9]{0,18})$"
@@ -60,7 +60,7 @@ def read_entities(
     """
     used = read_ids(interactions, column)
     files = [(interactions, used)]
-    known = Coded(np.empty(0, np.int32), pa.array([], pa.string()))
+    known = DictionaryColumn(np.empty(0, np.int32), pa.array([], pa.string()))
     if listed is not None:
         known = read_ids(listed, column)
         files.insert(0, (listed, known))
@@ -99,12 +99,16 @@ def _to_integers(texts: pa.StringArray, id_type: str) -> pa.Array | None:
         return None
 
 
-def _require_integers(table: TextTable, column: Column, ids: Coded, id_type: str) -> None:
+def _require_integers(
+    table: TextTable, column: Column, ids: DictionaryColumn, id_type: str
+) -> None:
     bits = int(id_type.removeprefix("int"))
     whole = pc.match_substring_regex(ids.texts, WHOLE_NUMBER)
     numbers = parse_numbers(pc.if_else(whole, ids.texts, "inf"))
     if (wrong := np.abs(numbers) >= 2 ** (bits - 1)).any():
-        raise table.error(ids.first(wrong), column, f"is not a whole number of {bits} bits")
+        raise table.error(
+            ids.first_row_where(wrong), column, f"is not a whole number of {bits} bits"
+        )
 
 
 def require_listed(
@@ -170,7 +174,7 @@ def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
     filled = pc.not_equal(coded.texts, "").to_numpy(zero_copy_only=False)
     different = parse_numbers(coded.texts)
     if (wrong := filled & ~np.isfinite(different)).any():
-        raise table.error(coded.first(wrong), column, "is not a number")
+        raise table.error(coded.first_row_where(wrong), column, "is not a number")
     numbers = np.where(filled, different, np.nan)[coded.codes]
     if not np.isfinite(numbers).any():
         return np.zeros(table.rows)
@@ -184,7 +188,7 @@ def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
     return filled_in
 
 
-def _require_allowed(table: TextTable, attribute: Attribute, coded: Coded) -> None:
+def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryColumn) -> None:
     if not attribute.allowed:
         return
     allowed = attribute.allowed
@@ -192,7 +196,7 @@ def _require_allowed(table: TextTable, attribute: Attribute, coded: Coded) -> No
     if wrong.any():
         choice = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 5 else ", ".join(allowed)
         problem = f"is none of {choice}"
-        raise table.error(coded.first(wrong), attribute.columns[0], problem)
+        raise table.error(coded.first_row_where(wrong), attribute.columns[0], problem)
 
 
 def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
@@ -201,7 +205,9 @@ def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
     lists = []
     for text in coded.texts.to_pylist():
         names = (name.strip() for name in text.split(attribute.separator))
-        lists.append(list(dict.fromkeys(name for name in names if name not in attribute.none)))
+        lists.append(
+            list(dict.fromkeys(name for name in names if name not in attribute.missing_values))
+        )
     return [lists[code] for code in coded.codes]
 
 
@@ -212,8 +218,8 @@ def _flags(table: TextTable, attribute: Attribute) -> list[list[str]]:
         coded = encode_texts(table.texts(column))
         wrong = ~pc.is_in(coded.texts, pa.array(["0", "1"])).to_numpy(zero_copy_only=False)
         if wrong.any():
-            raise table.error(coded.first(wrong), column, "is neither 0 nor 1")
-        if column.name not in attribute.none and table.rows:
+            raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
+        if column.name not in attribute.missing_values and table.rows:
             flags = pc.equal(coded.texts, "1").to_numpy(zero_copy_only=False)[coded.codes]
             for line in np.flatnonzero(flags):
                 lists[line].append(column.name)

@@ -1,4 +1,4 @@
-"""The interactions: ratings or labels, one of each pair, and the negatives that are drawn."""
+"""The interactions: ratings or labels, one of each pair."""
 
 from dataclasses import replace
 
@@ -8,14 +8,14 @@ import pandas as pd
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
-from recsys.data.columns import encode_texts, parse_numbers, read_labels
-from recsys.data.entities import Entities
-from recsys.data.oddities import show_id
+from recsys.data.files.columns import encode_texts, parse_numbers, read_labels
+from recsys.data.files.text_table import TextTable
+from recsys.data.reading.entities import Entities
+from recsys.data.reading.oddities import show_id
 from recsys.data.schema import Schema
-from recsys.data.text_table import TextTable
 
 # Stars of different values; with more, a scale would be a guess.
-MOST_STEPS = 101
+MAX_STEPS = 101
 Stars = npt.NDArray[np.float32]
 
 
@@ -29,9 +29,9 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
     coded = encode_texts(table.texts(schema.rating))
     numbers = parse_numbers(coded.texts)
     if (wrong := ~np.isfinite(numbers)).any():
-        raise table.error(coded.first(wrong), schema.rating, "is not a number")
+        raise table.error(coded.first_row_where(wrong), schema.rating, "is not a number")
     if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
-        raise table.error(coded.first(wrong), schema.rating, "is too large a number")
+        raise table.error(coded.first_row_where(wrong), schema.rating, "is too large a number")
     stars = numbers.astype(np.float32)
     scale = schema.rating_scale
     if scale and (wrong := ~scale.has(stars)).any():
@@ -41,7 +41,7 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
         )
         if schema.rating.key:
             problem += "; correct own.rating_scale, or"
-        raise table.error(coded.first(wrong), schema.rating, problem)
+        raise table.error(coded.first_row_where(wrong), schema.rating, problem)
     return stars[coded.codes]
 
 
@@ -52,13 +52,13 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
         InputError: all labels are the same, or the ratings show no scale.
     """
     if not schema.rating:
-        if ratings.nunique() < 2:
+        if schema.label and ratings.nunique() < 2:
             raise InputError(f"{table.shown}: all labels are {ratings.iloc[0]:g}")
         return RatingScale(0, 1, 1)
     if schema.rating_scale:
         return schema.rating_scale
     values = np.unique(ratings.to_numpy())
-    if not 1 < len(values) <= MOST_STEPS:
+    if not 1 < len(values) <= MAX_STEPS:
         raise InputError(
             f"{table.shown}: {schema.rating.shown} has {len(values):,} different values; set "
             "own.rating_scale to [lowest, highest, step]"
@@ -104,36 +104,6 @@ def drop_repeats(
     is_last = np.append(np.diff(pairs[order]) != 0, True)
     kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
     return kept, [f"{again.sum():,} earlier interactions of a repeated pair are dropped"]
-
-
-def draw_negatives(
-    ratings: pd.DataFrame, items: int, schema: Schema
-) -> tuple[pd.DataFrame, list[str]]:
-    """Draw items that a user has no interaction with, as rows of label 0.
-
-    Each row gets `negatives` items, drawn evenly, at the row's time. A draw that the user has an
-    interaction with, or that was drawn before, is left out.
-
-    Args:
-        items: the number of items.
-
-    Raises:
-        InputError: `negatives` is 0.
-    """
-    if not schema.negatives:
-        raise InputError(
-            "own: without rating and label every row is a 1, and there is nothing to tell apart; "
-            "set own.negatives to the number of items to draw as 0 for each row"
-        )
-    random = np.random.default_rng(schema.seed)
-    drawn = ratings.loc[ratings.index.repeat(schema.negatives)].assign(
-        movie=random.integers(0, items, len(ratings) * schema.negatives).astype(np.int32),
-        rating=np.float32(0),
-    )
-    every = pd.concat([ratings, drawn], ignore_index=True)
-    every = every[~pd.Series(_pairs(every, items)).duplicated().to_numpy()]
-    every = every.reset_index(drop=True)
-    return every, [f"{len(every) - len(ratings):,} negatives are drawn"]
 
 
 def _pairs(ratings: pd.DataFrame, items: int) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys.common.errors import InputError
@@ -28,7 +29,7 @@ class ParquetTexts:
         return names
 
     def read(self, places: Sequence[int]) -> pa.Table:
-        """The columns at some places, as texts. A null is an empty text.
+        """The columns at some places, as texts. A null and a NaN are empty texts.
 
         Raises:
             InputError: a column holds lists or the like.
@@ -43,6 +44,8 @@ class ParquetTexts:
                 raise InputError(
                     f"{self.shown}: the column {name} holds {values.type}; make it texts or numbers"
                 )
+            if pa.types.is_floating(values.type):
+                values = pc.if_else(pc.is_nan(values), None, values)
             texts.append(values.cast(pa.string()).fill_null(""))
         return pa.Table.from_arrays(texts, names=wanted)
 
@@ -51,5 +54,5 @@ class ParquetTexts:
         return f"row {row + 1}"
 
     def find_undecodable(self) -> str:
-        """No line: Parquet has none."""
+        """Always empty: Parquet is not text."""
         return ""

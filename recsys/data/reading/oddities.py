@@ -10,8 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.common.params import show
-from recsys.data.columns import Coded
+from recsys.data.files.columns import DictionaryColumn
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column
+
+# The time zone behind a time of the day. A date alone ends in digits like those of a zone.
+ZONE = r"[T ]\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 
 
 def show_id(identity: object) -> str:
@@ -43,7 +47,7 @@ def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]
     ]
 
 
-def find_spaced(column: Column, shown: str, coded: Coded) -> Iterator[str]:
+def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator[str]:
     """Name an id that has spaces around it in the file."""
     if coded.spaced:
         yield (
@@ -64,6 +68,20 @@ def count_ids(what: str, odd: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> l
         return []
     example = show_id(ids[np.argmax(odd)])
     return [f"{what}: {odd.sum():,} of {len(ids):,}, such as {example}"]
+
+
+def find_times_without_zone(table: TextTable, column: Column) -> list[str]:
+    """Count ISO 8601 times that name no time zone. They are read as UTC."""
+    texts = pc.utf8_trim_whitespace(table.texts(column))
+    without = pc.invert(pc.match_substring_regex(texts, ZONE))
+    count = pc.sum(without).as_py()
+    if not count:
+        return []
+    example = show(texts.filter(without)[0].as_py())
+    return [
+        f"times of {column.shown} without a time zone, read as UTC: {count:,} of {table.rows:,}, "
+        f"such as {example}"
+    ]
 
 
 def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:

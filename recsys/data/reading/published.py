@@ -3,12 +3,12 @@
 import numpy as np
 
 from recsys.common.errors import InputError
-from recsys.data.tables import Tables
-from recsys.data.text_table import TextTable
+from recsys.data.files.text_table import TextTable
+from recsys.data.raw_dataset import RawDataset
 from recsys.sources.releases import PublishedCounts
 
 
-def check_published(tables: Tables, published: PublishedCounts, table: TextTable) -> None:
+def check_published(tables: RawDataset, published: PublishedCounts, table: TextTable) -> None:
     """Check the counts that are published.
 
     Args:
