@@ -39,6 +39,7 @@ MORE_SEEDS = (
     "train.seed=2,3`."
 )
 CORRECTED = "The verdicts of the slices are corrected for their number (Holm)."
+WORSE = (Verdict.WORSE, Verdict.WORSE_WITH_ONE_SEED)
 Differences = dict[str, Difference]
 
 
@@ -73,26 +74,20 @@ class Comparison:
 
     def name_slices(self) -> str:
         """Sentences that name the slices that got worse; nothing without verdicts."""
-        judged = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
-        if not judged:
+        slices = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
+        if not slices:
             return ""
-        sentences = []
-        for verdict, start in (
-            (Verdict.WORSE, "Slices that got worse"),
-            (Verdict.WORSE_WITH_ONE_SEED, "Slices that may be worse (one training seed)"),
-        ):
-            named = [
-                f"{name} ({format_cell(c.delta)} {c.name})"
-                for name, c in judged.items()
-                if c.verdict is verdict
-            ]
-            if named:
-                sentences.append(f"{start}: {', '.join(named)}.")
-        return " ".join([*(sentences or ["No slice is worse beyond noise."]), CORRECTED])
+        worse = {name: c for name, c in slices.items() if c.verdict in WORSE}
+        if not worse:
+            return f"No slice is worse beyond noise. {CORRECTED}"
+        sure = all(c.several_seeds for c in worse.values())
+        start = "Slices that got worse" if sure else "Slices that may be worse (one training seed)"
+        named = [f"{name} ({format_cell(c.delta)} {c.name})" for name, c in worse.items()]
+        return f"{start}: {', '.join(named)}. {CORRECTED}"
 
 
 def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -> Comparison:
-    """The run in a project beside that of a commit of the repository in the current folder.
+    """Compare the run of a project with a commit's run, in the repository of the current folder.
 
     Args:
         base: the commit, by any name; None to compare with nothing.
