@@ -1,6 +1,9 @@
 """Stage encode: check the raw files and turn them into tables of numbers."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +22,13 @@ from recsys.data.encoding import (
 from recsys.data.own import own_schema
 from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.storage import schemas
+from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 
 
@@ -40,26 +44,26 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
         click.echo(f"{dataset}: {note}")
     tables = drop_ratings(tables, section.drop_ratings)
     dimensions, vocabulary = encode_dimensions(tables, section)
-    origin = {"ids": vocabulary.ids}
+    metadata = Lineage(vocabulary.ids).to_metadata()
     with atomic_write(encoded) as folder:
         for name, table in dimensions.items():
             write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
         ratings = encode_ratings(tables.ratings, vocabulary)
-        write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, origin)
+        write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, metadata)
         vocabulary.save(folder / "vocabulary.json")
-    likes = (tables.ratings["rating"] > vocabulary.label_threshold).mean()
+    likes = (tables.ratings["rating"] > vocabulary.like_cut).mean()
     click.echo(
         f"{dataset}: {len(tables.ratings):,} ratings of {len(dimensions['movies']):,} movies by "
         f"{len(dimensions['users']):,} users, {likes:.1%} above {vocabulary.label_threshold:g}"
     )
 
 
-def read(params: Params, raw: Path) -> Tables:
+def read(params: Params, raw: Path) -> RawDataset:
     """Read and check the raw files of the data set in params.yaml."""
     dataset = params[FetchParams].dataset
     if dataset == "own":
-        return read_tables(raw, own_schema(params[OwnParams]))
-    tables = read_tables(raw, preset(RELEASES[dataset]))
+        return read_dataset(raw, own_schema(params[OwnParams]))
+    tables = read_dataset(raw, preset(RELEASES[dataset]))
     if tables.users["gender"].isna().all():
         note = f"no genders are published: the dense feature is {UNPUBLISHED_GENDER:g} for everyone"
         return replace(tables, notes=(*tables.notes, note))

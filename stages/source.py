@@ -1,8 +1,10 @@
-"""Stage source: say which content fetch would read."""
+"""Stage source: fingerprint the input."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
 
-import os
+if __name__ == "__main__":
+    guard_stage()
+
 from pathlib import Path
 
 import click
@@ -17,13 +19,12 @@ from recsys.sources.params import FetchParams, OwnParams
 @stage
 @click.argument("source", type=PATH)
 def main(params: Params, source: Path) -> None:
-    """Write to the JSON file SOURCE what identifies the content that fetch would read.
+    """Write the checksums of the input to the JSON file SOURCE.
 
-    DVC knows the name of a release, but not what MOVIELENS_MIRROR or your own files hold. So it
-    runs this stage each time, and fetch only when the content is another one.
+    DVC does not watch the files that the section own of params.yaml names. So it runs this stage
+    each time, and runs fetch again when a checksum has changed.
     """
-    mirror = os.environ.get("MOVIELENS_MIRROR")
-    write_fingerprint(params[FetchParams], params[OwnParams], mirror, source)
+    write_fingerprint(params[FetchParams], params[OwnParams], source)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pytest
 # Small tensors on a busy machine are fastest on one thread. This must be set before torch starts.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from recsys.sources.releases import RELEASES, Member, Release
+from recsys.sources.checksums import compute_checksum
+from recsys.sources.releases import RELEASES, Release
 from tests import toy as toys
 from tests.small import SmallProject, make_small_project
 
@@ -36,18 +37,24 @@ def toy() -> toys.Toy:
 
 def unpinned(name: str) -> Release:
     """A release without checksums and published counts, for files that the tests write."""
-    release = RELEASES[name]
-    members = tuple(Member(member.name, 2**20) for member in release.members)
-    return dataclasses.replace(release, members=members, published_counts=None)
+    return dataclasses.replace(RELEASES[name], checksums={}, published_counts=None)
+
+
+def pin(archive: Path) -> Release:
+    """The release of an archive that the tests wrote, with the checksum of that archive."""
+    checksums = {archive.name: compute_checksum(archive)}
+    return dataclasses.replace(unpinned(archive.stem), checksums=checksums)
 
 
 @pytest.fixture
 def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with toy archives of ml-1m and ml-latest-small, set as MOVIELENS_MIRROR."""
-    monkeypatch.setitem(RELEASES, "ml-1m", unpinned("ml-1m"))
     mirror = tmp_path / "mirror"
-    toys.zip_release("ml-1m", toys.write_dat(toy, tmp_path / "dat"), mirror)
-    toys.zip_release("ml-latest-small", toys.write_csv(toy, tmp_path / "csv"), mirror)
+    for archive in (
+        toys.zip_release("ml-1m", toys.write_dat(toy, tmp_path / "dat"), mirror),
+        toys.zip_release("ml-latest-small", toys.write_csv(toy, tmp_path / "csv"), mirror),
+    ):
+        monkeypatch.setitem(RELEASES, archive.stem, pin(archive))
     monkeypatch.setenv("MOVIELENS_MIRROR", str(mirror))
     return mirror
 

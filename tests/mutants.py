@@ -31,14 +31,14 @@ from tests.imports import ROOT, closure
 
 ROOMS = {
     "tasks": ("metrics",),
-    "data": ("splitting", "encoding"),
+    "data": ("splitting", "encoding", "pair_hash", "negatives"),
     "evaluation": ("bootstrap", "curves", "slices", "ranking", "paired"),
     "features": (
         *("statistics", "histories", "visibility", "gaussian_process"),
         *("kalman", "factors", "posterior"),
     ),
     "retrieval": (
-        *("ease", "nearest", "trend", "histories", "encoder", "fit_encoder", "exposure"),
+        *("ease", "nearest", "trend", "histories", "encoder", "fit_encoder", "model"),
     ),
 }
 MODULES = [f"{room}/{name}" for room, names in ROOMS.items() for name in names]

@@ -5,27 +5,30 @@ from pathlib import Path
 from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
-from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
+from recsys.data.reading.reader import read_dataset
+from recsys.data.split_files import read_pairs, write_split
+from recsys.data.splitting import assign_parts
 from recsys.pipeline.params import load_params
 from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions, write_counts
-from recsys.storage.parquet import read_column, read_metadata, write_parquet
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.lineage import Lineage
+from recsys.storage.parquet import write_parquet
+from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
 
 def encode_toy(toy: Toy, folder: Path) -> Path:
     """Write the outputs of the stage encode, and return their folder."""
-    tables = read_tables(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")))
+    tables = read_dataset(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")))
     section = load_params(PARAMS)[EncodeParams]
     dimensions, vocabulary = encode_dimensions(tables, section)
     encoded = folder / "encoded"
     write_parquet(dimensions["users"], encoded / "users.parquet", schemas.users())
     write_parquet(dimensions["movies"], encoded / "movies.parquet", schemas.movies())
     ratings = encode_ratings(tables.ratings, vocabulary)
-    origin = {"ids": vocabulary.ids}
-    write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, origin)
+    metadata = Lineage(vocabulary.ids).to_metadata()
+    write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, metadata)
     vocabulary.save(encoded / "vocabulary.json")
     return encoded
 
@@ -33,20 +36,10 @@ def encode_toy(toy: Toy, folder: Path) -> Path:
 def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
     """Write the outputs of the stage split, and return their folder."""
     section = load_params(PARAMS)[SplitParams].model_copy(update=changes)
-    ratings = encoded / "ratings.parquet"
-    user, movie = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
-    assignment = assign_parts(user, section)
-    origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
-    write_parts(ratings, assignment, parts, origin)
-    counts = {
-        "users": count_training(user, assignment, int(user.max()) + 1),
-        "movies": count_training(
-            movie,
-            assignment,
-            len(read_column(encoded / "movies.parquet", schemas.movies(), "raw_movieid")),
-        ),
-    }
-    write_counts(counts, parts / "counts", origin)
+    pairs = read_pairs(encoded, Vocabulary.load(encoded / "vocabulary.json"))
+    assignment = assign_parts(pairs, section)
+    parts.mkdir(exist_ok=True)
+    write_split(encoded, parts, pairs, assignment, section.follows_time)
     return parts
 
 

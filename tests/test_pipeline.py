@@ -17,12 +17,14 @@ from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
 from recsys.pipeline import params
+from recsys.sources.checksums import compute_checksum
+from recsys.sources.releases import RELEASES
 from recsys.training.resume import ROOMS
 from stages import retrieve
 from tests.imports import ROOT, closure, direct_imports
 from tests.params import QUICK
 from tests.repository import Repository, copy_checkout
-from tests.toy import Toy, make_toy, write_csv, zip_release
+from tests.toy import make_toy, write_csv, zip_release
 
 STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 PARAMS = QUICK | {"fetch.dataset": "ml-latest-small", "train.epochs": 3}
@@ -81,9 +83,9 @@ def test_the_command_of_a_stage_names_its_data(name: str) -> None:
     stage = STAGES[name]
     # The files after --state are no outputs, because they exist only while train runs.
     command = stage["cmd"].partition(" --state ")[0]
-    paths = {word for word in command.split()[5:] if "/" in word}
+    paths = {word for word in command.split()[6:] if "/" in word}
     outs = {path for out in stage.get("outs", []) + stage.get("metrics", []) for path in _keys(out)}
-    assert stage["cmd"].startswith(f"python -m stages.{name} --params params.yaml ")
+    assert stage["cmd"].startswith(f"exec python -m stages.{name} --params params.yaml ")
     data = {dep for dep in stage["deps"] if not dep.startswith(("recsys", "stages"))}
     # The command may name a folder of which dvc.yaml lists only the files that are read.
     folders = {path for path in paths for dep in data if dep == path or dep.startswith(f"{path}/")}
@@ -125,11 +127,21 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mirror"
 
 
+def pin_archive(project: Path, archive: Path) -> None:
+    """Replace the checksum of a release in a copy of the project by that of a toy archive."""
+    (published,) = RELEASES[archive.stem].checksums.values()
+    file = project / "recsys/sources/releases.py"
+    text = file.read_text()
+    assert text.count(published) == 1
+    file.write_text(text.replace(published, compute_checksum(archive)))
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Repository:
     """A copy of this project in which the pipeline was run and the results were committed."""
     folder = tmp_path_factory.mktemp("work") / "project"
     copy_checkout(folder)
+    pin_archive(folder, mirror / "ml-latest-small.zip")
     project = Repository(folder, MOVIELENS_MIRROR=str(mirror))
     project.init()
     project.set_params(**PARAMS)
@@ -215,7 +227,7 @@ def reruns(project: Repository) -> list[str]:
     with Repo(project.folder) as repo:
         # When DVC runs in another folder, it names a stage as PATH/dvc.yaml:STAGE.
         status = {name.split(":")[-1]: why for name, why in repo.status().items()}
-    # DVC runs the stage source each time, to see what MOVIELENS_MIRROR holds.
+    # DVC runs the stage source each time, to see whether own files have changed.
     changed = {name for name, why in status.items() if why != ["always changed"]}
     for name, stage in STAGES.items():
         outs = [
@@ -230,19 +242,15 @@ def reruns(project: Repository) -> list[str]:
     return [name for name in STAGES if name in changed]
 
 
-def test_other_content_under_the_same_name_is_another_run(
-    project: Repository, mirror: Path, tmp_path: Path
-) -> None:
-    toy = make_toy()
-    other = Toy(toy.users, toy.movies, [*toy.ratings[1:], (3, 2, 5, 10**9)][:-1])
-    zip_release("ml-latest-small", write_csv(other, tmp_path / "csv"), tmp_path / "mirror")
-    clone = Repository(tmp_path / "clone", MOVIELENS_MIRROR=str(mirror))
+def test_fetch_reruns_when_a_file_of_own_changes(project: Repository, tmp_path: Path) -> None:
+    clone = Repository(tmp_path / "clone")
     project.run("git", "clone", "--quiet", str(project.folder), str(clone.folder))
-    clone.dvc("repro", "fetch")
-    first = (clone.folder / "data/raw/ratings.csv").read_bytes()
-    clone.environment["MOVIELENS_MIRROR"] = str(tmp_path / "mirror")
-    assert "Running stage 'fetch'" in clone.dvc("repro", "fetch")
-    assert (clone.folder / "data/raw/ratings.csv").read_bytes() != first
+    features = {"features.sparse": ["userid", "movieid"], "features.dense": ["bias"]}
+    clone.set_params(**{"fetch.dataset": "own", "own.interactions": "own.csv", **features})
+    for content in ("user_id,item_id\n1,2\n", "user_id,item_id\n1,3\n"):
+        (clone.folder / "own.csv").write_text(content)
+        assert "Running stage 'fetch'" in clone.dvc("repro", "fetch")
+        assert (clone.folder / "data/raw/interactions/own.csv").read_text() == content
     assert "Running stage 'fetch'" not in clone.dvc("repro", "fetch")
 
 

@@ -16,8 +16,9 @@ import torch
 from click.testing import CliRunner
 
 from recsys.models.checkpoint import save_checkpoint
+from recsys.sources.releases import RELEASES
 from recsys.storage.registry import REGISTRY
-from tests.conftest import PARAMS
+from tests.conftest import PARAMS, pin
 from tests.params import QUICK, set_params
 from tests.stages import STAGES, command, run, run_all
 from tests.toy import Toy, write_csv, zip_release
@@ -36,7 +37,7 @@ def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_from_archive_to_metrics(toy: Toy) -> None:
     output = run_all()
     assert "ml-1m: 1,500 ratings of 40 movies by 60 users" in output
-    assert "random: 1,200 train, 150 validation, 150 test" in output
+    assert "random: 1,200 train, 155 validation, 145 test" in output
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert list(metrics) == [
         "auc",
@@ -49,7 +50,7 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
         "calibration_error",
         "slices",
     ]
-    assert metrics["rows"] == 150
+    assert metrics["rows"] == 145
     assert metrics["slices"][0] | {"auc": metrics["auc"]} == metrics["slices"][0]
     assert 0.5 < metrics["auc"] <= 1
     predictions = pd.read_parquet("data/predictions.parquet")
@@ -92,14 +93,14 @@ def test_the_sequence_encoder_recommends(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RECSYS_SAVE_EVERY", "3")
     set_params(**SEQUENCE)
     run_all()
-    files = {path.name: path.read_bytes() for path in Path("models/exposure").iterdir()}
-    assert set(files) == {"exposure.json", "exposure.safetensors", "encoder.safetensors"}
+    files = {path.name: path.read_bytes() for path in Path("models/retrieval").iterdir()}
+    assert set(files) == {"retrieval.json", "retrieval.safetensors", "encoder.safetensors"}
     ranking = json.loads(Path("metrics/ranking.json").read_text())
     assert sum(part["people"] for part in ranking["gaps"].values()) == ranking["people"] == 60
     # The state of an unfinished training is gone.
-    assert not Path("models/exposure.state").exists()
+    assert not Path("models/retrieval.state").exists()
     assert run("retrieve").exit_code == 0
-    assert files == {path.name: path.read_bytes() for path in Path("models/exposure").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in Path("models/retrieval").iterdir()}
     assert run("rank").exit_code == 0
     assert json.loads(Path("metrics/ranking.json").read_text()) == ranking
 
@@ -149,7 +150,7 @@ def test_a_release_without_users_has_a_constant_gender() -> None:
     assert output.count(message) == 1
     users = pd.read_parquet("data/encoded/users.parquet")
     assert set(users["gender"]) == {0.5}
-    assert json.loads(Path("metrics/test.json").read_text())["rows"] == 150
+    assert json.loads(Path("metrics/test.json").read_text())["rows"] == 145
 
 
 def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
@@ -167,7 +168,7 @@ def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
 def test_labels_of_one_class_give_a_null_auc_and_a_warning() -> None:
     set_params(**{"encode.label_threshold": 5})
     output = run_all("evaluate")
-    assert "all 150 labels are 0: AUC is not defined" in output
+    assert "all 155 labels are 0: AUC is not defined" in output
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert metrics["auc"] is None
     assert metrics["accuracy"] == 1
@@ -215,13 +216,19 @@ def test_a_missing_input_is_reported_in_one_line(stage: str) -> None:
     )
 
 
-def test_a_bad_row_stops_encode_and_keeps_the_old_output(mirror: Path, toy: Toy) -> None:
+def test_a_bad_row_stops_encode_and_keeps_the_old_output(
+    mirror: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     for stage in ("source", "fetch", "encode"):
         assert run(stage).exit_code == 0
     before = Path("data/encoded/ratings.parquet").read_bytes()
     bad = Toy(toy.users, toy.movies, [*toy.ratings, (3, 2, 9, 10**9)])
-    zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
+    archive = zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
+    result = run("fetch")
+    assert "ml-latest-small.zip from" in result.output
+    assert "get it again" in result.output
+    monkeypatch.setitem(RELEASES, "ml-latest-small", pin(archive))
     result = run("fetch")
     assert "changed since stage source ran; run `dvc repro` again" in result.output
     assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
@@ -245,7 +252,9 @@ def test_libraries_print_nothing() -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert done.stderr == 2 * "all 150 labels are 0: AUC is not defined\n"
+    assert done.stderr == "".join(
+        f"all {rows} labels are 0: AUC is not defined\n" for rows in (155, 145)
+    )
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,6 +1,5 @@
 """A small data set with planted tastes, which can be written in each of the published layouts."""
 
-import hashlib
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,14 +74,12 @@ def write_csv(toy: Toy, folder: Path) -> Path:
 
 
 def zip_release(name: str, members: Path, mirror: Path, folder: str | None = None) -> Path:
-    """Zip the files of a folder as `mirror/NAME.zip`, and write the md5 beside it."""
+    """Zip the files of a folder as `mirror/NAME.zip`."""
     mirror.mkdir(parents=True, exist_ok=True)
     archive = mirror / f"{name}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as content:
         for member in sorted(members.iterdir()):
             content.write(member, f"{folder or name}/{member.name}")
-    digest = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
-    archive.with_name(f"{name}.zip.md5").write_text(f"MD5 ({name}.zip) = {digest}\n")
     return archive
 
 

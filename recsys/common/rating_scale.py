@@ -1,4 +1,4 @@
-"""The scale of stars on which the users of a release rate."""
+"""The scale of stars on which the users of a data set rate."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,59 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+EPSILON = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class RatingScale:
-    """Ratings from `lowest` to `highest` stars in steps of `step`; None for any number between."""
+    """Ratings from `lowest` to `highest` stars in steps of `step`; None for any number between.
+
+    Ratings are compared by their steps. A decimal such as 3.3 is another number in 32 bits than in
+    64, but the same step.
+    """
 
     lowest: float
     highest: float
     step: float | None
 
+    @property
+    def rounding(self) -> float:
+        """The largest rounding error of ratings in 32 bits, in steps; 0 without a step."""
+        largest = max(abs(self.lowest), abs(self.highest))
+        return 1.5 * EPSILON * largest / self.step if self.step else 0.0
+
     @np.errstate(over="ignore", invalid="ignore")
+    def to_steps(self, stars: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """The number of steps from `lowest` to each rating, [N].
+
+        It is whole for a rating on a step, whichever way its last digits were rounded. Without a
+        step, it is the rating itself, rounded to 32 bits.
+        """
+        rounded = np.asarray(stars, np.float32).astype(np.float64)
+        if self.step is None:
+            return rounded
+        steps = (rounded - self.lowest) / self.step
+        whole = np.rint(steps)
+        return np.where(np.abs(steps - whole) <= self.rounding, whole, steps)
+
     def has(self, stars: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Whether each number is on the scale."""
-        # As files hold stars, and a scale that was found in them its ends.
-        stars = np.asarray(stars, np.float32)
-        on_scale = (stars >= np.float32(self.lowest)) & (stars <= np.float32(self.highest))
-        if self.step is not None:
-            steps = (stars - self.lowest) / self.step
-            # A step such as 0.1 is no binary fraction.
-            on_scale &= np.abs(steps - np.rint(steps)) < 1e-3
-        return np.asarray(on_scale)
+        """Whether each number is on the scale, [N]."""
+        steps = self.to_steps(stars)
+        first, last = self.to_steps([self.lowest, self.highest])
+        on_step = steps == np.rint(steps) if self.step else True
+        return np.asarray((first <= steps) & (steps <= last) & on_step)
+
+    def cut_above(self, threshold: float) -> float:
+        """A number that lies between `threshold` and the next greater rating.
+
+        `stars > cut_above(threshold)` holds for the ratings above the threshold, for numbers of 32
+        and of 64 bits.
+        """
+        if self.step:
+            return self.lowest + (float(np.floor(self.to_steps(threshold))) + 0.5) * self.step
+        below = np.float32(threshold)
+        # A quarter of the way to the next number of 32 bits, so that 32 bits round it to `below`.
+        return float(below) + float(np.nextafter(below, np.float32(np.inf)) - below) / 4
 
     def normalise(self, stars: Floats) -> Floats:
         """Map stars to [0, 1]."""

@@ -12,7 +12,7 @@ from sklearn.preprocessing import LabelEncoder
 
 from recsys.common.errors import InputError
 from recsys.data.params import EncodeParams
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
 from recsys.storage import schemas
 from recsys.storage.dimensions import digest_ids
 from recsys.storage.parquet import ROWS_AT_ONCE
@@ -26,12 +26,12 @@ Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 
 
 def encode_dimensions(
-    tables: Tables, params: EncodeParams
+    tables: RawDataset, params: EncodeParams
 ) -> tuple[dict[str, pa.Table], Vocabulary]:
     """Encode the users and movies.
 
     Args:
-        tables: what `read_tables` returned.
+        tables: what `read_dataset` returned.
 
     Returns:
         the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
@@ -55,22 +55,25 @@ def encode_dimensions(
         label_threshold=params.label_threshold if threshold is None else threshold,
         features=tables.features,
         id_types=tables.id_types,
-        drawn_negatives=tables.drawn_negatives,
+        implicit=tables.implicit,
     )
     return encoded, vocabulary
 
 
-def drop_ratings(tables: Tables, stars: tuple[float, ...]) -> Tables:
+def drop_ratings(tables: RawDataset, stars: tuple[float, ...]) -> RawDataset:
     """Drop the ratings with these numbers of stars, but none of the users and movies.
 
     Raises:
         InputError: no rating has one of these numbers of stars, or no rating would be left.
     """
-    ratings = tables.ratings
-    for value in stars:
-        if not (ratings["rating"] == value).any():
+    if not stars:
+        return tables
+    steps = tables.rating_scale.to_steps(tables.ratings["rating"])
+    dropped = tables.rating_scale.to_steps(stars)
+    for value, found in zip(stars, np.isin(dropped, steps), strict=True):
+        if not found:
             raise InputError(f"encode.drop_ratings: no rating has {value:g} stars")
-    kept = ratings if not stars else ratings[~ratings["rating"].isin(stars)]
+    kept = tables.ratings[~np.isin(steps, dropped)]
     if kept.empty:
         raise InputError(f"encode.drop_ratings = {list(stars)}: no rating would be left")
     return replace(tables, ratings=kept)
@@ -89,7 +92,7 @@ def encode_ratings(ratings: pd.DataFrame, vocabulary: Vocabulary) -> Iterator[pd
         stars = rows["rating"].to_numpy()
         yield rows.assign(
             rating_norm=vocabulary.rating_scale.normalise(stars),
-            label=(stars > vocabulary.label_threshold).astype(np.int8),
+            label=(stars > vocabulary.like_cut).astype(np.int8),
         )
 
 
@@ -100,7 +103,7 @@ def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
         gender = users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER)
         users = users.assign(gender=gender)
     if "zip" in users:
-        users = users.assign(zip_prefix=users["zip"].astype(str).str[: params.zip_prefix])
+        users = users.assign(zip_prefix=users["zip"].str[: params.zip_prefix])
     return users
 
 
@@ -135,9 +138,13 @@ def encode_columns(
 
 
 def encode_categories(values: pd.Series) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """The code of each value, from 0, and the names by code. A missing value is a category too."""
+    """The code of each value, from 0, and the names by code.
+
+    The missing values are a category too, whose name is empty.
+    """
     encoder = LabelEncoder()
-    codes = encoder.fit_transform(values.astype(str)).astype(np.int32)
+    names = values.astype(object).where(values.notna(), "").astype(str)
+    codes = encoder.fit_transform(names).astype(np.int32)
     return codes, tuple(encoder.classes_.tolist())
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed, Share
+from recsys.common.params import Count, Fraction, Section, Seed
 from recsys.sources.params import OwnParams
 from recsys.storage.registry import Feature
 
@@ -26,10 +26,15 @@ class SplitParams(Section):
     name = "split"
     method: Literal["random", "chronological", "leave_last"]
     min_history: Annotated[int, Field(description="an integer from 0 to 1e6", ge=0, le=10**6)]
-    train: Share
-    validation: Share
-    test: Share
+    train: Fraction
+    validation: Fraction
+    test: Fraction
     seed: Seed
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """The sizes of the parts, in the order of `schemas.PARTS`; their sum is 1."""
+        return self.train, self.validation, self.test
 
     @property
     def follows_time(self) -> bool:
@@ -37,8 +42,8 @@ class SplitParams(Section):
         return self.method != "random"
 
     @model_validator(mode="after")
-    def _shares_make_a_whole(self) -> "SplitParams":
-        total = self.train + self.validation + self.test
+    def _fractions_make_a_whole(self) -> "SplitParams":
+        total = sum(self.fractions)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
         return self

@@ -20,8 +20,10 @@ ML_100K_GENRES = (
 )  # fmt: skip
 # Values of a genres field that are not a genre.
 NO_GENRES = frozenset({"", "(no genres listed)", "unknown"})
-GENRES = Attribute("genres", "list", (Column("genres"),), none=NO_GENRES)
-GENRE_FLAGS = Attribute("genres", "flags", tuple(map(Column, ML_100K_GENRES)), none=NO_GENRES)
+GENRES = Attribute("genres", "list", (Column("genres"),), missing_values=NO_GENRES)
+GENRE_FLAGS = Attribute(
+    "genres", "flags", tuple(map(Column, ML_100K_GENRES)), missing_values=NO_GENRES
+)
 USER_ATTRIBUTES = (
     Attribute("gender", "category", (Column("gender"),), allowed=("F", "M")),
     # Years; in ml-1m the lower end of a range.

@@ -1,7 +1,7 @@
 """What a source of data looks like: its files, their columns, and what the columns mean.
 
 A release of MovieLens is a schema that ships with the project (`recsys.data.presets`). Own data is
-a schema that params.yaml describes (`recsys.data.own`). `recsys.data.reader` reads both.
+a schema that params.yaml describes (`recsys.data.own`). `recsys.data.reading.reader` reads both.
 """
 
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class Attribute:
     kind: Literal["category", "list", "number", "flags"]
     columns: tuple[Column, ...]
     separator: str = "|"
-    none: frozenset[str] = frozenset({""})
+    missing_values: frozenset[str] = frozenset({""})
     allowed: tuple[str, ...] = ()
 
     @property
@@ -107,8 +107,7 @@ class Schema:
         rating_scale: the ratings that there can be; None to find it in the data.
         complete: whether users and items that are not in their files are refused.
         duplicates: what happens to several interactions of one pair.
-        negatives: without rating and label, the number of items to draw as 0 for each row.
-        seed: of these draws.
+        negatives: without rating and label, the number of items that split draws for each row.
         published: what the tables are compared with.
     """
 
@@ -130,5 +129,4 @@ class Schema:
     complete: bool = False
     duplicates: Literal["refuse", "keep_last"] = "refuse"
     negatives: int = 0
-    seed: int = 0
     published: PublishedCounts | None = field(default=None, repr=False)

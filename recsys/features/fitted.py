@@ -29,7 +29,7 @@ class Fitted:
         histories: the names of the histories, in the order of the registry.
         history_length: the largest number of movies in a history.
         past_only: whether only ratings of an earlier second are visible.
-        label_threshold: a rating of more stars than this is a like.
+        label_threshold: a rating of more stars than this is a like; it lies between two ratings.
         cutoff: standardised columns are clipped at this many deviations.
         standardisation: the mean and the standard deviation of each column in the training part.
         end: the time of the last rating, in seconds since 1970.

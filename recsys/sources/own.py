@@ -6,15 +6,15 @@ from pathlib import Path
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.sources.archives import digest_file
+from recsys.sources.checksums import compute_checksum
 from recsys.sources.params import OwnParams
 
 
 def list_files(params: OwnParams) -> Iterator[tuple[str, Path]]:
-    """What each file holds (interactions, users or items), and the file.
+    """Yield each file that params.yaml names, after what it holds: interactions, users or items.
 
     Raises:
-        InputError: params.yaml names no interactions, or a file that is not there.
+        InputError: params.yaml names no interactions, or names a file that does not exist.
     """
     if not params.interactions:
         raise InputError(
@@ -31,9 +31,9 @@ def list_files(params: OwnParams) -> Iterator[tuple[str, Path]]:
             yield noun, file
 
 
-def digest_own(params: OwnParams) -> dict[str, str]:
-    """The SHA-256 of each file. Raises: as `list_files`."""
-    return {noun: digest_file(file, "sha256") for noun, file in list_files(params)}
+def own_checksums(params: OwnParams) -> dict[str, str]:
+    """The checksum of each file. Raises: as `list_files`."""
+    return {noun: compute_checksum(file) for noun, file in list_files(params)}
 
 
 def copy_own(params: OwnParams, folder: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from recsys.common.params import Count, Section, Seed, show
+from recsys.common.rating_scale import RatingScale
 
 
 class FetchParams(Section):
@@ -89,18 +90,27 @@ class OwnParams(Section):
             raise ValueError(f"user and item are both {show(self.user)}; name two columns")
         if self.rating and self.label:
             raise ValueError("rating and label are both set; leave one of them empty")
-        if self.rating_scale:
-            lowest, highest, step = (*self.rating_scale, 0, 0, 0)[:3]
-            if len(self.rating_scale) != 3 or not (lowest < highest and step > 0):
-                raise ValueError(
-                    f"rating_scale = {list(self.rating_scale)}: give [lowest, highest, step], "
-                    "ascending and with a step above 0, or []"
-                )
+        self._check_scale()
         names = [f.name for table in ("users", "items") for f in self.features(table)]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"the feature {name} is listed twice; name it once")
         return self
+
+    def _check_scale(self) -> None:
+        if not self.rating_scale:
+            return
+        lowest, highest, step = (*self.rating_scale, 0, 0, 0)[:3]
+        if len(self.rating_scale) != 3 or not (lowest < highest and step > 0):
+            raise ValueError(
+                f"rating_scale = {list(self.rating_scale)}: give [lowest, highest, step], "
+                "ascending and with a step above 0, or []"
+            )
+        if RatingScale(lowest, highest, step).rounding > 0.25:
+            raise ValueError(
+                f"rating_scale = {list(self.rating_scale)}: the step is too small for ratings of "
+                "7 digits; give a larger step"
+            )
 
 
 def parse_feature(text: str) -> OwnFeature:

@@ -8,23 +8,6 @@ from dataclasses import dataclass
 
 from recsys.common.rating_scale import HALF_STARS, WHOLE_STARS, RatingScale
 
-MIB, GIB = 2**20, 2**30
-
-
-@dataclass(frozen=True)
-class Member:
-    """A file of an archive.
-
-    Attributes:
-        name: its name inside the release's folder.
-        max_bytes: the largest size that is accepted.
-        sha256: its checksum, where the release is pinned.
-    """
-
-    name: str
-    max_bytes: int
-    sha256: str | None = None
-
 
 @dataclass(frozen=True)
 class PublishedCounts:
@@ -55,7 +38,9 @@ class Release:
     Attributes:
         name: its published name, which params.yaml uses too.
         folder: the folder inside NAME.zip that holds the members.
-        members: the files of ratings, movies and (where published) users, in this order.
+        members: the names of the files of ratings, movies and (where published) users.
+        checksums: the checksum of NAME.zip or of each member, by file name. Members serve where
+            the files also come in other containers, as those of ml-100k do.
         rating_scale: the stars that users could give.
         encoding: the text encoding of the files.
         published_counts: None where the project knows of none.
@@ -63,42 +48,36 @@ class Release:
 
     name: str
     folder: str
-    members: tuple[Member, ...]
+    members: tuple[str, ...]
+    checksums: dict[str, str]
     rating_scale: RatingScale = HALF_STARS
     encoding: str = "utf-8"
     published_counts: PublishedCounts | None = None
 
     @property
-    def pinned(self) -> bool:
-        """Whether the sha256 of every member is known."""
-        return all(member.sha256 for member in self.members)
+    def archive(self) -> str:
+        """The file name of the archive."""
+        return f"{self.name}.zip"
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the checksums cover all members."""
+        return self.archive in self.checksums or set(self.members) <= self.checksums.keys()
 
 
-def _csv_release(name: str) -> Release:
-    members = (Member("ratings.csv", 4 * GIB), Member("movies.csv", 64 * MIB))
-    return Release(name, name, members)
+def _csv_release(name: str, checksum: str) -> Release:
+    return Release(name, name, ("ratings.csv", "movies.csv"), {f"{name}.zip": checksum})
 
 
 _ML_100K = Release(
     name="ml-100k",
     folder="ml-100k",
-    members=(
-        Member(
-            "u.data",
-            1_979_173,
-            "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
-        ),
-        Member(
-            "u.item",
-            236_344,
-            "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
-        ),
-        Member(
-            "u.user",
-            22_628,
-            "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c",
-        ),
-    ),
+    members=("u.data", "u.item", "u.user"),
+    checksums={
+        "u.data": "sha256:06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
+        "u.item": "sha256:553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
+        "u.user": "sha256:f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c",
+    },
     rating_scale=WHOLE_STARS,
     encoding="latin-1",
     published_counts=PublishedCounts(
@@ -115,23 +94,12 @@ _ML_100K = Release(
 _ML_1M = Release(
     name="ml-1m",
     folder="ml-1m",
-    members=(
-        Member(
-            "ratings.dat",
-            24_594_131,
-            "506d64ca44484487c11dc2d9a28de5c54948213e6b96285e298afe28d6ea4e0f",
-        ),
-        Member(
-            "movies.dat",
-            171_308,
-            "0140fc2356357c1a851d0f52e893a1e4d3696df632c4141cea8d5bc3d621f0b9",
-        ),
-        Member(
-            "users.dat",
-            134_368,
-            "1dc3a95300cb19f7c10e027daf29b8cdf1d908dab65b5edfb45950aa389a10a3",
-        ),
-    ),
+    members=("ratings.dat", "movies.dat", "users.dat"),
+    checksums={
+        "ratings.dat": "sha256:506d64ca44484487c11dc2d9a28de5c54948213e6b96285e298afe28d6ea4e0f",
+        "movies.dat": "sha256:0140fc2356357c1a851d0f52e893a1e4d3696df632c4141cea8d5bc3d621f0b9",
+        "users.dat": "sha256:1dc3a95300cb19f7c10e027daf29b8cdf1d908dab65b5edfb45950aa389a10a3",
+    },
     rating_scale=WHOLE_STARS,
     encoding="latin-1",
     published_counts=PublishedCounts(
@@ -148,28 +116,34 @@ _ML_1M = Release(
 _ML_10M = Release(
     name="ml-10m",
     folder="ml-10M100K",
-    members=(Member("ratings.dat", GIB), Member("movies.dat", 64 * MIB)),
+    members=("ratings.dat", "movies.dat"),
+    checksums={"ml-10m.zip": "md5:ce571fd55effeba0271552578f2648bd"},
 )
 
 # `recsys.sources.synthetic` draws this release at any size, in the layout of ml-100k.
 _SYNTHETIC = dataclasses.replace(
-    _ML_100K,
-    name="synthetic",
-    members=tuple(Member(member.name, 16 * GIB) for member in _ML_100K.members),
-    encoding="utf-8",
-    published_counts=None,
+    _ML_100K, name="synthetic", checksums={}, encoding="utf-8", published_counts=None
 )
 
+# GroupLens publishes the md5 as NAME.zip.md5. TensorFlow Datasets has the sha256 of archives in
+# url_checksums/movielens.txt.
 RELEASES: dict[str, Release] = {
     release.name: release
     for release in (
         _ML_100K,
         _ML_1M,
-        _csv_release("ml-latest-small"),
         _ML_10M,
-        _csv_release("ml-20m"),
-        _csv_release("ml-25m"),
-        _csv_release("ml-32m"),
+        _csv_release(
+            "ml-latest-small",
+            "sha256:696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
+        ),
+        _csv_release(
+            "ml-20m", "sha256:96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3"
+        ),
+        _csv_release(
+            "ml-25m", "sha256:8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa"
+        ),
+        _csv_release("ml-32m", "md5:d472be332d4daa821edc399621853b57"),
         _SYNTHETIC,
     )
 }

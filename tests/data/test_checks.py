@@ -9,7 +9,7 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.data.own import own_schema
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
+from recsys.data.reading.reader import read_dataset
 from recsys.data.schema import Schema
 from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
@@ -67,7 +67,7 @@ def test_one_line_names_the_row(
 ) -> None:
     schema = write(tmp_path, [(1, 1, 5, TIME), (1, 2, 3, TIME), row, (2, 1, 4, TIME)])
     with pytest.raises(InputError) as caught:
-        read_tables(tmp_path, schema)
+        read_dataset(tmp_path, schema)
     text = str(caught.value)
     assert message in text
     assert f" line {3 + header}: " in text
@@ -98,7 +98,7 @@ def test_the_line_of_a_release_is_named(
     with (tmp_path / file).open("a") as content:
         content.write(line)
     with pytest.raises(InputError, match=message + r".*; correct .* fetch ml-1m again$"):
-        read_tables(tmp_path, preset(unpinned("ml-1m")))
+        read_dataset(tmp_path, preset(unpinned("ml-1m")))
 
 
 def test_a_flag_of_a_genre_is_0_or_1(tmp_path: Path, toy: Toy) -> None:
@@ -106,7 +106,7 @@ def test_a_flag_of_a_genre_is_0_or_1(tmp_path: Path, toy: Toy) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join([lines[0], lines[1].rstrip()[:-1] + b"2\n", *lines[2:]]))
     with pytest.raises(InputError, match=r"u.item line 2: Western = '2' is neither 0 nor 1"):
-        read_tables(tmp_path, preset(unpinned("ml-100k")))
+        read_dataset(tmp_path, preset(unpinned("ml-100k")))
 
 
 def test_further_wrong_lines_are_counted(tmp_path: Path, toy: Toy) -> None:
@@ -115,10 +115,10 @@ def test_further_wrong_lines_are_counted(tmp_path: Path, toy: Toy) -> None:
     with (tmp_path / "ratings.dat").open("a") as content:
         content.write(again)
     with pytest.raises(InputError, match=r"line 1501: .* \(and 2 more lines repeat a pair\)"):
-        read_tables(tmp_path, preset(unpinned("ml-1m")))
+        read_dataset(tmp_path, preset(unpinned("ml-1m")))
 
 
 def test_a_file_without_ratings_is_reported(tmp_path: Path, toy: Toy) -> None:
     (write_dat(toy, tmp_path) / "ratings.dat").write_text("")
     with pytest.raises(InputError, match=r"ratings\.dat has no interactions"):
-        read_tables(tmp_path, preset(unpinned("ml-1m")))
+        read_dataset(tmp_path, preset(unpinned("ml-1m")))

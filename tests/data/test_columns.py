@@ -5,10 +5,16 @@ import pyarrow as pa
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.data import columns
-from recsys.data.columns import encode_texts, parse_numbers, read_labels, read_numbers, read_times
+from recsys.data.files import columns
+from recsys.data.files.columns import (
+    encode_texts,
+    parse_numbers,
+    read_labels,
+    read_numbers,
+    read_times,
+)
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, File, TimeFormat
-from recsys.data.text_table import TextTable
 
 A = Column("a", "own.a")
 
@@ -94,7 +100,7 @@ def test_labels_and_numbers_name_the_first_wrong_line(tmp_path: Path) -> None:
 def test_rows_of_several_blocks_are_one_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recsys.data.delimited.BLOCK_BYTES", 2000)
+    monkeypatch.setattr("recsys.data.files.delimited.BLOCK_BYTES", 2000)
     numbers = np.random.default_rng(0).integers(0, 300, 5000)
     read = table(tmp_path, *map(str, numbers))
     assert read.texts(A).num_chunks > 1

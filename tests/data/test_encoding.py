@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import HALF_STARS, WHOLE_STARS
+from recsys.common.rating_scale import WHOLE_STARS, RatingScale
 from recsys.data import encoding
 from recsys.data.encoding import (
     drop_ratings,
@@ -19,8 +19,8 @@ from recsys.data.encoding import (
 )
 from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary, find_rows
@@ -50,8 +50,8 @@ Encoded = tuple[dict[str, pa.Table], Vocabulary]
 
 
 @pytest.fixture
-def encoded(tmp_path: Path, toy: Toy) -> tuple[Tables, Encoded]:
-    tables = read_tables(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
+def encoded(tmp_path: Path, toy: Toy) -> tuple[RawDataset, Encoded]:
+    tables = read_dataset(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
     return tables, encode_dimensions(tables, ENCODE)
 
 
@@ -62,14 +62,14 @@ def test_encoded_movies_match_an_example_by_hand() -> None:
     assert [codes.tolist() for codes in movies["genres"]] == [[], [1], [2, 0], [0]]
     assert movies["year"].tolist() == [1994, pd.NA, 1995, 1968]
     # The periods from 1990, of no year, from 1995 and from 1965, coded in the order of their names.
-    assert movies["period_code"].tolist() == [1, 3, 2, 0]
-    assert names["period"] == ("393.0", "398.0", "399.0", "nan")
+    assert movies["period_code"].tolist() == [2, 0, 3, 1]
+    assert names["period"] == ("", "393.0", "398.0", "399.0")
 
 
 def test_params_set_the_years_of_a_period() -> None:
     params = ENCODE.model_copy(update={"period_years": 10})
     movies, _ = encode_columns(prepare_movies(MOVIES, params), "movies", MOVIELENS)
-    assert movies["period_code"].tolist() == [1, 2, 1, 0]
+    assert movies["period_code"].tolist() == [2, 0, 2, 1]
 
 
 def test_movies_without_any_genre_have_empty_lists() -> None:
@@ -97,7 +97,20 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
     assert names["zip"] == ("12",)
 
 
-def test_ratings_keep_their_meaning(encoded: tuple[Tables, Encoded]) -> None:
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("share", [0.5, 1])
+def test_a_missing_value_stays_missing(missing: object, share: float) -> None:
+    known = {"age": "25", "occupation": "a", "zip": "12345", "gender": "F"}
+    rows = [dict.fromkeys(known, missing), known if share < 1 else dict.fromkeys(known, missing)]
+    users = pd.DataFrame(rows, dtype=object).assign(userid=[1, 2])
+    encoded, names = encode_columns(prepare_users(users, ENCODE), "users", MOVIELENS)
+    assert encoded["gender"].tolist() == [0.5, 0 if share < 1 else 0.5]
+    for feature, value in (("age", "25"), ("occupation", "a"), ("zip", "123")):
+        assert names[feature] == (("", value) if share < 1 else ("",))
+        assert encoded[f"{feature}_code"].tolist() == [0, 1 if share < 1 else 0]
+
+
+def test_ratings_keep_their_meaning(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
     (ratings,) = encode_ratings(tables.ratings, vocabulary)
     assert len(ratings) == len(tables.ratings)
@@ -119,12 +132,12 @@ def test_the_threshold_is_exclusive(threshold: float, labels: list[int]) -> None
         }
     )
     params = ENCODE.model_copy(update={"label_threshold": threshold})
-    _, vocabulary = encode_dimensions(Tables(USERS, MOVIES, ratings, WHOLE_STARS), params)
+    _, vocabulary = encode_dimensions(RawDataset(USERS, MOVIES, ratings, WHOLE_STARS), params)
     (frame,) = encode_ratings(ratings, vocabulary)
     assert frame["label"].tolist() == labels
 
 
-def test_ratings_with_some_stars_are_dropped(encoded: tuple[Tables, Encoded]) -> None:
+def test_ratings_with_some_stars_are_dropped(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, _ = encoded
     assert drop_ratings(tables, ()).ratings is tables.ratings
     kept = drop_ratings(tables, (1.0, 3.0))
@@ -138,8 +151,33 @@ def test_ratings_with_some_stars_are_dropped(encoded: tuple[Tables, Encoded]) ->
         drop_ratings(tables, tuple(stars.unique().tolist()))
 
 
+@pytest.mark.parametrize("scale", [(0, 1, 0.01), (0.1, 5, 0.1), (1, 10, 0.3), (0.5, 5, 0.5)])
+def test_each_rating_of_a_scale_is_dropped_and_labelled_by_its_step(
+    scale: tuple[float, float, float],
+) -> None:
+    lowest, highest, step = scale
+    stars = [round(lowest + k * step, 2) for k in range(int((highest - lowest) / step + 1.5))]
+    stars = [value for value in stars if value <= highest]
+    ratings = pd.DataFrame(
+        {
+            "user": np.zeros(len(stars), np.int32),
+            "movie": np.arange(len(stars), dtype=np.int32),
+            "rating": np.array(stars, np.float32),
+            "timestamp": 1,
+        }
+    )
+    dataset = RawDataset(USERS, MOVIES, ratings, RatingScale(*scale))
+    for place, value in enumerate(stars):
+        kept = drop_ratings(dataset, (value,)).ratings
+        assert kept["movie"].tolist() == [*range(place), *range(place + 1, len(stars))]
+        params = ENCODE.model_copy(update={"label_threshold": value})
+        _, vocabulary = encode_dimensions(dataset, params)
+        (frame,) = encode_ratings(ratings, vocabulary)
+        assert frame["label"].tolist() == [0] * (place + 1) + [1] * (len(stars) - place - 1)
+
+
 def test_ratings_come_in_pieces(
-    encoded: tuple[Tables, Encoded], monkeypatch: pytest.MonkeyPatch
+    encoded: tuple[RawDataset, Encoded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, (_, vocabulary) = encoded
     (whole,) = encode_ratings(tables.ratings, vocabulary)
@@ -149,13 +187,6 @@ def test_ratings_come_in_pieces(
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
 
 
-def test_rating_scales_map_stars_to_0_and_1_and_back() -> None:
-    stars = np.array([1, 2, 5], np.float32)
-    assert WHOLE_STARS.normalise(stars).tolist() == [0, 0.25, 1]
-    assert HALF_STARS.normalise(np.array([0.5, 2.75], np.float32)).tolist() == [0, 0.5]
-    np.testing.assert_allclose(HALF_STARS.denormalise(HALF_STARS.normalise(stars)), stars)
-
-
 def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
     known = np.array([10, 20, 40], np.int32)
     raw = np.array([40, 10, 20, 30, 5, 50], np.int32)
@@ -163,7 +194,7 @@ def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
 
 
 def test_a_saved_vocabulary_loads_unchanged(
-    tmp_path: Path, encoded: tuple[Tables, Encoded]
+    tmp_path: Path, encoded: tuple[RawDataset, Encoded]
 ) -> None:
     _, vocabulary = encoded[1]
     vocabulary.save(tmp_path / "vocabulary.json")
@@ -174,7 +205,7 @@ def test_a_saved_vocabulary_loads_unchanged(
     assert sizes == {"age": 50, "occupation": 1, "zip": 1, "genres": 4, "period": 8}
 
 
-def test_other_ids_or_genres_change_the_digest(encoded: tuple[Tables, Encoded]) -> None:
+def test_other_ids_or_genres_change_the_digest(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
     users = tables.users.assign(userid=tables.users["userid"] + 1)
     for changed in (

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from recsys.data.encoding import encode_dimensions, encode_ratings
+from recsys.data.files.text_table import TextTable
 from recsys.data.own import own_schema
 from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
+from recsys.data.reading.reader import read_dataset
 from recsys.data.schema import Column, File, Schema
-from recsys.data.text_table import TextTable
 from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
 from tests.conftest import PARAMS, unpinned
@@ -36,7 +36,7 @@ OWN_FILES = {
 
 def check(folder: Path, schema: Schema) -> None:
     """What is read can be encoded, and rows refer to users and movies that there are."""
-    tables = read_tables(folder, schema)
+    tables = read_dataset(folder, schema)
     params = ENCODE.model_copy(update={"label_threshold": tables.rating_scale.lowest})
     dimensions, vocabulary = encode_dimensions(tables, params)
     for frame in encode_ratings(tables.ratings, vocabulary):

@@ -10,9 +10,8 @@ from recsys.common.errors import InputError
 from recsys.data.own import own_schema
 from recsys.data.params import SplitParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
-from recsys.data.splitting import describe_cuts
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
 from recsys.sources.params import OwnParams
@@ -23,7 +22,9 @@ OWN = load_params(PARAMS)[OwnParams]
 SPLIT = load_params(PARAMS)[SplitParams]
 
 
-def read(folder: Path, interactions: str, items: str = "", users: str = "", **own: Any) -> Tables:
+def read(
+    folder: Path, interactions: str, items: str = "", users: str = "", **own: Any
+) -> RawDataset:
     """Read own data of columns u, i, r, and, in their files, u, city and i, tags."""
     files = {"interactions": interactions, "items": items, "users": users}
     for noun, text in files.items():
@@ -32,7 +33,7 @@ def read(folder: Path, interactions: str, items: str = "", users: str = "", **ow
             (folder / noun / "t.csv").write_text(text.replace(" / ", "\n"))
     params = {noun: noun and "t.csv" if text else "" for noun, text in files.items()}
     params |= {"user": "u", "item": "i", "rating": "r"}
-    return read_tables(folder, own_schema(OWN.model_copy(update=params | own)))
+    return read_dataset(folder, own_schema(OWN.model_copy(update=params | own)))
 
 
 PLAIN = "u,i,r / 1,1,1 / 1,2,2 / 2,1,3 / 2,2,1"
@@ -110,6 +111,23 @@ def test_one_time_for_all_is_said_where_time_is_used(tmp_path: Path) -> None:
     assert note == "all 4 rows have the same time, 2001-09-09 01:46:40 UTC, so there is no past"
 
 
+TIMES = ["2001-09-09", "2001-09-09 01:46", "2001-09-09T01:46:40", " 2001-09-09 "]
+ZONED = ["2001-09-09T01:46:40Z", "2001-09-09 03:46:40+02:00", "2001-09-09 03:46:40.5 -0230"]
+
+
+@pytest.mark.parametrize("times", [TIMES, ZONED, TIMES + ZONED])
+def test_times_without_a_zone_are_counted(tmp_path: Path, times: list[str]) -> None:
+    rows = (f"{place},1,{place % 2},{time}" for place, time in enumerate(times))
+    notes = read(tmp_path, " / ".join(["u,i,r,t", *rows]), time="t", time_format="iso").notes
+    counted = [note for note in notes if "time zone" in note]
+    without = [time.strip() for time in times if time in TIMES]
+    assert counted == [
+        f"times of t without a time zone, read as UTC: {len(without)} of {len(times)}, such as "
+        f"{time!r}"
+        for time in without[:1]
+    ]
+
+
 def test_a_column_of_own_data_may_have_the_name_of_a_column_of_the_project(tmp_path: Path) -> None:
     tables = read(
         tmp_path,
@@ -174,18 +192,6 @@ def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
     assert tables.notes[0] == "2 earlier interactions of a repeated pair are dropped"
 
 
-def test_a_cut_inside_one_second_is_said() -> None:
-    seconds = 10**9 + np.array([-9, 0, 0, 1, 1, 2, 2, 3, 4])
-    params = SPLIT.model_copy(update={"method": "chronological"})
-    parts = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2], np.int8)
-    assert describe_cuts(seconds, parts, params) == [
-        "the cut between train and validation is inside one second, 2001-09-09 01:46:41 UTC: 1 of "
-        "its ratings are before the cut and 1 after it"
-    ]
-    assert describe_cuts(np.arange(9), parts, params) == []
-    assert describe_cuts(seconds, parts, SPLIT) == []
-
-
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "notes"),
@@ -197,7 +203,12 @@ def test_the_real_releases_have_few_notes(
     import os
 
     fetch_release(RELEASES[name], tmp_path / "raw", os.environ["MOVIELENS_MIRROR"])
-    assert read_tables(tmp_path / "raw", preset(RELEASES[name])).notes == notes
+    assert read_dataset(tmp_path / "raw", preset(RELEASES[name])).notes == notes
+
+
+def test_a_step_that_32_bits_cannot_tell_apart_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"rating_scale = \[0.0, 1000.0, 1e-06\]: the step is too"):
+        OwnParams.model_validate(OWN.model_dump() | {"rating_scale": (0.0, 1000.0, 0.000001)})
 
 
 def test_one_column_cannot_be_the_user_and_the_item() -> None:

@@ -8,15 +8,15 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.presets import PRESETS, preset
-from recsys.data.reader import read_tables
-from recsys.data.tables import Tables
+from recsys.data.raw_dataset import RawDataset
+from recsys.data.reading.reader import read_dataset
 from recsys.sources.releases import RELEASES
 from tests.conftest import unpinned
 from tests.toy import Toy, write_100k, write_csv, write_dat
 
 
-def read(folder: Path, name: str) -> Tables:
-    return read_tables(folder, preset(unpinned(name)))
+def read(folder: Path, name: str) -> RawDataset:
+    return read_dataset(folder, preset(unpinned(name)))
 
 
 def expected_users(toy: Toy) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def expected_movies(toy: Toy) -> pd.DataFrame:
     return movies.sort_values("movieid", ignore_index=True)
 
 
-def check_ratings(tables: Tables, toy: Toy) -> None:
+def check_ratings(tables: RawDataset, toy: Toy) -> None:
     """The rows of the ratings refer to the ids that the file has."""
     found = tables.ratings.assign(
         user=tables.users["userid"].to_numpy()[tables.ratings["user"]],
@@ -47,7 +47,7 @@ def test_every_release_has_a_preset() -> None:
     for name, release in RELEASES.items():
         schema = preset(release)
         files = [schema.interactions, schema.items, schema.users]
-        assert [str(file.path) for file in files if file] == [m.name for m in release.members]
+        assert [str(file.path) for file in files if file] == list(release.members)
         assert schema.published == release.published_counts, name
 
 
@@ -89,7 +89,7 @@ def test_csv_files_may_have_quoted_titles_and_half_stars(tmp_path: Path) -> None
     (tmp_path / "ratings.csv").write_text(ratings)
     movies = 'movieId,title,genres\r\n11,"American President, The (1995)",Comedy|Sci-Fi\r\n'
     (tmp_path / "movies.csv").write_text(movies)
-    tables = read_tables(tmp_path, preset(RELEASES["ml-32m"]))
+    tables = read_dataset(tmp_path, preset(RELEASES["ml-32m"]))
     assert tables.movies["title"].tolist() == ["American President, The (1995)"]
     assert tables.movies["genres"].tolist() == [["Comedy", "Sci-Fi"]]
     assert tables.ratings["rating"].tolist() == [0.5]
@@ -131,4 +131,4 @@ def test_a_missing_file_is_named(tmp_path: Path, toy: Toy) -> None:
 
 def test_published_counts_are_checked(tmp_path: Path, toy: Toy) -> None:
     with pytest.raises(InputError, match=r"ratings\.dat: users is 60, published 6040; .* again"):
-        read_tables(write_dat(toy, tmp_path), preset(RELEASES["ml-1m"]))
+        read_dataset(write_dat(toy, tmp_path), preset(RELEASES["ml-1m"]))

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.common.errors import InputError
+from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, File
-from recsys.data.text_table import TextTable
 
 A, B = Column("a", "own.a"), Column("b", "own.b")
 
@@ -98,12 +98,15 @@ def test_parquet_columns_of_any_plain_type_are_texts(tmp_path: Path) -> None:
     columns = {
         "a": pa.array(["x", None]).dictionary_encode(),
         "b": pa.array([1.0, 2.5]),
+        "nan": pa.array([float("nan"), 2]),
         "c": pa.array([[1], [2]]),
     }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     table = read(tmp_path, "t.parquet")
     assert rows(table) == [("x", "1"), ("", "2.5")]
     assert str(table.error(1, B, "is odd")) == "t.parquet row 2: b = '2.5' is odd; correct the file"
+    assert table.texts(Column("nan")).to_pylist() == ["", "2"]
+    del columns["nan"]
     pq.write_table(pa.table(columns).rename_columns(["a", "c", "b"]), tmp_path / "t.parquet")
     with pytest.raises(InputError, match=r"the column b holds list<.*>; make it texts or numbers"):
         read(tmp_path, "t.parquet")

@@ -9,7 +9,7 @@ import pytest
 from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
-from recsys.data.reader import read_tables
+from recsys.data.reading.reader import read_dataset
 from recsys.data.splitting import assign_parts
 from recsys.features.build import Settings, compute_features, make_catalogue
 from recsys.features.online import OPINIONS, Queries
@@ -22,6 +22,7 @@ from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
 from recsys.storage.registry import FeatureParams
 from tests.conftest import PARAMS
+from tests.pairs import make_pairs
 
 pytestmark = pytest.mark.real
 SECTIONS = load_params(PARAMS)
@@ -38,7 +39,7 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndar
     """The columns of the ratings, and the catalogue."""
     folder: Path = tmp_path_factory.mktemp("ml-1m") / "raw"
     fetch_release(RELEASES["ml-1m"], folder, os.environ["MOVIELENS_MIRROR"])
-    tables = read_tables(folder, preset(RELEASES["ml-1m"]))
+    tables = read_dataset(folder, preset(RELEASES["ml-1m"]))
     dimensions, vocabulary = encode_dimensions(tables, SECTIONS[EncodeParams])
     (frame,) = encode_ratings(tables.ratings, vocabulary)
     catalogue = make_catalogue(dimensions["movies"], SETTINGS.statistics)
@@ -53,7 +54,7 @@ def make_log(columns: dict[str, np.ndarray], method: str) -> RatingLog:
         stars=columns["rating"].astype(float),
         label=columns["label"],
         seconds=columns["timestamp"],
-        part=assign_parts(columns["user"], params),
+        part=assign_parts(make_pairs(columns), params),
         past_only=method != "random",
     )
 

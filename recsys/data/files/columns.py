@@ -1,0 +1,163 @@
+"""Turn columns of texts into numbers, times, labels and codes. Texts stay Arrow's, as 25 million
+Python objects would not fit into memory.
+"""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.data.files.text_table import TextTable
+from recsys.data.schema import Column, TimeFormat
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+
+# Seconds since 1970. Earlier and later times are in another unit than the schema says.
+EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc).timestamp())
+SECONDS_PER_DAY = 86_400
+MICROSECONDS = 1_000_000
+LABELS = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0}
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+NOW = datetime.datetime.now
+
+
+@dataclass(frozen=True)
+class DictionaryColumn:
+    """A column of texts without spaces around them, each different text stored once.
+
+    Attributes:
+        codes: the place in `texts` of each row's text, [N]
+        texts: the different texts, in the order in which they first occur, [U]
+        spaced: an example of a text that had spaces around it; "" if none had.
+    """
+
+    codes: Codes
+    texts: pa.StringArray
+    spaced: str = ""
+
+    def first_row_where(self, wrong: npt.NDArray[np.bool_]) -> int:
+        """The first row whose text is wrong.
+
+        Args:
+            wrong: whether a text is wrong, of which one is, [U]
+        """
+        return int(np.argmax(wrong[self.codes]))
+
+
+def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
+    """Store each different text of a column once, [N]."""
+    codes, different = _encode(texts)
+    trimmed = pc.utf8_trim_whitespace(different)
+    spaced = pc.not_equal(trimmed, different)
+    if not pc.any(spaced).as_py():
+        return DictionaryColumn(codes, different)
+    merged, different_trimmed = _encode(pa.chunked_array([trimmed]))
+    example: str = different.filter(spaced)[0].as_py()
+    return DictionaryColumn(merged[codes], different_trimmed, example)
+
+
+def _encode(texts: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
+    if not len(texts):
+        return np.empty(0, np.int32), pa.array([], pa.string())
+    chunks = texts.dictionary_encode().unify_dictionaries().chunks
+    return np.concatenate([chunk.indices.to_numpy() for chunk in chunks]), chunks[0].dictionary
+
+
+def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
+    """The ids of a column, as texts. Raises: InputError: one is empty."""
+    ids = encode_texts(table.texts(column))
+    empty = pc.equal(ids.texts, "").to_numpy(zero_copy_only=False)
+    if empty.any():
+        raise table.error(ids.first_row_where(empty), column, "is empty, but every row needs an id")
+    return ids
+
+
+def read_numbers(table: TextTable, column: Column) -> Floats:
+    """The numbers of a column, [N]. Raises: InputError: one is no finite number."""
+    numbers = _by_chunk(table.texts(column), parse_numbers, np.float64)
+    if (wrong := ~np.isfinite(numbers)).any():
+        raise table.error(int(np.argmax(wrong)), column, "is not a number")
+    return numbers
+
+
+def read_labels(table: TextTable, column: Column) -> npt.NDArray[np.float32]:
+    """The labels of a column, 0 or 1, [N]. Raises: InputError: one is something else."""
+    coded = encode_texts(table.texts(column))
+    labels = [LABELS.get(text.lower(), np.nan) for text in coded.texts.to_pylist()]
+    numbers = np.array(labels, np.float32)
+    if (wrong := np.isnan(numbers)).any():
+        raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
+    return numbers[coded.codes]
+
+
+def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Ints:
+    """The times of a column, in seconds since 1970, UTC, [N].
+
+    Raises:
+        InputError: one is no time, or is before 1990 or after tomorrow.
+    """
+    if time_format == "iso":
+        microseconds = _by_chunk(table.texts(column), _parse_iso, np.float64)
+        if (wrong := np.isnan(microseconds)).any():
+            problem = "is not a time like 2026-11-25 16:00:00"
+            raise table.error(int(np.argmax(wrong)), column, problem)
+        seconds = microseconds
+        seconds /= MICROSECONDS
+    else:
+        seconds = read_numbers(table, column)
+        seconds /= 1000 if time_format == "milliseconds" else 1
+    latest = int(NOW(datetime.timezone.utc).timestamp()) + SECONDS_PER_DAY
+    if (wrong := (seconds < EARLIEST) | (seconds > latest)).any():
+        problem = f"is a time before 1990 or after tomorrow as {time_format}"
+        if column.key:
+            problem += "; is own.time_format right, or else"
+        raise table.error(int(np.argmax(wrong)), column, problem)
+    return np.floor(seconds, out=seconds).astype(np.int64)
+
+
+def _by_chunk(
+    texts: pa.ChunkedArray, convert: Callable[[pa.StringArray], Floats], dtype: Any
+) -> Floats:
+    numbers = np.empty(len(texts), dtype)
+    start = 0
+    for chunk in texts.chunks:
+        numbers[start : start + len(chunk)] = convert(chunk)
+        start += len(chunk)
+    return numbers
+
+
+def parse_numbers(texts: pa.StringArray) -> Floats:
+    """The number that each text is, NaN if it is none, [N]."""
+    try:
+        return _to_floats(pc.cast(texts, pa.float64()))
+    except pa.ArrowInvalid:
+        trimmed = pc.utf8_trim_whitespace(texts)
+        numbers = pc.if_else(pc.match_substring_regex(trimmed, NUMBER), trimmed, None)
+        return _to_floats(pc.cast(pc.utf8_ltrim(numbers, "+"), pa.float64()))
+
+
+def _parse_iso(texts: pa.StringArray) -> Floats:
+    """Microseconds since 1970, NaN for what is no time, [N]. Exact until the year 2255."""
+    for zone in (None, "UTC"):
+        try:
+            times = pc.cast(texts, pa.timestamp("us", zone))
+            return _to_floats(times.cast(pa.int64()).cast(pa.float64()))
+        except pa.ArrowInvalid:
+            continue
+    trimmed = pc.utf8_trim_whitespace(texts).to_pandas()
+    parsed = pd.to_datetime(trimmed, format="ISO8601", utc=True, errors="coerce")
+    stamps = parsed.to_numpy("datetime64[us]")
+    return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64).astype(np.float64))
+
+
+def _to_floats(numbers: pa.DoubleArray) -> Floats:
+    floats: Floats = numbers.to_numpy(zero_copy_only=False)
+    return floats

@@ -1,0 +1,58 @@
+"""Parquet files, whose columns of any plain type are read as texts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recsys.common.errors import InputError
+from recsys.data.schema import File
+
+
+class ParquetTexts:
+    """A Parquet file.
+
+    Args:
+        path: where it lies.
+        file: what is known about it.
+        shown: the file as errors name it.
+    """
+
+    def __init__(self, path: Path, file: File, shown: str) -> None:
+        self.path, self.file, self.shown = path, file, shown
+
+    def read_names(self) -> Sequence[str]:
+        """The names of the columns."""
+        names: list[str] = pq.read_schema(self.path).names
+        return names
+
+    def read(self, places: Sequence[int]) -> pa.Table:
+        """The columns at some places, as texts. A null and a NaN are empty texts.
+
+        Raises:
+            InputError: a column holds lists or the like.
+        """
+        file = pq.ParquetFile(self.path)
+        wanted = [file.schema_arrow.names[place] for place in places]
+        table = file.read(columns=wanted)
+        texts = []
+        for name in wanted:
+            values = table.column(name)
+            if pa.types.is_nested(values.type):
+                raise InputError(
+                    f"{self.shown}: the column {name} holds {values.type}; make it texts or numbers"
+                )
+            if pa.types.is_floating(values.type):
+                values = pc.if_else(pc.is_nan(values), None, values)
+            texts.append(values.cast(pa.string()).fill_null(""))
+        return pa.Table.from_arrays(texts, names=wanted)
+
+    def place(self, row: int) -> str:
+        """Where a row is, from 1."""
+        return f"row {row + 1}"
+
+    def find_undecodable(self) -> str:
+        """Always empty: Parquet is not text."""
+        return ""

@@ -1,0 +1,244 @@
+"""The users and the items: their ids, and what their files say about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.data.files.columns import Codes, DictionaryColumn, encode_texts, parse_numbers, read_ids
+from recsys.data.files.text_table import TextTable
+from recsys.data.reading.oddities import count_ids, find_alike, find_spaced
+from recsys.data.schema import Attribute, Column
+
+# 19 digits may be more than 64 bits hold; Arrow refuses those.
+WHOLE_NUMBER = r"^(0|-?[1-9][0-9]{0,18})$"
+ID_TYPES = {"int32": pa.int32(), "int64": pa.int64()}
+
+
+@dataclass(frozen=True)
+class Entities:
+    """The users or the items, ascending by id.
+
+    Attributes:
+        noun: user or item.
+        ids: integers, or texts as Python objects, [E]
+        id_type: the name of their Arrow type.
+        lines: the row of each one in its file; -1 if the file does not list it, [E]
+        interactions: the row here of each interaction, [N]
+        notes: what looks odd.
+    """
+
+    noun: str
+    ids: npt.NDArray[Any]
+    id_type: str
+    lines: npt.NDArray[np.intp]
+    interactions: Codes
+    notes: tuple[str, ...]
+
+
+def read_entities(
+    noun: str, column: Column, interactions: TextTable, listed: TextTable | None, id_type: str
+) -> Entities:
+    """Find the users or items in the interactions and in their own file.
+
+    Ids are integers of 64 bits if all of them are, in both files; else all are texts.
+
+    Args:
+        noun: user or item.
+        column: of the ids, in both files.
+        listed: the file of the users or items.
+        id_type: the type that the ids must have; "" for the rule above.
+
+    Raises:
+        InputError: an id is empty, occurs twice in the file of the users or items, or is not of
+            `id_type`.
+    """
+    used = read_ids(interactions, column)
+    files = [(interactions, used)]
+    known = DictionaryColumn(np.empty(0, np.int32), pa.array([], pa.string()))
+    if listed is not None:
+        known = read_ids(listed, column)
+        files.insert(0, (listed, known))
+        if (again := pd.Series(known.codes).duplicated().to_numpy()).any():
+            raise listed.error(int(np.argmax(again)), column, "occurs twice")
+    # The ids of the file come first, in its order.
+    every = encode_texts(pa.chunked_array([known.texts, used.texts]))
+    numbers = _to_integers(every.texts, id_type or "int64")
+    if numbers is None and id_type:
+        for table, ids in files:
+            _require_integers(table, column, ids, id_type)
+    ids = every.texts if numbers is None else numbers
+    order = pc.sort_indices(ids).to_numpy().astype(np.intp)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    notes = [note for table, each in files for note in find_spaced(column, table.shown, each)]
+    if numbers is None:
+        notes += find_alike(f"ids of {column.shown}", every.texts, ids=True)
+    return Entities(
+        noun=noun,
+        ids=ids.to_numpy(zero_copy_only=False)[order],
+        id_type="string" if numbers is None else id_type or "int64",
+        lines=np.where(order < len(known.texts), order, -1),
+        interactions=rank[every.codes[len(known.texts) :]][used.codes],
+        notes=tuple(notes),
+    )
+
+
+def _to_integers(texts: pa.StringArray, id_type: str) -> pa.Array | None:
+    """The integers that all of the texts are, in their usual spelling; None if one is none."""
+    if not pc.all(pc.match_substring_regex(texts, WHOLE_NUMBER)).as_py():
+        return None
+    try:
+        return pc.cast(texts, ID_TYPES[id_type])
+    except pa.ArrowInvalid:
+        return None
+
+
+def _require_integers(
+    table: TextTable, column: Column, ids: DictionaryColumn, id_type: str
+) -> None:
+    bits = int(id_type.removeprefix("int"))
+    whole = pc.match_substring_regex(ids.texts, WHOLE_NUMBER)
+    numbers = parse_numbers(pc.if_else(whole, ids.texts, "inf"))
+    if (wrong := np.abs(numbers) >= 2 ** (bits - 1)).any():
+        raise table.error(
+            ids.first_row_where(wrong), column, f"is not a whole number of {bits} bits"
+        )
+
+
+def require_listed(
+    entities: Entities, column: Column, interactions: TextTable, listed: TextTable
+) -> None:
+    """Check that the file lists all users or items. Raises: InputError."""
+    unknown = entities.lines[entities.interactions] < 0
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        more = int(unknown.sum()) - 1
+        also = f" (and {more:,} more lines)" if more else ""
+        raise interactions.error(row, column, f"is not in {listed.shown}{also}")
+
+
+def describe_titles(
+    entities: Entities, table: TextTable | None, column: Column | None
+) -> tuple[npt.NDArray[np.object_], list[str]]:
+    """The title of each item, which is the id where there is none, [E]; and what looks odd."""
+    titles = np.array([str(identity) for identity in entities.ids], object)
+    if table is None or column is None:
+        return titles, []
+    listed = table.texts(column).to_numpy()[entities.lines]
+    has_line = entities.lines >= 0
+    has_title = has_line & (listed != "")
+    what = f"items without {column.shown}, whose title is their id"
+    notes = count_ids(what, has_line & ~has_title, entities.ids)
+    return np.where(has_title, listed, titles), notes
+
+
+def describe_attribute(
+    entities: Entities, table: TextTable, attribute: Attribute
+) -> tuple[pd.Series, list[str]]:
+    """The values of an attribute, [E], and what looks odd.
+
+    A user or item that the file does not list has the value of an empty text.
+
+    Raises:
+        InputError: a value is wrong.
+    """
+    lines = entities.lines
+    has_line = lines >= 0
+    if attribute.kind == "number":
+        numbers = _standardise(table, attribute.columns[0])[lines]
+        return pd.Series(np.where(has_line, numbers, 0), dtype=np.float32), []
+    if attribute.kind == "category":
+        coded = encode_texts(table.texts(attribute.columns[0]))
+        _require_allowed(table, attribute, coded)
+        texts = coded.texts.to_numpy(zero_copy_only=False)[coded.codes[lines]]
+        values = pd.Series(np.where(has_line, texts, ""), dtype=object)
+        return values, find_alike(f"values of {attribute.shown}", coded.texts)
+    by_line = (_flags if attribute.kind == "flags" else _lists)(table, attribute)
+    listed = [by_line[line] if line >= 0 else [] for line in lines]
+    names = list(dict.fromkeys(name for names in by_line for name in names))
+    notes = find_alike(f"values of {attribute.shown}", pa.array(names, pa.string()))
+    empty = np.array([not names for names in listed])
+    notes += count_ids(f"{entities.noun}s without {attribute.shown}", empty, entities.ids)
+    return pd.Series(listed, dtype=object), notes
+
+
+def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
+    """The numbers with mean 0 and deviation 1, so that a missing one is the mean, 0, [rows]."""
+    coded = encode_texts(table.texts(column))
+    filled = pc.not_equal(coded.texts, "").to_numpy(zero_copy_only=False)
+    different = parse_numbers(coded.texts)
+    if (wrong := filled & ~np.isfinite(different)).any():
+        raise table.error(coded.first_row_where(wrong), column, "is not a number")
+    numbers = np.where(filled, different, np.nan)[coded.codes]
+    if not np.isfinite(numbers).any():
+        return np.zeros(table.rows)
+    with np.errstate(over="raise", invalid="raise"):
+        try:
+            scaled = (numbers - np.nanmean(numbers)) / (np.nanstd(numbers) + 1e-6)
+        except FloatingPointError as error:
+            largest = int(np.nanargmax(np.abs(numbers)))
+            raise table.error(largest, column, "is too large a number") from error
+    filled_in: npt.NDArray[np.float64] = np.nan_to_num(scaled)
+    return filled_in
+
+
+def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryColumn) -> None:
+    if not attribute.allowed:
+        return
+    allowed = attribute.allowed
+    wrong = ~pc.is_in(coded.texts, pa.array(allowed)).to_numpy(zero_copy_only=False)
+    if wrong.any():
+        choice = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 5 else ", ".join(allowed)
+        problem = f"is none of {choice}"
+        raise table.error(coded.first_row_where(wrong), attribute.columns[0], problem)
+
+
+def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
+    """The texts of each line. One that is listed twice counts once."""
+    coded = encode_texts(table.texts(attribute.columns[0]))
+    lists = []
+    for text in coded.texts.to_pylist():
+        names = (name.strip() for name in text.split(attribute.separator))
+        lists.append(
+            list(dict.fromkeys(name for name in names if name not in attribute.missing_values))
+        )
+    return [lists[code] for code in coded.codes]
+
+
+def _flags(table: TextTable, attribute: Attribute) -> list[list[str]]:
+    """The names of the columns of each line that are 1."""
+    lists: list[list[str]] = [[] for _ in range(table.rows)]
+    for column in attribute.columns:
+        coded = encode_texts(table.texts(column))
+        wrong = ~pc.is_in(coded.texts, pa.array(["0", "1"])).to_numpy(zero_copy_only=False)
+        if wrong.any():
+            raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
+        if column.name not in attribute.missing_values and table.rows:
+            flags = pc.equal(coded.texts, "1").to_numpy(zero_copy_only=False)[coded.codes]
+            for line in np.flatnonzero(flags):
+                lists[line].append(column.name)
+    return lists
+
+
+def describe_entities(
+    entities: Entities, table: TextTable | None, attributes: Sequence[Attribute]
+) -> tuple[pd.DataFrame, list[str]]:
+    """A column for each attribute, and what looks odd. Without a file the columns are null."""
+    described = pd.DataFrame(index=pd.RangeIndex(len(entities.ids)))
+    notes: list[str] = []
+    if table is not None:
+        what = f"{entities.noun}s that are not in {table.shown}"
+        notes = count_ids(what, entities.lines < 0, entities.ids)
+    for attribute in attributes:
+        if table is None:
+            described[attribute.name] = None
+            continue
+        described[attribute.name], odd = describe_attribute(entities, table, attribute)
+        notes += odd
+    return described, notes

@@ -1,0 +1,114 @@
+"""The interactions: ratings or labels, one of each pair."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recsys.common.errors import InputError
+from recsys.common.rating_scale import RatingScale
+from recsys.data.files.columns import encode_texts, parse_numbers, read_labels
+from recsys.data.files.text_table import TextTable
+from recsys.data.reading.entities import Entities
+from recsys.data.reading.oddities import show_id
+from recsys.data.schema import Schema
+
+# Stars of different values; with more, a scale would be a guess.
+MAX_STEPS = 101
+Stars = npt.NDArray[np.float32]
+
+
+def read_ratings(table: TextTable, schema: Schema) -> Stars:
+    """The rating of each row, 0 or 1 for a label, and 1 without both, [N]. Raises: InputError."""
+    if schema.label:
+        return read_labels(table, schema.label)
+    if not schema.rating:
+        return np.ones(table.rows, np.float32)
+    # Few ratings differ, so each is parsed and checked once.
+    coded = encode_texts(table.texts(schema.rating))
+    numbers = parse_numbers(coded.texts)
+    if (wrong := ~np.isfinite(numbers)).any():
+        raise table.error(coded.first_row_where(wrong), schema.rating, "is not a number")
+    if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
+        raise table.error(coded.first_row_where(wrong), schema.rating, "is too large a number")
+    stars = numbers.astype(np.float32)
+    scale = schema.rating_scale
+    if scale and (wrong := ~scale.has(stars)).any():
+        more = int(wrong[coded.codes].sum()) - 1
+        problem = f"is not on the scale of {scale}" + (
+            f" (and {more:,} more lines)" if more else ""
+        )
+        if schema.rating.key:
+            problem += "; correct own.rating_scale, or"
+        raise table.error(coded.first_row_where(wrong), schema.rating, problem)
+    return stars[coded.codes]
+
+
+def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingScale:
+    """The scale of the schema, or the one that the ratings show, with a step if all are on one.
+
+    Raises:
+        InputError: all labels are the same, or the ratings show no scale.
+    """
+    if not schema.rating:
+        if schema.label and ratings.nunique() < 2:
+            raise InputError(f"{table.shown}: all labels are {ratings.iloc[0]:g}")
+        return RatingScale(0, 1, 1)
+    if schema.rating_scale:
+        return schema.rating_scale
+    values = np.unique(ratings.to_numpy())
+    if not 1 < len(values) <= MAX_STEPS:
+        raise InputError(
+            f"{table.shown}: {schema.rating.shown} has {len(values):,} different values; set "
+            "own.rating_scale to [lowest, highest, step]"
+        )
+    lowest, highest = float(values[0]), float(values[-1])
+    # The number of steps is whole, so that the digits that float32 lacks do not add up.
+    steps = np.rint((highest - lowest) / np.diff(values).min())
+    scale = RatingScale(lowest, highest, float((highest - lowest) / steps))
+    return scale if scale.has(values).all() else replace(scale, step=None)
+
+
+def drop_repeats(
+    ratings: pd.DataFrame, users: Entities, items: Entities, table: TextTable, schema: Schema
+) -> tuple[pd.DataFrame, list[str]]:
+    """Refuse several interactions of a user with an item, or keep the last one in time.
+
+    Returns:
+        the ratings, and what was dropped.
+
+    Raises:
+        InputError: a pair is repeated, and `schema.duplicates` is refuse.
+    """
+    pairs = _pairs(ratings, len(items.ids))
+    ordered = np.sort(pairs)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return ratings, []
+    again = pd.Series(pairs).duplicated().to_numpy()
+    if schema.duplicates == "refuse":
+        row = int(np.argmax(again))
+        user, item = (show_id(each.ids[each.interactions[row]]) for each in (users, items))
+        more = int(again.sum()) - 1
+        raise InputError(
+            f"{table.shown} {table.place(row)}: {schema.user.shown} {user} already has "
+            f"{schema.item.shown} {item}"
+            + (f" (and {more:,} more lines repeat a pair)" if more else "")
+            + (
+                "; remove them, or set own.duplicates to keep_last"
+                if schema.user.key
+                else f"; {table.file.remedy}"
+            )
+        )
+    order = np.lexsort((ratings["timestamp"], pairs))
+    is_last = np.append(np.diff(pairs[order]) != 0, True)
+    kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
+    return kept, [f"{again.sum():,} earlier interactions of a repeated pair are dropped"]
+
+
+def _pairs(ratings: pd.DataFrame, items: int) -> npt.NDArray[np.int64]:
+    """A number for each pair of a user and an item, [N]"""
+    users: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
+    users *= items
+    users += ratings["movie"].to_numpy()
+    return users

@@ -1,0 +1,92 @@
+"""Values that are plausible but odd: their count and an example. They are used as they are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.common.params import show
+from recsys.data.files.columns import DictionaryColumn
+from recsys.data.files.text_table import TextTable
+from recsys.data.schema import Column
+
+# The time zone behind a time of the day. A date alone ends in digits like those of a zone.
+ZONE = r"[T ]\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+
+
+def show_id(identity: object) -> str:
+    """An id as messages quote it."""
+    return show(identity) if isinstance(identity, str) else str(identity)
+
+
+def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]:
+    """Name texts that differ only by letter case or spaces.
+
+    Args:
+        what: the texts are, in the plural.
+        texts: all different, [U]
+        ids: texts that differ only by zeros in front are alike too.
+    """
+    plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", "")
+    if ids:
+        plain = pc.utf8_ltrim(plain, "0")
+    codes = plain.dictionary_encode().indices.to_numpy()
+    again = pd.Series(codes).duplicated().to_numpy()
+    if not again.any():
+        return []
+    second = int(np.argmax(again))
+    first = int(np.argmax(codes == codes[second]))
+    by = "letter case, spaces or zeros in front" if ids else "letter case or spaces"
+    return [
+        f"{what} that differ from another only by {by}: {again.sum():,}, such as "
+        f"{show(texts[first].as_py())} and {show(texts[second].as_py())}; each counts as its own"
+    ]
+
+
+def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator[str]:
+    """Name an id that has spaces around it in the file."""
+    if coded.spaced:
+        yield (
+            f"ids of {column.shown} in {shown} have spaces around them, such as "
+            f"{show(coded.spaced)}; they are read without"
+        )
+
+
+def count_ids(what: str, odd: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> list[str]:
+    """Count odd users or items.
+
+    Args:
+        what: they are, in the plural.
+        odd: whether each is one, [E]
+        ids: of all, [E]
+    """
+    if not odd.any():
+        return []
+    example = show_id(ids[np.argmax(odd)])
+    return [f"{what}: {odd.sum():,} of {len(ids):,}, such as {example}"]
+
+
+def find_times_without_zone(table: TextTable, column: Column) -> list[str]:
+    """Count ISO 8601 times that name no time zone. They are read as UTC."""
+    texts = pc.utf8_trim_whitespace(table.texts(column))
+    without = pc.invert(pc.match_substring_regex(texts, ZONE))
+    count = pc.sum(without).as_py()
+    if not count:
+        return []
+    example = show(texts.filter(without)[0].as_py())
+    return [
+        f"times of {column.shown} without a time zone, read as UTC: {count:,} of {table.rows:,}, "
+        f"such as {example}"
+    ]
+
+
+def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:
+    """Say that all times are the same, [N]."""
+    if len(seconds) < 2 or seconds.min() != seconds.max():
+        return []
+    time = pd.Timestamp(int(seconds[0]), unit="s")
+    return [f"all {len(seconds):,} rows have the same time, {time} UTC, so there is no past"]
