@@ -31,7 +31,7 @@ SHORT = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 80
 
 # Error messages quote these descriptions.
-Share = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
+Fraction = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
 Positive = Annotated[float, Field(description="a number above 0, up to 1e6", gt=0, le=1e6)]
 NotNegative = Annotated[float, Field(description="a number from 0 to 1e6", ge=0, le=1e6)]
 Seed = Annotated[int, Field(description="an integer from 0 to 2**63 - 1", ge=0, lt=2**63)]

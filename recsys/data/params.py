@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed, Share
+from recsys.common.params import Count, Fraction, Section, Seed
 from recsys.sources.params import OwnParams
 from recsys.storage.registry import Feature
 
@@ -26,9 +26,9 @@ class SplitParams(Section):
     name = "split"
     method: Literal["random", "chronological", "leave_last"]
     min_history: Annotated[int, Field(description="an integer from 0 to 1e6", ge=0, le=10**6)]
-    train: Share
-    validation: Share
-    test: Share
+    train: Fraction
+    validation: Fraction
+    test: Fraction
     seed: Seed
 
     @property
@@ -37,26 +37,26 @@ class SplitParams(Section):
         return self.method != "random"
 
     @model_validator(mode="after")
-    def _shares_make_a_whole(self) -> "SplitParams":
+    def _fractions_add_up_to_1(self) -> "SplitParams":
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
         return self
 
 
-# Columns that the users and movies tables have of their own.
+# Columns of the users and movies tables that are no features.
 TAKEN = ("raw_userid", "raw_movieid", "title", "year")
 
 
 def own_source(name: str) -> str:
-    """The raw column of a feature of own data: none that a release has, such as gender or year."""
+    """The raw column of a feature of own data. No release has a column of this name."""
     return f"own {name}"
 
 
 def own_features(params: OwnParams) -> tuple[Feature, ...]:
     """The registry entries of the feature columns of own data.
 
-    The first one, `bias`, is 1 for everybody: the dense input of a model without any other.
+    The first entry, `bias`, is 1 for everybody. It is the dense input of a model without others.
     """
     features = [Feature("bias", "dense", "users", "bias", source="bias", missing=1.0)]
     tables: tuple[tuple[str, Literal["users", "movies"]], ...] = (

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsys.common.params import Count, Positive, Section, Seed, Share, Workers
+from recsys.common.params import Count, Fraction, Positive, Section, Seed, Workers
 
 # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
@@ -40,7 +40,7 @@ class GaussianProcessParams(Section):
     factor_damping: Positive
     folds: Annotated[int, Field(description="an integer from 2 to 100", ge=2, le=100)]
     seed: Seed
-    lasting: Share
+    lasting: Fraction
     fading_days: Positive
     threads: Workers = 1
     moods: Moods
