@@ -14,16 +14,15 @@ ENV PATH=/project/.venv/bin:$PATH \
     PIP_NO_CACHE_DIR=1 \
     OMP_NUM_THREADS=1
 
-# Only the locks: an edit of the code installs nothing anew.
+# Without the code: an edit of it installs nothing anew. An editable install is a path to it.
+COPY pyproject.toml .
 COPY requirements requirements
-RUN python -m venv .venv \
-    && pip install --requirement requirements/run.lock --requirement requirements/serve.lock \
-        --constraint requirements/cuda.lock \
-    && pip install --no-deps --requirement requirements/torchrec.lock
+RUN mkdir recsys \
+    && python -m venv .venv \
+    && pip install --constraint requirements/all.lock --editable '.[serve]'
 
 COPY . .
-RUN pip install --no-deps --no-build-isolation --editable . \
-    && touch .venv/run .venv/serve \
+RUN touch .venv/run .venv/serve \
     && git config --system --add safe.directory /project
 
 CMD ["bash"]

@@ -1,7 +1,7 @@
 # Everything here is also a plain command: see README.md.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-PIP := .venv/bin/python -m pip --disable-pip-version-check
+INSTALL := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint requirements/all.lock --editable
 
 # Also under -j: what is typed together runs in this order, and one pip at a time fills .venv.
 .NOTPARALLEL:
@@ -61,34 +61,21 @@ bench: .venv/bench  ## Measure training, the stages by size, serving and ranking
 
 install: .venv/run  ## Make .venv with the locked packages and the command recsys.
 
-lock: .venv/dev  ## Resolve the requirements anew.
-	$(PIP) install --quiet uv
-	requirements/lock.sh
+lock: .venv/dev  ## Pin what pyproject.toml requires now in requirements/all.lock; ARGS="--upgrade" for newer versions.
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-emit-package fbgemm-gpu \
+		--no-annotate --no-header --output-file requirements/all.lock $(ARGS) pyproject.toml
 
 clean:  ## Remove the environment.
 	rm -rf .venv
 
-.venv/run: pyproject.toml requirements/run.lock requirements/cuda.lock requirements/torchrec.lock
+.venv/run: pyproject.toml requirements/all.lock requirements/fbgemm-gpu/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=")'
 	@echo "Installing the locked packages into .venv: a few minutes."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) install --quiet -r requirements/run.lock -c requirements/cuda.lock
-	@$(PIP) install --quiet --no-deps -r requirements/torchrec.lock
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(INSTALL) .
 	@touch $@
 
-.venv/search: .venv/run requirements/search.lock
-	@$(PIP) install --quiet -r requirements/search.lock -c requirements/cuda.lock
-	@touch $@
-
-.venv/serve: .venv/run requirements/serve.lock
-	@$(PIP) install --quiet -r requirements/serve.lock -c requirements/cuda.lock
-	@touch $@
-
-.venv/bench: .venv/run requirements/bench.lock
-	@$(PIP) install --quiet -r requirements/bench.lock -c requirements/cuda.lock
-	@touch $@
-
-.venv/dev: .venv/run requirements/dev.lock
-	@$(PIP) install --quiet -r requirements/dev.lock -c requirements/cuda.lock
+# The extras of pyproject.toml.
+.venv/search .venv/serve .venv/bench .venv/dev: .venv/%: .venv/run
+	@$(INSTALL) '.[$*]'
 	@touch $@

@@ -2,7 +2,7 @@
 
 A run takes the params of a recipe, with a `model.kind` and a `train.seed`. It calls the pipeline's
 own stages in the folder .accuracy. Results of the same params and code are kept there and reused,
-so an interrupted benchmark resumes. `myfm` is in requirements/bench.lock.
+so an interrupted benchmark resumes. `make .venv/bench` installs `myfm`.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
     model, description, dimensions = load_checkpoint(checkpoint)
     task = make_task(description.task, dimensions.vocabulary.rating_scale)
     end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
-    fitted, ratings = read_fitted(data / "features", description.origin, checkpoint)
+    fitted, ratings = read_fitted(data / "features", description.lineage, checkpoint)
     store = FeatureStore(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
     part = data / "split/test.parquet"
     test = MovieLensDataset(part, dimensions, task.target, description.features, data / "features")

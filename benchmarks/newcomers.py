@@ -28,6 +28,7 @@ from recsys.pipeline.recipes import apply_changes, load_recipe
 from recsys.serving.pair_scorer import PairScorer
 from recsys.storage import schemas
 from recsys.storage.dimensions import write_counts
+from recsys.storage.lineage import read_lineage
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
 from recsys.tasks.metrics import auc
 
@@ -72,10 +73,10 @@ def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
     before, _ = count_neighbours(user)
     assignment[held & (before >= FIRST)] = 2
     section = load_params(folder / "params.yaml")[SplitParams]
-    origin = describe_split(assignment, section, read_metadata(path)["ids"])
+    lineage = describe_split(assignment, section, read_lineage(path, "encode").ids)
     parts = folder / "split"
     parts.mkdir()
-    write_parts(path, assignment, parts, origin)
+    write_parts(path, assignment, parts, lineage)
     sizes = [
         len(pd.read_parquet(folder / f"encoded/{name}.parquet")) for name in ("users", "movies")
     ]
@@ -83,7 +84,7 @@ def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
         name: count_training(rows, assignment, size)
         for name, rows, size in zip(("users", "movies"), (user, movie), sizes, strict=True)
     }
-    write_counts(counts, parts / "counts", origin)
+    write_counts(counts, parts / "counts", lineage)
 
 
 def score(

@@ -6,7 +6,7 @@ they rated before, which is their history. The seconds are those of a CPU, with 
 fitting and for recommending to all people; for ours they include the stages features, train and
 retrieve. The memory is the peak of a process of its own, or of the largest one.
 
-`implicit` is in requirements/bench.lock. Its models are the item-kNN and the ALS here. `--tune`
+`make .venv/bench` installs `implicit`. Its models are the item-kNN and the ALS here. `--tune`
 judges the values of `GRIDS` on the validation part, or on the earlier cut of `TUNED_ON`, both of
 which leave the test part out, and writes ranking_tuning.json. The best ones there are those of the
 table. Ours has the values of the recipe.

@@ -1,7 +1,7 @@
 """Time and memory of the stage retrieve in a large catalogue, and of recommendations from it.
 
 The data are synthetic ratings of the shape of MovieLens 25M, as for `benchmarks.features`. Each
-list is the top 10 of all movies for one user, first by the exposure model alone, then with P(like)
+list is the top 10 of all movies for one user, first by the retrieval model alone, then with P(like)
 of the candidates. The DLRM has the default features and one epoch of training.
 """
 
@@ -22,8 +22,8 @@ from benchmarks.features import DATA, LARGEST_USER, enlarge_user
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
 from recsys.retrieval.histories import UserHistories
-from recsys.serving.ranking import find_best
-from recsys.serving.recommender import Recommender
+from recsys.serving.recommend.ranking import find_best
+from recsys.serving.recommend.recommender import Recommender
 
 SHAPE = "ml-25m's shape"
 TOP = 10
@@ -55,7 +55,7 @@ def prepare(folder: Path) -> None:
 def measure_stage(folder: Path) -> Row:
     before = cpu_seconds()
     cost = run_stage("retrieve", folder)
-    size = (folder / "exposure/exposure.safetensors").stat().st_size
+    size = (folder / "retrieval/retrieval.safetensors").stat().st_size
     # On a busy machine, the wall time says little.
     return cost | {
         "cpu_seconds": round(cpu_seconds() - before, 2),
@@ -70,16 +70,16 @@ def cpu_seconds() -> float:
 
 
 def measure_lists(folder: Path, users: int) -> list[Row]:
-    """The time of one user's list, in milliseconds, by exposure alone and by both factors."""
-    recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "exposure")
-    exposure, part = recommender.exposure, folder / "split/train.parquet"
-    shape = len(recommender.scorer.userids), len(exposure.ratings)
+    """The time of one user's list, in milliseconds, by retrieval alone and by both factors."""
+    recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "retrieval")
+    retrieval, part = recommender.retrieval, folder / "split/train.parquet"
+    shape = len(recommender.scorer.userids), len(retrieval.ratings)
     histories = UserHistories.read(part, *shape, drawn_negatives=False)
     number = np.diff(histories.starts)
     drawn = np.random.default_rng(1).choice(np.flatnonzero(number), users, replace=False)
 
-    def by_exposure(_: int, history: UserHistories) -> object:
-        scores = exposure.score(history)
+    def by_retrieval(_: int, history: UserHistories) -> object:
+        scores = retrieval.score(history)
         scores[:, history.movie] = -np.inf
         return find_best(scores, TOP)
 
@@ -87,7 +87,7 @@ def measure_lists(folder: Path, users: int) -> list[Row]:
         return recommender.rank(np.array([user]), history, TOP)
 
     rows = []
-    ways: dict[str, Recommend] = {"exposure": by_exposure, "exposure and P(like)": by_both}
+    ways: dict[str, Recommend] = {"retrieval": by_retrieval, "retrieval and P(like)": by_both}
     for name, recommend in ways.items():
         # The first one is a warm-up.
         times = [time_one(recommend, user, histories) for user in drawn][1:]

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.machine import describe_machine
 from recsys.models.checkpoint import read_checkpoint
-from recsys.serving.log import Log
+from recsys.serving.people.log import Log
 
 ROOT = Path(__file__).parents[1]
 LOG = Path("data/encoded/ratings.parquet")

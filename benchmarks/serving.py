@@ -28,11 +28,11 @@ from benchmarks.scale import ROOT, run_stage
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import load_checkpoint
 from recsys.pipeline.recipes import apply_changes, load_recipe
-from recsys.serving.description import PRECISIONS
-from recsys.serving.export import export
+from recsys.serving.artifact.description import PRECISIONS
+from recsys.serving.artifact.export import export
+from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.predict import score_file
-from recsys.serving.scorer import Rated, Scorer
+from recsys.serving.predict.score_file import score_file
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
 from recsys.tasks.predict import predict

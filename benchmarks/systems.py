@@ -12,12 +12,12 @@ from recsys.data.params import SplitParams
 from recsys.evaluation.params import RankingParams
 from recsys.evaluation.ranking import list_popular
 from recsys.pipeline.params import load_params
-from recsys.retrieval.exposure import Exposure
-from recsys.retrieval.fit import fit_exposure
+from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.people import People, read_people
-from recsys.serving.ranking import find_best
+from recsys.serving.recommend.ranking import find_best
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.schemas import PARTS
 
@@ -163,15 +163,15 @@ def als(
     return recommend(score, task.inputs(likes_only), task)
 
 
-def fit_ease(task: Task, likes_only: bool = False, **changes: Any) -> Exposure:
+def fit_ease(task: Task, likes_only: bool = False, **changes: Any) -> RetrievalModel:
     """EASE with the values of the recipe, without an encoder.
 
     Args:
         changes: of the section `retrieval`.
     """
     section = load_params(task.folder / "params.yaml")[RetrievalParams].model_copy(update=changes)
-    origin = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").origin
-    return fit_exposure(task.learnt(likes_only), section, origin)
+    lineage = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").lineage
+    return fit_retrieval_model(task.learnt(likes_only), section, lineage)
 
 
 def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:
@@ -179,15 +179,15 @@ def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:
 
 
 def ease_trend(task: Task, likes_only: bool, damping: float, **trend: float) -> np.ndarray:
-    exposure = fit_ease(task, likes_only, damping=damping, **trend)
-    return recommend(exposure.score, task.inputs(likes_only), task)
+    retrieval = fit_ease(task, likes_only, damping=damping, **trend)
+    return recommend(retrieval.score, task.inputs(likes_only), task)
 
 
 def ours(task: Task, **changes: float) -> np.ndarray:
-    """Exposure and P(like) of the DLRM, as the stage rank has them.
+    """Retrieval score and P(like) of the DLRM, as the stage rank has them.
 
     Args:
-        changes: of the section `retrieval`; without any, the exposure is that of the stage.
+        changes: of the section `retrieval`; without any, the retrieval is that of the stage.
     """
     return _rank(task, task.people.seconds, changes)
 
@@ -200,10 +200,10 @@ def ours_at_once(task: Task) -> np.ndarray:
 def _rank(task: Task, seconds: np.ndarray | None, changes: dict[str, float]) -> np.ndarray:
     import torch
 
-    from recsys.serving.recommender import Recommender
+    from recsys.serving.recommend.recommender import Recommender
 
     torch.set_num_threads(1)
-    folders = (task.folder / name for name in ("dlrm", "features", "exposure"))
+    folders = (task.folder / name for name in ("dlrm", "features", "retrieval"))
     recommender = Recommender.load(*folders)
     if changes:
         recommender = Recommender(recommender.scorer, fit_ease(task, **changes))

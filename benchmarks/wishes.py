@@ -21,11 +21,11 @@ from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT
 from recsys.evaluation.ranking import judge_lists, judge_people
 from recsys.retrieval.people import People, read_people
-from recsys.serving.everybody import recommend_to_all
-from recsys.serving.filter import Filter, list_genres
-from recsys.serving.log import Log
-from recsys.serving.recommender import Recommender
-from recsys.serving.wishes import NO_WISHES, Wishes
+from recsys.serving.people.log import Log
+from recsys.serving.recommend.filter import Filter, list_genres
+from recsys.serving.recommend.options import NO_WISHES, Wishes
+from recsys.serving.recommend.recommend_all import recommend_to_all
+from recsys.serving.recommend.recommender import Recommender
 
 TOP = 10
 WISHES = (
@@ -93,7 +93,7 @@ def main(output: Path) -> None:
     """Measure each option on the run in data/ and models/, and write the results to OUTPUT."""
     torch.set_num_threads(1)
     data, models = ROOT / "data", ROOT / "models"
-    recommender = Recommender.load(models / "dlrm", data / "features", models / "exposure")
+    recommender = Recommender.load(models / "dlrm", data / "features", models / "retrieval")
     dimensions = recommender.scorer.dimensions
     ratings = data / "encoded/ratings.parquet"
     people = read_people(ratings, data / "split", dimensions, "likes")

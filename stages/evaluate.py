@@ -47,7 +47,7 @@ def main(
     from recsys.models.checkpoint import load_checkpoint
     from recsys.sources.synthetic import plant_model
     from recsys.storage import schemas
-    from recsys.storage.origin import require_same_run
+    from recsys.storage.lineage import require_same_run
     from recsys.storage.parquet import write_parquet
     from recsys.tasks.predict import predict
     from recsys.tasks.task import make_task
@@ -57,7 +57,7 @@ def main(
     model, description, dimensions = load_checkpoint(checkpoint)
     task = make_task(description.task, dimensions.vocabulary.rating_scale)
     dataset = MovieLensDataset(part, dimensions, task.target, description.features, features)
-    require_same_run(checkpoint, description.origin, features, dataset.origin)
+    require_same_run(checkpoint, description.lineage, features, dataset.lineage)
     scores = predict(model, dataset, task)
 
     table = tabulate_predictions(part, dimensions, scores)

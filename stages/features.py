@@ -2,6 +2,7 @@
 
 import recsys.common.guarded  # noqa: F401  # isort: skip
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,7 +44,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             write_fitted(None, None, folder)
             click.echo("features: none but those of the tables")
             return
-        log, origin = build.read_log(encoded / "ratings.parquet", parts)
+        log, lineage = build.read_log(encoded / "ratings.parquet", parts)
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
         path = encoded / "movies.parquet"
         movies = read_parquet(path, vocabulary.schema("movies"))
@@ -56,8 +57,8 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             dense, histories, fitted, ratings = build.compute_features(
                 log, catalogue, groups, settings, vocabulary.like_cut
             )
-        origin |= {"fitted": write_fitted(fitted, ratings, folder)}
-        build.write_columns(dense, histories, log, folder, origin)
+        lineage = replace(lineage, fitted=write_fitted(fitted, ratings, folder))
+        build.write_columns(dense, histories, log, folder, lineage)
     click.echo(f"features: {', '.join([*dense, *histories])}")
 
 

@@ -18,7 +18,7 @@ from recsys.pipeline.stage import stage
 @click.argument("parts", type=PATH)
 @click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
-@click.argument("exposure", type=PATH)
+@click.argument("retrieval", type=PATH)
 @click.argument("recommendations", type=PATH)
 @click.argument("metrics", type=PATH)
 def main(
@@ -27,7 +27,7 @@ def main(
     parts: Path,
     features: Path,
     checkpoint: Path,
-    exposure: Path,
+    retrieval: Path,
     recommendations: Path,
     metrics: Path,
 ) -> None:
@@ -37,7 +37,7 @@ def main(
     all to the JSON file METRICS.
 
     The folder ENCODED has the ratings, and PARTS the test part. The DLRM in CHECKPOINT, with its
-    FEATURES, and the model in EXPOSURE rank the whole catalogue without what somebody rated before
+    FEATURES, and the model in RETRIEVAL rank the whole catalogue without what somebody rated before
     the test part, which is their history. Lists of the most popular movies are judged beside.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
@@ -45,10 +45,10 @@ def main(
 
     from recsys.common.atomic import atomic_write
     from recsys.evaluation.ranking import judge_ranking, tabulate_recommendations
-    from recsys.retrieval.exposure import Exposure
+    from recsys.retrieval.model import RetrievalModel
     from recsys.retrieval.people import read_people
     from recsys.serving.pair_scorer import PairScorer
-    from recsys.serving.recommender import Recommender
+    from recsys.serving.recommend.recommender import Recommender
     from recsys.storage import schemas
     from recsys.storage.parquet import write_parquet
 
@@ -56,12 +56,12 @@ def main(
     section = params[RankingParams]
     scorer = PairScorer(checkpoint, features)
     dimensions = scorer.dimensions
-    exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
+    retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
     result: dict[str, object] = {"people": len(people.users), "top": section.top}
     table = schemas.RECOMMENDATIONS.empty_table()
     if len(people.users):
-        recommender = Recommender(scorer, exposed)
+        recommender = Recommender(scorer, retrieval_model)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
         result |= judge_ranking(
@@ -70,7 +70,8 @@ def main(
         table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
     # What the metrics of the lists mean, for whoever compares two such files.
     meaning = {"top": str(section.top), "relevant": section.relevant}
-    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, dimensions.origin | meaning)
+    metadata = dimensions.lineage.to_metadata() | meaning
+    write_parquet(table, recommendations, schemas.RECOMMENDATIONS, metadata)
     with atomic_write(metrics) as partial:
         partial.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in result.items():

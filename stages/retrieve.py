@@ -1,4 +1,4 @@
-"""Stage retrieve: learn which movies people pick up, from what else they picked up."""
+"""Stage retrieve: learn which movies people interact with, from their other movies."""
 
 import recsys.common.guarded  # noqa: F401  # isort: skip
 
@@ -24,23 +24,24 @@ ROOMS = ("common", "retrieval", "storage")
 @stage
 @click.argument("encoded", type=PATH)
 @click.argument("part", type=PATH)
-@click.argument("exposure", type=PATH)
+@click.argument("retrieval", type=PATH)
 @resuming
 def main(
-    params: Params, encoded: Path, part: Path, exposure: Path, state: Path, save_every: int
+    params: Params, encoded: Path, part: Path, retrieval: Path, state: Path, save_every: int
 ) -> None:
-    """Fit the exposure model to the ratings in the file PART of the movies in ENCODED.
+    """Fit the retrieval model to the ratings in the file PART of the movies in ENCODED.
 
-    The weights go to the folder EXPOSURE. With retrieval.model=sequence, a sequence encoder is
+    The weights go to the folder RETRIEVAL. With retrieval.model=sequence, a sequence encoder is
     trained, too. A training that was killed resumes from the file STATE, and ends with the same
     model.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     from threadpoolctl import threadpool_limits
 
-    from recsys.retrieval.fit import fit_exposure
+    from recsys.retrieval.fit import fit_retrieval_model
     from recsys.retrieval.histories import UserHistories
-    from recsys.storage.parquet import count_rows, read_metadata
+    from recsys.storage.lineage import read_lineage
+    from recsys.storage.parquet import count_rows
     from recsys.storage.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
@@ -54,12 +55,12 @@ def main(
         encoder = train_encoder(histories, params[SequenceParams], part, state, save_every)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_exposure(histories, section, read_metadata(part), encoder)
-    fitted.save(exposure)
+        fitted = fit_retrieval_model(histories, section, read_lineage(part, "split"), encoder)
+    fitted.save(retrieval)
     # Until the model is written, a killed run resumes from the state.
     remove(state)
     click.echo(
-        f"exposure: weights of {len(fitted.movies):,} movies from {len(histories.movie):,} ratings"
+        f"retrieval: weights of {len(fitted.movies):,} movies from {len(histories.movie):,} ratings"
     )
 
 

@@ -21,7 +21,8 @@ from recsys.data.splitting import (
 from recsys.pipeline.stage import stage
 from recsys.storage import schemas
 from recsys.storage.dimensions import write_counts
-from recsys.storage.parquet import count_rows, read_column, read_metadata
+from recsys.storage.lineage import read_lineage
+from recsys.storage.parquet import count_rows, read_column
 from recsys.storage.schemas import PARTS
 from recsys.storage.vocabulary import Vocabulary
 
@@ -44,7 +45,7 @@ def main(params: Params, encoded: Path, parts: Path) -> None:
     assignment = assign_parts(users, section)
     for note in describe_cuts(seconds, assignment, section):
         click.echo(f"{section.method}: {note}")
-    origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
+    lineage = describe_split(assignment, section, read_lineage(ratings, "encode").ids)
     vocabulary = Vocabulary.load(encoded / "vocabulary.json")
     sizes = [
         count_rows(encoded / f"{name}.parquet", vocabulary.schema(name))
@@ -55,8 +56,8 @@ def main(params: Params, encoded: Path, parts: Path) -> None:
         "movies": count_training(movies, assignment, sizes[1]),
     }
     with atomic_write(parts) as folder:
-        write_parts(ratings, assignment, folder, origin)
-        write_counts(counts, folder / "counts", origin)
+        write_parts(ratings, assignment, folder, lineage)
+        write_counts(counts, folder / "counts", lineage)
     rows = ((assignment == part).sum() for part in range(len(PARTS)))
     counted = ", ".join(f"{count:,} {name}" for count, name in zip(rows, PARTS, strict=True))
     click.echo(f"{section.method}: {counted}")

@@ -10,7 +10,8 @@ from recsys.data.splitting import assign_parts, count_training, describe_split, 
 from recsys.pipeline.params import load_params
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions, write_counts
-from recsys.storage.parquet import read_column, read_metadata, write_parquet
+from recsys.storage.lineage import Lineage, read_lineage
+from recsys.storage.parquet import read_column, write_parquet
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
@@ -24,8 +25,8 @@ def encode_toy(toy: Toy, folder: Path) -> Path:
     write_parquet(dimensions["users"], encoded / "users.parquet", schemas.users())
     write_parquet(dimensions["movies"], encoded / "movies.parquet", schemas.movies())
     ratings = encode_ratings(tables.ratings, vocabulary)
-    origin = {"ids": vocabulary.ids}
-    write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, origin)
+    metadata = Lineage(vocabulary.ids).to_metadata()
+    write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, metadata)
     vocabulary.save(encoded / "vocabulary.json")
     return encoded
 
@@ -36,8 +37,8 @@ def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
     ratings = encoded / "ratings.parquet"
     user, movie = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
     assignment = assign_parts(user, section)
-    origin = describe_split(assignment, section, read_metadata(ratings)["ids"])
-    write_parts(ratings, assignment, parts, origin)
+    lineage = describe_split(assignment, section, read_lineage(ratings, "encode").ids)
+    write_parts(ratings, assignment, parts, lineage)
     counts = {
         "users": count_training(user, assignment, int(user.max()) + 1),
         "movies": count_training(
@@ -46,7 +47,7 @@ def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
             len(read_column(encoded / "movies.parquet", schemas.movies(), "raw_movieid")),
         ),
     }
-    write_counts(counts, parts / "counts", origin)
+    write_counts(counts, parts / "counts", lineage)
     return parts
 
 

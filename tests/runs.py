@@ -1,5 +1,6 @@
 """Runs of the pipeline up to an untrained checkpoint, on the toy data with a new user."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,12 @@ from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.checkpoint import Description, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
-from recsys.retrieval.fit import fit_exposure
+from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.parquet import read_metadata, read_parquet
+from recsys.storage.lineage import Lineage, read_lineage
+from recsys.storage.parquet import read_parquet
 from recsys.storage.registry import STATISTICS, Feature, FeatureParams, select_features
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS
@@ -51,8 +53,8 @@ class Run(NamedTuple):
         return self.encoded / "ratings.parquet"
 
     @property
-    def exposure(self) -> Path:
-        return self.checkpoint.parent / "exposure"
+    def retrieval(self) -> Path:
+        return self.checkpoint.parent / "retrieval"
 
     @property
     def features(self) -> Path:
@@ -84,7 +86,7 @@ def make_run(folder: Path, toy: Toy) -> None:
     )
     prepare(toy, folder / "data", method="chronological")
     save_model(run_in(folder))
-    save_exposure(run_in(folder))
+    save_retrieval_model(run_in(folder))
 
 
 def save_model(
@@ -104,26 +106,27 @@ def save_model(
         features=features,
         embedding_rows={f.name: dimensions.count_embeddings(f.lookup) for f in sparse},
         dense_features=run.test_part(features).dense_names,
-        origin=dimensions.origin | read_metadata(find_computed(run, features)),
+        lineage=read_lineage_of(run, features),
     )
     torch.manual_seed(1)
     save_checkpoint(description.build().state_dict(), description, dimensions, run.checkpoint)
 
 
-def save_exposure(run: Run, exact_movies: int = 10_000) -> None:
-    """Fit the exposure model to the training part."""
+def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
+    """Fit the retrieval model to the training part."""
     dimensions, part = run.dimensions(), run.split / "train.parquet"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
     histories = UserHistories.read(part, users, movies, dimensions.vocabulary.drawn_negatives)
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
-    fit_exposure(histories, section, read_metadata(part)).save(run.exposure)
+    fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)
 
 
-def find_computed(run: Run, features: tuple[Feature, ...]) -> Path:
-    """A file whose digests are those of the run, with those of computed features if it has some."""
-    computed = any(feature.table == "ratings" for feature in features)
-    return (run.features if computed else run.split) / "test.parquet"
+def read_lineage_of(run: Run, features: tuple[Feature, ...]) -> Lineage:
+    """The lineage of a model with some features."""
+    if any(feature.table == "ratings" for feature in features):
+        return read_lineage(run.features / "test.parquet", "features")
+    return read_lineage(run.split / "test.parquet", "split")
 
 
 def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None:
@@ -133,7 +136,7 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
         groups: the statistics among them.
     """
     split_encoded(run.encoded, run.split, method=method)
-    log, origin = read_log(run.ratings, run.split)
+    log, lineage = read_log(run.ratings, run.split)
     vocabulary = Vocabulary.load(run.encoded / "vocabulary.json")
     params = load_params(PARAMS)
     section = params[FeatureParams].model_copy(
@@ -144,8 +147,8 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
     catalogue = make_catalogue(movies, settings.statistics)
     dense, histories, fitted, ratings = compute_features(log, catalogue, groups, settings, 3)
     run.features.mkdir()
-    origin |= {"fitted": write_fitted(fitted, ratings, run.features)}
-    write_columns(dense, histories, log, run.features, origin)
+    lineage = replace(lineage, fitted=write_fitted(fitted, ratings, run.features))
+    write_columns(dense, histories, log, run.features, lineage)
     others = (feature for feature in COMPUTED if feature.name not in GROUPS)
     save_model(run, features=(*others, *select_features(groups)))
-    save_exposure(run)
+    save_retrieval_model(run)

@@ -1,5 +1,6 @@
 """Small dimension tables of three users and four movies, and a part with five ratings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 from recsys.common.rating_scale import WHOLE_STARS
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
+from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 from recsys.storage.registry import movielens_features
 from recsys.storage.vocabulary import Vocabulary
@@ -26,6 +28,7 @@ PART = pa.table(
     },
     schemas.PART,
 )
+LINEAGE = Lineage("ids", "split", past_only=False)
 COUNTS = {"users": [4, 0, 1], "movies": [1, 2, 0, 3]}
 
 
@@ -56,11 +59,11 @@ def make_dimensions() -> Dimensions:
             {"users": "int32", "movies": "int32"},
         ),
         {name: np.array(counts, np.int32) for name, counts in COUNTS.items()},
-        {"ids": "ids", "split": "split"},
+        LINEAGE,
     )
 
 
-def write_part(folder: Path, part: pa.Table = PART, **origin: str) -> Path:
+def write_part(folder: Path, part: pa.Table = PART, **changes: str) -> Path:
     path = folder / "part.parquet"
-    write_parquet(part, path, schemas.PART, {"ids": "ids", "split": "split"} | origin)
+    write_parquet(part, path, schemas.PART, replace(LINEAGE, **changes).to_metadata())
     return path

@@ -13,14 +13,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from recsys.common.errors import InputError
-from recsys.serving.app import make_app
-from recsys.serving.everybody import recommend_to_all
-from recsys.serving.log import Log
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.person import find_person
-from recsys.serving.predict import score_file
-from recsys.serving.recommend import find_similar, recommend
-from recsys.serving.recommender import Recommender
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import find_person
+from recsys.serving.predict.score_file import score_file
+from recsys.serving.recommend.recommend_all import recommend_to_all
+from recsys.serving.recommend.recommend_one import find_similar, recommend
+from recsys.serving.recommend.recommender import Recommender
+from recsys.serving.server.app import make_app
 from tests.conftest import PARAMS
 from tests.params import QUICK, set_params
 from tests.stages import STAGES, run, run_all
@@ -85,7 +85,7 @@ def test_a_shop_with_clicks() -> None:
     assert metrics["rows"] == 40
     assert pd.read_parquet("data/predictions.parquet")["raw_userid"].min() >= 2**40
     scorer = PairScorer(Path("models/dlrm"))
-    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/exposure"))
+    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/retrieval"))
     found = recommend(recommender, find_person(scorer, LOG, 2**40 + 1), 3)
     assert len(found["recommended"]) == 3
     price = scorer.dimensions.tables["movies"]["price"].to_numpy()
@@ -156,13 +156,13 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     Path("bad.csv").write_text("userid,movieid\nu1,3\nnobody,3\n")
     with pytest.raises(InputError, match=r"bad.csv row 2: userid = nobody is none of the 30 ids"):
         score_file(scorer, Path("bad.csv"), Path("scores.csv"))
-    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/exposure"))
+    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/retrieval"))
     found = recommend(recommender, find_person(scorer, LOG, "u7"), 3)
     assert (found["user"], len(found["recommended"])) == ("u7", 3)
     with pytest.raises(InputError, match="there is no user '7'; the 30 users have ids from u0"):
         find_person(scorer, LOG, "7")
     with pytest.raises(InputError, match="there is no movie 'x': no id is so, and no title"):
-        find_similar(recommender.exposure, scorer.dimensions, "x", 3)
+        find_similar(recommender.retrieval, scorer.dimensions, "x", 3)
     log = Log(LOG, scorer.dimensions)
     assert recommend_to_all(recommender, log, Path("all.parquet"), 3) == 90
     everybody = pd.read_parquet("all.parquet")
@@ -208,7 +208,7 @@ def test_a_playlist_log_of_positives_alone() -> None:
     assert ratings["label"].sum() == 200
     assert not ratings.duplicated(["user", "movie"]).any()
     # A song that was drawn for a listener was not played, so it may be recommended.
-    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/exposure"))
+    recommender = Recommender.load(Path("models/dlrm"), None, Path("models/retrieval"))
     found = recommend(recommender, find_person(recommender.scorer, LOG, 3), 99)
     played = set(frame["song"][frame["listener"] == 3])
     assert found["rated"] == len(played)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from recsys.dataloader.pairs import find_rows
-from recsys.serving.export import export
+from recsys.serving.artifact.export import export
+from recsys.serving.artifact.scorer import Scorer
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.scorer import Scorer
 from recsys.storage.registry import REGISTRY, Feature
 from tests.conftest import PARAMS
 from tests.params import QUICK, set_params

@@ -93,14 +93,14 @@ def test_the_sequence_encoder_recommends(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RECSYS_SAVE_EVERY", "3")
     set_params(**SEQUENCE)
     run_all()
-    files = {path.name: path.read_bytes() for path in Path("models/exposure").iterdir()}
-    assert set(files) == {"exposure.json", "exposure.safetensors", "encoder.safetensors"}
+    files = {path.name: path.read_bytes() for path in Path("models/retrieval").iterdir()}
+    assert set(files) == {"retrieval.json", "retrieval.safetensors", "encoder.safetensors"}
     ranking = json.loads(Path("metrics/ranking.json").read_text())
     assert sum(part["people"] for part in ranking["gaps"].values()) == ranking["people"] == 60
     # The state of an unfinished training is gone.
-    assert not Path("models/exposure.state").exists()
+    assert not Path("models/retrieval.state").exists()
     assert run("retrieve").exit_code == 0
-    assert files == {path.name: path.read_bytes() for path in Path("models/exposure").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in Path("models/retrieval").iterdir()}
     assert run("rank").exit_code == 0
     assert json.loads(Path("metrics/ranking.json").read_text()) == ranking
 

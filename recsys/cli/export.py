@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from recsys.cli.project import EXPOSURE, FEATURES
+from recsys.cli.project import FEATURES, RETRIEVAL
 from recsys.cli.targets import check_artifact
 from recsys.common.command import PATH, command
 
@@ -20,24 +20,24 @@ from recsys.common.command import PATH, command
     help="The number format of the embedding tables.",
 )
 @click.option(
-    "--scores-only", is_flag=True, help="Leave the exposure model out: pairs only, less to store."
+    "--scores-only", is_flag=True, help="Leave the retrieval model out: pairs only, less to store."
 )
 @FEATURES
-@EXPOSURE
+@RETRIEVAL
 def main(
     checkpoint: Path,
     artifact: Path,
     precision: str,
     scores_only: bool,
     features: Path,
-    exposure: Path,
+    retrieval: Path,
 ) -> None:
     """Export a model as a folder that needs nothing of this project.
 
     Reads the model in the folder CHECKPOINT and writes the folder ARTIFACT: a plain description of
     the model (model.json), its weights with quantised embedding tables (model.safetensors), the
-    users and movies by their published ids (tables.safetensors), the exposure model
-    (exposure.safetensors), and the code that scores. Only that code runs: a data file that was
+    users and movies by their published ids (tables.safetensors), the retrieval model
+    (retrieval.safetensors), and the code that scores. Only that code runs: a data file that was
     changed is refused.
 
     \b
@@ -49,15 +49,15 @@ def main(
     # Slower to import: a wrong name is refused before.
     import torch
 
-    from recsys.retrieval.exposure import Exposure
-    from recsys.serving.export import export
+    from recsys.retrieval.model import RetrievalModel
+    from recsys.serving.artifact.export import export
     from recsys.serving.pair_scorer import PairScorer
 
     torch.set_num_threads(1)
     scorer = PairScorer(checkpoint, features)
     of = scorer.dimensions
-    exposed = None if scores_only else Exposure.load(exposure, of.folder, of.origin)
-    export(scorer, precision, artifact, exposed)
+    retrieval_model = None if scores_only else RetrievalModel.load(retrieval, of.folder, of.lineage)
+    export(scorer, precision, artifact, retrieval_model)
     files = sorted(path for path in artifact.iterdir() if path.is_file())
     sizes = {path.name: path.stat().st_size for path in files}
     click.echo("  ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))

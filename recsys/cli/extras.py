@@ -10,7 +10,7 @@ def require_extra(package: str, command: str) -> None:
 
     Args:
         package: the package, as it is imported.
-        command: the command, whose packages requirements/<command>.lock lists.
+        command: the command; its packages are the extra of the same name in pyproject.toml.
 
     Raises:
         InputError: it is not.
@@ -18,5 +18,5 @@ def require_extra(package: str, command: str) -> None:
     if find_spec(package) is None:
         raise InputError(
             f"`recsys {command}` needs the package {package}; run `make .venv/{command}`, or `pip "
-            f"install -r requirements/{command}.lock -c requirements/cuda.lock`"
+            f"install -c requirements/all.lock -e '.[{command}]'`"
         )

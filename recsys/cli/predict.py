@@ -51,7 +51,7 @@ def main(
       recsys predict pairs.parquet scores.parquet
       recsys predict pairs.csv scores.csv --unknown score
     """
-    from recsys.serving.streams import check_suffix
+    from recsys.serving.predict.streams import check_suffix
 
     check_suffix(pairs)
     check_suffix(scores)
@@ -63,7 +63,7 @@ def main(
 
     from recsys.common.memory import keep_freed_memory
     from recsys.serving.pair_scorer import PairScorer
-    from recsys.serving.predict import score_file
+    from recsys.serving.predict.score_file import score_file
 
     torch.set_num_threads(threads)
     keep_freed_memory()

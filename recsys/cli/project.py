@@ -43,13 +43,13 @@ CHECKPOINT = click.option(
     callback=in_project,
     help="The model's folder.",
 )
-EXPOSURE = click.option(
-    "--exposure",
+RETRIEVAL = click.option(
+    "--retrieval",
     type=PATH,
-    default="models/exposure",
+    default="models/retrieval",
     show_default=True,
     callback=in_project,
-    help="The folder of the exposure model.",
+    help="The folder of the retrieval model.",
 )
 FEATURES = click.option(
     "--features",

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from recsys.cli.project import CHECKPOINT, EXPOSURE, FEATURES, LOG
+from recsys.cli.project import CHECKPOINT, FEATURES, LOG, RETRIEVAL
 from recsys.cli.targets import check_file
 from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
@@ -52,7 +52,7 @@ MOST_OTHERS = 3
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CHECKPOINT
 @FEATURES
-@EXPOSURE
+@RETRIEVAL
 @LOG
 def main(
     user: str | None,
@@ -68,15 +68,15 @@ def main(
     as_json: bool,
     checkpoint: Path,
     features: Path,
-    exposure: Path,
+    retrieval: Path,
     log: Path,
 ) -> None:
     """Recommend movies to people, or find movies like another.
 
-    Ids are those that the data set publishes. Nobody gets a movie that they have rated, and none
-    without a training rating. Movies come first that people with the same movies pick up, and that
-    the person would like. The score is the probability of a like; with `train.task: regression`,
-    the expected stars.
+    Ids are those that the data set publishes. The list leaves out movies that the person has rated
+    and movies without a training rating. First come movies that people with the same movies
+    interact with, and that the person would like. The score is the probability of a like; with
+    `train.task: regression`, the expected stars.
 
     With --time, ratings of that second and later are as if they were not there yet, so their movies
     may be recommended. What the models learnt in training stays. Where features come from ratings
@@ -107,20 +107,20 @@ def main(
     import torch
 
     from recsys.models.checkpoint import read_checkpoint
-    from recsys.retrieval.exposure import Exposure
-    from recsys.serving.everybody import recommend_to_all
-    from recsys.serving.given import read_given
-    from recsys.serving.log import Log
-    from recsys.serving.person import find_person
-    from recsys.serving.recommend import find_similar, recommend
-    from recsys.serving.recommender import Recommender
-    from recsys.serving.wishes import ANY_YEAR, Wishes, read_years
+    from recsys.retrieval.model import RetrievalModel
+    from recsys.serving.people.given import read_given
+    from recsys.serving.people.log import Log
+    from recsys.serving.people.person import find_person
+    from recsys.serving.recommend.options import ANY_YEAR, Wishes, read_years
+    from recsys.serving.recommend.recommend_all import recommend_to_all
+    from recsys.serving.recommend.recommend_one import find_similar, recommend
+    from recsys.serving.recommend.recommender import Recommender
 
     torch.set_num_threads(1)
     if movie is not None:
         _, _, dimensions = read_checkpoint(checkpoint)
-        exposed = Exposure.load(exposure, dimensions.folder, dimensions.origin)
-        found = find_similar(exposed, dimensions, movie, top)
+        retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
+        found = find_similar(retrieval_model, dimensions, movie, top)
         if found["others"]:
             click.echo(format_match(movie, found), err=True)
         show(found, as_json, format_similar(found))
@@ -128,7 +128,7 @@ def main(
     span = ANY_YEAR if years is None else read_years(years)
     wishes = Wishes(genre, span, popularity, diversity)
     moment = int(time.replace(tzinfo=timezone.utc).timestamp()) if time else None
-    recommender = Recommender.load(checkpoint, features, exposure)
+    recommender = Recommender.load(checkpoint, features, retrieval)
     scorer = recommender.scorer
     if target is not None:
         everybody = Log(log, scorer.dimensions)
@@ -153,7 +153,7 @@ def check_options(
         )
     if target is not None:
         # Imports no more than pyarrow.
-        from recsys.serving.streams import check_suffix
+        from recsys.serving.predict.streams import check_suffix
 
         check_suffix(target)
         check_file(target)
@@ -209,7 +209,7 @@ def format_similar(found: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"like {itself['movie']}, {itself['title']} [{', '.join(itself['genres'])}]",
-            "(weight: how much one says about who picks up the other):",
+            "(weight: how much one says about the other in the retrieval model):",
             *format_movies(found["similar"], "weight", ".3f"),
         ]
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recsys.cli.extras import require_extra
-from recsys.cli.project import CHECKPOINT, EXPOSURE, FEATURES, LOG
+from recsys.cli.project import CHECKPOINT, FEATURES, LOG, RETRIEVAL
 from recsys.common.command import command
 from recsys.common.errors import InputError
 
@@ -21,9 +21,11 @@ LAST_SECONDS = 5
 )
 @CHECKPOINT
 @FEATURES
-@EXPOSURE
+@RETRIEVAL
 @LOG
-def main(host: str, port: int, checkpoint: Path, features: Path, exposure: Path, log: Path) -> None:
+def main(
+    host: str, port: int, checkpoint: Path, features: Path, retrieval: Path, log: Path
+) -> None:
     """Serve recommendations and scores over HTTP, with a page.
 
     POST /recommendations and POST /scores take a user of the data set, ratings of your own, or
@@ -44,12 +46,12 @@ def main(host: str, port: int, checkpoint: Path, features: Path, exposure: Path,
         import torch
         import uvicorn
 
-        from recsys.serving.app import make_app
-        from recsys.serving.log import Log
-        from recsys.serving.recommender import Recommender
+        from recsys.serving.people.log import Log
+        from recsys.serving.recommend.recommender import Recommender
+        from recsys.serving.server.app import make_app
 
         torch.set_num_threads(1)
-        recommender = Recommender.load(checkpoint, features, exposure)
+        recommender = Recommender.load(checkpoint, features, retrieval)
         app = make_app(recommender, Log(log, recommender.scorer.dimensions))
         address = f"[{host}]" if ":" in host else host
         click.echo(f"http://{address}:{listener.getsockname()[1]} (end with Ctrl-C)")

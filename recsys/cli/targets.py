@@ -6,7 +6,7 @@ from pathlib import Path
 from recsys.common.errors import InputError
 
 # What every exported artifact holds, and the only folders in one.
-SCORER = Path("recsys/serving/scorer.py")
+SCORER = Path("recsys/serving/artifact/scorer.py")
 ARTIFACT_FOLDERS = {"recsys", "__pycache__"}
 
 

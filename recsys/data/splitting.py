@@ -12,7 +12,7 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.data.params import SplitParams
 from recsys.storage import schemas
-from recsys.storage.origin import Origin, digest
+from recsys.storage.lineage import Lineage, digest
 from recsys.storage.parquet import TableWriter, read_batches
 from recsys.storage.schemas import PARTS
 
@@ -23,14 +23,15 @@ Assignment = npt.NDArray[np.int8]
 NO_PART = -1
 
 
-def write_parts(ratings: Path, assignment: Assignment, folder: Path, origin: Origin) -> None:
+def write_parts(ratings: Path, assignment: Assignment, folder: Path, lineage: Lineage) -> None:
     """Write each part to `folder`/PART.parquet, with the columns and row order of `schemas.PART`.
 
     The ratings are read and written in pieces.
     """
+    metadata = lineage.to_metadata()
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic_write(folder / f"{name}.parquet")) for name in PARTS]
-        writers = [stack.enter_context(TableWriter(path, schemas.PART, origin)) for path in paths]
+        writers = [stack.enter_context(TableWriter(path, schemas.PART, metadata)) for path in paths]
         start = 0
         for batch in read_batches(ratings, schemas.RATINGS, schemas.RATINGS.names):
             frame = batch.to_pandas()
@@ -41,14 +42,9 @@ def write_parts(ratings: Path, assignment: Assignment, folder: Path, origin: Ori
             start += len(frame)
 
 
-def describe_split(assignment: Assignment, params: SplitParams, ids: str) -> Origin:
-    """The metadata of the files of a split: the digests of its run, and which ratings are visible.
-
-    `visible` says which other ratings the features of a rating are computed from: all ratings of
-    an `earlier` second, or the other ratings of the `training` part.
-    """
-    visible = "earlier" if params.follows_time else "training"
-    return {"ids": ids, "split": digest(assignment), "visible": visible}
+def describe_split(assignment: Assignment, params: SplitParams, ids: str) -> Lineage:
+    """The lineage of the files of a split."""
+    return Lineage(ids, digest(assignment), past_only=params.follows_time)
 
 
 def assign_parts(users: Ints, params: SplitParams) -> Assignment:

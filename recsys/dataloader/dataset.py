@@ -20,13 +20,12 @@ from recsys.dataloader.jagged import Bags, Histories
 from recsys.dataloader.tables import make_index, make_pairs
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
+from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import (
     count_rows,
     read_batches,
     read_column,
     read_column_names,
-    read_metadata,
 )
 from recsys.storage.registry import Feature, select_features
 
@@ -69,7 +68,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     Attributes:
         rows: the number of rows of the whole part.
         dense_names: the names of the dense features, [d]
-        origin: digests of the ids, the split and the fitted features.
+        lineage: digests of the ids, the split and the fitted features.
 
     Raises:
         InputError: a file is missing, belongs to another run, or has other rows or columns.
@@ -85,8 +84,8 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.share, self.rows = share, count_rows(part, schemas.PART)
-        self.origin = read_metadata(part)
-        require_same_run(part, self.origin, dimensions.folder, dimensions.origin)
+        self.lineage = read_lineage(part, "split")
+        require_same_run(part, self.lineage, dimensions.folder, dimensions.lineage)
         self.label, self.user, self.movie = (
             # Columns keep the small types of the file. Only a batch is converted to long or float.
             torch.from_numpy(read_column(part, schemas.PART, name, share))
@@ -108,7 +107,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     ) -> None:
         """Read the features that the stage features computed for each row."""
         part = file.parent
-        self.origin |= read_metadata(file)
+        self.lineage = read_lineage(file, "features")
         index = make_index(dimensions, "movies")
         for feature in features:
             if feature.table == "ratings" and feature.kind == "list":
@@ -246,6 +245,6 @@ def _find_computed(part: Path, computed: Path | None) -> Path:
             f"{part} has no statistics or histories in {computed}; run `dvc repro features`"
         )
     file = computed / part.name
-    require_same_run(part, read_metadata(part), file, read_metadata(file))
+    require_same_run(part, read_lineage(part, "split"), file, read_lineage(file, "features"))
     check_rows(part, file)
     return file

@@ -1,8 +1,8 @@
 """How good lists of recommendations are.
 
 A list has the k movies that a person is recommended, best first. A movie is relevant if the person
-picked it up in the test part and, where likes count, liked it. Persons without a relevant movie are
-left out.
+interacted with it in the test part and, where likes count, liked it. Persons without a relevant
+movie are left out.
 
 Shapes: U people, M movies.
 """
@@ -117,13 +117,13 @@ def judge_gaps(people: Mapping[str, Floats], gaps: Floats) -> dict[str, dict[str
 def list_popular(
     ratings: npt.NDArray[np.integer], histories: scipy.sparse.csr_matrix, top: int
 ) -> Lists:
-    """For each person, the most popular movies that the person has not picked up, [U, top]
+    """For each person, the most popular movies that the person has not interacted with, [U, top]
 
     Movies without a training rating are in no list, which then ends with -1, as in `judge_people`.
 
     Args:
         ratings: the number of training ratings of each movie, [M]
-        histories: 1 for each movie that a person picked up, [U, M]
+        histories: 1 for each movie that a person interacted with, [U, M]
     """
     order = np.argsort(-ratings, kind="stable")[: np.count_nonzero(ratings)]
     lists = np.full((histories.shape[0], top), -1, np.int64)

@@ -34,8 +34,8 @@ from recsys.features.statistics import (
 )
 from recsys.features.visibility import NO_PART, RatingLog, round_for_exact_sums
 from recsys.storage import schemas
-from recsys.storage.origin import Origin, require_same_run
-from recsys.storage.parquet import read_column, read_metadata, write_parquet
+from recsys.storage.lineage import Lineage, read_lineage, require_same_run
+from recsys.storage.parquet import read_column, write_parquet
 from recsys.storage.registry import FeatureParams
 from recsys.storage.schemas import PARTS
 
@@ -66,7 +66,7 @@ class Computed(NamedTuple):
     ratings: pa.Table
 
 
-def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
+def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Lineage]:
     """Read all ratings and the part of each.
 
     Args:
@@ -84,12 +84,12 @@ def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
     if not are_sorted(seconds, user, movie):
         raise InputError(f"{ratings} is not sorted by time, user and movie; run `dvc repro encode`")
     part = np.full(len(user), NO_PART, np.int8)
-    origin = read_metadata(ratings)
+    lineage = read_lineage(ratings, "encode")
     for place, name in enumerate(PARTS):
         path = parts / f"{name}.parquet"
-        metadata = read_metadata(path)
-        require_same_run(path, metadata, ratings, origin)
-        origin |= metadata
+        found = read_lineage(path, "split")
+        require_same_run(path, found, ratings, lineage)
+        lineage = found
         rows = read_column(path, schemas.PART, "row")
         for key in ("user", "movie", "timestamp"):
             if not np.array_equal(columns[key][rows], read_column(path, schemas.PART, key)):
@@ -104,9 +104,9 @@ def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Origin]:
         label=columns["label"],
         seconds=seconds,
         part=part,
-        past_only=origin["visible"] == "earlier",
+        past_only=bool(lineage.past_only),
     )
-    return log, origin
+    return log, lineage
 
 
 def are_sorted(*keys: npt.NDArray[np.generic]) -> bool:
@@ -280,22 +280,23 @@ def write_columns(
     histories: Mapping[str, History],
     log: RatingLog,
     folder: Path,
-    origin: Origin,
+    lineage: Lineage,
 ) -> None:
     """Write the features of each part with the part's key, and the logs of the histories.
 
     Args:
-        origin: the digests that every file carries.
+        lineage: the digests that every file carries.
     """
     columns: dict[str, npt.NDArray[Any]] = dict(dense)
+    metadata = lineage.to_metadata()
     for name, history in histories.items():
         entries = pd.DataFrame({"movie": history.movies})
-        write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, origin)
+        write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, metadata)
         columns |= history.columns(name)
     schema = schemas.features(dense, histories)
     for part, name in enumerate(PARTS):
         rows = np.flatnonzero(log.part == part)
-        write_parquet(_frames(rows, columns), folder / f"{name}.parquet", schema, origin)
+        write_parquet(_frames(rows, columns), folder / f"{name}.parquet", schema, metadata)
 
 
 def _frames(

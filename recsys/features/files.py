@@ -6,6 +6,7 @@ time. Its own digest is in the metadata of the columns and in every checkpoint t
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from recsys.common.errors import InputError
 from recsys.features.fitted import Fitted
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.lineage import Lineage, digest, require_same_run
 from recsys.storage.parquet import read_parquet, write_parquet
 from recsys.storage.schemas import FITTED_RATINGS
 
@@ -48,11 +49,11 @@ def write_fitted(fitted: Fitted | None, ratings: pa.Table | None, folder: Path) 
     return digest(text)
 
 
-def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.Table]:
+def read_fitted(folder: Path, lineage: Lineage, other: Path) -> tuple[Fitted, pa.Table]:
     """Read the three files.
 
     Args:
-        origin: the digests of the checkpoint that was trained on the features.
+        lineage: the digests of the checkpoint that was trained on the features.
         other: the checkpoint.
 
     Returns:
@@ -64,7 +65,7 @@ def read_fitted(folder: Path, origin: Origin, other: Path) -> tuple[Fitted, pa.T
     path = folder / DESCRIPTION
     try:
         text = path.read_text()
-        require_same_run(path, {"fitted": digest(text)}, other, origin)
+        require_same_run(path, replace(lineage, fitted=digest(text)), other, lineage)
         content = json.loads(text)
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']}, not {VERSION}")

@@ -15,7 +15,7 @@ from recsys.features.movie_index import MovieIndex
 from recsys.features.online import OPINIONS, OnlineFeatures, Ratings
 from recsys.features.statistics import MovieSums, damped_mean
 from recsys.features.visibility import Floats, Ints, RatingLog, round_for_exact_sums
-from recsys.storage.origin import Origin
+from recsys.storage.lineage import Lineage
 
 
 class FeatureStore(OnlineFeatures):
@@ -38,10 +38,10 @@ class FeatureStore(OnlineFeatures):
 
     @classmethod
     def load(
-        cls, folder: Path, checkpoint: Path, origin: Origin, threads: int = 1
+        cls, folder: Path, checkpoint: Path, lineage: Lineage, threads: int = 1
     ) -> "FeatureStore":
         """Read what the stage features wrote. Raises: InputError, as `read_fitted`."""
-        return cls(*read_fitted(folder, origin, checkpoint), threads)
+        return cls(*read_fitted(folder, lineage, checkpoint), threads)
 
     def ratings_of(self, users: Ints) -> Ratings:
         """All visible ratings of some users.

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +27,7 @@ from recsys.common.params import show
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.json_files import parse_json
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.lineage import Lineage, digest, require_same_run
 from recsys.storage.registry import Feature, select_features
 from recsys.storage.schemas import RAW_IDS
 
@@ -59,7 +60,7 @@ class Description(BaseModel):
         features: the model's features, in the order of the registry.
         embedding_rows: the number of rows of each sparse feature's embedding table.
         dense_features: the names of the dense features, in the order of their columns.
-        origin: digests of the users and movies, the split and the fitted features.
+        lineage: digests of the users and movies, the split and the fitted features.
         files: the SHA-256 of each other file; `save_checkpoint` fills it in.
     """
 
@@ -70,7 +71,7 @@ class Description(BaseModel):
     features: tuple[Feature, ...]
     embedding_rows: dict[str, int]
     dense_features: tuple[str, ...]
-    origin: Origin
+    lineage: Lineage
     files: dict[str, str] = {}
 
     @property
@@ -140,7 +141,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], Description, Dimen
     """
     description = load_description(folder)
     dimensions = Dimensions.load(folder / TABLES, folder / COUNTS)
-    require_same_run(folder / DESCRIPTION, description.origin, folder / TABLES, dimensions.origin)
+    require_same_run(folder / DESCRIPTION, description.lineage, folder / TABLES, dimensions.lineage)
     try:
         _check_description(description, dimensions)
         weights = _load_weights(folder / WEIGHTS)
@@ -204,9 +205,11 @@ def _check_description(description: Description, dimensions: Dimensions) -> None
     found = description.dense_features
     if found[: len(stored)] != stored or (len(found) > len(stored)) != (len(dense) > len(stored)):
         raise ValueError(f"{DESCRIPTION}: dense_features must begin with {', '.join(stored)}")
-    for key, value in dimensions.origin.items():
-        if description.origin.get(key) != value:
-            raise ValueError(f"{DESCRIPTION}: origin.{key} must be {value}")
+    lineage = description.lineage
+    if replace(lineage, fitted=None) != dimensions.lineage:
+        raise ValueError(f"{DESCRIPTION}: lineage must have the values of {dimensions.lineage}")
+    if lineage.fitted is None and any(f.table == "ratings" for f in description.features):
+        raise ValueError(f"{DESCRIPTION}: lineage.fitted is missing")
 
 
 def _load_weights(path: Path) -> dict[str, Tensor]:

@@ -7,15 +7,15 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from recsys.reporting.blocks import Table
-from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.people import read_people
 from recsys.serving.catalogue import list_movies
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
+from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import read_column, read_metadata, read_parquet
 
-ENCODED, SPLIT, EXPOSURE = Path("data/encoded"), Path("data/split"), Path("models/exposure")
+ENCODED, SPLIT, RETRIEVAL = Path("data/encoded"), Path("data/split"), Path("models/retrieval")
 RECOMMENDATIONS = Path("data/recommendations.parquet")
 # Where the three stand among all people, by their number of training ratings.
 PLACES = {"few": 0.1, "some": 0.5, "many": 0.9}
@@ -33,13 +33,14 @@ def tabulate_examples() -> list[Table]:
     """
     lists = read_parquet(RECOMMENDATIONS, schemas.RECOMMENDATIONS)
     metadata = read_metadata(RECOMMENDATIONS)
+    lineage = read_lineage(RECOMMENDATIONS, "split")
     dimensions = Dimensions.load(ENCODED, SPLIT / "counts")
-    require_same_run(RECOMMENDATIONS, metadata, SPLIT, dimensions.origin)
-    exposure = Exposure.load(EXPOSURE, SPLIT, dimensions.origin)
+    require_same_run(RECOMMENDATIONS, lineage, SPLIT, dimensions.lineage)
+    retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.lineage)
     people = read_people(ENCODED / "ratings.parquet", SPLIT, dimensions, metadata["relevant"])
     counts = dimensions.training_ratings["users"][people.users]
     titles = list_movies(dimensions)["title"].to_numpy(object)
-    verb = "liked" if metadata["relevant"] == "likes" else "picked up"
+    verb = "liked" if metadata["relevant"] == "likes" else "interacted with"
     tables = []
     for name, person in choose(counts).items():
         user = int(people.users[person])
@@ -49,7 +50,7 @@ def tabulate_examples() -> list[Table]:
         rows = [
             (
                 titles[movie],
-                "; ".join(titles[exposure.find_reasons(history, movie, REASONS)]),
+                "; ".join(titles[retrieval.find_reasons(history, movie, REASONS)]),
                 verb if movie in relevant else "",
             )
             for movie in movies

@@ -1,9 +1,9 @@
-"""Exposure: which movies people pick up, from what else they picked up.
+"""EASE: which movies people interact with, from their other movies.
 
 The model is EASE (Steck 2019, "Embarrassingly shallow autoencoders for sparse data",
 https://arxiv.org/abs/1905.03375): a movie's score for a user is the sum, over the user's movies, of
 a weight for each pair of movies. The weights are the ridge regression of each movie on all others,
-in closed form. Every rating counts as a movie that was picked up, whatever its stars.
+in closed form. Every rating counts as a movie that was interacted with, whatever its stars.
 
 Shapes: m movies.
 """

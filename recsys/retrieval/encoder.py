@@ -1,4 +1,4 @@
-"""The sequence encoder: from what people picked up so far, and when, to what they pick up next.
+"""The sequence encoder: predicts a person's next movie from their movies so far and their times.
 
 Each rating becomes a vector, the sum of those of its movie, its stars and the time since the rating
 before. Blocks mix the vectors of a person from left to right. A block is a gated linear recurrence

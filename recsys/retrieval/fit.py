@@ -1,33 +1,33 @@
-"""Fits the exposure model to ratings: exactly, or in a large catalogue by the nearest movies."""
+"""Fits the retrieval model to ratings: exactly, or in a large catalogue by the nearest movies."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys.retrieval.ease import fit_weights
-from recsys.retrieval.exposure import Exposure
 from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.nearest import fit_nearest
 from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.trend import find_trend
-from recsys.storage.origin import Origin
+from recsys.storage.lineage import Lineage
 
 if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
     from recsys.retrieval.encoder import SequenceEncoder
 
 
-def fit_exposure(
+def fit_retrieval_model(
     histories: UserHistories,
     params: RetrievalParams,
-    origin: Origin,
+    lineage: Lineage,
     encoder: "SequenceEncoder | None" = None,
-) -> Exposure:
-    """Fit the weights of all movies that somebody picked up.
+) -> RetrievalModel:
+    """Fit the weights of all movies that somebody interacted with.
 
     Args:
-        histories: what all users picked up in the training part.
-        origin: digests of the users and movies, and of the split.
+        histories: what all users interacted with in the training part.
+        lineage: digests of the users and movies, and of the split.
         encoder: fitted to the same histories, for the model `sequence`.
 
     Raises:
@@ -43,4 +43,4 @@ def fit_exposure(
         else fit_nearest(user, place, params.damping, params.neighbors, most)
     )
     trend = find_trend(histories, params.trend_days) ** params.trend_weight
-    return Exposure(movies, weights, counts, params, origin, trend, encoder)
+    return RetrievalModel(movies, weights, counts, params, lineage, trend, encoder)

@@ -3,7 +3,7 @@
 Each rating of a person is predicted from those before it. The loss is the cross-entropy of a
 softmax over the rated movie and a sample of others, the negatives, which all rows of a step share
 (Jean et al. 2015, "On using very large target vocabulary for neural machine translation"). A movie
-that the person has picked up before is no negative, as it would not be recommended.
+that the person has interacted with before is no negative, as it would not be recommended.
 
 All randomness of a step is seeded by its number, so a run can be resumed at any step.
 
@@ -135,7 +135,7 @@ def _take_step(
     negatives = torch.randperm(histories.movies)[:count].sort().values
     # The sample stands for all movies.
     others = encoder.logits(answers, negatives) + math.log(histories.movies / count)
-    others = others.masked_fill(find_picked(histories, negatives), -torch.inf)
+    others = others.masked_fill(find_interacted(histories, negatives), -torch.inf)
     own = (answers * encoder.movie(targets)).sum(1) + encoder.bias[targets]
     # The loss of the first of these classes, which is the target.
     loss = (torch.cat([own[:, None], others], dim=1).logsumexp(1) - own).mean()
@@ -147,7 +147,7 @@ def _take_step(
     return value
 
 
-def find_picked(histories: UserHistories, movies: Tensor) -> Tensor:
+def find_interacted(histories: UserHistories, movies: Tensor) -> Tensor:
     """Which of some movies are those of a rating or of one before it, by the same person, [R, K]
 
     Args:

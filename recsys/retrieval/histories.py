@@ -1,4 +1,4 @@
-"""What people picked up, in the order of time: jagged, without padding.
+"""What people interacted with, in the order of time: jagged, without padding.
 
 Shapes: B people, R ratings of all of them, M movies.
 """
@@ -53,7 +53,7 @@ class UserHistories:
 
     @classmethod
     def read(cls, part: Path, users: int, movies: int, drawn_negatives: bool) -> "UserHistories":
-        """What each user picked up in a part; nobody picked up movies that were drawn.
+        """What each user interacted with in a part; nobody interacted with movies that were drawn.
 
         Args:
             part: a file of `schemas.PART`.
@@ -65,8 +65,8 @@ class UserHistories:
         """
         names = ("user", "movie", "rating_norm", "timestamp", "label")
         *columns, label = (read_column(part, schemas.PART, name) for name in names)
-        picked = (label == 1) | (not drawn_negatives)
-        return cls.group(users, movies, *(column[picked] for column in columns))
+        interacted = (label == 1) | (not drawn_negatives)
+        return cls.group(users, movies, *(column[interacted] for column in columns))
 
     def __len__(self) -> int:
         """B"""
@@ -94,7 +94,7 @@ class UserHistories:
         return UserHistories(starts, *columns, self.movies)
 
     def matrix(self) -> scipy.sparse.csr_matrix:
-        """1 for each movie that a person picked up, [B, M]"""
+        """1 for each movie that a person interacted with, [B, M]"""
         ones = np.ones(len(self.movie), np.float32)
         shape = (len(self), self.movies)
         # Sorting the indices must leave the order of time as it is.

@@ -1,4 +1,4 @@
-"""The people of the test part: what they rated before, and what they then picked up.
+"""The people of the test part: what they rated before, and what they then interacted with.
 
 Shapes: B people, M movies.
 """
@@ -13,8 +13,8 @@ import scipy.sparse
 from recsys.retrieval.histories import UserHistories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.origin import require_same_run
-from recsys.storage.parquet import read_column, read_metadata
+from recsys.storage.lineage import read_lineage, require_same_run
+from recsys.storage.parquet import read_column
 
 Rows = npt.NDArray[np.int64]
 
@@ -24,7 +24,7 @@ class People(NamedTuple):
 
     Attributes:
         users: rows of the users table, ascending, [B]
-        histories: what each user picked up before, of B people
+        histories: what each user interacted with before, of B people
         relevant: 1 for each relevant movie of the test part, [B, M]
         seconds: the time of the user's first rating in the test part, in seconds since 1970, if
             the split follows time, [B]; else None
@@ -45,31 +45,32 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     Args:
         ratings: the file of `schemas.RATINGS`.
         parts: the folder of the split.
-        relevant: "likes", or "all" for every movie that was picked up.
+        relevant: "likes", or "all" for every movie that was interacted with.
 
     Raises:
         InputError: a file is missing or of another run.
     """
     path = parts / "test.parquet"
-    for file in (ratings, path):
-        require_same_run(file, read_metadata(file), dimensions.folder, dimensions.origin)
+    lineage = read_lineage(path, "split")
+    require_same_run(path, lineage, dimensions.folder, dimensions.lineage)
+    require_same_run(ratings, read_lineage(ratings, "encode"), path, lineage)
     user, movie, label, rating, seconds = (
         read_column(ratings, schemas.RATINGS, name)
         for name in ("user", "movie", "label", "rating_norm", "timestamp")
     )
-    picked = label == 1 if dimensions.vocabulary.drawn_negatives else np.ones(len(user), bool)
+    interacted = label == 1 if dimensions.vocabulary.drawn_negatives else np.ones(len(user), bool)
     test = np.zeros(len(user), bool)
     test[read_column(path, schemas.PART, "row")] = True
-    wanted = test & picked & ((label == 1) | (relevant == "all"))
+    wanted = test & interacted & ((label == 1) | (relevant == "all"))
     users = np.unique(user[wanted])
     shape = (int(user.max()) + 1, len(dimensions.tables["movies"]))
     ones = np.ones(int(wanted.sum()), np.float32)
     listed = scipy.sparse.csr_matrix((ones, (user[wanted], movie[wanted])), shape)[users]
-    before = picked & ~test
+    before = interacted & ~test
     columns = (values[before] for values in (user, movie, rating, seconds))
     histories = UserHistories.group(*shape, *columns).select(users)
     moments = gaps = None
-    if read_metadata(path)["visible"] == "earlier":
+    if lineage.past_only:
         # The ratings ascend by time, so the first one of a user in the test part is the earliest.
         tested, earliest = np.unique(user[test], return_index=True)
         moments = seconds[test][earliest][np.searchsorted(tested, users)]

@@ -21,10 +21,10 @@ from recsys.dataloader.tables import make_index, make_pairs
 from recsys.features.online import Ratings
 from recsys.features.store import FeatureStore
 from recsys.models.checkpoint import Description, not_a_checkpoint, read_checkpoint
+from recsys.serving.artifact.network import Network, forms_of, weight_forms
+from recsys.serving.artifact.pair_network import PairNetwork
+from recsys.serving.artifact.weights import describe, name_weights
 from recsys.serving.catalogue import list_movies
-from recsys.serving.network import Network, forms_of, weight_forms
-from recsys.serving.pair_network import PairNetwork
-from recsys.serving.weights import describe, name_weights
 from recsys.storage.schemas import RAW_IDS
 
 
@@ -134,7 +134,7 @@ def load_store(
         raise InputError(
             f"{checkpoint} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
-    return FeatureStore.load(features, checkpoint, description.origin, threads)
+    return FeatureStore.load(features, checkpoint, description.lineage, threads)
 
 
 def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -16,11 +16,10 @@ import pyarrow.compute as pc
 from recsys.common.errors import InputError
 from recsys.common.params import show_key
 from recsys.storage import schemas
-from recsys.storage.origin import Origin, digest, require_same_run
+from recsys.storage.lineage import Lineage, digest, read_lineage, require_same_run
 from recsys.storage.parquet import (
     REMEDY,
     read_column,
-    read_metadata,
     read_parquet,
     require_filled,
     write_parquet,
@@ -39,14 +38,14 @@ class Dimensions:
         tables: `users` and `movies`, with the columns of `vocabulary.schema`.
         vocabulary: the names behind the codes, and a digest of the raw ids.
         training_ratings: number of ratings in the training part, by user, [U], and by movie, [M]
-        origin: digests of the ids and of the split whose ratings were counted.
+        lineage: digests of the ids and of the split whose ratings were counted.
     """
 
     folder: Path
     tables: dict[str, pa.Table]
     vocabulary: Vocabulary
     training_ratings: dict[str, npt.NDArray[np.int32]]
-    origin: Origin
+    lineage: Lineage
 
     def raw_ids(self, table: str) -> npt.NDArray[Any]:
         """The published ids of a table's rows, integers or texts, ascending, [U] or [M]."""
@@ -80,13 +79,14 @@ class Dimensions:
                 f"{encoded}: vocabulary.json does not belong to users.parquet and movies.parquet; "
                 f"{REMEDY}"
             )
-        origin = {"ids": vocabulary.ids}
+        lineage = Lineage(vocabulary.ids)
         training_ratings = {}
         for name, table in tables.items():
             check_values(paths[name], table, vocabulary)
             path = counts / f"{name}.parquet"
             counted = read_column(path, schemas.COUNTS, "training_ratings")
-            require_same_run(path, read_metadata(path), paths[name], origin)
+            found = read_lineage(path, "split")
+            require_same_run(path, found, paths[name], lineage)
             if len(counted) != len(table):
                 raise InputError(
                     f"{path} counts the ratings of {len(counted):,} {name}, {paths[name]} has "
@@ -94,16 +94,16 @@ class Dimensions:
                 )
             if (counted < 0).any():
                 raise InputError(f"{path}: training_ratings has {counted.min()}; {REMEDY}")
-            origin |= read_metadata(path)
+            lineage = found
             training_ratings[name] = np.asarray(counted, np.int32)
-        return cls(encoded, tables, vocabulary, training_ratings, origin)
+        return cls(encoded, tables, vocabulary, training_ratings, lineage)
 
     def save(self, encoded: Path, counts: Path) -> None:
         """Write the files that `load` reads."""
         self.vocabulary.save(encoded / "vocabulary.json")
         for name, table in self.tables.items():
             write_parquet(table, encoded / f"{name}.parquet", self.vocabulary.schema(name))
-        write_counts(self.training_ratings, counts, self.origin)
+        write_counts(self.training_ratings, counts, self.lineage)
 
 
 def check_values(path: Path, table: pa.Table, vocabulary: Vocabulary) -> None:
@@ -140,12 +140,12 @@ def check_values(path: Path, table: pa.Table, vocabulary: Vocabulary) -> None:
 
 
 def write_counts(
-    training_ratings: dict[str, npt.NDArray[np.int32]], folder: Path, origin: Origin
+    training_ratings: dict[str, npt.NDArray[np.int32]], folder: Path, lineage: Lineage
 ) -> None:
     """Write users.parquet and movies.parquet, both of `schemas.COUNTS`."""
     for name, counted in training_ratings.items():
         column = pa.table({"training_ratings": counted}, schema=schemas.COUNTS)
-        write_parquet(column, folder / f"{name}.parquet", schemas.COUNTS, origin)
+        write_parquet(column, folder / f"{name}.parquet", schemas.COUNTS, lineage.to_metadata())
 
 
 def digest_ids(tables: dict[str, pa.Table], names: dict[str, tuple[str, ...]]) -> str:

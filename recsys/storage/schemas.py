@@ -100,7 +100,7 @@ RECOMMENDATIONS = pa.schema(
     [
         ("user", pa.int32()),  # row of the users table
         ("movies", pa.list_(pa.int32())),  # rows of the movies table, best first
-        ("scores", pa.list_(pa.float32())),  # log exposure + w log P(like)
+        ("scores", pa.list_(pa.float32())),  # log retrieval score + w log P(like)
         # The metrics of the list.
         ("ndcg", pa.float64()),
         ("recall", pa.float64()),

@@ -139,7 +139,7 @@ def describe_model(
             for feature in training.sparse_features
         },
         dense_features=training.dense_names,
-        origin=training.origin,
+        lineage=training.lineage,
     )
 
 

@@ -80,5 +80,5 @@ def test_a_command_whose_packages_are_not_installed_names_them(
     assert result.exit_code == 1
     assert result.output == (
         f"Error: `recsys {command}` needs the package {package}; run `make .venv/{command}`, or "
-        f"`pip install -r requirements/{command}.lock -c requirements/cuda.lock`\n"
+        f"`pip install -c requirements/all.lock -e '.[{command}]'`\n"
     )

@@ -163,9 +163,9 @@ def test_an_export_prints_its_sizes_and_the_libraries_print_nothing(
     result = call("export", "models/dlrm models/serving --precision fp16")
     assert result.exit_code == 0
     (line,) = result.output.splitlines()
-    assert "  model.json 0." in line
+    assert "model.json 0." in line
     assert line.count(" MB") == 4
-    assert Path("models/serving/exposure.safetensors").is_file()
+    assert Path("models/serving/retrieval.safetensors").is_file()
     result = call("export", "models/dlrm models/serving --scores-only")
     assert result.output.count(" MB") == 3
     assert capfd.readouterr().err == ""

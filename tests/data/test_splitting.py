@@ -14,7 +14,8 @@ from recsys.data.splitting import (
     write_parts,
 )
 from recsys.storage import parquet, schemas
-from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
+from recsys.storage.lineage import read_lineage
+from recsys.storage.parquet import read_parquet, write_parquet
 from recsys.storage.schemas import PARTS
 
 
@@ -97,16 +98,17 @@ def test_training_ratings_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "visible"),
-    [("random", "training"), ("chronological", "earlier"), ("leave_last", "earlier")],
+    ("method", "past_only"), [("random", False), ("chronological", True), ("leave_last", True)]
 )
-def test_the_metadata_of_a_split_describes_it(tmp_path: Path, method: str, visible: str) -> None:
+def test_all_files_of_a_split_have_its_lineage(
+    tmp_path: Path, method: str, past_only: bool
+) -> None:
     split(tmp_path, make_ratings(), make_params(method))
-    described = [read_metadata(tmp_path / f"{name}.parquet") for name in PARTS]
-    assert described[0] == described[1] == described[2]
-    assert (described[0]["ids"], described[0]["visible"]) == ("ids", visible)
+    first, *others = (read_lineage(tmp_path / f"{name}.parquet", "split") for name in PARTS)
+    assert others == [first, first]
+    assert (first.ids, first.past_only, first.fitted) == ("ids", past_only, None)
     split(tmp_path, make_ratings(), make_params(method, min_history=1))
-    assert read_metadata(tmp_path / "test.parquet")["split"] != described[0]["split"]
+    assert read_lineage(tmp_path / "test.parquet", "split").split != first.split
 
 
 @pytest.mark.parametrize("min_history", [0, 1, 2])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from recsys.dataloader.dataset import MovieLensDataset, batches, collate_fn
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.storage.registry import select_features
-from tests.tables import PART, make_dimensions, write_part
+from tests.tables import LINEAGE, PART, make_dimensions, write_part
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ COMPUTED = pa.table(
 )
 
 
-def write_computed(folder: Path, computed: pa.Table = COMPUTED, **origin: str) -> Path:
+def write_computed(folder: Path, computed: pa.Table = COMPUTED, **changes: str) -> Path:
     """Write what the stage features would write for the part."""
-    origin = {"ids": "ids", "split": "split", "fitted": "fitted"} | origin
-    write_parquet(computed, folder / "part.parquet", computed.schema, origin)
+    metadata = replace(LINEAGE, **{"fitted": "fitted"} | changes).to_metadata()
+    write_parquet(computed, folder / "part.parquet", computed.schema, metadata)
     log = pa.table({"movie": [3, 2, 1, 0]}, schemas.HISTORY_LOG)
-    write_parquet(log, folder / "liked.parquet", schemas.HISTORY_LOG, origin)
+    write_parquet(log, folder / "liked.parquet", schemas.HISTORY_LOG, metadata)
     return folder
 
 
@@ -120,7 +121,7 @@ def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_origin_has_the_digests_of_all_files(full: MovieLensDataset) -> None:
-    assert full.origin == {"ids": "ids", "split": "split", "fitted": "fitted"}
+    assert full.lineage == replace(LINEAGE, fitted="fitted")
 
 
 def assert_equal(left: Batch, right: Batch) -> None:

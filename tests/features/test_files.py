@@ -9,6 +9,7 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.features.build import Computed
 from recsys.features.files import read_fitted, write_fitted
+from recsys.storage.lineage import Lineage
 from tests.logs import compute, make_log
 
 CHECKPOINT = Path("models/dlrm")
@@ -26,8 +27,8 @@ def folder(computed: Computed, tmp_path: Path) -> Path:
 
 
 def test_what_is_read_is_what_was_written(computed: Computed, tmp_path: Path) -> None:
-    origin = {"fitted": write_fitted(computed.fitted, computed.ratings, tmp_path)}
-    fitted, ratings = read_fitted(tmp_path, origin, CHECKPOINT)
+    lineage = Lineage("ids", fitted=write_fitted(computed.fitted, computed.ratings, tmp_path))
+    fitted, ratings = read_fitted(tmp_path, lineage, CHECKPOINT)
     assert ratings.equals(computed.ratings)
     for name in ("groups", "histories", "constants", "standardisation", "end", "past_only"):
         assert getattr(fitted, name) == getattr(computed.fitted, name)
@@ -49,7 +50,7 @@ def test_all_files_have_the_same_rights(folder: Path) -> None:
 
 def test_files_of_another_run_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="different runs: they differ in their fitted features"):
-        read_fitted(folder, {"fitted": "another"}, CHECKPOINT)
+        read_fitted(folder, Lineage("ids", fitted="another"), CHECKPOINT)
 
 
 @pytest.mark.parametrize("name", ["fitted.safetensors", "ratings.parquet"])
@@ -58,21 +59,21 @@ def test_a_changed_byte_is_refused(folder: Path, name: str) -> None:
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
     with pytest.raises(InputError, match=f"{name} was changed.*dvc repro features"):
-        read_fitted(folder, {}, CHECKPOINT)
+        read_fitted(folder, Lineage("ids"), CHECKPOINT)
 
 
 @pytest.mark.parametrize("name", ["features.json", "fitted.safetensors", "ratings.parquet"])
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(InputError, match=name):
-        read_fitted(folder, {}, CHECKPOINT)
+        read_fitted(folder, Lineage("ids"), CHECKPOINT)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "x", '{"files": 1}', '{"files": {}}'])
 def test_other_json_is_refused(folder: Path, content: str) -> None:
     (folder / "features.json").write_text(content)
     with pytest.raises(InputError, match="the fitted features cannot be read"):
-        read_fitted(folder, {}, CHECKPOINT)
+        read_fitted(folder, Lineage("ids"), CHECKPOINT)
 
 
 def test_a_run_without_computed_features_writes_one_file(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, checks
 
-from recsys.serving.app import make_app
-from recsys.serving.log import Log
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.recommender import Recommender
+from recsys.serving.people.log import Log
+from recsys.serving.recommend.recommender import Recommender
+from recsys.serving.server.app import make_app
 from tests.fuzz.mutations import SECONDS
 from tests.runs import GROUPS, Run, compute_run
 
@@ -34,7 +34,7 @@ ROUND = settings(
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_questions(run: Run, mode: GenerationMode) -> None:
     compute_run(run, "chronological", tuple(set(GROUPS) - {"taste", "liking"}))
-    recommender = Recommender.load(run.checkpoint, run.features, run.exposure)
+    recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     scorer = recommender.scorer
     app = make_app(recommender, Log(run.ratings, scorer.dimensions))
     operations = [

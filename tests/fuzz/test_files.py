@@ -19,12 +19,12 @@ from recsys.cli.trials import read_space
 from recsys.models.checkpoint import load_checkpoint, seal
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
-from recsys.serving.given import read_given
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.person import find_person
-from recsys.serving.predict import score_file
-from recsys.serving.recommend import find_similar, recommend
-from recsys.serving.recommender import Recommender
+from recsys.serving.people.given import read_given
+from recsys.serving.people.person import find_person
+from recsys.serving.predict.score_file import score_file
+from recsys.serving.recommend.recommend_one import find_similar, recommend
+from recsys.serving.recommend.recommender import Recommender
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import COLUMNS, ODD_TEXTS, change_value, fuzz, mutate
 from tests.imports import ROOT
@@ -231,7 +231,7 @@ def change_weights(weights: dict[str, Any], rng: random.Random) -> dict[str, Any
 
 
 def test_ids(run: Run) -> None:
-    recommender = Recommender.load(run.checkpoint, None, run.exposure)
+    recommender = Recommender.load(run.checkpoint, None, run.retrieval)
 
     def attempt(rng: random.Random) -> None:
         wanted = rng.choice((*ODD_TEXTS, "3", "6", "2", "4", "102", str(rng.randrange(300))))
@@ -239,6 +239,6 @@ def test_ids(run: Run) -> None:
         if rng.random() < 0.5:
             recommend(recommender, find_person(recommender.scorer, run.ratings, wanted), top)
         else:
-            find_similar(recommender.exposure, recommender.scorer.dimensions, wanted, top)
+            find_similar(recommender.retrieval, recommender.scorer.dimensions, wanted, top)
 
     fuzz("ids", attempt)

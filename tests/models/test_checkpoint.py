@@ -44,7 +44,7 @@ def make_description(dimensions: Dimensions) -> Description:
         features=DEFAULT_FEATURES,
         embedding_rows={"userid": 61, "movieid": 41, "genres": 4},
         dense_features=("gender",),
-        origin=dimensions.origin,
+        lineage=dimensions.lineage,
     )
 
 
@@ -100,7 +100,7 @@ def test_the_folder_holds_everything_that_scoring_needs(checkpoint: Path) -> Non
         f.name for f in DEFAULT_FEATURES
     ]
     assert content["dense_features"] == ["gender"]
-    assert content["origin"].keys() == {"ids", "split", "visible"}
+    assert content["lineage"].keys() == {"ids", "split", "past_only", "fitted"}
 
 
 @pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
@@ -173,8 +173,13 @@ MODEL_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda m: m["dense_features"].append("age"),
         "dense_features must begin with gender",
     ),
-    "no origin": (lambda m: m.update(origin={}), r"origin\.ids must be"),
-    "no split": (lambda m: m["origin"].pop("split"), r"origin\.split must be"),
+    "no lineage": (lambda m: m.update(lineage={}), r"lineage\.ids: Field required"),
+    "no split": (lambda m: m["lineage"].pop("split"), r"lineage must have the values of"),
+    "another meaning": (lambda m: m["lineage"].update(past_only=None), r"lineage must have the"),
+    "a text as meaning": (
+        lambda m: m["lineage"].update(past_only="no"),
+        r"lineage\.past_only: Input should be a valid boolean",
+    ),
 }
 
 
@@ -190,7 +195,7 @@ def test_an_edited_description_is_refused(
 
 
 def test_an_edited_origin_is_of_another_run(checkpoint: Path) -> None:
-    edit(checkpoint, lambda model: model["origin"].update(ids="0" * 64))
+    edit(checkpoint, lambda model: model["lineage"].update(ids="0" * 64))
     with pytest.raises(InputError, match="are of different runs: they differ in their users and"):
         load_checkpoint(checkpoint)
 

@@ -34,7 +34,7 @@ ROOMS = {
         *("kalman", "factors", "posterior"),
     ),
     "retrieval": (
-        *("ease", "nearest", "trend", "histories", "encoder", "fit_encoder", "exposure"),
+        *("ease", "nearest", "trend", "histories", "encoder", "fit_encoder", "retrieval"),
     ),
 }
 MODULES = [f"{room}/{name}" for room, names in ROOMS.items() for name in names]

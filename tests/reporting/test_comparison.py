@@ -28,7 +28,7 @@ from tests.small import SmallProject
 OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
 IN_GIT = ("dvc.lock", "metrics/test.json", "metrics/ranking.json")
 SECTIONS: Any = read_yaml(PARAMS)
-ORIGIN = {"ids": "1", "split": "2", "top": "10", "relevant": "likes"}
+LINEAGE = {"ids": "1", "split": "2", "top": "10", "relevant": "likes"}
 
 
 def with_seed(params: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def write_run(
         {"user": np.arange(users), "movies": [[1, 2]] * users, "scores": [[0.5, 0.1]] * users}
     )
     lists = lists.assign(**dict.fromkeys(RANKING, random.random(users) / 2 + shift))
-    write_parquet(lists, Path(OUTPUTS[1]), schemas.RECOMMENDATIONS, ORIGIN | meaning)
+    write_parquet(lists, Path(OUTPUTS[1]), schemas.RECOMMENDATIONS, LINEAGE | meaning)
     metrics = classification_metrics(label, score, 0.5)
     project.write("metrics/test.json", json.dumps(metrics))
     project.write("metrics/ranking.json", json.dumps({"ndcg": lists["ndcg"].mean(), "top": 10}))

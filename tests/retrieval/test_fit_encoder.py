@@ -8,7 +8,7 @@ import torch
 from recsys.common.errors import InputError
 from recsys.retrieval import fit_encoder as module
 from recsys.retrieval.encoder import SequenceEncoder
-from recsys.retrieval.fit_encoder import find_picked, fit_encoder
+from recsys.retrieval.fit_encoder import find_interacted, fit_encoder
 from recsys.retrieval.histories import UserHistories
 from recsys.storage.resume import ResumeFile
 from tests.histories import make_histories
@@ -63,7 +63,7 @@ def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
     asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
     scores = encoder.score(asked)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
-    # What somebody has picked up was no negative, so it may have any score.
+    # What somebody has interacted with was no negative, so it may have any score.
     scores[asked.matrix().nonzero()] = -np.inf
     assert scores.argmax(axis=1).tolist() == [5, 0, 7]
 
@@ -105,10 +105,10 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bits(
 
 
 def test_picked_movies_by_hand() -> None:
-    """A movie is picked from its own rating on; another person's picks do not count."""
+    """A movie is interacted from its own rating on; another person's picks do not count."""
     histories = make_histories([[2, 0], [1, 2]], 4)
-    picked = find_picked(histories, torch.tensor([0, 2, 3]))
-    assert picked.tolist() == [
+    interacted = find_interacted(histories, torch.tensor([0, 2, 3]))
+    assert interacted.tolist() == [
         [False, True, False],
         [True, True, False],
         [False, False, False],

@@ -112,7 +112,7 @@ def _find_loss(
     params: SequenceParams,
     step: int,
 ) -> torch.Tensor:
-    """The mean over all ratings of -log softmax, among the movie and the negatives not picked."""
+    """The mean over all ratings of -log softmax, among the movie and its negatives."""
     (seed,) = np.random.SeedSequence([params.seed, step]).generate_state(1, np.uint64)
     torch.manual_seed(int(seed))
     negatives = torch.randperm(histories.movies)[: params.negatives].tolist()

@@ -12,14 +12,14 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from recsys.serving.app import MOST_BYTES, make_app
-from recsys.serving.given import GivenRatings
-from recsys.serving.log import Log
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.person import find_person, read_ratings_of, recall
-from recsys.serving.recommend import recommend
-from recsys.serving.recommender import Recommender
-from recsys.serving.wishes import Wishes
+from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import find_person, read_ratings_of, recall
+from recsys.serving.recommend.options import Wishes
+from recsys.serving.recommend.recommend_one import recommend
+from recsys.serving.recommend.recommender import Recommender
+from recsys.serving.server.app import MOST_BYTES, make_app
 from tests.runs import GROUPS, NEW_USER, Run, compute_run, run_in, save_model
 
 USER = 3
@@ -52,7 +52,7 @@ class Served(NamedTuple):
 
 
 def serve(run: Run) -> Served:
-    recommender = Recommender.load(run.checkpoint, run.features, run.exposure)
+    recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     app = make_app(recommender, Log(run.ratings, recommender.scorer.dimensions))
     return Served(run, recommender, TestClient(app))
 
@@ -164,9 +164,9 @@ def test_a_rating_without_a_time_is_given_when_the_log_ends(served: Served) -> N
     given[0]["timestamp"] = int(end) - 9
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        exposure = served.recommender.exposure
-        score = exposure.score
-        patch.setattr(exposure, "score", lambda h, s: seen.append((h, s)) or score(h, s))
+        retrieval = served.recommender.retrieval
+        score = retrieval.score
+        patch.setattr(retrieval, "score", lambda h, s: seen.append((h, s)) or score(h, s))
         for userid in (None, USER):
             served.ask("/recommendations", userid=userid, ratings=given)
             served.ask("/recommendations", userid=userid, ratings=given[1:])

@@ -11,14 +11,14 @@ import torch
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.models.checkpoint import load_checkpoint
-from recsys.serving.export import export
-from recsys.serving.given import GivenRatings
+from recsys.serving.artifact.export import export
+from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.person import find_person
-from recsys.serving.predict import score_file
-from recsys.serving.recommend import recommend
-from recsys.serving.recommender import Recommender
-from recsys.serving.scorer import Rated, Scorer
+from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.person import find_person
+from recsys.serving.predict.score_file import score_file
+from recsys.serving.recommend.recommend_one import recommend
+from recsys.serving.recommend.recommender import Recommender
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.histories import make_histories
@@ -35,7 +35,7 @@ def computed(run: Run, request: pytest.FixtureRequest) -> Run:
 
 @pytest.fixture
 def recommender(computed: Run) -> Recommender:
-    return Recommender.load(computed.checkpoint, computed.features, computed.exposure)
+    return Recommender.load(computed.checkpoint, computed.features, computed.retrieval)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_somebody_without_any_rating_gets_movies(
 def test_an_artifact_gives_the_scores_of_the_project(
     recommender: Recommender, scorer: PairScorer, precision: str, user: int | None
 ) -> None:
-    export(scorer, precision, Path("serving"), recommender.exposure)
+    export(scorer, precision, Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
     movies = torch.arange(len(scorer.movieids) + 1)
     row = len(scorer.userids) if user is None else 0

@@ -1,6 +1,6 @@
 import numpy as np
 
-from recsys.serving.diversity import LARGEST_LOSS, find_diverse
+from recsys.serving.recommend.diversity import LARGEST_LOSS, find_diverse
 
 LEAST = -np.inf
 # The first two are the same film twice; the fourth says nothing of any other.

@@ -19,23 +19,23 @@ from safetensors.torch import load_file, save
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
 from recsys.retrieval.encoder import SequenceEncoder
-from recsys.retrieval.exposure import Exposure
-from recsys.serving import artifact
-from recsys.serving.artifact import DESCRIPTION, EXPOSURE, TABLES, WEIGHTS
-from recsys.serving.description import PRECISIONS
-from recsys.serving.export import MODULES, export
+from recsys.retrieval.model import RetrievalModel
+from recsys.serving.artifact import files as artifact_files
+from recsys.serving.artifact.description import PRECISIONS
+from recsys.serving.artifact.export import MODULES, export
+from recsys.serving.artifact.files import DESCRIPTION, RETRIEVAL, TABLES, WEIGHTS
+from recsys.serving.artifact.scorer import Rated, Scorer
+from recsys.serving.artifact.weights import quantise
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.recommender import Recommender
-from recsys.serving.scorer import Rated, Scorer
-from recsys.serving.weights import quantise
+from recsys.serving.recommend.recommender import Recommender
 from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
 from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
 from tests.retrieval.sequences import PARAMS
-from tests.runs import SIDES, UNRATED_MOVIE, Run, save_exposure, save_model
+from tests.runs import SIDES, UNRATED_MOVIE, Run, save_model, save_retrieval_model
 
-FILES = (DESCRIPTION, WEIGHTS, TABLES, EXPOSURE)
+FILES = (DESCRIPTION, WEIGHTS, TABLES, RETRIEVAL)
 # The errors allowed in probabilities, with embeddings from N(0, 1). They come from rounding to
 # floats, to the 11 bits of halves, and to 8 bits over the range of a row.
 TOLERANCES = {"fp32": 1e-6, "fp16": 2e-3, "int8": 2e-2}
@@ -48,7 +48,7 @@ def refuse(*args, **options):
     raise AssertionError("unpickled")
 import pickle, torch
 pickle.load = pickle.loads = pickle.Unpickler = torch.load = refuse
-from recsys.serving.scorer import Rated, Scorer
+from recsys.serving.artifact.scorer import Rated, Scorer
 scorer = Scorer(Path("serving"))
 scores = scorer.score([3, 6, 999], [2, 4, 2])
 movies = scorer.recommend(3, Rated([1, 2, 999], [5, 4, 3]), 3).movieids
@@ -108,10 +108,10 @@ def assert_same_scores(
 @pytest.mark.parametrize(("task", "exact_movies"), [("classification", 10_000), ("regression", 3)])
 def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_movies: int) -> None:
     save_model(run, task=task)
-    save_exposure(run, exact_movies)
-    recommender = Recommender.load(run.checkpoint, None, run.exposure)
+    save_retrieval_model(run, exact_movies)
+    recommender = Recommender.load(run.checkpoint, None, run.retrieval)
     scorer = recommender.scorer
-    export(scorer, "fp32", Path("serving"), recommender.exposure)
+    export(scorer, "fp32", Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
     history = np.array([1, 4, 7])
     rated = Rated([*scorer.movieids[history].tolist(), 999], [5, 4, 1, 2])
@@ -131,15 +131,15 @@ def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_m
             assert found.likes == pytest.approx(likes[:number].tolist(), abs=1e-5)
 
 
-def test_an_artifact_without_exposure_recommends_nothing(run: Run) -> None:
+def test_an_artifact_without_retrieval_recommends_nothing(run: Run) -> None:
     export(PairScorer(run.checkpoint), "int8", Path("serving"))
     with pytest.raises(ValueError, match="export without --scores-only"):
         Scorer(Path("serving")).recommend(3)
 
 
 def test_the_artifact_scores_without_the_project(run: Run) -> None:
-    recommender = Recommender.load(run.checkpoint, None, run.exposure)
-    export(recommender.scorer, "int8", Path("serving"), recommender.exposure)
+    recommender = Recommender.load(run.checkpoint, None, run.retrieval)
+    export(recommender.scorer, "int8", Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
     expected = served.score([3, 6, 999], [2, 4, 2])
     movies = served.recommend(3, Rated([1, 2, 999], [5, 4, 3]), 3).movieids
@@ -241,8 +241,8 @@ def test_a_number_that_does_not_fit_is_refused(run: Run, number: float, precisio
 def serving(run: Run) -> Path:
     """An artifact with features of all kinds."""
     save_model(run, features=SIDES)
-    recommender = Recommender.load(run.checkpoint, None, run.exposure)
-    export(recommender.scorer, "int8", Path("serving"), recommender.exposure)
+    recommender = Recommender.load(run.checkpoint, None, run.retrieval)
+    export(recommender.scorer, "int8", Path("serving"), recommender.retrieval)
     return Path("serving")
 
 
@@ -363,7 +363,7 @@ def test_an_edited_description_with_its_digest_is_refused(serving: Path) -> None
 def resign(file: Path, content: object) -> str:
     """Write a description with the digest that belongs to it."""
     text = (json.dumps(content, indent=2) + "\n").encode()
-    digest = artifact.digest(text)
+    digest = artifact_files.digest(text)
     file.write_bytes(text[:1] + f'\n  "sha256": "{digest}",'.encode() + text[1:])
     return digest
 
@@ -382,11 +382,11 @@ def resign(file: Path, content: object) -> str:
         (TABLES, "features.genres.values", lambda values: values[1:]),
         (TABLES, "features.genres.lengths", lambda lengths: -lengths),
         (TABLES, "features.gender.values", lambda values: values.int()),
-        (EXPOSURE, "movies", lambda movies: movies.flip(0)),
-        (EXPOSURE, "movies", lambda movies: movies + 1000),
-        (EXPOSURE, "ratings", lambda ratings: ratings[1:]),
-        (EXPOSURE, "weights", lambda weights: weights.float()),
-        (EXPOSURE, "weights", None),
+        (RETRIEVAL, "movies", lambda movies: movies.flip(0)),
+        (RETRIEVAL, "movies", lambda movies: movies + 1000),
+        (RETRIEVAL, "ratings", lambda ratings: ratings[1:]),
+        (RETRIEVAL, "weights", lambda weights: weights.float()),
+        (RETRIEVAL, "weights", None),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(
@@ -398,14 +398,14 @@ def test_tensors_that_do_not_fit_are_refused_although_their_digests_are_right(
     (serving / name).write_bytes(data)
     content = json.loads((serving / DESCRIPTION).read_text())
     del content["sha256"]
-    content["files"][name] = artifact.digest(data)
+    content["files"][name] = artifact_files.digest(data)
     resign(serving / DESCRIPTION, content)
     assert_refused(serving / name)
 
 
 def test_a_model_with_a_sequence_encoder_is_refused(run: Run) -> None:
-    exposure = Exposure.load(run.exposure, run.encoded, run.dimensions().origin)
-    exposure.encoder = SequenceEncoder(exposure.trend.size, PARAMS)
+    retrieval = RetrievalModel.load(run.retrieval, run.encoded, run.dimensions().lineage)
+    retrieval.encoder = SequenceEncoder(retrieval.trend.size, PARAMS)
     with pytest.raises(InputError, match="which no artifact holds; export with --scores-only"):
-        export(PairScorer(run.checkpoint), "int8", Path("serving"), exposure)
+        export(PairScorer(run.checkpoint), "int8", Path("serving"), retrieval)
     assert not Path("serving").exists()

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.serving.filter import Filter
-from recsys.serving.wishes import Wishes, Years
+from recsys.serving.recommend.filter import Filter
+from recsys.serving.recommend.options import Wishes, Years
 from recsys.storage.dimensions import Dimensions
 from tests.histories import make_histories
 from tests.tables import make_dimensions

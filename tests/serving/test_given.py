@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.serving.given import read_given
+from recsys.serving.people.given import read_given
 from recsys.storage.dimensions import Dimensions
 from tests.runs import Run
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.serving.log import Log
-from recsys.serving.person import read_ratings_of
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import read_ratings_of
 from tests.runs import Run
 
 
@@ -19,9 +19,9 @@ def test_a_log_in_memory_gives_the_ratings_of_the_file(run: Run) -> None:
 
 def test_the_log_of_another_run_is_refused(run: Run) -> None:
     dimensions = run.dimensions()
-    dimensions.origin["ids"] = "0" * 64
+    lineage = dataclasses.replace(dimensions.lineage, ids="0" * 64)
     with pytest.raises(InputError, match="of different runs"):
-        Log(run.ratings, dimensions)
+        Log(run.ratings, dataclasses.replace(dimensions, lineage=lineage))
 
 
 @pytest.mark.parametrize("drawn", [False, True])
@@ -33,9 +33,9 @@ def test_histories_hold_what_people_picked_up(run: Run, drawn: bool) -> None:
     assert (len(histories), histories.movies) == (4, len(dimensions.raw_ids("movies")))
     for place, user in enumerate(range(5, 9)):
         rated = log.of(user)
-        picked = rated[rated["label"] == 1] if drawn else rated
+        interacted = rated[rated["label"] == 1] if drawn else rated
         history = histories[place : place + 1]
-        assert history.movie.tolist() == picked["movie"].tolist()
-        assert history.seconds.tolist() == picked["timestamp"].tolist()
+        assert history.movie.tolist() == interacted["movie"].tolist()
+        assert history.seconds.tolist() == interacted["timestamp"].tolist()
         stars = vocabulary.rating_scale.denormalise(history.rating)
-        np.testing.assert_allclose(stars, picked["rating"])
+        np.testing.assert_allclose(stars, interacted["rating"])

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from recsys.serving.app import make_app
-from recsys.serving.log import Log
-from recsys.serving.recommender import Recommender
+from recsys.serving.people.log import Log
+from recsys.serving.recommend.recommender import Recommender
+from recsys.serving.server.app import make_app
 from tests.browser import CHROMIUM, Browser, open_browser
 from tests.runs import GROUPS, compute_run, make_run, run_in
 from tests.toy import Toy, make_toy
@@ -31,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_run(folder, Toy(toy.users, movies, toy.ratings))
     run = run_in(folder)
     compute_run(run, "chronological", tuple(set(GROUPS) - {"taste", "liking"}))
-    recommender = Recommender.load(run.checkpoint, run.features, run.exposure)
+    recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     scorer = recommender.scorer
     app = make_app(recommender, Log(run.ratings, scorer.dimensions))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))

@@ -13,9 +13,9 @@ from pyarrow import csv
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
-from recsys.serving import streams
 from recsys.serving.pair_scorer import PairScorer
-from recsys.serving.predict import score_file
+from recsys.serving.predict import streams
+from recsys.serving.predict.score_file import score_file
 from tests.runs import NEW_USER, Run
 
 # Published ids. The last user has no training rating.

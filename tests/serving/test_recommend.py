@@ -6,14 +6,14 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
-from recsys.retrieval.exposure import Exposure
+from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import Record, find_row
-from recsys.serving.given import GivenRatings
-from recsys.serving.person import find_person, read_ratings_of
-from recsys.serving.ranking import LEAST_EXPOSURE
-from recsys.serving.recommend import find_similar, recommend
-from recsys.serving.recommender import Recommender
-from recsys.serving.wishes import Wishes
+from recsys.serving.people.given import GivenRatings
+from recsys.serving.people.person import find_person, read_ratings_of
+from recsys.serving.recommend.options import Wishes
+from recsys.serving.recommend.ranking import MIN_RETRIEVAL_SCORE
+from recsys.serving.recommend.recommend_one import find_similar, recommend
+from recsys.serving.recommend.recommender import Recommender
 from tests.histories import make_histories
 from tests.runs import NEW_MOVIE, NEW_USER, UNRATED_MOVIE, Run
 from tests.toy import Toy
@@ -23,7 +23,7 @@ USER = 3
 
 @pytest.fixture
 def recommender(run: Run) -> Recommender:
-    return Recommender.load(run.checkpoint, None, run.exposure)
+    return Recommender.load(run.checkpoint, None, run.retrieval)
 
 
 def recommend_to(recommender: Recommender, run: Run, user: int | None, top: int) -> Record:
@@ -44,36 +44,36 @@ def test_a_user_gets_the_unrated_movies(run: Run, recommender: Recommender, toy:
     assert recommend_to(recommender, run, USER, 3)["recommended"] == found["recommended"][:3]
 
 
-def test_the_order_is_exposure_times_a_power_of_the_probability(
+def test_the_order_is_retrieval_times_a_power_of_the_probability(
     run: Run, recommender: Recommender
 ) -> None:
     found = recommend_to(recommender, run, USER, 1000)["recommended"]
     rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
-    exposure = recommender.exposure
+    retrieval = recommender.retrieval
     rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
-    history = make_histories([rated.tolist()], len(exposure.ratings))
-    exposed = np.maximum(exposure.score(history)[0, rows], LEAST_EXPOSURE)
+    history = make_histories([rated.tolist()], len(retrieval.ratings))
+    retrieval_scores = np.maximum(retrieval.score(history)[0, rows], MIN_RETRIEVAL_SCORE)
     likes = np.array([movie["score"] for movie in found])
-    assert (np.diff(np.log(exposed) + 0.5 * np.log(likes)) < 1e-3).all()
+    assert (np.diff(np.log(retrieval_scores) + 0.5 * np.log(likes)) < 1e-3).all()
 
 
-def test_few_candidates_keep_the_best_by_exposure(run: Run, recommender: Recommender) -> None:
+def test_few_candidates_keep_the_best_by_retrieval(run: Run, recommender: Recommender) -> None:
     first = {movie["movie"] for movie in recommend_to(recommender, run, USER, 1000)["recommended"]}
     recommender.params = recommender.params.model_copy(update={"candidates": 4})
     found = recommend_to(recommender, run, USER, 4)["recommended"]
     recommender.params = recommender.params.model_copy(update={"like_weight": 0.0})
-    by_exposure = recommend_to(recommender, run, USER, 4)["recommended"]
-    assert {movie["movie"] for movie in found} == {movie["movie"] for movie in by_exposure} < first
+    by_retrieval = recommend_to(recommender, run, USER, 4)["recommended"]
+    assert {movie["movie"] for movie in found} == {movie["movie"] for movie in by_retrieval} < first
 
 
 def test_reasons_are_the_users_movies_that_weigh_most(run: Run, recommender: Recommender) -> None:
     rated = read_ratings_of(0, run.ratings)["movie"].to_numpy()
-    titles, exposure = recommender.scorer.catalogue["title"], recommender.exposure
+    titles, retrieval = recommender.scorer.catalogue["title"], recommender.retrieval
     for movie in recommend_to(recommender, run, USER, 5)["recommended"]:
         row = recommender.scorer.movieids.tolist().index(movie["movie"])
         weights = {
-            titles[other]: exposure.weights[
-                np.searchsorted(exposure.movies, other), np.searchsorted(exposure.movies, row)
+            titles[other]: retrieval.weights[
+                np.searchsorted(retrieval.movies, other), np.searchsorted(retrieval.movies, row)
             ]
             for other in rated
         }
@@ -84,9 +84,9 @@ def test_reasons_are_the_users_movies_that_weigh_most(run: Run, recommender: Rec
 def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
     run: Run, recommender: Recommender
 ) -> None:
-    users, history = np.array([0]), make_histories([[]], len(recommender.exposure.ratings))
+    users, history = np.array([0]), make_histories([[]], len(recommender.retrieval.ratings))
     (usual,), (scores,), _ = recommender.rank(users, history, 100)
-    counts = np.maximum(recommender.exposure.ratings, 1)
+    counts = np.maximum(recommender.retrieval.ratings, 1)
     for weight in (-1.0, 0.5):
         wishes = Wishes(popularity=weight)
         (movies,), (shifted,), _ = recommender.rank(users, history, 100, wishes=wishes)
@@ -96,13 +96,13 @@ def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
 
 
 def test_diverse_lists_begin_alike_and_are_less_similar(run: Run, recommender: Recommender) -> None:
-    users, history = np.array([0]), make_histories([[]], len(recommender.exposure.ratings))
+    users, history = np.array([0]), make_histories([[]], len(recommender.retrieval.ratings))
 
     def similarity(diversity: float) -> float:
         lists = recommender.rank(users, history, 8, wishes=Wishes(diversity=diversity)).movies[0]
         assert len(set(lists)) == 8
         assert lists[0] == usual
-        return np.maximum(recommender.exposure.compare(lists[:, None], lists), 0).sum()
+        return np.maximum(recommender.retrieval.compare(lists[:, None], lists), 0).sum()
 
     usual = recommender.rank(users, history, 1).movies[0, 0]
     assert similarity(0) == similarity(1e-6) > similarity(0.9)
@@ -139,7 +139,7 @@ def test_a_new_user_is_reported_and_gets_movies(run: Run, recommender: Recommend
 def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Recommender) -> None:
     recommender.params = recommender.params.model_copy(update={"like_weight": 0.0})
     found = recommend_to(recommender, run, None, 5)["recommended"]
-    ratings = recommender.exposure.ratings
+    ratings = recommender.retrieval.ratings
     rows = find_rows([movie["movie"] for movie in found], recommender.scorer.movieids).numpy()
     assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
 
@@ -154,7 +154,9 @@ def test_ratings_without_a_time_are_given_when_the_log_ends(
         assert (person.rated["timestamp"].tolist(), person.moment) == ([last] * 2, last + 1)
     person = find_person(recommender.scorer, run.ratings, USER, given)
     assert person.rated["timestamp"].tolist()[-2:] == [end] * 2
-    recommender.scorer.dimensions.origin["ids"] = "0" * 64
+    dimensions = recommender.scorer.dimensions
+    other = dataclasses.replace(dimensions.lineage, ids="0" * 64)
+    recommender.scorer.dimensions = dataclasses.replace(dimensions, lineage=other)
     with pytest.raises(InputError, match="of different runs"):
         find_person(recommender.scorer, run.ratings, None, given)
 
@@ -180,10 +182,10 @@ def test_at_an_earlier_time_only_earlier_ratings_count(run: Run, recommender: Re
 
 def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
     dimensions = run.dimensions()
-    exposure = Exposure.load(run.exposure, dimensions.folder, dimensions.origin)
-    found = find_similar(exposure, dimensions, 2, 4)
-    place = exposure.movies.tolist().index(0)
-    mean = (exposure.weights[place] + exposure.weights[:, place]) / 2
+    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
+    found = find_similar(retrieval, dimensions, 2, 4)
+    place = retrieval.movies.tolist().index(0)
+    mean = (retrieval.weights[place] + retrieval.weights[:, place]) / 2
     expected = sorted(np.delete(mean, place), reverse=True)[:4]
     assert [m["weight"] for m in found["similar"]] == [
         round(float(w), 4) for w in expected if w > 0
@@ -193,9 +195,9 @@ def test_similar_movies_have_the_largest_mean_weight(run: Run) -> None:
 
 def test_a_movie_without_training_ratings_has_no_similar_ones(run: Run) -> None:
     dimensions = run.dimensions()
-    exposure = Exposure.load(run.exposure, dimensions.folder, dimensions.origin)
+    retrieval = RetrievalModel.load(run.retrieval, dimensions.folder, dimensions.lineage)
     with pytest.raises(InputError, match="movie 102 has no rating in the training part"):
-        find_similar(exposure, dimensions, UNRATED_MOVIE, 1)
+        find_similar(retrieval, dimensions, UNRATED_MOVIE, 1)
 
 
 @pytest.mark.parametrize(

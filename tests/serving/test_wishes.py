@@ -1,7 +1,7 @@
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.serving.wishes import Years, check_years, read_years
+from recsys.serving.recommend.options import Years, check_years, read_years
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""Which movies may be recommended, to people and in evaluation.
+
+An exported artifact has no such tables, and in `scorer` its own lines without wishes.
+
+Shapes: B people, M movies.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from recsys.common.errors import InputError
+from recsys.common.params import show
+from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.model import Scores
+from recsys.serving.recommend.options import ANY_YEAR, NO_WISHES, Wishes, Years
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.registry import Feature
+
+Mask = npt.NDArray[np.bool_]
+# How many genres an error message names.
+MOST_NAMES = 40
+
+
+class Filter:
+    """The movies with a training rating, of the wanted genres and years, that somebody has not had.
+
+    Nothing is known about a movie without a training rating.
+
+    Attributes:
+        movies: whether anybody may be recommended a movie, [M]
+
+    Raises:
+        InputError: a genre is unknown, the data set has no genres or no years, or no movie is left.
+    """
+
+    def __init__(self, dimensions: Dimensions, wishes: Wishes = NO_WISHES) -> None:
+        self.movies: Mask = dimensions.training_ratings["movies"] > 0
+        if wishes.genres:
+            self.movies &= has_genre(dimensions, wishes.genres)
+        if wishes.years != ANY_YEAR:
+            self.movies &= is_of_years(dimensions, wishes.years)
+        if (wishes.genres or wishes.years != ANY_YEAR) and not self.movies.any():
+            raise InputError("no movie with a training rating has such a genre and year; ask wider")
+
+    def apply(self, scores: Scores, histories: UserHistories) -> None:
+        """Set the scores of all other movies to minus infinity.
+
+        Args:
+            scores: [B, M]
+            histories: what the people interacted with, of B people
+        """
+        scores[:, ~self.movies] = -np.inf
+        scores[histories.person, histories.movie] = -np.inf
+
+
+def list_genres(dimensions: Dimensions) -> list[str]:
+    """The names of all genres, ascending. In own data, those in all lists that movies have."""
+    names = dimensions.vocabulary.names
+    return sorted({name for feature in _lists(dimensions) for name in names[feature.name]})
+
+
+def find_year_range(dimensions: Dimensions) -> tuple[int, int] | None:
+    """The first and the last release year; None if no title has a year."""
+    ends = pc.min_max(dimensions.tables["movies"]["year"]).as_py()
+    return None if ends["min"] is None else (ends["min"], ends["max"])
+
+
+def has_genre(dimensions: Dimensions, wanted: tuple[str, ...]) -> Mask:
+    """Whether each movie has one of some genres, [M]. Raises: InputError."""
+    known = list_genres(dimensions)
+    if not known:
+        raise InputError(
+            "the movies have no genres: no list in own.item_features of params.yaml; ask without"
+        )
+    folded = {name.casefold() for name in known}
+    for name in wanted:
+        if name.casefold() not in folded:
+            more = f" and {len(known) - MOST_NAMES:,} more" if len(known) > MOST_NAMES else ""
+            raise InputError(
+                f"there is no genre {show(name)}; there are {', '.join(known[:MOST_NAMES])}{more}"
+            )
+    names = {name.casefold() for name in wanted}
+    table, found = dimensions.tables["movies"], np.zeros(len(dimensions.tables["movies"]), bool)
+    for feature in _lists(dimensions):
+        listed = table[feature.column].combine_chunks()
+        codes = [
+            code
+            for code, name in enumerate(dimensions.vocabulary.names[feature.name])
+            if name.casefold() in names
+        ]
+        movie, code = pc.list_parent_indices(listed).to_numpy(), pc.list_flatten(listed).to_numpy()
+        found[movie[np.isin(code, codes)]] = True
+    return found
+
+
+def is_of_years(dimensions: Dimensions, years: Years) -> Mask:
+    """Whether each movie is of some years, [M]; one without a year is not. Raises: InputError."""
+    ends = find_year_range(dimensions)
+    if ends is None:
+        raise InputError("no title ends with a year, such as (1995); ask without years")
+    first, last = (end if year is None else year for year, end in zip(years, ends, strict=True))
+    if last < ends[0] or first > ends[1]:
+        wanted = "-".join("" if year is None else str(year) for year in years)
+        raise InputError(
+            f"no movie is of the years {wanted}; the movies are of {ends[0]}-{ends[1]}"
+        )
+    year = dimensions.tables["movies"]["year"].fill_null(-1).to_numpy()
+    found: Mask = (year >= first) & (year <= last)
+    return found
+
+
+def _lists(dimensions: Dimensions) -> list[Feature]:
+    features = dimensions.vocabulary.features
+    return [f for f in features if f.table == "movies" and f.kind == "list"]

@@ -1,0 +1,88 @@
+"""Everybody's recommendations in a file are those of the command for one user."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.serving.people.log import Log
+from recsys.serving.people.person import find_person
+from recsys.serving.recommend import recommend_all
+from recsys.serving.recommend.options import Wishes
+from recsys.serving.recommend.recommend_all import recommend_to_all
+from recsys.serving.recommend.recommend_one import recommend
+from recsys.serving.recommend.recommender import Recommender
+from tests.runs import GROUPS, Run, compute_run
+
+TARGET = Path("all.parquet")
+WISHES = Wishes(("Drama", "comedy"), (1955, 1990), -0.2, 0.4)
+
+
+def load(run: Run) -> tuple[Recommender, Log]:
+    recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
+    return recommender, Log(run.ratings, recommender.scorer.dimensions)
+
+
+@pytest.fixture(params=["plain", "chronological"])
+def loaded(run: Run, request: pytest.FixtureRequest) -> tuple[Recommender, Log]:
+    if request.param != "plain":
+        compute_run(run, request.param, tuple(set(GROUPS) - {"taste", "liking"}))
+    return load(run)
+
+
+def test_everybody_gets_what_each_user_gets(
+    run: Run, loaded: tuple[Recommender, Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender, log = loaded
+    monkeypatch.setattr(recommend_all, "PEOPLE_AT_ONCE", 7)
+    monkeypatch.setattr(recommend_all, "ROWS_AT_ONCE", 100)
+    ids = recommender.scorer.userids.tolist()
+    middle = int(pd.read_parquet(run.ratings)["timestamp"].median())
+    for moment, wishes in ((None, Wishes()), (1_100_000_000, WISHES), (middle, Wishes())):
+        rows = recommend_to_all(recommender, log, TARGET, 6, moment, wishes)
+        table = pd.read_parquet(TARGET)
+        assert len(table) == rows
+        assert table["userid"].unique().tolist() == ids
+        some = table[table["userid"].isin(ids[::5])]
+        for userid, found in some.groupby("userid"):
+            person = find_person(recommender.scorer, run.ratings, int(userid))
+            expected = recommend(recommender, person, 6, moment, wishes)["recommended"]
+            assert found["rank"].tolist() == list(range(1, len(expected) + 1))
+            for column, name in (("movieid", "movie"), ("title", "title")):
+                assert found[column].tolist() == [movie[name] for movie in expected]
+            scores = [movie["score"] for movie in expected]
+            np.testing.assert_allclose(found["score"], scores, atol=1e-4)
+    metadata = pq.ParquetFile(TARGET).metadata
+    groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    assert len(groups) > 2
+    assert min(groups[:-1]) >= 100
+
+
+def test_a_file_is_replaced_only_by_a_whole_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    recommender, log = load(run)
+    TARGET.write_text("old")
+    monkeypatch.setattr(recommend_all, "PEOPLE_AT_ONCE", 20)
+    calls = iter([recommender.rank, recommender.rank])
+    monkeypatch.setattr(recommender, "rank", lambda *a, **b: next(calls)(*a, **b))
+    before = sorted(Path().iterdir())
+    with pytest.raises(RuntimeError):
+        recommend_to_all(recommender, log, TARGET, 3)
+    assert sorted(Path().iterdir()) == before
+    assert TARGET.read_text() == "old"
+
+
+def test_the_columns_are_the_same_in_a_csv_file(run: Run) -> None:
+    recommender, log = load(run)
+    recommend_to_all(recommender, log, TARGET, 2)
+    recommend_to_all(recommender, log, Path("all.csv"), 2)
+    pd.testing.assert_frame_equal(
+        pd.read_csv("all.csv"), pd.read_parquet(TARGET), check_dtype=False, rtol=1e-6
+    )
+
+
+def test_the_same_model_gives_the_same_bytes(run: Run) -> None:
+    recommend_to_all(*load(run), TARGET, 3)
+    recommend_to_all(*load(run), Path("again.parquet"), 3)
+    assert TARGET.read_bytes() == Path("again.parquet").read_bytes()
