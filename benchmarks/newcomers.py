@@ -21,15 +21,15 @@ from ruamel.yaml import YAML
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
 from recsys.data.params import SplitParams
-from recsys.data.splitting import count_neighbours, count_training, describe_split, write_parts
+from recsys.data.split_files import read_pairs, write_split
+from recsys.data.splitting import count_neighbours
 from recsys.features.online import Ratings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
 from recsys.serving.pair_scorer import PairScorer
 from recsys.storage import schemas
-from recsys.storage.dimensions import write_counts
-from recsys.storage.lineage import read_lineage
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
+from recsys.storage.vocabulary import Vocabulary
 from recsys.tasks.metrics import auc
 
 PEOPLE, FEWEST, FIRST = 500, 40, 20
@@ -63,28 +63,19 @@ def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
     if not with_people:
         ratings = ratings[~ratings["user"].isin(people)].reset_index(drop=True)
         write_parquet(ratings, path, schemas.RATINGS, read_metadata(path))
-    user, movie = ratings["user"].to_numpy(), ratings["movie"].to_numpy()
-    held = np.isin(user, people)
+    pairs = read_pairs(folder / "encoded", Vocabulary.load(folder / "encoded/vocabulary.json"))
+    held = np.isin(pairs.user, people)
     others = np.flatnonzero(~held)
-    assignment = np.zeros(len(user), np.int8)
+    assignment = np.zeros(len(pairs.user), np.int8)
     assignment[others[int(0.9 * len(others)) :]] = 1
     # A part may not be empty. Nothing is read from the test part.
     assignment[others[-1]] = 2
-    before, _ = count_neighbours(user)
+    before, _ = count_neighbours(pairs.user)
     assignment[held & (before >= FIRST)] = 2
     section = load_params(folder / "params.yaml")[SplitParams]
-    lineage = describe_split(assignment, section, read_lineage(path, "encode").ids)
     parts = folder / "split"
     parts.mkdir()
-    write_parts(path, assignment, parts, lineage)
-    sizes = [
-        len(pd.read_parquet(folder / f"encoded/{name}.parquet")) for name in ("users", "movies")
-    ]
-    counts = {
-        name: count_training(rows, assignment, size)
-        for name, rows, size in zip(("users", "movies"), (user, movie), sizes, strict=True)
-    }
-    write_counts(counts, parts / "counts", lineage)
+    write_split(folder / "encoded", parts, pairs, assignment, section.follows_time)
 
 
 def score(

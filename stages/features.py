@@ -1,6 +1,9 @@
 """Stage features: compute statistics and histories of each rating, if params.yaml selects any."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,21 +47,21 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             write_fitted(None, None, folder)
             click.echo("features: none but those of the tables")
             return
-        log, lineage = build.read_log(encoded / "ratings.parquet", parts)
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+        split = build.read_log(encoded / "ratings.parquet", parts, vocabulary.implicit)
         path = encoded / "movies.parquet"
         movies = read_parquet(path, vocabulary.schema("movies"))
         check_values(path, movies, vocabulary)
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
-        build.warn_about_leaky_user_ids(log, section, groups)
+        build.warn_about_leaky_user_ids(split.log, section, groups)
         # The matrices are small: more threads would be slower, and would change the last digits.
         with threadpool_limits(1):
             catalogue = build.make_catalogue(movies, settings.statistics)
             dense, histories, fitted, ratings = build.compute_features(
-                log, catalogue, groups, settings, vocabulary.like_cut
+                split.log, catalogue, groups, settings, vocabulary.like_cut
             )
-        lineage = replace(lineage, fitted=write_fitted(fitted, ratings, folder))
-        build.write_columns(dense, histories, log, folder, lineage)
+        lineage = replace(split.lineage, fitted=write_fitted(fitted, ratings, folder))
+        build.write_columns(dense, histories, split, folder, lineage)
     click.echo(f"features: {', '.join([*dense, *histories])}")
 
 

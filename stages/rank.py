@@ -1,6 +1,9 @@
 """Stage rank: recommend to the people of the test part, and judge the lists."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 import json
 from pathlib import Path
@@ -44,7 +47,7 @@ def main(
     import torch
 
     from recsys.common.atomic import atomic_write
-    from recsys.evaluation.ranking import judge_ranking, tabulate_recommendations
+    from recsys.evaluation.ranking import ranking_metrics, tabulate_recommendations
     from recsys.retrieval.model import RetrievalModel
     from recsys.retrieval.people import read_people
     from recsys.serving.pair_scorer import PairScorer
@@ -64,7 +67,7 @@ def main(
         recommender = Recommender(scorer, retrieval_model)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
-        result |= judge_ranking(
+        result |= ranking_metrics(
             lists.movies, people.histories.matrix(), people.relevant, counts, section, people.gaps
         )
         table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)

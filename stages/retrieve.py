@@ -1,14 +1,17 @@
 """Stage retrieve: learn which movies people interact with, from their other movies."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from recsys.common.atomic import remove
 from recsys.common.command import PATH
-from recsys.common.guard import remove
 from recsys.common.params import Params
 from recsys.pipeline.stage import resuming, stage
 from recsys.retrieval.params import RetrievalParams, SequenceParams
@@ -49,7 +52,7 @@ def main(
         count_rows(encoded / f"{name}.parquet", vocabulary.schema(name))
         for name in ("users", "movies")
     )
-    histories = UserHistories.read(part, users, movies, vocabulary.drawn_negatives)
+    histories = UserHistories.read(part, users, movies, vocabulary.implicit)
     section, encoder = params[RetrievalParams], None
     if section.model == "sequence":
         encoder = train_encoder(histories, params[SequenceParams], part, state, save_every)

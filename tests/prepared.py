@@ -6,12 +6,14 @@ from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
 from recsys.data.reading.reader import read_dataset
-from recsys.data.splitting import assign_parts, count_training, describe_split, write_parts
+from recsys.data.split_files import read_pairs, write_split
+from recsys.data.splitting import assign_parts
 from recsys.pipeline.params import load_params
 from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions, write_counts
-from recsys.storage.lineage import Lineage, read_lineage
-from recsys.storage.parquet import read_column, write_parquet
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.lineage import Lineage
+from recsys.storage.parquet import write_parquet
+from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
 from tests.toy import Toy, write_dat
 
@@ -34,20 +36,10 @@ def encode_toy(toy: Toy, folder: Path) -> Path:
 def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
     """Write the outputs of the stage split, and return their folder."""
     section = load_params(PARAMS)[SplitParams].model_copy(update=changes)
-    ratings = encoded / "ratings.parquet"
-    user, movie = (read_column(ratings, schemas.RATINGS, name) for name in ("user", "movie"))
-    assignment = assign_parts(user, section)
-    lineage = describe_split(assignment, section, read_lineage(ratings, "encode").ids)
-    write_parts(ratings, assignment, parts, lineage)
-    counts = {
-        "users": count_training(user, assignment, int(user.max()) + 1),
-        "movies": count_training(
-            movie,
-            assignment,
-            len(read_column(encoded / "movies.parquet", schemas.movies(), "raw_movieid")),
-        ),
-    }
-    write_counts(counts, parts / "counts", lineage)
+    pairs = read_pairs(encoded, Vocabulary.load(encoded / "vocabulary.json"))
+    assignment = assign_parts(pairs, section)
+    parts.mkdir(exist_ok=True)
+    write_split(encoded, parts, pairs, assignment, section.follows_time)
     return parts
 
 

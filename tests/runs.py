@@ -116,7 +116,7 @@ def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the retrieval model to the training part."""
     dimensions, part = run.dimensions(), run.split / "train.parquet"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
-    histories = UserHistories.read(part, users, movies, dimensions.vocabulary.drawn_negatives)
+    histories = UserHistories.read(part, users, movies, dimensions.vocabulary.implicit)
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
     fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)
@@ -136,8 +136,8 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
         groups: the statistics among them.
     """
     split_encoded(run.encoded, run.split, method=method)
-    log, lineage = read_log(run.ratings, run.split)
     vocabulary = Vocabulary.load(run.encoded / "vocabulary.json")
+    split = read_log(run.ratings, run.split, vocabulary.implicit)
     params = load_params(PARAMS)
     section = params[FeatureParams].model_copy(
         update={"sparse": ("movieid", "liked", "disliked"), "history_length": 5}
@@ -145,10 +145,10 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
     settings = Settings(section, params[StatisticsParams], params[GaussianProcessParams])
     movies = read_parquet(run.encoded / "movies.parquet", vocabulary.schema("movies"))
     catalogue = make_catalogue(movies, settings.statistics)
-    dense, histories, fitted, ratings = compute_features(log, catalogue, groups, settings, 3)
+    dense, histories, fitted, ratings = compute_features(split.log, catalogue, groups, settings, 3)
     run.features.mkdir()
-    lineage = replace(lineage, fitted=write_fitted(fitted, ratings, run.features))
-    write_columns(dense, histories, log, run.features, lineage)
+    lineage = replace(split.lineage, fitted=write_fitted(fitted, ratings, run.features))
+    write_columns(dense, histories, split, run.features, lineage)
     others = (feature for feature in COMPUTED if feature.name not in GROUPS)
     save_model(run, features=(*others, *select_features(groups)))
     save_retrieval_model(run)

@@ -21,6 +21,7 @@ from recsys.serving.recommend.recommend_all import recommend_to_all
 from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.app import make_app
+from recsys.storage.schemas import PARTS
 from tests.conftest import PARAMS
 from tests.params import QUICK, set_params
 from tests.stages import STAGES, run, run_all
@@ -203,18 +204,32 @@ def test_a_playlist_log_of_positives_alone() -> None:
     describe(negatives=1)
     output = run_all()
     (drawn,) = [line for line in output.splitlines() if line.endswith("negatives are drawn")]
-    ratings = pd.read_parquet("data/encoded/ratings.parquet")
-    assert drawn == f"own: {len(ratings) - 200} negatives are drawn"
-    assert ratings["label"].sum() == 200
-    assert not ratings.duplicated(["user", "movie"]).any()
+    negatives = pd.read_parquet("data/split/negatives.parquet")
+    assert drawn == f"chronological: {len(negatives)} negatives are drawn"
+    assert 100 < len(negatives) < 200
+    parts = {name: pd.read_parquet(f"data/split/{name}.parquet") for name in PARTS}
+    positives = pd.read_parquet(LOG)
+    assert len(positives) == positives["label"].sum() == 200
+    for part in parts.values():
+        rows = part[part["label"] == 0]["row"] - 200
+        pairs = ["user", "movie", "timestamp"]
+        assert (rows >= 0).all()
+        assert part[part["label"] == 0][pairs].values.tolist() == (
+            negatives[pairs].iloc[rows].values.tolist()
+        )
+    # What is counted are positives.
+    for table, noun in (("users", "user"), ("movies", "movie")):
+        counts = pd.read_parquet(f"data/split/counts/{table}.parquet")["training_ratings"]
+        played = parts["train"][parts["train"]["label"] == 1][noun]
+        assert counts.tolist() == np.bincount(played, minlength=len(counts)).tolist()
     # A song that was drawn for a listener was not played, so it may be recommended.
     recommender = Recommender.load(Path("models/dlrm"), None, Path("models/retrieval"))
     found = recommend(recommender, find_person(recommender.scorer, LOG, 3), 99)
     played = set(frame["song"][frame["listener"] == 3])
     assert found["rated"] == len(played)
     assert not {movie["movie"] for movie in found["recommended"]} & played
-    drawn_for_them = ratings[(ratings["user"] == 3) & (ratings["label"] == 0)]["movie"]
-    assert {movie["movie"] for movie in found["recommended"]} & set(drawn_for_them)
+    drawn_for_them = set(negatives[negatives["user"] == 3]["movie"]) - played
+    assert {movie["movie"] for movie in found["recommended"]} & drawn_for_them
 
 
 GOOD = "user_id,item_id,stars,when\n"

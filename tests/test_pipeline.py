@@ -83,9 +83,9 @@ def test_the_command_of_a_stage_names_its_data(name: str) -> None:
     stage = STAGES[name]
     # The files after --state are no outputs, because they exist only while train runs.
     command = stage["cmd"].partition(" --state ")[0]
-    paths = {word for word in command.split()[5:] if "/" in word}
+    paths = {word for word in command.split()[6:] if "/" in word}
     outs = {path for out in stage.get("outs", []) + stage.get("metrics", []) for path in _keys(out)}
-    assert stage["cmd"].startswith(f"python -m stages.{name} --params params.yaml ")
+    assert stage["cmd"].startswith(f"exec python -m stages.{name} --params params.yaml ")
     data = {dep for dep in stage["deps"] if not dep.startswith(("recsys", "stages"))}
     # The command may name a folder of which dvc.yaml lists only the files that are read.
     folders = {path for path in paths for dep in data if dep == path or dep.startswith(f"{path}/")}

@@ -34,9 +34,9 @@ def main(folder: Path, base: str | None) -> None:
       recsys report /tmp
     """
     from recsys.common.atomic import atomic_write
-    from recsys.reporting.lock import check_run
-    from recsys.reporting.pages import as_markdown, html
-    from recsys.reporting.report import make_report
+    from recsys.reporting.pages.report import make_report
+    from recsys.reporting.rendering.render import as_markdown, html
+    from recsys.reporting.runs.stages import check_run
 
     for name in ("report.html", "report.md"):
         check_file(folder / name)

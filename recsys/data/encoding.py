@@ -55,7 +55,7 @@ def encode_dimensions(
         label_threshold=params.label_threshold if threshold is None else threshold,
         features=dataset.features,
         id_types=dataset.id_types,
-        drawn_negatives=dataset.drawn_negatives,
+        implicit=dataset.implicit,
     )
     return encoded, vocabulary
 

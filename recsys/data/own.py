@@ -32,7 +32,6 @@ def own_schema(params: OwnParams) -> Schema:
         rating_scale=RatingScale(*params.rating_scale) if params.rating_scale else None,
         duplicates=params.duplicates,
         negatives=params.negatives,
-        seed=params.seed,
     )
 
 

@@ -32,13 +32,18 @@ class SplitParams(Section):
     seed: Seed
 
     @property
+    def fractions(self) -> tuple[float, ...]:
+        """The sizes of the parts, in the order of `schemas.PARTS`; their sum is 1."""
+        return self.train, self.validation, self.test
+
+    @property
     def follows_time(self) -> bool:
         """Whether a user's test ratings come after their training ratings."""
         return self.method != "random"
 
     @model_validator(mode="after")
     def _fractions_add_up_to_1(self) -> "SplitParams":
-        total = self.train + self.validation + self.test
+        total = sum(self.fractions)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
         return self

@@ -23,7 +23,7 @@ class RawDataset:
         features: the features whose values are in users and movies.
         id_types: the names of the Arrow types of raw_userid and raw_movieid, by table.
         label_threshold: a rating above it is a like; None: as encode.label_threshold says.
-        drawn_negatives: whether the ratings of label 0 were drawn, and are no interactions.
+        implicit: whether all ratings are positives.
         notes: notes about dropped, added and odd values, for the user to read.
     """
 
@@ -34,5 +34,5 @@ class RawDataset:
     features: tuple[Feature, ...] = field(default_factory=movielens_features)
     id_types: dict[str, str] = field(default_factory=lambda: {"users": "int32", "movies": "int32"})
     label_threshold: float | None = None
-    drawn_negatives: bool = False
+    implicit: bool = False
     notes: tuple[str, ...] = ()

@@ -108,8 +108,7 @@ class Schema:
         rating_scale: the possible ratings; None to find them in the data.
         complete: whether users and movies that are not in their files are refused.
         duplicates: what happens to several ratings of a movie by one user.
-        negatives: without rating and label, the number of movies to draw as 0 for each row.
-        seed: the seed of these draws.
+        negatives: without rating and label, the number of movies that split draws for each row.
         published: the counts that the tables are compared with.
     """
 
@@ -131,5 +130,4 @@ class Schema:
     complete: bool = False
     duplicates: Literal["refuse", "keep_last"] = "refuse"
     negatives: int = 0
-    seed: int = 0
     published: PublishedCounts | None = field(default=None, repr=False)

@@ -1,78 +1,65 @@
-"""Split the ratings into the training, validation and test parts."""
+"""The part of each rating: training, validation or test.
 
-from contextlib import ExitStack
-from itertools import pairwise
-from pathlib import Path
+Shapes: N ratings in the order of time, U users, M movies.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
+from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
 from recsys.data.params import SplitParams
-from recsys.storage import schemas
-from recsys.storage.lineage import Lineage, digest
-from recsys.storage.parquet import TableWriter, read_batches
-from recsys.storage.schemas import PARTS
+from recsys.storage.parquet import ROWS_AT_ONCE
+from recsys.storage.schemas import NO_PART, PARTS
 
 Rows = npt.NDArray[np.intp]
 Ints = npt.NDArray[np.integer]
 # For each rating, the position of its part in `PARTS`, or `NO_PART`.
 Assignment = npt.NDArray[np.int8]
-NO_PART = -1
 
 
-def write_parts(ratings: Path, assignment: Assignment, folder: Path, lineage: Lineage) -> None:
-    """Write each part to `folder`/PART.parquet, with the columns and row order of `schemas.PART`.
+class Pairs(NamedTuple):
+    """The user, the movie and the time of each rating.
 
-    The ratings are read and written in pieces.
+    Attributes:
+        user, movie: rows of the users and movies tables, [N]
+        seconds: since 1970, ascending, [N]
+        raw_ids: the published ids, integers or texts, of the users and movies tables, [U] and [M]
     """
-    metadata = lineage.to_metadata()
-    with ExitStack() as stack:
-        paths = [stack.enter_context(atomic_write(folder / f"{name}.parquet")) for name in PARTS]
-        writers = [stack.enter_context(TableWriter(path, schemas.PART, metadata)) for path in paths]
-        start = 0
-        for batch in read_batches(ratings, schemas.RATINGS, schemas.RATINGS.names):
-            frame = batch.to_pandas()
-            frame.insert(0, "row", np.arange(start, start + len(frame), dtype=np.int32))
-            parts = assignment[start : start + len(frame)]
-            for part, writer in enumerate(writers):
-                writer.write(frame[parts == part])
-            start += len(frame)
+
+    user: Ints
+    movie: Ints
+    seconds: Ints
+    raw_ids: Mapping[str, npt.NDArray[Any]]
+
+    def keys(self, salt: str) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """The keys of the users and of the movies, [U] and [M]; see `pair_hash`."""
+        users, movies = (hash_ids(self.raw_ids[t], f"{salt} {t}") for t in ("users", "movies"))
+        return users, movies
 
 
-def describe_split(assignment: Assignment, params: SplitParams, ids: str) -> Lineage:
-    """The lineage of the files of a split."""
-    return Lineage(ids, digest(assignment), past_only=params.follows_time)
-
-
-def assign_parts(users: Ints, params: SplitParams) -> Assignment:
-    """Choose the part of each rating.
-
-    Args:
-        users: the user of each rating, in the order of time, [N]
-
-    Returns:
-        the part of each rating, [N]
+def assign_parts(pairs: Pairs, params: SplitParams) -> Assignment:
+    """Choose the part of each rating, [N]
 
     Raises:
         InputError: a part would be empty.
     """
-    assignment = np.full(len(users), NO_PART, np.int8)
-    rows = eligible_rows(users, params.min_history)
-    if params.method == "leave_last":
-        assignment[rows] = leave_last(users[rows])
-    else:
-        if params.method == "random":
-            rows = rows[random_order(len(rows), params.seed)]
-        shares = (params.train, params.validation, params.test)
-        for part, members in enumerate(cut(rows, shares)):
-            assignment[members] = part
+    assignment = np.full(len(pairs.user), NO_PART, np.int8)
+    rows = eligible_rows(pairs.user, params.min_history)
+    if len(rows):
+        if params.method == "leave_last":
+            assignment[rows] = leave_last(pairs.user[rows])
+        elif params.method == "chronological":
+            assignment[rows] = split_by_time(pairs.seconds[rows], params.fractions)
+        else:
+            assignment[rows] = split_by_pair(pairs, rows, params)
     for part, name in enumerate(PARTS):
         if not (assignment == part).any():
             raise InputError(
-                f"split.{name}: this share of {len(rows)} ratings is empty; raise it, or lower "
+                f"split.{name}: none of {len(rows):,} ratings is in this part; raise it, or lower "
                 f"split.min_history (now {params.min_history})"
             )
     return assignment
@@ -94,33 +81,42 @@ def require_times(seconds: Ints, params: SplitParams) -> None:
         )
 
 
-def describe_cuts(seconds: Ints, assignment: Assignment, params: SplitParams) -> list[str]:
-    """Say where a chronological split cuts between ratings of the same second.
-
-    Args:
-        seconds: the time of each rating, ascending, [N]
-    """
-    if params.method != "chronological":
-        return []
-    notes = []
-    for part, following in pairwise(range(len(PARTS))):
-        before, after = seconds[assignment == part], seconds[assignment == following]
-        if before[-1] == after[0]:
-            second = before[-1]
-            notes.append(
-                f"the cut between {PARTS[part]} and {PARTS[following]} is inside one second, "
-                f"{pd.Timestamp(int(second), unit='s')} UTC: {(before == second).sum():,} of its "
-                f"ratings are before the cut and {(after == second).sum():,} after it"
-            )
-    return notes
-
-
 def eligible_rows(users: Ints, min_history: int) -> Rows:
     """The rows whose user has at least `min_history` earlier rows."""
     if not min_history:
         return np.arange(len(users))
     before, _ = count_neighbours(users)
     return np.flatnonzero(before >= min_history)
+
+
+def split_by_pair(pairs: Pairs, rows: Rows, params: SplitParams) -> Assignment:
+    """Draw the part of some rows by a hash of the seed and the raw ids of user and movie.
+
+    A part depends on the pair alone: in tomorrow's data set, today's ratings keep their parts. The
+    sizes of the parts are the fractions, but for their sampling error.
+    """
+    ends = np.cumsum(params.fractions)[:-1]
+    users, movies = pairs.keys(f"{params.seed}")
+    parts = np.empty(len(rows), np.int8)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        piece = slice(start, start + ROWS_AT_ONCE)
+        keys = hash_pairs(users[pairs.user[rows[piece]]], movies[pairs.movie[rows[piece]]])
+        parts[piece] = np.searchsorted(ends, to_fractions(keys), side="right")
+    return parts
+
+
+def split_by_time(seconds: Ints, fractions: tuple[float, ...]) -> Assignment:
+    """Cut the ratings between two seconds, so that all ratings of one second are in one part.
+
+    A part begins with the second of the rating at which its fraction begins, so it may be larger
+    by a few ratings of that second.
+
+    Args:
+        seconds: the time of each rating, ascending, [N]
+    """
+    starts = np.rint(np.cumsum(fractions)[:-1] * len(seconds)).astype(int)
+    first_seconds = seconds[np.minimum(starts, len(seconds) - 1)]
+    return np.searchsorted(first_seconds, seconds, side="right").astype(np.int8)
 
 
 def leave_last(users: Ints) -> Assignment:
@@ -160,13 +156,3 @@ def count_training(rows: Ints, assignment: Assignment, size: int) -> npt.NDArray
         [size]
     """
     return np.bincount(rows[assignment == 0], minlength=size).astype(np.int32)
-
-
-def random_order(count: int, seed: int) -> Rows:
-    return np.random.default_rng(seed).permutation(count)
-
-
-def cut(order: Rows, shares: tuple[float, ...]) -> list[Rows]:
-    """Cut an order into consecutive pieces whose ends are rounded, so each row is in one piece."""
-    ends = np.rint(np.cumsum(shares) * len(order)).astype(int)
-    return np.split(order, ends[:-1])

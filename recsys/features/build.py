@@ -4,7 +4,7 @@ Shapes: N ratings, M movies, G genres.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,9 +32,9 @@ from recsys.features.statistics import (
     Statistics,
     sum_movies,
 )
-from recsys.features.visibility import NO_PART, RatingLog, round_for_exact_sums
+from recsys.features.visibility import QUERY, RatingLog, round_for_exact_sums
 from recsys.storage import schemas
-from recsys.storage.lineage import Lineage, read_lineage, require_same_run
+from recsys.storage.lineage import Lineage, digest_split, read_lineage, require_same_run
 from recsys.storage.parquet import read_column, write_parquet
 from recsys.storage.registry import FeatureParams
 from recsys.storage.schemas import PARTS
@@ -66,47 +66,68 @@ class Computed(NamedTuple):
     ratings: pa.Table
 
 
-def read_log(ratings: Path, parts: Path) -> tuple[RatingLog, Lineage]:
+class SplitLog(NamedTuple):
+    """The ratings and the drawn negatives, in the order of time, as the split has them.
+
+    Attributes:
+        log: a drawn negative is a query, which no other row sees.
+        row: the row of the ratings table; drawn negatives are numbered behind it, [N]
+        part: the position of the part in `PARTS`, or -1 for none, [N]
+        lineage: of the split.
+    """
+
+    log: RatingLog
+    row: npt.NDArray[np.int32]
+    part: npt.NDArray[np.int8]
+    lineage: Lineage
+
+
+def read_log(ratings: Path, parts: Path, implicit: bool) -> SplitLog:
     """Read all ratings and the part of each.
 
     Args:
         ratings: the file of `schemas.RATINGS`.
         parts: the folder of the split.
-
-    Returns:
-        the ratings, and the digests of the files
+        implicit: whether negatives were drawn.
 
     Raises:
         InputError: a file is missing or of a different run, or its rows are in the wrong order.
     """
-    columns = {name: read_column(ratings, schemas.RATINGS, name) for name in schemas.RATINGS.names}
-    user, movie, seconds = columns["user"], columns["movie"], columns["timestamp"]
-    if not are_sorted(seconds, user, movie):
+    path = parts / "assignment.parquet"
+    lineage = read_lineage(path, "split")
+    require_same_run(path, lineage, ratings, read_lineage(ratings, "encode"))
+    part = read_column(path, schemas.ASSIGNMENT, "part")
+    columns = read_ratings(ratings)
+    count = len(columns["user"])
+    if not are_sorted(columns["timestamp"], columns["user"], columns["movie"]):
         raise InputError(f"{ratings} is not sorted by time, user and movie; run `dvc repro encode`")
-    part = np.full(len(user), NO_PART, np.int8)
-    lineage = read_lineage(ratings, "encode")
-    for place, name in enumerate(PARTS):
-        path = parts / f"{name}.parquet"
-        found = read_lineage(path, "split")
-        require_same_run(path, found, ratings, lineage)
-        lineage = found
-        rows = read_column(path, schemas.PART, "row")
-        for key in ("user", "movie", "timestamp"):
-            if not np.array_equal(columns[key][rows], read_column(path, schemas.PART, key)):
-                raise InputError(
-                    f"{path}: its column {key} differs from {ratings}; run `dvc repro split`"
-                )
-        part[rows] = place
+    if implicit:
+        drawn = read_ratings(parts / "negatives.parquet")
+        columns = {name: np.append(values, drawn[name]) for name, values in columns.items()}
+    if digest_split(part, columns) != lineage.split:
+        raise InputError(f"{path} is of other ratings than {ratings}; run `dvc repro split`")
+    visible, row = part, np.arange(len(part), dtype=np.int32)
+    if implicit:
+        row = np.lexsort([columns[key] for key in ("movie", "user", "timestamp")]).astype(np.int32)
+        columns = {name: values[row] for name, values in columns.items()}
+        part = part[row]
+        visible = np.where(row < count, part, np.int8(QUERY))
     log = RatingLog(
-        user=user,
-        movie=movie,
+        user=columns["user"],
+        movie=columns["movie"],
         stars=columns["rating"].astype(np.float64),
         label=columns["label"],
-        seconds=seconds,
-        part=part,
+        seconds=columns["timestamp"],
+        part=visible,
         past_only=bool(lineage.past_only),
     )
-    return log, lineage
+    return SplitLog(log, row, part, lineage)
+
+
+def read_ratings(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The columns of a file of `schemas.RATINGS` that features are computed from."""
+    names = ("user", "movie", "rating", "label", "timestamp")
+    return {name: read_column(path, schemas.RATINGS, name) for name in names}
 
 
 def are_sorted(*keys: npt.NDArray[np.generic]) -> bool:
@@ -278,7 +299,7 @@ def warn_about_leaky_user_ids(
 def write_columns(
     dense: Mapping[str, npt.NDArray[np.float32]],
     histories: Mapping[str, History],
-    log: RatingLog,
+    split: SplitLog,
     folder: Path,
     lineage: Lineage,
 ) -> None:
@@ -295,12 +316,8 @@ def write_columns(
         columns |= history.columns(name)
     schema = schemas.features(dense, histories)
     for part, name in enumerate(PARTS):
-        rows = np.flatnonzero(log.part == part)
-        write_parquet(_frames(rows, columns), folder / f"{name}.parquet", schema, metadata)
-
-
-def _frames(
-    rows: npt.NDArray[np.intp], columns: Mapping[str, npt.NDArray[Any]]
-) -> Iterator[pd.DataFrame]:
-    frame = pd.DataFrame({"row": rows.astype(np.int32)})
-    yield frame.assign(**{name: values[rows] for name, values in columns.items()})
+        places = np.flatnonzero(split.part == part)
+        places = places[np.argsort(split.row[places])]
+        frame = pd.DataFrame({"row": split.row[places]})
+        frame = frame.assign(**{column: values[places] for column, values in columns.items()})
+        write_parquet(frame, folder / f"{name}.parquet", schema, metadata)

@@ -52,20 +52,20 @@ class UserHistories:
         return cls(starts, movie[order], rating[order], seconds[order], movies)
 
     @classmethod
-    def read(cls, part: Path, users: int, movies: int, drawn_negatives: bool) -> "UserHistories":
-        """What each user interacted with in a part; nobody interacted with movies that were drawn.
+    def read(cls, part: Path, users: int, movies: int, implicit: bool) -> "UserHistories":
+        """What each user interacted with in a part, without drawn negatives.
 
         Args:
             part: a file of `schemas.PART`.
             users, movies: B and M
-            drawn_negatives: whether the ratings with label 0 were drawn.
+            implicit: whether the rows of label 0 were drawn.
 
         Raises:
             InputError: the file is missing or damaged.
         """
         names = ("user", "movie", "rating_norm", "timestamp", "label")
         *columns, label = (read_column(part, schemas.PART, name) for name in names)
-        interacted = (label == 1) | (not drawn_negatives)
+        interacted = (label == 1) | (not implicit)
         return cls.group(users, movies, *(column[interacted] for column in columns))
 
     def __len__(self) -> int:

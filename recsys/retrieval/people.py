@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from recsys.common.errors import InputError
 from recsys.retrieval.histories import UserHistories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import read_column
+from recsys.storage.schemas import PARTS
 
 Rows = npt.NDArray[np.int64]
 
@@ -50,7 +52,7 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     Raises:
         InputError: a file is missing or of another run.
     """
-    path = parts / "test.parquet"
+    path = parts / "assignment.parquet"
     lineage = read_lineage(path, "split")
     require_same_run(path, lineage, dimensions.folder, dimensions.lineage)
     require_same_run(ratings, read_lineage(ratings, "encode"), path, lineage)
@@ -58,23 +60,24 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
         read_column(ratings, schemas.RATINGS, name)
         for name in ("user", "movie", "label", "rating_norm", "timestamp")
     )
-    interacted = label == 1 if dimensions.vocabulary.drawn_negatives else np.ones(len(user), bool)
-    test = np.zeros(len(user), bool)
-    test[read_column(path, schemas.PART, "row")] = True
-    wanted = test & interacted & ((label == 1) | (relevant == "all"))
+    # The parts of drawn negatives follow.
+    part = read_column(path, schemas.ASSIGNMENT, "part")[: len(user)]
+    if len(part) < len(user):
+        raise InputError(f"{path} has fewer rows than {ratings}; run `dvc repro split`")
+    test = part == PARTS.index("test")
+    wanted = test & ((label == 1) | (relevant == "all"))
     users = np.unique(user[wanted])
     shape = (int(user.max()) + 1, len(dimensions.tables["movies"]))
     ones = np.ones(int(wanted.sum()), np.float32)
     listed = scipy.sparse.csr_matrix((ones, (user[wanted], movie[wanted])), shape)[users]
-    before = interacted & ~test
-    columns = (values[before] for values in (user, movie, rating, seconds))
+    columns = (values[~test] for values in (user, movie, rating, seconds))
     histories = UserHistories.group(*shape, *columns).select(users)
-    moments = gaps = None
+    as_of = gaps = None
     if lineage.past_only:
         # The ratings ascend by time, so the first one of a user in the test part is the earliest.
         tested, earliest = np.unique(user[test], return_index=True)
-        moments = seconds[test][earliest][np.searchsorted(tested, users)]
+        as_of = seconds[test][earliest][np.searchsorted(tested, users)]
         latest = np.full(shape[0], -np.inf)
-        np.maximum.at(latest, user[before], seconds[before])
-        gaps = moments - latest[users]
-    return People(users.astype(np.int64), histories, listed, moments, gaps)
+        np.maximum.at(latest, user[~test], seconds[~test])
+        gaps = as_of - latest[users]
+    return People(users.astype(np.int64), histories, listed, as_of, gaps)

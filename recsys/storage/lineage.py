@@ -24,7 +24,7 @@ class Lineage:
 
     Attributes:
         ids: a digest of the raw ids of users and movies, and of the names behind the codes.
-        split: a digest of the part of each rating.
+        split: a digest of the ratings, the drawn negatives and the part of each.
         past_only: whether the features of a rating come from all ratings of an earlier second;
             if not, they come from the other ratings of the training part.
         fitted: a digest of the fitted features.
@@ -113,3 +113,13 @@ def digest(*parts: npt.NDArray[np.generic] | str) -> str:
         # The length comes first, so that moving bytes from one part to the next changes the digest.
         total.update(len(content).to_bytes(8, "little") + content)
     return total.hexdigest()
+
+
+def digest_split(part: npt.NDArray[np.int8], columns: Mapping[str, npt.NDArray[np.generic]]) -> str:
+    """The digest of a split: of the part of each row, and of the rows that it is about.
+
+    Args:
+        part: of the ratings and, behind them, the drawn negatives, [N]
+        columns: user, movie and timestamp of the same rows, [N] each
+    """
+    return digest(part, *(columns[name] for name in ("user", "movie", "timestamp")))

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from recsys.common.atomic import atomic_write
+from recsys.common.atomic import atomic_write, remove
 from recsys.common.params import Section
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class ResumeFile:
             raise DamagedStateError from error
 
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
 
     def with_suffix(self, suffix: str) -> "ResumeFile":
         """Another file of the same run, beside this one."""

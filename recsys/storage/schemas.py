@@ -56,7 +56,11 @@ RATINGS = pa.schema(
     ]
 )
 PARTS = ("train", "validation", "test")
+# The part of each rating, as its position in `PARTS`, or -1 for none. Drawn negatives follow.
+ASSIGNMENT = pa.schema([("part", pa.int8())])
+NO_PART = -1
 # A part of the ratings: some rows of the ratings table, ascending, with their row number as key.
+# Behind the ratings, the row numbers go on with the drawn negatives.
 PART = pa.schema([("row", pa.int32()), *RATINGS])
 # For each row of the users or movies table, the number of its ratings in the training part.
 COUNTS = pa.schema([("training_ratings", pa.int32())])

@@ -45,7 +45,7 @@ class Vocabulary:
         label_threshold: a rating of more stars than this is a like.
         features: the features of the users and movies tables.
         id_types: the names of the raw ids' Arrow types, by table: int32, int64 or string.
-        drawn_negatives: whether the rows of label 0 were drawn, and are no interactions.
+        implicit: whether all ratings are positives, beside which the stage split draws negatives.
     """
 
     ids: str
@@ -54,7 +54,7 @@ class Vocabulary:
     label_threshold: float
     features: tuple[Feature, ...]
     id_types: dict[str, str]
-    drawn_negatives: bool = False
+    implicit: bool = False
 
     @property
     def like_cut(self) -> float:

@@ -12,7 +12,6 @@ from recsys.data.params import SplitParams
 from recsys.data.presets import preset
 from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.reader import read_dataset
-from recsys.data.splitting import describe_cuts
 from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
 from recsys.sources.params import OwnParams
@@ -191,18 +190,6 @@ def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
     # Of one time, the last line is the last.
     assert tables.ratings["rating"].tolist() == [1, 4]
     assert tables.notes[0] == "2 earlier ratings of a repeated pair are dropped"
-
-
-def test_a_cut_inside_one_second_is_said() -> None:
-    seconds = 10**9 + np.array([-9, 0, 0, 1, 1, 2, 2, 3, 4])
-    params = SPLIT.model_copy(update={"method": "chronological"})
-    parts = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2], np.int8)
-    assert describe_cuts(seconds, parts, params) == [
-        "the cut between train and validation is inside one second, 2001-09-09 01:46:41 UTC: 1 of "
-        "its ratings are before the cut and 1 after it"
-    ]
-    assert describe_cuts(np.arange(9), parts, params) == []
-    assert describe_cuts(seconds, parts, SPLIT) == []
 
 
 @pytest.mark.real

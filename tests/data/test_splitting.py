@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,17 +7,16 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.params import SplitParams
-from recsys.data.splitting import (
-    assign_parts,
-    count_training,
-    describe_split,
-    require_times,
-    write_parts,
-)
+from recsys.data.split_files import read_pairs, write_split
+from recsys.data.splitting import assign_parts, count_training, require_times
 from recsys.storage import parquet, schemas
-from recsys.storage.lineage import read_lineage
-from recsys.storage.parquet import read_parquet, write_parquet
+from recsys.storage.lineage import Lineage, read_lineage
+from recsys.storage.parquet import read_column, read_parquet, write_parquet
 from recsys.storage.schemas import PARTS
+from recsys.storage.vocabulary import Vocabulary
+from tests.pairs import make_pairs
+from tests.prepared import encode_toy
+from tests.toy import Toy, make_toy
 
 
 def make_params(method: str = "random", seed: int = 42, min_history: int = 0) -> SplitParams:
@@ -41,32 +41,75 @@ def make_ratings(rows: int = 1000) -> pd.DataFrame:
 
 
 def split(folder: Path, ratings: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
-    write_parquet(ratings, folder / "ratings", schemas.RATINGS)
-    assignment = assign_parts(ratings["user"].to_numpy(), params)
-    write_parts(folder / "ratings", assignment, folder, describe_split(assignment, params, "ids"))
+    lineage = Lineage("ids").to_metadata()
+    write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, lineage)
+    pairs = make_pairs(ratings.astype({"user": np.int32, "movie": np.int32}))
+    write_split(folder, folder, pairs, assign_parts(pairs, params), params.follows_time)
     return {
         name: read_parquet(folder / f"{name}.parquet", schemas.PART).to_pandas() for name in PARTS
     }
 
 
 @pytest.mark.parametrize("method", ["random", "chronological"])
-@pytest.mark.parametrize("rows", [10, 999, 1000, 1003])
+@pytest.mark.parametrize("rows", [100, 999, 1003])
 def test_every_row_is_in_exactly_one_part(tmp_path: Path, method: str, rows: int) -> None:
     parts = split(tmp_path, make_ratings(rows), make_params(method))
     assert sorted(np.concatenate([part["rating"] for part in parts.values()])) == list(range(rows))
-    for part, share in zip(parts.values(), (0.8, 0.1, 0.1), strict=True):
-        assert abs(len(part) - share * rows) <= 1
-        assert part["rating"].is_monotonic_increasing
+    assignment = read_column(tmp_path / "assignment.parquet", schemas.ASSIGNMENT, "part")
+    for place, part in enumerate(parts.values()):
+        assert part["row"].tolist() == part["rating"].astype(int).tolist()
+        assert part["row"].tolist() == np.flatnonzero(assignment == place).tolist()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 42])
+def test_the_sizes_of_a_random_split_are_the_fractions_but_for_sampling(seed: int) -> None:
+    pairs = make_pairs(make_ratings(20_000).drop_duplicates(["user", "movie"]))
+    sizes = np.bincount(assign_parts(pairs, make_params(seed=seed)))
+    expected = np.array([0.8, 0.1, 0.1])
+    errors = np.sqrt(expected * (1 - expected) * len(pairs.user))
+    assert (np.abs(sizes - expected * len(pairs.user)) < 4 * errors).all()
 
 
 def test_splitting_in_pieces_gives_the_same_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = split(tmp_path, make_ratings(), make_params())
-    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 300)
+    for module in ("storage.parquet", "data.splitting"):
+        monkeypatch.setattr(f"recsys.{module}.ROWS_AT_ONCE", 300)
+    assert parquet.ROWS_AT_ONCE == 300
     pieces = split(tmp_path, make_ratings(), make_params())
     for name in PARTS:
         pd.testing.assert_frame_equal(whole[name], pieces[name])
+
+
+def assign_toy(toy: Toy, folder: Path) -> dict[tuple[int, int], int]:
+    """The part of each pair of raw ids."""
+    encoded = encode_toy(toy, folder)
+    pairs = read_pairs(encoded, Vocabulary.load(encoded / "vocabulary.json"))
+    users, movies = (pairs.raw_ids[name] for name in ("users", "movies"))
+    keys = zip(users[pairs.user].tolist(), movies[pairs.movie].tolist(), strict=True)
+    return dict(zip(keys, assign_parts(pairs, make_params()).tolist(), strict=True))
+
+
+def test_with_more_data_every_rating_keeps_its_part(tmp_path: Path) -> None:
+    """New users and movies lie between the old ones, so the rows of all tables move."""
+    today, other = make_toy(), make_toy(seed=5)
+    before = assign_toy(today, tmp_path / "today")
+    shift = 1_000_000
+    tomorrow = replace(
+        today,
+        users=[*today.users, (1, "F", 25, "artist", "123"), (shift, "M", 35, "writer", "4")],
+        movies=[*today.movies, (1, "First (1999)", ["Drama"])],
+        ratings=[
+            *((1, movie, stars, seconds - shift) for _, movie, stars, seconds in other.ratings[:1]),
+            *today.ratings[::-1],
+            *((user, 1, 3, 10**9 + user) for user, *_ in today.users),
+            (shift, 1, 5, 10**9 + shift),
+        ],
+    )
+    after = assign_toy(tomorrow, tmp_path / "tomorrow")
+    assert len(after) == len(before) + len(today.users) + 2
+    assert {pair: after[pair] for pair in before} == before
 
 
 def test_the_seed_determines_the_result(tmp_path: Path) -> None:
@@ -79,16 +122,30 @@ def test_the_seed_determines_the_result(tmp_path: Path) -> None:
     assert abs(first["train"]["rating"].mean() - 500) < 30
 
 
-def test_chronological_parts_follow_each_other(tmp_path: Path) -> None:
-    parts = split(tmp_path, make_ratings(), make_params("chronological"))
-    # The rows are in the order of time, and the rating is the row number.
-    assert parts["train"]["rating"].max() < parts["validation"]["rating"].min()
-    assert parts["validation"]["rating"].max() < parts["test"]["rating"].min()
+@pytest.mark.parametrize("rows", [20, 100, 997, 1000])
+def test_a_chronological_cut_lies_between_two_seconds(rows: int) -> None:
+    pairs = make_pairs(make_ratings(rows))
+    assignment = assign_parts(pairs, make_params("chronological"))
+    assert (np.diff(assignment) >= 0).all()
+    for second in np.unique(pairs.seconds):
+        assert len(set(assignment[pairs.seconds == second])) == 1
+    # The second at the ideal cut goes to the later part.
+    for part, end in ((1, 0.8), (2, 0.9)):
+        first = pairs.seconds[round(end * rows)]
+        assert assignment[pairs.seconds == first].min() >= part
+        assert (assignment[pairs.seconds < first] < part).all()
 
 
-def test_the_row_is_the_key(tmp_path: Path) -> None:
-    for part in split(tmp_path, make_ratings(), make_params()).values():
-        assert part["row"].tolist() == part["rating"].astype(int).tolist()
+def test_a_chronological_cut_by_hand() -> None:
+    columns = {"user": range(10), "movie": range(10), "timestamp": [1, 2, 3, 4, 5, 6, 7, 7, 7, 8]}
+    params = make_params("chronological")
+    assert assign_parts(make_pairs(columns), params).tolist() == [0] * 6 + [1] * 3 + [2]
+    columns["timestamp"] = [1, 2, 3, 4, 5, 6, 7, 7, 7, 7]
+    with pytest.raises(InputError, match=r"split\.validation: none of 10 ratings is in this part"):
+        assign_parts(make_pairs(columns), params)
+    params = params.model_copy(update={"train": 0.5, "validation": 0.3, "test": 0.2})
+    expected = [0] * 5 + [1] + [2] * 4
+    assert assign_parts(make_pairs(columns), params).tolist() == expected
 
 
 def test_training_ratings_are_counted() -> None:
@@ -104,8 +161,9 @@ def test_all_files_of_a_split_have_its_lineage(
     tmp_path: Path, method: str, past_only: bool
 ) -> None:
     split(tmp_path, make_ratings(), make_params(method))
-    first, *others = (read_lineage(tmp_path / f"{name}.parquet", "split") for name in PARTS)
-    assert others == [first, first]
+    names = ("assignment", *PARTS, "counts/users", "counts/movies")
+    first, *others = (read_lineage(tmp_path / f"{name}.parquet", "split") for name in names)
+    assert others == [first] * 5
     assert (first.ids, first.past_only, first.fitted) == ("ids", past_only, None)
     split(tmp_path, make_ratings(), make_params(method, min_history=1))
     assert read_lineage(tmp_path / "test.parquet", "split").split != first.split
@@ -130,11 +188,13 @@ def test_the_first_ratings_of_each_user_are_in_no_part(tmp_path: Path, method: s
     assert left == sorted(ratings[ratings.groupby("user").cumcount() >= 2]["rating"])
 
 
-def test_an_empty_part_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"split\.test: this share of 4 ratings is empty"):
-        split(tmp_path, make_ratings(4), make_params())
-    with pytest.raises(InputError, match=r"split\.train: this share of 0.*\(now 99\)"):
-        split(tmp_path, make_ratings(4), make_params(min_history=99))
+@pytest.mark.parametrize("method", ["random", "chronological", "leave_last"])
+def test_an_empty_part_is_reported(method: str) -> None:
+    pairs = make_pairs(make_ratings(2))
+    with pytest.raises(InputError, match=r"split\.\w+: none of 2 ratings is in this part"):
+        assign_parts(pairs, make_params(method))
+    with pytest.raises(InputError, match=r"split\.train: none of 0.*\(now 99\)"):
+        assign_parts(pairs, make_params(method, min_history=99))
 
 
 @pytest.mark.parametrize("method", ["random", "chronological", "leave_last"])

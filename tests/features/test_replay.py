@@ -22,6 +22,7 @@ from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
 from recsys.storage.registry import FeatureParams
 from tests.conftest import PARAMS
+from tests.pairs import make_pairs
 
 pytestmark = pytest.mark.real
 SECTIONS = load_params(PARAMS)
@@ -53,7 +54,7 @@ def make_log(columns: dict[str, np.ndarray], method: str) -> RatingLog:
         stars=columns["rating"].astype(float),
         label=columns["label"],
         seconds=columns["timestamp"],
-        part=assign_parts(columns["user"], params),
+        part=assign_parts(make_pairs(columns), params),
         past_only=method != "random",
     )
 

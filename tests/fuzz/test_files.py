@@ -15,10 +15,10 @@ import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
-from recsys.cli.trials import read_space
+from recsys.cli.trials.space import read_space
 from recsys.models.checkpoint import load_checkpoint, seal
 from recsys.pipeline.params import load_params, parse_params
-from recsys.reporting.lock import parse_lock, recorded_outputs, recorded_params
+from recsys.reporting.runs.lock import read_stages, recorded_outputs, recorded_params
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.people.given import read_given
 from recsys.serving.people.person import find_person
@@ -78,9 +78,10 @@ def test_lock(small_template: Path) -> None:
 
     def attempt(rng: random.Random) -> None:
         text = mutate(content, rng)
-        parse_lock(text)
-        recorded_outputs(text.decode())
-        recorded_params(text.decode())
+        lock = text.decode(errors="replace")
+        read_stages(lock)
+        recorded_outputs(lock)
+        recorded_params(lock)
 
     fuzz("dvc.lock", attempt)
 

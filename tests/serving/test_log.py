@@ -24,18 +24,15 @@ def test_the_log_of_another_run_is_refused(run: Run) -> None:
         Log(run.ratings, dataclasses.replace(dimensions, lineage=lineage))
 
 
-@pytest.mark.parametrize("drawn", [False, True])
-def test_histories_hold_what_people_picked_up(run: Run, drawn: bool) -> None:
+def test_histories_hold_what_people_interacted_with(run: Run) -> None:
     dimensions = run.dimensions()
-    vocabulary = dataclasses.replace(dimensions.vocabulary, drawn_negatives=drawn)
-    log = Log(run.ratings, dataclasses.replace(dimensions, vocabulary=vocabulary))
+    log = Log(run.ratings, dimensions)
     histories = log.histories(range(5, 9))
     assert (len(histories), histories.movies) == (4, len(dimensions.raw_ids("movies")))
     for place, user in enumerate(range(5, 9)):
         rated = log.of(user)
-        interacted = rated[rated["label"] == 1] if drawn else rated
         history = histories[place : place + 1]
-        assert history.movie.tolist() == interacted["movie"].tolist()
-        assert history.seconds.tolist() == interacted["timestamp"].tolist()
-        stars = vocabulary.rating_scale.denormalise(history.rating)
-        np.testing.assert_allclose(stars, interacted["rating"])
+        assert history.movie.tolist() == rated["movie"].tolist()
+        assert history.seconds.tolist() == rated["timestamp"].tolist()
+        stars = dimensions.vocabulary.rating_scale.denormalise(history.rating)
+        np.testing.assert_allclose(stars, rated["rating"])

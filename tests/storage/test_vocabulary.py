@@ -33,7 +33,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda v: v.update(label_threshold="3"),
         "label_threshold: Input should be a valid number, found '3'",
     ),
-    "a number for a truth": (lambda v: v.update(drawn_negatives=0), "drawn_negatives: Input"),
+    "a number for a truth": (lambda v: v.update(implicit=0), "implicit: Input"),
     "a list": (lambda v: v.update(rating_scale=[1, 5, 1]), "rating_scale: Input should be an obj"),
     "no lists": (lambda v: v["names"].update(age="ab"), r"names\.age: Input should be a valid arr"),
     "a number as a name": (lambda v: v["names"]["age"].append(3), r"names\.age\.2: Input should b"),

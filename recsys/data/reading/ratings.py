@@ -1,4 +1,4 @@
-"""The ratings or labels, one for each pair of a user and a movie, and drawn negatives."""
+"""The ratings or labels, one for each pair of a user and a movie."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
         InputError: all labels are the same, or there are too few or too many different ratings.
     """
     if not schema.rating:
-        if ratings.nunique() < 2:
+        if schema.label and ratings.nunique() < 2:
             raise InputError(f"{table.shown}: all labels are {ratings.iloc[0]:g}")
         return RatingScale(0, 1, 1)
     if schema.rating_scale:
@@ -112,39 +112,9 @@ def drop_repeats(
     return kept, [f"{again.sum():,} earlier ratings of a repeated pair are dropped"]
 
 
-def draw_negatives(
-    ratings: pd.DataFrame, items: int, schema: Schema
-) -> tuple[pd.DataFrame, list[str]]:
-    """Draw items that a user has no interaction with, as rows of label 0.
-
-    Each row gets `negatives` items, drawn evenly, at the row's time. A draw that the user has an
-    interaction with, or that was drawn before, is left out.
-
-    Args:
-        items: the number of items.
-
-    Raises:
-        InputError: `negatives` is 0.
-    """
-    if not schema.negatives:
-        raise InputError(
-            "own: without rating and label every row is a 1, and there is nothing to tell apart; "
-            "set own.negatives to the number of items to draw as 0 for each row"
-        )
-    random = np.random.default_rng(schema.seed)
-    drawn = ratings.loc[ratings.index.repeat(schema.negatives)].assign(
-        movie=random.integers(0, items, len(ratings) * schema.negatives).astype(np.int32),
-        rating=np.float32(0),
-    )
-    every = pd.concat([ratings, drawn], ignore_index=True)
-    every = every[~pd.Series(_pairs(every, items)).duplicated().to_numpy()]
-    every = every.reset_index(drop=True)
-    return every, [f"{len(every) - len(ratings):,} negatives are drawn"]
-
-
-def _pairs(ratings: pd.DataFrame, items: int) -> npt.NDArray[np.int64]:
-    """A number for each pair of a user and an item, [N]"""
-    users: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
-    users *= items
-    users += ratings["movie"].to_numpy()
-    return users
+def _pairs(ratings: pd.DataFrame, movies: int) -> npt.NDArray[np.int64]:
+    """A number for each pair of a user and a movie, [N]"""
+    pairs: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
+    pairs *= movies
+    pairs += ratings["movie"].to_numpy()
+    return pairs

@@ -19,7 +19,7 @@ from recsys.data.reading.entities import (
 )
 from recsys.data.reading.oddities import count_ids, find_one_time, find_times_without_zone
 from recsys.data.reading.published import check_published
-from recsys.data.reading.ratings import draw_negatives, drop_repeats, find_scale, read_stars
+from recsys.data.reading.ratings import drop_repeats, find_scale, read_stars
 from recsys.data.schema import Attribute, Column, File, Schema
 
 
@@ -48,9 +48,11 @@ def read_dataset(folder: Path, schema: Schema) -> RawDataset:
     odd += count_ids("users with a single rating", single, users.ids)
     if schema.time:
         odd += find_one_time(ratings["timestamp"].to_numpy())
-    if implicit:
-        ratings, drawn = draw_negatives(ratings, len(movies.ids), schema)
-        notes += drawn
+    if implicit and not schema.negatives:
+        raise InputError(
+            "own: without rating and label every row is a 1, and there is nothing to tell apart; "
+            "set own.negatives to the number of items to draw as 0 for each row"
+        )
     users_table, user_notes = _describe_users(users, files, schema)
     movies_table, movie_notes = _describe_movies(movies, files, schema)
     dataset = RawDataset(
@@ -62,7 +64,7 @@ def read_dataset(folder: Path, schema: Schema) -> RawDataset:
         id_types={"users": users.id_type, "movies": movies.id_type},
         # A label of 1 lies above this, a label of 0 does not.
         label_threshold=None if schema.rating else 0.5,
-        drawn_negatives=implicit,
+        implicit=implicit,
         notes=(*notes, *users.notes, *movies.notes, *user_notes, *movie_notes, *odd),
     )
     if schema.published:

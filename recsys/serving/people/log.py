@@ -4,6 +4,7 @@ Shapes: U users, R ratings, B people, M movies.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,6 @@ class Log:
         self._columns = [column[order] for column in columns]
         self._movies = len(dimensions.raw_ids("movies"))
         self._scale = dimensions.vocabulary.rating_scale
-        # Nobody interacted with what was drawn.
-        self._drawn = dimensions.vocabulary.drawn_negatives
         self._starts = np.searchsorted(user[order], np.arange(len(dimensions.raw_ids("users")) + 1))
 
     def of(self, user: int) -> pd.DataFrame:
@@ -63,12 +62,8 @@ class Log:
         """
         starts = self._starts[users.start : users.stop + 1]
         rows = slice(starts[0], starts[-1])
-        movie, stars, label, seconds = (column[rows] for column in self._columns)
+        movie, stars, _, seconds = (column[rows] for column in self._columns)
         person = np.repeat(np.arange(len(users)), np.diff(starts))
-        interacted = (label == 1) | (not self._drawn)
-        if before is not None:
-            interacted &= seconds < before
-        columns = (person, movie, self._scale.normalise(stars), seconds)
-        return UserHistories.group(
-            len(users), self._movies, *(column[interacted] for column in columns)
-        )
+        known = np.ones(len(seconds), bool) if before is None else seconds < before
+        columns: list[Any] = [person, movie, self._scale.normalise(stars), seconds]
+        return UserHistories.group(len(users), self._movies, *(column[known] for column in columns))

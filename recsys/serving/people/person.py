@@ -111,9 +111,6 @@ def recall(
         InputError: the user has rated one of the given movies already.
     """
     dimensions, new = scorer.dimensions, describe_ratings(given, end, scorer)
-    if dimensions.vocabulary.drawn_negatives:
-        # Nobody has an interaction with the items that were drawn: they may be recommended.
-        rated = rated[rated["label"] == 1]
     if len(again := np.intersect1d(rated["movie"], new["movie"])):
         userid, movieid = (
             dimensions.raw_ids(table)[row]

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
+
+# Worked out with Python's integers, not with NumPy; see `by_hand`.
+CODE = """
+from recsys.data.pair_hash import *
+print(hash_pairs(hash_ids(np.array([7]), "a"), hash_ids(np.array(["x y"], object), "b"))[0])
+"""
+
+
+def by_hand(user: object, item: object) -> int:
+    """The key of a pair as one would write it in SQL."""
+    from hashlib import sha256
+
+    key = sum(
+        int(sha256(f"{salt} {each}".encode()).hexdigest()[:16], 16)
+        for salt, each in (("a", user), ("b", item))
+    )
+    key %= 2**64
+    key ^= key >> 30
+    key = key * 0xBF58476D1CE4E5B9 % 2**64
+    key ^= key >> 27
+    key = key * 0x94D049BB133111EB % 2**64
+    return key ^ key >> 31
+
+
+@pytest.mark.parametrize(
+    ("users", "items"),
+    [
+        (np.array([1, 7, 2**31 - 1], np.int32), np.array([5, 0, 5])),
+        (np.array([2**63 - 1, -(2**63), 0]), np.array(["é", "x y", ""], object)),
+    ],
+)
+def test_a_key_is_that_of_integers_without_numpy(users: np.ndarray, items: np.ndarray) -> None:
+    keys = hash_pairs(hash_ids(users, "a"), hash_ids(items, "b"))
+    expected = [by_hand(*pair) for pair in zip(users.tolist(), items.tolist(), strict=True)]
+    assert keys.tolist() == expected
+    fractions = to_fractions(keys)
+    np.testing.assert_allclose(fractions, np.array(expected, float) / 2**64, rtol=0, atol=2**-52)
+    assert (fractions < 1).all()
+
+
+def test_an_id_has_the_same_key_as_a_number_and_as_a_text() -> None:
+    texts = np.array(["3", "-4"], object)
+    assert hash_ids(np.array([3, -4]), "a").tolist() == hash_ids(texts, "a").tolist()
+    assert hash_ids(texts, "a").tolist() != hash_ids(texts, "b").tolist()
+
+
+def test_the_largest_key_is_below_1() -> None:
+    assert to_fractions(np.array([2**64 - 1, 0], np.uint64)).tolist() == [1 - 2.0**-53, 0]
+
+
+def test_the_hash_seed_of_python_changes_nothing() -> None:
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", CODE],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("0", "1")
+    }
+    assert found == {str(by_hand(7, "x y"))}
+
+
+def test_fractions_are_even_over_pairs_that_differ_little() -> None:
+    users, items = (values.ravel() for values in np.divmod(np.arange(300_000), 500))
+    keys = hash_ids(np.arange(600), "u"), hash_ids(np.arange(500), "i")
+    fractions = to_fractions(hash_pairs(keys[0][users], keys[1][items]))
+    # The share of a tenth: of all pairs, of each user, and of each item.
+    tenth = fractions < 0.1
+    assert abs(tenth.mean() - 0.1) < 4 * np.sqrt(0.09 / 300_000)
+    for rows, count in ((users, 500), (items, 600)):
+        shares = np.bincount(rows, tenth) / count
+        assert 0.8 < shares.var() / (0.09 / count) < 1.2
