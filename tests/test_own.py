@@ -239,7 +239,7 @@ GOOD = "user_id,item_id,stars,when\n"
     ("text", "message"),
     [
         ("", "own.csv is empty: a header with the columns' names is needed"),
-        (GOOD, "own.csv has no interactions below its header"),
+        (GOOD, "own.csv has no rows below its header"),
         ("user,item_id,stars,when\n1,2,3,1500000000\n", "own.csv has no column 'user_id' (own.us"),
         (
             "user_id,USER ID,item_id,stars,when\n1,1,2,3,1500000000\n",

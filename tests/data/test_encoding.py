@@ -29,14 +29,14 @@ from tests.toy import Toy, write_dat
 
 MOVIES = pd.DataFrame(
     {
-        "movieid": [30, 10, 20, 40],
+        "raw_movieid": [30, 10, 20, 40],
         "title": ["Heat (1995)", "Land, The (1994) (V)", "Untitled", "2001 (1968)"],
         "genres": [["Drama", "Action"], [], ["Comedy"], ["Action"]],
     }
 )
 USERS = pd.DataFrame(
     {
-        "userid": [7, 3],
+        "raw_userid": [7, 3],
         "gender": ["M", "F"],
         "age": [1, 2],
         "occupation": ["a", "b"],
@@ -102,7 +102,7 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
 def test_a_missing_value_stays_missing(missing: object, share: float) -> None:
     known = {"age": "25", "occupation": "a", "zip": "12345", "gender": "F"}
     rows = [dict.fromkeys(known, missing), known if share < 1 else dict.fromkeys(known, missing)]
-    users = pd.DataFrame(rows, dtype=object).assign(userid=[1, 2])
+    users = pd.DataFrame(rows, dtype=object).assign(raw_userid=[1, 2])
     encoded, names = encode_columns(prepare_users(users, ENCODE), "users", MOVIELENS)
     assert encoded["gender"].tolist() == [0.5, 0 if share < 1 else 0.5]
     for feature, value in (("age", "25"), ("occupation", "a"), ("zip", "123")):
@@ -207,7 +207,7 @@ def test_a_saved_vocabulary_loads_unchanged(
 
 def test_other_ids_or_genres_change_the_digest(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
-    users = tables.users.assign(userid=tables.users["userid"] + 1)
+    users = tables.users.assign(raw_userid=tables.users["raw_userid"] + 1)
     for changed in (
         replace(tables, users=users),
         replace(tables, movies=tables.movies.assign(genres=[["Drama"]] * len(tables.movies))),
