@@ -54,12 +54,12 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
         # The matrices are small: more threads would be slower, and would change the last digits.
         with threadpool_limits(1):
             catalogue = build.make_catalogue(movies, settings.statistics)
-            dense, histories, fitted, ratings = build.compute_features(
+            computed = build.compute_features(
                 split.log, catalogue, groups, settings, vocabulary.like_cut
             )
-        lineage = replace(split.lineage, fitted=write_fitted(fitted, ratings, folder))
-        build.write_columns(dense, histories, split, folder, lineage)
-    click.echo(f"features: {', '.join([*dense, *histories])}")
+        fitted = write_fitted(computed.fitted, computed.ratings, folder)
+        build.write_columns(computed, split, folder, replace(split.lineage, fitted=fitted))
+    click.echo(f"features: {', '.join([*computed.dense, *computed.histories])}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Shapes: N ratings, M movies, G genres.
 """
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,12 +57,14 @@ class Computed(NamedTuple):
         histories: by name.
         fitted: what the features of any other pair need.
         ratings: the columns of `schemas.FITTED_RATINGS`.
+        names: the names of the columns of each group.
     """
 
     dense: dict[str, npt.NDArray[np.float32]]
     histories: dict[str, History]
     fitted: Fitted
     ratings: pa.Table
+    names: dict[str, list[str]]
 
 
 class SplitLog(NamedTuple):
@@ -161,6 +162,7 @@ def compute_features(
     dense: dict[str, npt.NDArray[np.float32]] = {}
     fitted: Standardisation = {}
     processes: dict[str, GaussianProcess] = {}
+    names: dict[str, list[str]] = {}
     for group in groups:
         if group in GROUPS:
             columns = GROUPS[group](statistics)
@@ -168,6 +170,7 @@ def compute_features(
             columns, processes[group] = predict_opinions(
                 group, log, catalogue, settings.gaussian_process
             )
+        names[group] = list(columns)
         for name, values in columns.items():
             training = values[log.training]
             fitted[name] = float(training.mean()), float(training.std())
@@ -195,6 +198,7 @@ def compute_features(
             processes=processes,
         ),
         list_ratings(log, residual, unexplained),
+        names,
     )
 
 
@@ -296,25 +300,19 @@ def warn_about_leaky_user_ids(
         )
 
 
-def write_columns(
-    dense: Mapping[str, npt.NDArray[np.float32]],
-    histories: Mapping[str, History],
-    split: SplitLog,
-    folder: Path,
-    lineage: Lineage,
-) -> None:
+def write_columns(computed: Computed, split: SplitLog, folder: Path, lineage: Lineage) -> None:
     """Write the features of each part with the part's key, and the logs of the histories.
 
     Args:
-        lineage: the digests that every file carries.
+        lineage: of every file.
     """
-    columns: dict[str, npt.NDArray[Any]] = dict(dense)
+    columns: dict[str, npt.NDArray[Any]] = dict(computed.dense)
     metadata = lineage.to_metadata()
-    for name, history in histories.items():
+    for name, history in computed.histories.items():
         entries = pd.DataFrame({"movie": history.movies})
         write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, metadata)
         columns |= history.columns(name)
-    schema = schemas.features(dense, histories)
+    schema = schemas.features(computed.names, computed.histories)
     for part, name in enumerate(PARTS):
         places = np.flatnonzero(split.part == part)
         places = places[np.argsort(split.row[places])]
