@@ -50,7 +50,9 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
         movies = read_parquet(path, vocabulary.schema("movies"))
         check_values(path, movies, vocabulary)
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
-        build.warn_about_leaky_user_ids(split.log, section, groups)
+        if vocabulary.implicit:
+            build.require_ratings_of_both_labels(section)
+        build.warn_about_leaks(split.log.past_only, vocabulary.implicit, section)
         # The matrices are small: more threads would be slower, and would change the last digits.
         with threadpool_limits(1):
             catalogue = build.make_catalogue(movies, settings.statistics)

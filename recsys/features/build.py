@@ -35,7 +35,7 @@ from recsys.features.visibility import QUERY, RatingLog, round_for_exact_sums
 from recsys.storage import schemas
 from recsys.storage.lineage import Lineage, digest_split, read_lineage, require_same_run
 from recsys.storage.parquet import read_column, write_parquet
-from recsys.storage.registry import FeatureParams
+from recsys.storage.registry import STATISTICS, FeatureParams, select_features
 from recsys.storage.schemas import PARTS
 
 logger = logging.getLogger(__name__)
@@ -288,15 +288,41 @@ def list_ratings(log: RatingLog, residual: Floats, unexplained: Floats) -> pa.Ta
     )
 
 
-def warn_about_leaky_user_ids(
-    log: RatingLog, params: FeatureParams, groups: tuple[str, ...]
-) -> None:
-    """Warn if leave-one-out statistics and the user id together leak the label."""
-    if groups and not log.past_only and "userid" in params.sparse:
+def require_ratings_of_both_labels(params: FeatureParams) -> None:
+    """Refuse features that have nothing to learn from positives alone. Raises: InputError."""
+    processes = {feature.name for feature in STATISTICS} - GROUPS.keys()
+    for key, names, useless in (
+        ("dense", params.dense, processes),
+        ("sparse", params.sparse, {"disliked"}),
+    ):
+        if found := [name for name in names if name in useless]:
+            raise InputError(
+                f"features.{key}: {', '.join(found)} needs ratings that are no likes, but the data "
+                "has positives alone (drawn negatives are no ratings); remove it"
+            )
+
+
+def warn_about_leaks(past_only: bool, implicit: bool, params: FeatureParams) -> None:
+    """Warn if what is visible to a rating of a random split leaks its label in training.
+
+    Args:
+        past_only, implicit: of the split and of the data set.
+    """
+    names = [f.name for f in select_features(params.names, ()) if f.table == "ratings"]
+    if past_only or not names:
+        return
+    listed = ", ".join(names)
+    if "userid" in params.sparse:
         logger.warning(
-            "features.sparse: userid together with statistics of a random split harms the model: "
-            "a user's mean without the row leaks the label of the row. Remove userid, or split by "
-            "time"
+            "features: userid together with %s of a random split harms the model: what a user's "
+            "other ratings are leaks the label of the row. Remove userid, or split by time",
+            listed,
+        )
+    elif implicit:
+        logger.warning(
+            "features: %s of a random split and drawn negatives: a positive does not see itself, "
+            "so counts leak the label of the row. Split by time, or remove them",
+            listed,
         )
 
 
