@@ -25,6 +25,7 @@ from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.storage import schemas
+from recsys.storage.dimensions import write_dimensions
 from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 
@@ -43,11 +44,9 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
     dimensions, vocabulary = encode_dimensions(tables, section)
     metadata = Lineage(vocabulary.ids).to_metadata()
     with atomic_write(encoded) as folder:
-        for name, table in dimensions.items():
-            write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
+        write_dimensions(dimensions, vocabulary, folder)
         ratings = encode_ratings(tables.ratings, vocabulary)
         write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, metadata)
-        vocabulary.save(folder / "vocabulary.json")
     likes = (tables.ratings["rating"] > vocabulary.like_cut).mean()
     click.echo(
         f"{dataset}: {len(tables.ratings):,} ratings of {len(dimensions['movies']):,} movies by "

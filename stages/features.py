@@ -31,7 +31,6 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
 
     from recsys.features import build
     from recsys.features.files import write_fitted
-    from recsys.storage.dimensions import check_values
     from recsys.storage.parquet import read_parquet
     from recsys.storage.vocabulary import Vocabulary
 
@@ -46,9 +45,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             return
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
         split = build.read_log(encoded / "ratings.parquet", parts, vocabulary.implicit)
-        path = encoded / "movies.parquet"
-        movies = read_parquet(path, vocabulary.schema("movies"))
-        check_values(path, movies, vocabulary)
+        movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies"))
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
         if vocabulary.implicit:
             build.require_ratings_of_both_labels(section)
