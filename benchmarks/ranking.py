@@ -29,7 +29,7 @@ from benchmarks.scale import ROOT, run_measured, run_stage
 from benchmarks.systems import NEEDS, SYSTEMS, TOP, Task, read_task
 from recsys.common.params import read_yaml
 from recsys.evaluation.params import RankingParams
-from recsys.evaluation.ranking import judge_gaps, judge_lists, judge_people
+from recsys.evaluation.ranking import catalogue_metrics, metrics_by_gap, per_user_metrics
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
 from recsys.retrieval.params import RetrievalParams
@@ -79,13 +79,13 @@ def judge(system: str, task: Task, values: Values) -> dict[str, Any]:
     start = time.process_time()
     lists = SYSTEMS[system](task, **values)
     seconds = time.process_time() - start
-    people = judge_people(lists, task.people.relevant)
+    people = per_user_metrics(lists, task.people.relevant)
     found: dict[str, Any] = {name: float(values.mean()) for name, values in people.items()}
-    found |= judge_lists(lists, task.ratings)
+    found |= catalogue_metrics(lists, task.ratings)
     row: dict[str, Any] = {name: round(value, 5) for name, value in found.items()}
     row["seconds"] = round(seconds, 2)
     if task.people.gaps is not None:
-        row["gaps"] = judge_gaps(people, task.people.gaps)
+        row["gaps"] = metrics_by_gap(people, task.people.gaps)
     return row
 
 

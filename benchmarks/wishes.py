@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT
-from recsys.evaluation.ranking import judge_lists, judge_people
+from recsys.evaluation.ranking import catalogue_metrics, per_user_metrics
 from recsys.retrieval.people import People, read_people
 from recsys.serving.people.log import Log
 from recsys.serving.recommend.filter import Filter, list_genres
@@ -44,15 +44,15 @@ def measure(recommender: Recommender, people: People, wishes: Wishes) -> Row:
     lists = recommender.rank(
         people.users, people.histories, TOP, people.seconds, wishes=wishes
     ).movies
-    judged = judge_people(lists, people.relevant)
+    judged = per_user_metrics(lists, people.relevant)
     among = people.relevant.multiply(Filter(dimensions, wishes).movies).tocsr()
     among.eliminate_zeros()
     some = np.diff(among.indptr) > 0
-    whole = judge_lists(lists, dimensions.training_ratings["movies"])
+    whole = catalogue_metrics(lists, dimensions.training_ratings["movies"])
     found = {
         "ndcg": judged["ndcg"].mean(),
         "recall": judged["recall"].mean(),
-        "ndcg_among": judge_people(lists[some], among[some])["ndcg"].mean(),
+        "ndcg_among": per_user_metrics(lists[some], among[some])["ndcg"].mean(),
         **{name: whole[name] for name in ("coverage", "popularity", "overlap")},
         "genre_overlap": compare_genres(lists, mark_genres(recommender)),
     }

@@ -67,12 +67,12 @@ def write() -> str:
     functions = [
         metrics.classification_metrics,
         metrics.regression_metrics,
-        metrics.grouped_auc,
-        curves.calibration_error,
-        slices.judge_slices,
+        metrics.weighted_grouped_auc,
+        curves.weighted_calibration_error,
+        slices.metrics_by_slice,
         bootstrap.interval,
     ]
-    rankings = [ranking.judge_people, ranking.judge_lists]
+    rankings = [ranking.per_user_metrics, ranking.catalogue_metrics]
     return "\n\n".join(
         [
             "# Reference",

@@ -1,9 +1,6 @@
 """`python -m recsys` is the command `recsys`."""
 
-from recsys.common.interrupt import interrupt_until_command
+from recsys.cli.main import main
 
 if __name__ == "__main__":
-    interrupt_until_command()
-    from recsys.cli.main import main
-
     main(prog_name="recsys")

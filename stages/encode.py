@@ -1,6 +1,9 @@
 """Stage encode: check the raw files and turn them into tables of numbers."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from dataclasses import replace
 from pathlib import Path

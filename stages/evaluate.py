@@ -1,6 +1,9 @@
 """Stage evaluate: predict the test part, and write its metrics and plots."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from pathlib import Path
 

@@ -1,6 +1,9 @@
-"""Stage features: compute statistics and histories of each rating, if params.yaml selects any."""
+"""Stage features: compute features from rating histories."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,6 +1,9 @@
 """Stage fetch: get the raw files of a release."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 import os
 from pathlib import Path

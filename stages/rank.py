@@ -1,6 +1,9 @@
-"""Stage rank: recommend to the people of the test part, and judge the lists."""
+"""Stage rank: recommend to the people of the test part, and evaluate the lists."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 import json
 from pathlib import Path
@@ -31,20 +34,20 @@ def main(
     recommendations: Path,
     metrics: Path,
 ) -> None:
-    """Recommend movies to everybody in the test part, and judge the lists.
+    """Recommend movies to everybody in the test part, and evaluate the lists.
 
     The lists go to the Parquet file RECOMMENDATIONS, each with its own metrics, and the metrics of
     all to the JSON file METRICS.
 
     The folder ENCODED has the ratings, and PARTS the test part. The DLRM in CHECKPOINT, with its
     FEATURES, and the model in RETRIEVAL rank the whole catalogue without what somebody rated before
-    the test part, which is their history. Lists of the most popular movies are judged beside.
+    the test part, which is their history. Lists of the most popular movies are evaluated too.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     import torch
 
     from recsys.common.atomic import atomic_write
-    from recsys.evaluation.ranking import judge_ranking, tabulate_recommendations
+    from recsys.evaluation.ranking import ranking_metrics, tabulate_recommendations
     from recsys.retrieval.model import RetrievalModel
     from recsys.retrieval.people import read_people
     from recsys.serving.pair_scorer import PairScorer
@@ -64,11 +67,11 @@ def main(
         recommender = Recommender(scorer, retrieval_model)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
-        result |= judge_ranking(
+        result |= ranking_metrics(
             lists.movies, people.histories.matrix(), people.relevant, counts, section, people.gaps
         )
         table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
-    # What the metrics of the lists mean, for whoever compares two such files.
+    # Two files can only be compared if these are equal.
     meaning = {"top": str(section.top), "relevant": section.relevant}
     metadata = dimensions.lineage.to_metadata() | meaning
     write_parquet(table, recommendations, schemas.RECOMMENDATIONS, metadata)

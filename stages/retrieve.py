@@ -1,21 +1,24 @@
 """Stage retrieve: learn which movies people interact with, from their other movies."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from recsys.common.atomic import remove
 from recsys.common.command import PATH
-from recsys.common.guard import remove
 from recsys.common.params import Params
 from recsys.pipeline.stage import resuming, stage
 from recsys.retrieval.params import RetrievalParams, SequenceParams
 
 if TYPE_CHECKING:
-    from recsys.retrieval.encoder import SequenceEncoder
     from recsys.retrieval.histories import UserHistories
+    from recsys.retrieval.sequence.encoder import SequenceEncoder
 
 # The rooms that this stage depends on, as in dvc.yaml; a test compares them with the imports.
 ROOMS = ("common", "retrieval", "storage")
@@ -72,7 +75,7 @@ def train_encoder(
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.retrieval.fit_encoder import fit_encoder
+    from recsys.retrieval.sequence.training import fit_encoder
     from recsys.storage.resume import ResumeFile
 
     torch.set_num_threads(params.threads)

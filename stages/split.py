@@ -1,6 +1,9 @@
 """Stage split: put each rating into the training, validation or test part."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from pathlib import Path
 

@@ -1,13 +1,16 @@
 """Stage train: train a model, and write its checkpoint and training history."""
 
-import recsys.common.guarded  # noqa: F401  # isort: skip
+from recsys.common.guard import guard_stage
+
+if __name__ == "__main__":
+    guard_stage()
 
 from pathlib import Path
 
 import click
 
+from recsys.common.atomic import remove
 from recsys.common.command import PATH
-from recsys.common.guard import remove, temporary
 from recsys.common.params import Params
 from recsys.pipeline.stage import resuming, stage
 from recsys.training.params import TrainParams
@@ -56,11 +59,13 @@ def main(
     inputs = Inputs(encoded, parts, features)
     outputs = Outputs(checkpoint, history, state, live)
     arguments = (params, inputs, outputs, save_every)
-    with temporary(live):
+    try:
         if section.processes == 1 or is_member():
             fit(*arguments)
         else:
             launch(section.processes, section.device, fit_quietly, *arguments)
+    finally:
+        remove(live)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,16 @@ stages:
     cmd: python judge.py
     params: [model]
     deps: [judge.py, data]
-    outs:
-      - metrics/plots:
-          cache: false
     metrics:
       - metrics/test.json:
           cache: false
-plots:
-  - roc:
-      title: ROC
-      template: simple
-      x: false_positive_rate
-      y:
-        metrics/plots/roc.csv: [true_positive_rate, uninformed]
+    plots:
+      - metrics/plots/roc.csv:
+          cache: false
+          title: ROC
+          template: curve
+          x: false_positive_rate
+          y: true_positive_rate
 """
 PREPARE = """
 from pathlib import Path
@@ -41,7 +39,7 @@ JUDGE = """
 import json
 from pathlib import Path
 width = int(Path("params.yaml").read_text().split()[-1])
-Path("metrics/plots").mkdir(parents=True)
+Path("metrics/plots").mkdir(parents=True, exist_ok=True)
 Path("metrics/test.json").write_text(json.dumps({"auc": width / 100, "rows": 10, "slices": []}))
 points = "false_positive_rate,true_positive_rate,uninformed\\n0,0,0\\n0.5,%s,0.5\\n1,1,1\\n"
 Path("metrics/plots/roc.csv").write_text(points % (width / 100))
@@ -84,6 +82,7 @@ def make_small_project(folder: Path) -> SmallProject:
     project = SmallProject(folder)
     project.init()
     project.dvc("init", "--quiet")
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     project.write(".gitignore", "/data/\n")
     project.write("dvc.yaml", PIPELINE)
     project.write("prepare.py", PREPARE)

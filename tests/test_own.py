@@ -255,7 +255,7 @@ def test_features_count_positives_alone() -> None:
         pd.testing.assert_frame_equal(*found)
         # What a positive does not see of itself tells it from a negative.
         assert ("counts leak the label" in output) == (method == "random")
-    for key, name in (("sparse", "disliked"), ("dense", "taste")):
+    for key, name in (("sparse", "disliked"), ("dense", "gp_stars")):
         set_params(**features)
         set_params(**{f"features.{key}": [*features[f"features.{key}"], name]})
         result = run("features")

@@ -23,8 +23,8 @@ def main(card: Path) -> None:
       recsys card /tmp/card.md
     """
     from recsys.common.atomic import atomic_write
-    from recsys.reporting.card import make_card
-    from recsys.reporting.lock import check_run
+    from recsys.reporting.pages.card import make_card
+    from recsys.reporting.runs.stages import check_run
 
     check_file(card)
     project = find_root()

@@ -19,7 +19,7 @@ def main() -> None:
     Example:
       recsys check-lock
     """
-    from recsys.reporting.lock import lock_differences
+    from recsys.reporting.runs.stages import lock_differences
 
     with working_in_root():
         stages = lock_differences()

@@ -13,15 +13,15 @@ from recsys.common.command import command
 def main(base: str) -> None:
     """Print how the workspace differs from a commit, as Markdown.
 
-    Compares metrics, params and plots of the workspace with those of the commit BASE. The workflow
-    `report` writes this as a comment on a pull request.
+    Compares metrics and params of the workspace with the commit BASE. The workflow `report` writes
+    this as a comment on a pull request.
 
     \b
     Example:
       recsys comment origin/main
     """
-    from recsys.reporting.comment import make_comment
-    from recsys.reporting.lock import check_run
+    from recsys.reporting.pages.comment import make_comment
+    from recsys.reporting.runs.stages import check_run
 
     with working_in_root():
         check_run(Path())

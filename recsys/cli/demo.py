@@ -29,8 +29,8 @@ def main() -> None:
     Example:
       recsys demo
     """
-    from recsys.reporting.metrics import committed_metrics, committed_ranking
-    from recsys.reporting.revisions import git
+    from recsys.reporting.runs.git import git
+    from recsys.reporting.runs.metrics import RANKING, committed_metrics
 
     with working_in_root():
         head = git("rev-parse", "HEAD").strip()
@@ -44,6 +44,6 @@ def main() -> None:
         # file in an output folder: it looks for the folder in dvc.lock, which was never here.
         run = dvc("exp", "run", "--temp", "--force", "--name", NAME, *changes)
         subprocess.run(run, env=child_environment(), check=True)
-        metrics = committed_metrics(experiment) | committed_ranking(experiment)
+        metrics = committed_metrics(experiment) | committed_metrics(experiment, RANKING)
     reached = ", ".join(f"{name} {metrics[name]}" for name in FIRST if name in metrics)
     click.echo(END.format(reached=reached))

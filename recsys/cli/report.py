@@ -19,7 +19,7 @@ from recsys.common.command import command
 @click.option(
     "--base",
     metavar="COMMIT",
-    help="Compare with this commit, not with that of the last other run.",
+    help="Compare with this commit, in place of the commit of the last other run.",
 )
 def main(folder: Path, base: str | None) -> None:
     """Write report.html and report.md about the run.
@@ -34,9 +34,9 @@ def main(folder: Path, base: str | None) -> None:
       recsys report /tmp
     """
     from recsys.common.atomic import atomic_write
-    from recsys.reporting.lock import check_run
-    from recsys.reporting.pages import as_markdown, html
-    from recsys.reporting.report import make_report
+    from recsys.reporting.pages.report import make_report
+    from recsys.reporting.rendering.render import as_markdown, html
+    from recsys.reporting.runs.stages import check_run
 
     for name in ("report.html", "report.md"):
         check_file(folder / name)

@@ -22,9 +22,9 @@ def main() -> None:
       recsys resolve
     """
     from recsys.common.errors import InputError
-    from recsys.reporting.conflicts import GENERATED, find_conflicts, take_one_side
-    from recsys.reporting.lock import check_run
-    from recsys.reporting.revisions import git
+    from recsys.reporting.runs.conflicts import GENERATED, find_conflicts, take_one_side
+    from recsys.reporting.runs.git import git
+    from recsys.reporting.runs.stages import check_run
 
     with working_in_root():
         generated, others = find_conflicts()

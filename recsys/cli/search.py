@@ -36,7 +36,7 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
 
     Each trial is a DVC experiment of this commit, with values that Optuna picks from search.yaml. A
     trial that is worse than the median of the others at the same epoch is stopped. The same command
-    continues a search that was interrupted.
+    continues a search that was interrupted. A second search beside a running one is refused.
 
     \b
     Examples:
@@ -45,8 +45,9 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
       recsys search --trials 0 --apply
     """
     require_extra("optuna", "search")
-    from recsys.cli.trials import finished_trials, open_study, read_space, run_trials
-    from recsys.reporting.revisions import git
+    from recsys.cli.trials.space import read_space
+    from recsys.cli.trials.study import finished_trials, open_study, run_trials, single_search
+    from recsys.reporting.runs.git import git
 
     if minutes is not None and not math.isfinite(minutes):
         raise InputError(f"--minutes {minutes}: give a finite number")
@@ -58,8 +59,9 @@ def main(path: Path, trials: int | None, minutes: float | None, apply: bool) -> 
             raise InputError(
                 "a trial is an experiment of HEAD: commit your changes, or `git restore .`, first"
             )
-        study = open_study(space)
-        run_trials(study, space, trials, minutes)
+        with single_search():
+            study = open_study(space)
+            run_trials(study, space, trials, minutes)
         if not finished_trials(study):
             raise InputError("no trial has finished yet")
         best = f"{study.study_name}-{study.best_trial.number}"

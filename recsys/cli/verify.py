@@ -13,7 +13,7 @@ from recsys.common.command import command
 from recsys.common.errors import InputError
 
 if TYPE_CHECKING:
-    from recsys.reporting.metrics import Change
+    from recsys.reporting.comparison.change import Change
 
 
 @command
@@ -33,11 +33,11 @@ def main(tolerance: float | None) -> None:
       recsys verify
       recsys verify --tolerance 0.002
     """
-    from recsys.reporting.comparison import compare_runs
-    from recsys.reporting.lock import recorded_outputs
-    from recsys.reporting.metrics import committed_metrics
-    from recsys.reporting.revisions import committed, git
-    from recsys.reporting.text import columns
+    from recsys.reporting.comparison.compare import compare_runs
+    from recsys.reporting.rendering.text import columns
+    from recsys.reporting.runs.git import committed, git
+    from recsys.reporting.runs.lock import read_lock, recorded_outputs
+    from recsys.reporting.runs.metrics import committed_metrics
 
     # At the end, a process of DVC's may still write to its folder there: ignore_cleanup_errors.
     with working_in_root(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -49,7 +49,7 @@ def main(tolerance: float | None) -> None:
         # Before the hours that a run may take.
         recorded, _ = recorded_outputs(lock), committed_metrics("HEAD")
         copy = reproduce(Path(folder) / "copy")
-        found = recorded_outputs((copy / "dvc.lock").read_text())
+        found = recorded_outputs(read_lock(copy))
         runs = compare_runs("HEAD", copy, seeds=False)
     paths = list({**recorded, **found})
     same = all(recorded.get(path) == found.get(path) for path in paths)
@@ -57,7 +57,7 @@ def main(tolerance: float | None) -> None:
     click.echo()
     header = ("metric", "committed", "now", "difference", "95 % interval", "verdict")
     click.echo(columns([header, *(change.row for change in runs.all)]))
-    for note in (*runs.notes, runs.describe_slices()):
+    for note in (*runs.notes, runs.name_slices()):
         if note:
             click.echo(f"\n{note}")
     different = [change.name for change in runs.all if not is_close(change, tolerance or 0)]
@@ -76,7 +76,7 @@ def reproduce(clone: Path) -> Path:
     Returns:
         The project's folder in the clone. The project may be a folder of a larger repository.
     """
-    from recsys.reporting.revisions import git
+    from recsys.reporting.runs.git import git
 
     git("clone", "--quiet", git("rev-parse", "--show-toplevel").rstrip("\n"), str(clone))
     copy = clone / git("rev-parse", "--show-prefix").rstrip("\n")

@@ -1,42 +1,82 @@
 """Atomic writes: an output appears whole or not at all."""
 
-import contextlib
-import ctypes
 import errno
-import fcntl
 import glob
 import os
 import re
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from recsys.common.errors import InputError
-from recsys.common.guard import remove, require_starters, temporary
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a path for a new file or folder, then move that to `path`.
+    """Yield a path for a new file or folder, and move that to `path` when the block ends.
 
-    If the block raises, or the process is killed, `path` stays as it was. The yielded path lies in
-    a folder of its own, so two processes that write the same output never mix. The next one that
-    writes it removes the folders of those that were killed.
+    If the block raises an exception or the process is killed, nothing is lost: `path` keeps its
+    old content. The new content lies in a hidden folder beside `path`, named after the process, so
+    two processes never mix their files. A killed process leaves that folder behind. The next write
+    of `path` removes it.
 
     Raises:
-        InputError: the disk is full, or the DVC that started this process has ended.
+        InputError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*partial"):
-        _remove_unused(leftover)
-    with report_full_disk(path), _own_folder(path) as folder:
-        new = folder / path.name
-        yield new
-        require_starters()
-        replace(new, path)
+    with report_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        folder = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        folder.mkdir()
+        try:
+            new = folder / path.name
+            yield new
+            if path.exists() and (path.is_dir() or new.is_dir()):
+                # os.replace cannot replace a folder. Until the next line is done, the old output
+                # is in `folder`, from where _discard moves it back.
+                path.rename(_old(folder, path))
+            new.replace(path)
+        finally:
+            _discard(folder, path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it exists, and what killed processes left when they wrote it."""
+    path.unlink(missing_ok=True)
+    _remove_leftovers(path)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary folders of the processes that were killed while they wrote `path`."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        process = folder.name.removeprefix(f".{path.name}.").removesuffix(".partial")
+        # Other digits belong to another output, whose name starts with this one's.
+        if process.isdigit() and not _is_another_process(int(process)):
+            _discard(folder, path)
+
+
+def _is_another_process(pid: int) -> bool:
+    """Whether a process other than this one has this id."""
+    try:
+        os.getpgid(pid)
+    except ProcessLookupError:
+        return False
+    return pid != os.getpid()
+
+
+def _discard(folder: Path, path: Path) -> None:
+    """Remove a temporary folder; move the old output back if nothing has replaced it."""
+    if not path.exists() and _old(folder, path).exists():
+        _old(folder, path).rename(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _old(folder: Path, path: Path) -> Path:
+    """The place of the old output in a temporary folder."""
+    return folder / f"{path.name}.old"
 
 
 @contextmanager
@@ -47,102 +87,21 @@ def report_full_disk(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        if is_full_disk(error) or (isinstance(error, RuntimeError) and _is_full(path.parent)):
-            raise InputError(describe_full_disk(path)) from error
+        if is_full_disk(error):
+            # The user does not know the temporary folders.
+            known = re.sub(r"\.[^/]*\.partial/", "", str(path))
+            raise InputError(f"{known}: the disk is full; free some space and run again") from error
         raise
 
 
-def is_full_disk(error: Exception) -> bool:
-    """Whether an exception says so. Those of safetensors have no number, torch's say nothing."""
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether a full disk led to an exception.
+
+    torch raises a RuntimeError while it handles the OSError of a write. safetensors raises an error
+    that has no number.
+    """
+    if error is None:
+        return False
     number = error.errno if isinstance(error, OSError) else None
-    return number in FULL or "No space left on device" in str(error)
-
-
-def describe_full_disk(path: Path) -> str:
-    # The user knows nothing of the folders in which outputs are written.
-    known = re.sub(r"\.[^/]*\.partial/", "", str(path))
-    return f"{known}: the disk is full; free some space and run again"
-
-
-def find_full_disk() -> Path | None:
-    """A folder for temporary files whose disk or memory is full."""
-    for folder in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path()):  # noqa: S108
-        if _is_full(folder):
-            return folder
-    return None
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        left = os.statvfs(folder)
-    except OSError:
-        return False
-    # Some file systems count no files.
-    return left.f_bavail * left.f_frsize < 2**16 or bool(left.f_files and not left.f_favail)
-
-
-def replace(new: Path, path: Path) -> None:
-    """Move a file or folder to `path`, in one step. What was there goes where `new` was."""
-    try:
-        new.replace(path)
-    except OSError as error:
-        # A folder replaces nothing but an empty folder.
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
-            raise
-        if not _exchange(new, path):
-            # Here a kill between the two steps leaves nothing. Only old file systems come here.
-            path.rename(new.with_name(f"{new.name}.old"))
-            new.rename(path)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Let two paths change places; False where the C library or the file system cannot."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, of fcntl.h and stdio.h
-    names = (os.fsencode(first), os.fsencode(second))
-    return rename is not None and not rename(here, names[0], here, names[1], exchange)
-
-
-@contextmanager
-def _own_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside `path`, which is locked as long as this process lives."""
-    while True:
-        name = tempfile.mkdtemp(".partial", f".{path.name}.", path.parent)
-        with temporary(Path(name)) as folder, _locked(folder) as is_locked:
-            # Otherwise another process took the folder for a leftover. A new one is made.
-            if is_locked:
-                yield folder
-                return
-
-
-def _remove_unused(leftover: Path) -> None:
-    """Remove what a killed process left, unless it still runs and has it locked."""
-    with _locked(leftover) as is_locked:
-        if is_locked:
-            with contextlib.suppress(FileNotFoundError):
-                remove(leftover)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Lock a folder; yield False if another process has locked or removed it."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        yield _lock(handle) and folder.exists()
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A network file system that locks no folders.
-        return True
-    return True
+    says_so = number in FULL or "No space left on device" in str(error)
+    return says_so or is_full_disk(error.__cause__ or error.__context__)

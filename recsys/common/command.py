@@ -1,9 +1,9 @@
-"""What every click command shares: an error is one line, and libraries keep quiet."""
+"""The base of all click commands: an error is one line, and libraries print nothing."""
 
 import functools
 import logging
 import re
-import sys
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,34 +11,35 @@ from pathlib import Path
 
 import click
 
-from recsys.common.atomic import describe_full_disk, find_full_disk, is_full_disk
+from recsys.common.atomic import is_full_disk
 from recsys.common.errors import InputError
-from recsys.common.guard import REMEDY
-from recsys.common.interrupt import INTERRUPTED, begin_command, say, was_interrupted
 
 PATH = click.Path(path_type=Path)
 # In the messages of torch's RuntimeErrors, and of the ImportError of a library that is too large.
 NO_MEMORY = "allocate memory|out of memory|start new thread|failed to map segment"
+LESS_MEMORY = (
+    "a smaller release (fetch.dataset), train.batch_size or model.embedding_dimension needs less"
+)
 
 
 def command(function: Callable[..., None]) -> click.Command:
     """Make a click command of a function; its docstring is the help.
 
-    It prints an `InputError` or `OSError` as one line, and exits with 1. So it does when memory is
-    lacking. Ctrl-C is one line too.
+    An error that the user can correct is printed as one line, and the exit code is 1: an
+    `InputError`, an `OSError`, too little memory, a full disk. For Ctrl-C, click prints "Aborted!".
     """
 
     @click.command(help=function.__doc__)
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
-        begin_command()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            # Set by guard_stage. From here on, Ctrl-C raises KeyboardInterrupt, so that the
+            # function can remove its temporary files.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with quiet():
             try:
                 function(*args, **options)
-            except (Exception, KeyboardInterrupt) as error:
-                if was_interrupted(error):
-                    say("interrupted")
-                    sys.exit(INTERRUPTED)
+            except Exception as error:
                 if (message := describe(error)) is None:
                     raise
                 raise click.ClickException(message) from error
@@ -46,21 +47,23 @@ def command(function: Callable[..., None]) -> click.Command:
     return run
 
 
-def describe(error: BaseException) -> str | None:
-    """One line about an error that a user can do something about; None for any other error."""
-    if isinstance(error, Exception) and is_full_disk(error) and (folder := find_full_disk()):
-        return describe_full_disk(folder)
+def describe(error: Exception) -> str | None:
+    """An error that the user can correct, as one line; None for any other error."""
+    # atomic_write names the output. This one is of another file, which may be temporary.
+    if is_full_disk(error) and not isinstance(error, InputError):
+        place = f"{Path.cwd()}, or of the folder for temporary files (TMPDIR),"
+        return f"the disk of {place} is full; free some space and run again"
     # OSError: no permission, no such file, ...
     if isinstance(error, (InputError, OSError)):
         return str(error)
     if isinstance(error, MemoryError) or re.search(NO_MEMORY, str(error)):
-        return f"not enough memory: {REMEDY}"
+        return f"not enough memory: {LESS_MEMORY}"
     return None
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide warnings, and all messages but those of this project."""
+    """Hide warnings and the libraries' log messages."""
     with warnings.catch_warnings(), only_our_messages():
         warnings.simplefilter("ignore")
         yield
@@ -68,7 +71,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def only_our_messages() -> Iterator[None]:
-    """Print the messages of `recsys` on stderr; those of other packages only if they are errors."""
+    """Print the log messages of `recsys` on stderr, and only errors of other packages."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     ours = logging.getLogger("recsys")
@@ -77,7 +80,7 @@ def only_our_messages() -> Iterator[None]:
     # Libraries give the root logger a handler too, which would print the message again.
     ours.propagate = False
     logging.getLogger().setLevel(logging.ERROR)
-    # torch has a handler of its own, on which TorchRec's modules print a warning in every run.
+    # torch.fx has its own handler, and TorchRec's modules would print a warning in every run.
     logging.getLogger("torch.fx").setLevel(logging.ERROR)
     try:
         yield

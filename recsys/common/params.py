@@ -4,6 +4,7 @@ Each room declares its own sections in its `params.py`; `recsys.pipeline.params`
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from reprlib import Repr
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_arg
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from recsys.common.errors import InputError
 
@@ -20,18 +20,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-# The limits of a YAML file: many times what a params file, search.yaml or dvc.lock needs.
-MOST_BYTES, MOST_VALUES, MOST_CHARACTERS = 2**18, 10_000, 1_000
-YAML_TAG = "tag:yaml.org,2002:"
-TAGS = ("null", "bool", "int", "float", "str", "timestamp", "seq", "map", "merge")
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)
 # How many problems of a section one message names.
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 SHORT = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 80
 
 # Error messages quote these descriptions.
-Share = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
+Fraction = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
 Positive = Annotated[float, Field(description="a number above 0, up to 1e6", gt=0, le=1e6)]
 NotNegative = Annotated[float, Field(description="a number from 0 to 1e6", ge=0, le=1e6)]
 Seed = Annotated[int, Field(description="an integer from 0 to 2**63 - 1", ge=0, lt=2**63)]
@@ -78,9 +74,7 @@ def parse_section(content: object, section: type[S], path: Path) -> S:
         # Unknown keys come first: a misspelt key explains why the right one is missing.
         unknown = ("extra_forbidden", "invalid_key")
         problems = sorted(error.errors(), key=lambda problem: problem["type"] not in unknown)
-        descriptions = "; ".join(
-            _describe(section, problem) for problem in problems[:MOST_PROBLEMS]
-        )
+        descriptions = "; ".join(_describe(section, problem) for problem in problems[:MAX_PROBLEMS])
         raise InputError(f"{path}: {descriptions}") from error
 
 
@@ -88,11 +82,10 @@ def read_yaml(path: Path) -> object:
     """Read a YAML file.
 
     Raises:
-        InputError: the file cannot be read, or `parse_yaml` refuses it.
+        InputError: the file cannot be read, or it is not what `parse_yaml` expects.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = path.read_bytes()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         remedy = "run from the project's folder" if missing else "make it a file that you may read"
@@ -101,17 +94,14 @@ def read_yaml(path: Path) -> object:
 
 
 def parse_yaml(content: bytes, path: Path) -> object:
-    """Build the one document of a YAML file, as plain dicts, lists, texts, numbers and dates.
+    """Parse the one document of a YAML file into dicts, lists, strings, numbers and dates.
 
     Args:
         path: the file, which the error message names.
 
     Raises:
-        InputError: the content is not YAML in UTF-8, has merge conflicts or values that no params
-            file needs, or is so large or so nested that it would take much time or memory.
+        InputError: the content is not UTF-8, not YAML, or has merge conflicts.
     """
-    if len(content) > MOST_BYTES:
-        raise InputError(f"{path} is larger than {MOST_BYTES:,} bytes; shorten it")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,81 +111,25 @@ def parse_yaml(content: bytes, path: Path) -> object:
         raise InputError(
             f"{path} has merge conflicts (line {line}); resolve them, then `dvc repro`"
         )
-    # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
-    yaml = YAML(typ="safe", pure=True)
     try:
-        root = yaml.compose(text)
-        if root is None:
-            return None
-        _check_nodes(root, yaml, path)
-        return yaml.constructor.construct_document(root)
-    except InputError:
-        raise
-    except RecursionError as error:
-        raise InputError(f"{path} is nested too deeply; use sections, keys and lists") from error
-    # Besides its own errors, ruamel raises many of Python's: ValueError, KeyError, AttributeError.
+        # DVC reads YAML 1.2 through ruamel; PyYAML (1.1) would make `1e-3` a string.
+        return YAML(typ="safe", pure=True).load(text)
+    # Besides its own errors, ruamel raises many of Python's: ValueError, KeyError, RecursionError.
     except Exception as error:
         raise InputError(f"{path} is not valid YAML: {_reason(error)}") from error
 
 
 def show(value: object) -> str:
-    """A value as messages quote it: in one line, and never long."""
+    """A value for a message: in one short line."""
     return SHORT.repr(value)
 
 
-def _check_nodes(root: Node, yaml: YAML, path: Path) -> None:
-    """Refuse tags that no params file needs, scalars that cannot be built, and too many values."""
-    sizes: dict[Node, int] = {}
-    if _written_out(root, sizes) > MOST_VALUES:
-        raise InputError(
-            f"{path} has more than {MOST_VALUES:,} values once its aliases are written out; "
-            "write fewer"
-        )
-    for node in sizes:
-        place = f"{path} line {node.start_mark.line + 1}"
-        kind = str(node.tag).removeprefix(YAML_TAG)
-        if kind not in TAGS:
-            raise InputError(f"{place}: the tag {show(node.tag)} is not allowed; remove it")
-        if not isinstance(node, ScalarNode) or kind == "merge":
-            continue
-        if len(node.value) > MOST_CHARACTERS:
-            raise InputError(
-                f"{place}: a value of {len(node.value):,} characters; at most {MOST_CHARACTERS:,}"
-            )
-        try:
-            yaml.constructor.construct_object(node)
-        except Exception as error:
-            raise InputError(
-                f"{place}: {show(node.value)} is not a valid {kind}; correct it, or write it in "
-                "quotes if it is a text"
-            ) from error
-
-
-def _written_out(node: Node, sizes: dict[Node, int]) -> int:
-    """The number of values in a node, each alias counted as what it stands for.
-
-    Args:
-        sizes: the number of each node that was met, which this adds to.
-    """
-    if node not in sizes:
-        # An alias to a node that it lies in has no end.
-        sizes[node] = MOST_VALUES + 1
-        if isinstance(node, ScalarNode):
-            children = []
-        elif isinstance(node, MappingNode):
-            children = [child for pair in node.value for child in pair]
-        else:
-            children = node.value
-        sizes[node] = 1 + sum(_written_out(child, sizes) for child in children)
-    return sizes[node]
-
-
 def _reason(error: Exception) -> str:
-    """An error of ruamel in one line, with the line of the file where it has one."""
+    """An error of ruamel in one short line, with the line of the file where it has one."""
+    reason = str(error) or type(error).__name__
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
-        problem = " ".join(str(error.problem).split())
-        return f"line {error.problem_mark.line + 1}: {problem}"
-    return " ".join(str(error).split()) or type(error).__name__
+        reason = f"line {error.problem_mark.line + 1}: {error.problem}"
+    return textwrap.shorten(reason, 300, placeholder=" ...")
 
 
 def _describe(section: type[Section], problem: "ErrorDetails") -> str:
@@ -217,7 +151,7 @@ def _describe(section: type[Section], problem: "ErrorDetails") -> str:
 
 
 def show_key(key: object) -> str:
-    """A key as messages quote it: plain if it is a plain word."""
+    """A key for a message: without quotes if it is a plain word."""
     return str(key) if re.fullmatch(r"[\w.-]{1,80}", str(key)) else show(key)
 
 

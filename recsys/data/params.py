@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed, Share
+from recsys.common.params import Count, Fraction, Section, Seed
 from recsys.sources.params import OwnParams
 from recsys.storage.registry import Feature
 
@@ -26,9 +26,9 @@ class SplitParams(Section):
     name = "split"
     method: Literal["random", "chronological", "leave_last"]
     min_history: Annotated[int, Field(description="an integer from 0 to 1e6", ge=0, le=10**6)]
-    train: Share
-    validation: Share
-    test: Share
+    train: Fraction
+    validation: Fraction
+    test: Fraction
     seed: Seed
 
     @property

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from recsys.tasks.metrics import Array
+from recsys.tasks.metrics import Array, WeightedMetric, Weights
 
 
 def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
@@ -44,30 +44,39 @@ def reliability_curve(actual: Array, predicted: Array, bins: int) -> pd.DataFram
     """Compare predictions with true values, in groups of equal size by ascending prediction.
 
     Returns:
-        predicted and actual (the means of a group), perfect (equal to predicted) and rows
+        predicted and actual (the means of a group), perfect (equal to predicted), error (the
+        standard error of actual; of labels the binomial one) and rows
     """
     groups = np.array_split(np.argsort(predicted, kind="stable"), min(bins, len(predicted)))
+    truths = [actual[group].astype(np.float64) for group in groups]
     means = [float(np.mean(predicted[group], dtype=np.float64)) for group in groups]
     return pd.DataFrame(
         {
             "predicted": means,
-            "actual": [float(np.mean(actual[group], dtype=np.float64)) for group in groups],
+            "actual": [truth.mean() for truth in truths],
             "perfect": means,
-            "rows": [len(group) for group in groups],
+            "error": [truth.std() / np.sqrt(len(truth)) for truth in truths],
+            "rows": [len(truth) for truth in truths],
         }
     )
 
 
-def calibration_error(reliability: pd.DataFrame) -> float:
+def weighted_calibration_error(actual: Array, predicted: Array, bins: int) -> WeightedMetric:
     """The mean absolute difference of prediction and truth over groups, weighted by rows.
 
-    This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions.
-
-    Args:
-        reliability: the groups, from `reliability_curve`.
+    This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions. The
+    groups are the same as in `reliability_curve`, whatever the weights.
     """
-    distance = (reliability["predicted"] - reliability["actual"]).abs()
-    return float(np.average(distance, weights=reliability["rows"]))
+    order = np.argsort(predicted, kind="stable")
+    gaps = (predicted.astype(np.float64) - actual)[order]
+    starts = np.cumsum([0, *(len(g) for g in np.array_split(order, min(bins, len(order))))])[:-1]
+
+    def metric(weights: Weights) -> float:
+        total = weights.sum()
+        sums = np.add.reduceat(weights[order] * gaps, starts)
+        return float(np.abs(sums).sum() / total) if total else np.nan
+
+    return metric
 
 
 def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
@@ -87,11 +96,12 @@ def slice_intervals(records: list[dict[str, object]]) -> pd.DataFrame:
     """The points of the plot of slices: slice, value, low, high and rows.
 
     Args:
-        records: from `judge_slices`. Without resampling, low and high are empty.
+        records: from `metrics_by_slice`. Without resampling, low and high are empty.
     """
-    metric = "auc" if "auc" in records[0] else "rmse"
-    points = pd.DataFrame(records).rename(columns={metric: "value"})
-    return points[["slice", "value", "low", "high", "rows"]].astype({"low": float, "high": float})
+    points = pd.DataFrame(records).rename(columns={"auc": "value", "rmse": "value"})
+    # Without records, the file has its header alone.
+    points = points.reindex(columns=["slice", "value", "low", "high", "rows"])
+    return points.astype({"low": float, "high": float})
 
 
 def thin(curve: pd.DataFrame, points: int) -> pd.DataFrame:

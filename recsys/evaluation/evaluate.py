@@ -9,8 +9,9 @@ import pandas as pd
 from recsys.common.atomic import atomic_write
 from recsys.common.rating_scale import Floats
 from recsys.evaluation import curves
+from recsys.evaluation.paired import weighted_metrics
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import Mask, judge_slices
+from recsys.evaluation.slices import Mask, metrics_by_slice
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_column
@@ -19,7 +20,7 @@ from recsys.tasks.metrics import (
     Metrics,
     auc,
     classification_metrics,
-    grouped_auc,
+    evaluate_all,
     regression_metrics,
     rounded,
 )
@@ -32,7 +33,7 @@ class Evaluation:
     Attributes:
         metrics: the metrics of all rows.
         plots: the points of each plot, by name.
-        slices: the records of `judge_slices`.
+        slices: the records of `metrics_by_slice`.
     """
 
     metrics: Metrics
@@ -97,22 +98,22 @@ def evaluate(
     scores = predictions["score"].to_numpy()
     if task == "classification":
         metrics = classification_metrics(labels, scores, params.threshold)
-        metrics["grouped_auc"] = grouped_auc(labels, scores, predictions["raw_userid"].to_numpy())
         actual, threshold = labels, params.threshold
     else:
         metrics = regression_metrics(ratings, scores)
         actual, threshold = ratings, label_threshold
+    # The others, which need the users and the groups of the calibration.
+    more = weighted_metrics(task, predictions, params)
+    metrics |= evaluate_all({n: m for n, m in more.items() if n not in metrics}, len(labels))
     if ideal is not None:
         metrics["best_possible_auc"] = auc(labels, ideal)
     calibration = curves.reliability_curve(actual, scores, params.calibration_bins)
-    metrics["calibration_error"] = curves.calibration_error(calibration)
     plots = {
         "roc": curves.roc_curve(labels, scores, params.curve_points),
         "precision_recall": curves.precision_recall_curve(labels, scores, params.curve_points),
         "calibration": calibration,
         "confusion": curves.confusion_counts(labels, scores > threshold),
     }
-    records = judge_slices(task, predictions, slices or {}, params.bootstrap, params.seed)
-    if records:
-        plots["slices"] = curves.slice_intervals(records)
+    records = metrics_by_slice(task, predictions, slices or {}, params.bootstrap, params.seed)
+    plots["slices"] = curves.slice_intervals(records)
     return Evaluation(rounded(metrics), plots, records)

@@ -1,48 +1,105 @@
 """The difference of two runs in each metric, with an interval over resampled users and seeds.
 
-Both runs predict the same rows, so each resample weighs both alike (paired bootstrap; Efron &
-Tibshirani 1993). What makes a user hard to predict is hard for both runs, so it cancels: the
-interval of the difference is much narrower than those of the two metrics.
+Both runs predict the same rows, so each bootstrap sample weighs the rows of both alike (paired
+bootstrap; Efron & Tibshirani 1993). A user who is hard to predict is hard for both runs. This noise
+cancels, so the interval of the difference is narrower than the intervals of the two metrics.
 
-Where both runs were trained with several seeds, a metric is the mean over them. Then the interval
-is wider by what the seeds vary (as Bouthillier et al. 2021, arXiv 2103.03098, ask for).
+Where both runs were trained with several seeds, a metric is its mean over the seeds, and the
+interval includes the variance between seeds (Bouthillier et al. 2021, arXiv 2103.03098). With a
+single seed this variance is unknown, and the interval covers the users alone.
 
 Shapes: N rows of the test part, U people.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from recsys.evaluation.bootstrap import (
-    WeightedMetric,
-    Weights,
-    resample,
-    weighted_auc,
-    weighted_mean,
-    weighted_ratio,
-    weighted_rmse,
-)
+from recsys.evaluation.bootstrap import resample
+from recsys.evaluation.curves import weighted_calibration_error
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask
-from recsys.tasks.metrics import Array, auc_of_groups
+from recsys.tasks.metrics import (
+    Array,
+    WeightedMetric,
+    Weights,
+    weighted_auc,
+    weighted_classification,
+    weighted_grouped_auc,
+    weighted_mean,
+    weighted_regression,
+    weighted_rmse,
+)
 
-# From so many the deviation is known to 4 %, which the ends of an interval of quantiles are not.
+# 400 samples give the standard deviation to 4 %. Quantiles would need many more.
 RESAMPLES, SEED = 400, 1
-COVERAGE = 0.95
+# The probability that an interval misses the true difference.
+LEVEL = 0.05
 # The metrics of a person's list of recommendations.
 RANKING = ("ndcg", "recall", "hit_rate", "mrr")
 
 
-class Difference(NamedTuple):
-    """New minus old, and the ends of its 95 % interval; nan if it is not defined."""
+@dataclass(frozen=True)
+class Difference:
+    """New minus old of a metric.
+
+    Attributes:
+        value: nan if the metric is not defined.
+        users_error: its standard error over resampled users.
+        seeds_error: its standard error over training seeds; 0 where a run has a single one.
+        freedom: Welch's degrees of freedom of `seeds_error`.
+    """
 
     value: float
-    low: float
-    high: float
+    users_error: float
+    seeds_error: float = 0.0
+    freedom: float = 1.0
+
+    @property
+    def low(self) -> float:
+        return self.value - self.margin()
+
+    @property
+    def high(self) -> float:
+        return self.value + self.margin()
+
+    def margin(self, level: float = LEVEL) -> float:
+        """Half the width of the interval that misses the true value with probability `level`."""
+        covered = 1 - level / 2
+        # Users and seeds are independent, so their variances add up.
+        return float(
+            np.hypot(
+                ndtri(covered) * self.users_error, stdtrit(self.freedom, covered) * self.seeds_error
+            )
+        )
+
+    def is_significant(self, level: float = LEVEL) -> bool:
+        """Whether 0 lies outside of the interval."""
+        return abs(self.value) > self.margin(level)
+
+
+def significant_by_holm(differences: Mapping[str, Difference], level: float = LEVEL) -> set[str]:
+    """The differences that are significant together.
+
+    Holm's step-down procedure (1979) keeps the probability of one or more false findings at most at
+    `level`, however the differences depend on each other.
+    """
+    found: set[str] = set()
+    remaining = {name: d for name, d in differences.items() if not np.isnan(d.value)}
+    while remaining:
+        each = level / len(remaining)
+        name = max(remaining, key=lambda name: _surplus(remaining[name], each))
+        if not remaining.pop(name).is_significant(each):
+            break
+        found.add(name)
+    return found
+
+
+def _surplus(difference: Difference, level: float) -> float:
+    return abs(difference.value) - difference.margin(level)
 
 
 def compare(
@@ -62,32 +119,30 @@ def compare(
     everybody = np.ones(len(users))
     value = difference(everybody)
     if np.isnan(value):
-        return Difference(np.nan, np.nan, np.nan)
-    of_users = ndtri((1 + COVERAGE) / 2) * np.nanstd(resample(difference, users, RESAMPLES, SEED))
+        return Difference(np.nan, np.nan)
+    users_error = float(np.nanstd(resample(difference, users, RESAMPLES, SEED)))
     before, after = ([metric(everybody) for metric in run] for run in (old, new))
-    # Users and seeds are independent, so their variances add up.
-    margin = float(np.hypot(of_users, seed_margin(before, after)))
-    return Difference(value, value - margin, value + margin)
+    return Difference(value, users_error, *seeds_error(before, after))
 
 
-def seed_margin(old: Sequence[float], new: Sequence[float]) -> float:
-    """Half the width of the interval of a difference of two means over training seeds.
+def seeds_error(old: Sequence[float], new: Sequence[float]) -> tuple[float, float]:
+    """Standard error of a difference of two means over seeds, and its degrees of freedom.
 
-    That of Welch's t test (1947), as one run may vary more than the other. 0 where one of them has
-    a single seed, so that nothing is known of it.
+    By Welch (1947), because the variance between seeds may differ between the runs. (0, 1) where a
+    run has a single seed.
 
     Args:
         old, new: the metric with each seed.
     """
     if min(len(old), len(new)) < 2:
-        return 0.0
-    errors = [np.var(values, ddof=1) / len(values) for values in (old, new)]
-    total = sum(errors)
+        return 0.0, 1.0
+    variances = [np.var(values, ddof=1) / len(values) for values in (old, new)]
+    total = sum(variances)
     if not total:
-        return 0.0
-    pairs = zip(errors, (old, new), strict=True)
-    freedom = total**2 / sum(error**2 / (len(values) - 1) for error, values in pairs)
-    return float(stdtrit(freedom, (1 + COVERAGE) / 2) * np.sqrt(total))
+        return 0.0, 1.0
+    pairs = zip(variances, (old, new), strict=True)
+    freedom = total**2 / sum(variance**2 / (len(values) - 1) for variance, values in pairs)
+    return float(np.sqrt(total)), float(freedom)
 
 
 def compare_predictions(
@@ -102,7 +157,7 @@ def compare_predictions(
         task: classification or regression.
         old, new: for each training seed, a table with the columns of `schemas.predictions`; they
             differ in `score` alone.
-        params: those of the old and of the new run.
+        params: the section `evaluate` of the old run and of the new run.
     """
     users = pd.factorize(new[0]["raw_userid"])[0]
     before, after = (
@@ -172,53 +227,13 @@ def weighted_metrics(
     labels, ratings, scores = (
         predictions[name].to_numpy() for name in ("label", "rating", "score")
     )
+    bins = params.calibration_bins
     if task == "regression":
-        return {
-            "rmse": weighted_rmse(ratings, scores),
-            "mae": weighted_mean(np.abs(scores.astype(np.float64) - ratings)),
-            "calibration_error": weighted_calibration_error(
-                ratings, scores, params.calibration_bins
-            ),
+        return weighted_regression(ratings, scores) | {
+            "calibration_error": weighted_calibration_error(ratings, scores, bins)
         }
-    loss = weighted_log_loss(labels, scores)
-    return {
-        "auc": weighted_auc(labels, scores),
-        "accuracy": weighted_mean((scores > params.threshold) == labels),
-        "log_loss": loss,
-        "normalized_entropy": lambda weights: float(loss(weights) / _entropy(labels, weights)),
-        "grouped_auc": weighted_grouped_auc(labels, scores, predictions["raw_userid"].to_numpy()),
-        "calibration_error": weighted_calibration_error(labels, scores, params.calibration_bins),
+    users = predictions["raw_userid"].to_numpy()
+    return weighted_classification(labels, scores, params.threshold) | {
+        "grouped_auc": weighted_grouped_auc(labels, scores, users),
+        "calibration_error": weighted_calibration_error(labels, scores, bins),
     }
-
-
-def weighted_log_loss(labels: Array, scores: Array) -> WeightedMetric:
-    """The mean negative log likelihood of labels 0 and 1, in nats."""
-    least = np.finfo(np.float64).eps
-    right = np.where(labels == 1, scores, 1 - scores.astype(np.float64))
-    return weighted_mean(-np.log(np.clip(right, least, 1)))
-
-
-def weighted_grouped_auc(labels: Array, scores: Array, groups: Array) -> WeightedMetric:
-    """The mean of the groups' AUCs. All rows of a group must have the same weight."""
-    table = auc_of_groups(labels, scores, groups)["auc"].reindex(groups)
-    return weighted_ratio(table.fillna(0).to_numpy(), table.notna().to_numpy())
-
-
-def weighted_calibration_error(actual: Array, predicted: Array, bins: int) -> WeightedMetric:
-    """The distance of prediction and truth over groups that are of equal size without weights."""
-    order = np.argsort(predicted, kind="stable")
-    gaps = (predicted.astype(np.float64) - actual)[order]
-    starts = np.cumsum([0, *(len(g) for g in np.array_split(order, min(bins, len(order))))])[:-1]
-
-    def metric(weights: Weights) -> float:
-        total = weights.sum()
-        sums = np.add.reduceat(weights[order] * gaps, starts)
-        return float(np.abs(sums).sum() / total) if total else np.nan
-
-    return metric
-
-
-def _entropy(labels: Array, weights: Weights) -> float:
-    """That of the base rate, in nats; nan if a class has no weight."""
-    rate = weighted_mean(labels)(weights)
-    return -rate * np.log(rate) - (1 - rate) * np.log1p(-rate) if 0 < rate < 1 else np.nan

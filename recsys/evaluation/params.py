@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed, Share, Workers
+from recsys.common.params import Count, Fraction, Section, Seed, Workers
 
 Points = Annotated[int, Field(description="an integer from 2 to 10000", ge=2, le=10_000)]
 # YAML has lists but no tuples. In strict mode, pydantic would refuse a list here.
@@ -15,7 +15,7 @@ Steps = Annotated[
 
 class EvaluateParams(Section):
     name = "evaluate"
-    threshold: Share
+    threshold: Fraction
     calibration_bins: Points
     curve_points: Points
     bootstrap: Annotated[int, Field(description="an integer from 0 to 100000", ge=0, le=10**5)]
@@ -33,7 +33,7 @@ class EvaluateParams(Section):
 
 
 class RankingParams(Section):
-    """How lists of recommendations are judged."""
+    """The evaluation of lists of recommendations."""
 
     name = "ranking"
     top: Count

@@ -1,4 +1,4 @@
-"""How good lists of recommendations are.
+"""Metrics of lists of recommendations.
 
 A list has the k movies that a person is recommended, best first. A movie is relevant if the person
 interacted with it in the test part and, where likes count, liked it. Persons without a relevant
@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from recsys.evaluation.bootstrap import interval, weighted_mean
+from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import RankingParams
-from recsys.tasks.metrics import Metrics, rounded
+from recsys.tasks.metrics import Metrics, rounded, weighted_mean
 
 Lists = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 GAPS = {"same_second": 1, "under_a_minute": 60, "under_a_day": 86_400, "a_day_or_more": np.inf}
 
 
-def judge_people(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[str, Floats]:
+def per_user_metrics(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[str, Floats]:
     """The metrics of each person's list, [U] each.
 
     Args:
@@ -53,11 +53,11 @@ def judge_people(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[str, F
     }
 
 
-def judge_lists(lists: Lists, ratings: npt.NDArray[np.integer]) -> Metrics:
+def catalogue_metrics(lists: Lists, ratings: npt.NDArray[np.integer]) -> Metrics:
     """What the lists of all people look like together.
 
     Args:
-        lists: as for `judge_people`, [U, k]
+        lists: as for `per_user_metrics`, [U, k]
         ratings: the number of training ratings of each movie, [M]
 
     Returns:
@@ -93,7 +93,7 @@ def intervals(people: Mapping[str, Floats], samples: int, seed: int) -> dict[str
     }
 
 
-def judge_gaps(people: Mapping[str, Floats], gaps: Floats) -> dict[str, dict[str, object]]:
+def metrics_by_gap(people: Mapping[str, Floats], gaps: Floats) -> dict[str, dict[str, object]]:
     """The means over the people of each slice of `GAPS`, and their number; no empty slices.
 
     Who has just rated a movie goes on with the next one of the page, so short gaps measure the
@@ -119,7 +119,8 @@ def list_popular(
 ) -> Lists:
     """For each person, the most popular movies that the person has not interacted with, [U, top]
 
-    Movies without a training rating are in no list, which then ends with -1, as in `judge_people`.
+    Movies without a training rating are in no list. A short list ends with -1, as in
+    `per_user_metrics`.
 
     Args:
         ratings: the number of training ratings of each movie, [M]
@@ -146,7 +147,7 @@ def tabulate_recommendations(
 
     Args:
         users: rows of the users table, [U]
-        lists, relevant: as for `judge_people`.
+        lists, relevant: as for `per_user_metrics`.
         scores: of the movies in the lists, [U, k]
     """
     filled = lists >= 0
@@ -155,12 +156,12 @@ def tabulate_recommendations(
             "user": users,
             "movies": [row[some] for row, some in zip(lists, filled, strict=True)],
             "scores": [row[some] for row, some in zip(scores, filled, strict=True)],
-            **judge_people(lists, relevant),
+            **per_user_metrics(lists, relevant),
         }
     )
 
 
-def judge_ranking(
+def ranking_metrics(
     lists: Lists,
     histories: scipy.sparse.csr_matrix,
     relevant: scipy.sparse.csr_matrix,
@@ -168,19 +169,19 @@ def judge_ranking(
     params: RankingParams,
     gaps: Floats | None = None,
 ) -> dict[str, object]:
-    """All metrics of the lists, and those of the most popular movies.
+    """All metrics of the lists, and the metrics of lists of the most popular movies.
 
     Args:
-        lists, relevant: as for `judge_people`.
+        lists, relevant: as for `per_user_metrics`.
         histories, ratings: as for `list_popular`.
-        gaps: as for `judge_gaps`; without them there are no slices.
+        gaps: as for `metrics_by_gap`; without them there are no slices.
     """
-    people = judge_people(lists, relevant)
-    found: dict[str, object] = {**_means(people), **rounded(judge_lists(lists, ratings))}
+    people = per_user_metrics(lists, relevant)
+    found: dict[str, object] = {**_means(people), **rounded(catalogue_metrics(lists, ratings))}
     popular = list_popular(ratings, histories, params.top)
-    found["popular"] = _means(judge_people(popular, relevant))
+    found["popular"] = _means(per_user_metrics(popular, relevant))
     if gaps is not None:
-        found["gaps"] = judge_gaps(people, gaps)
+        found["gaps"] = metrics_by_gap(people, gaps)
     if params.bootstrap:
         found["intervals"] = intervals(people, params.bootstrap, params.seed)
     return found

@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsys.evaluation.bootstrap import interval, weighted_auc, weighted_rmse
+from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
 from recsys.storage.dimensions import Dimensions
+from recsys.tasks.metrics import weighted_auc, weighted_rmse
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]
@@ -38,7 +39,7 @@ def find_slices(
     return slices
 
 
-def judge_slices(
+def metrics_by_slice(
     task: str, predictions: pd.DataFrame, slices: dict[str, Mask], resamples: int, seed: int
 ) -> list[dict[str, object]]:
     """AUC (of a regression, RMSE) of each slice and of all rows, with a 95 % bootstrap interval.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsys.common.params import Count, Positive, Section, Seed, Share, Workers
+from recsys.common.params import Count, Fraction, Positive, Section, Seed, Workers
 
 # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
 Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
@@ -12,11 +12,11 @@ Seconds = Annotated[
     tuple[Annotated[int, Field(ge=0, le=10**10)], ...],
     Field(strict=False, description="a list of seconds, integers from 0 to 1e10"),
 ]
-# (share of the target's variance, days)
+# (fraction of the target's variance, days)
 Mood = Annotated[tuple[Positive, Positive], Field(strict=False)]
 Moods = Annotated[
     tuple[Mood, ...],
-    Field(strict=False, description="a list of [share of the variance, days], both above 0"),
+    Field(strict=False, description="a list of [fraction of the variance, days], both above 0"),
 ]
 
 
@@ -40,7 +40,7 @@ class GaussianProcessParams(Section):
     factor_damping: Positive
     folds: Annotated[int, Field(description="an integer from 2 to 100", ge=2, le=100)]
     seed: Seed
-    lasting: Share
+    lasting: Fraction
     fading_days: Positive
     threads: Workers = 1
     moods: Moods

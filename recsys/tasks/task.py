@@ -1,4 +1,4 @@
-"""What the model predicts: the probability of a like, or the stars."""
+"""The prediction task: the probability of a like (classification), or the stars (regression)."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from recsys.common.rating_scale import Floats, RatingScale
-from recsys.tasks.metrics import Metrics, auc, log_loss, regression_metrics
+from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics
 
 
 class Task(ABC):
-    """The meaning of a logit: its loss, its unit, and how models are compared.
+    """The loss of a logit, its unit for users, and the metric that selects the best epoch.
 
     Attributes:
         target: the column of a part that the model learns to predict.
@@ -25,15 +25,15 @@ class Task(ABC):
 
     @abstractmethod
     def predictions(self, logits: Tensor) -> Floats:
-        """The logits, converted to the unit that users read, [B]."""
+        """Convert logits to probabilities or to stars, [B]."""
 
     @abstractmethod
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
         """The metrics that are reported after each epoch."""
 
     @abstractmethod
-    def quality(self, validation: Metrics) -> float:
-        """How good these metrics are as one number; higher is better."""
+    def selection_metric(self, validation: Metrics) -> float:
+        """One number of the validation metrics; training keeps the epoch where it is highest."""
 
 
 class Classification(Task):
@@ -48,9 +48,10 @@ class Classification(Task):
         return torch.sigmoid(logits).cpu().numpy()
 
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
-        return {"auc": auc(targets, predictions), "log_loss": log_loss(targets, predictions)}
+        metrics = classification_metrics(targets, predictions, threshold=0.5)
+        return {name: metrics[name] for name in ("auc", "log_loss")}
 
-    def quality(self, validation: Metrics) -> float:
+    def selection_metric(self, validation: Metrics) -> float:
         if validation["auc"] is not None:
             return validation["auc"]
         assert validation["log_loss"] is not None
@@ -58,7 +59,7 @@ class Classification(Task):
 
 
 class Regression(Task):
-    """Predicts stars. The sigmoid of a logit is the normalised rating, which stays on the scale."""
+    """Predicts stars. The sigmoid of a logit is the rating, normalised to [0, 1]."""
 
     target = "rating_norm"
 
@@ -73,13 +74,13 @@ class Regression(Task):
 
     def validate(self, targets: Floats, predictions: Floats) -> Metrics:
         metrics = regression_metrics(self.rating_scale.denormalise(targets), predictions)
-        return {"rmse": metrics["rmse"], "mae": metrics["mae"]}
+        return {name: metrics[name] for name in ("rmse", "mae")}
 
-    def quality(self, validation: Metrics) -> float:
+    def selection_metric(self, validation: Metrics) -> float:
         assert validation["rmse"] is not None
         return -validation["rmse"]
 
 
 def make_task(name: str, rating_scale: RatingScale) -> Task:
-    """The task that `train.task` of params.yaml names."""
+    """The task of `train.task` in params.yaml."""
     return {"classification": Classification(), "regression": Regression(rating_scale)}[name]

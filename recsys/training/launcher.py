@@ -17,7 +17,6 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from recsys.common.errors import InputError
-from recsys.common.guard import watch_starters
 
 MAX_RESTARTS = 3
 
@@ -100,7 +99,6 @@ def _run_worker(
         launcher: the launcher's process id.
         message: the file for the error's message.
     """
-    watch_starters([launcher])
     Thread(target=_exit_with_launcher, args=[launcher], daemon=True).start()
     try:
         work(*arguments)

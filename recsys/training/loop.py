@@ -84,7 +84,7 @@ def train(
             **{f"validation_{name}": value for name, value in metrics.items()},
         }
         yield record
-        state.finish_epoch(record, task.quality(metrics), shuffle.get_state())
+        state.finish_epoch(record, task.selection_metric(metrics), shuffle.get_state())
     state.restore_best_weights()
 
 

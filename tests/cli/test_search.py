@@ -1,6 +1,7 @@
 """`recsys search`, with a stand-in for DVC that trains nothing."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from optuna.trial import TrialState
 
-from recsys.cli import search, trials
+from recsys.cli import search
+from recsys.cli.trials import experiment, space, study
 from recsys.common.errors import InputError
 from tests.conftest import PARAMS
 from tests.small import SmallProject
@@ -49,7 +51,7 @@ def project(small: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return f"epoch,validation_auc\n1,0.{width}9\n2,0.{width}1\n"
 
     use_dvc(monkeypatch, str(stand_in))
-    monkeypatch.setattr(trials, "content", history)
+    monkeypatch.setattr(study, "content", history)
     small.write("search.yaml", SPACE)
     small.write("params.yaml", PARAMS.read_text())
     small.write(".gitignore", "/data/\n/search/\n")
@@ -59,7 +61,7 @@ def project(small: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def use_dvc(monkeypatch: pytest.MonkeyPatch, *python: str) -> None:
     """Run `python ...` with the arguments of DVC in its place."""
-    for module in (search, trials):
+    for module in (search, experiment):
         monkeypatch.setattr(module, "dvc", lambda *a: [sys.executable, *python, *a])
 
 
@@ -72,7 +74,7 @@ def calls() -> list[list[str]]:
 
 
 def tried() -> list[optuna.trial.FrozenTrial]:
-    storage = trials.storage()
+    storage = study.open_storage()
     (name,) = optuna.get_all_study_names(storage)
     return optuna.load_study(study_name=name, storage=storage).trials
 
@@ -102,9 +104,9 @@ def test_a_trial_worse_than_the_others_is_stopped(project: SmallProject) -> None
 
 
 def test_a_trial_of_a_killed_search_is_tried_again(project: SmallProject) -> None:
-    space = trials.read_space(Path("search.yaml"))
-    study = trials.open_study(space)
-    killed = space.suggest(study.ask())
+    tried_space = space.read_space(Path("search.yaml"))
+    trial = study.open_study(tried_space).ask(tried_space.distributions)
+    killed = tried_space.rounded(trial.params)
     assert run("--trials", "1").exit_code == 0
     first, again = tried()
     assert first.state == TrialState.FAIL
@@ -142,28 +144,57 @@ FIRST = "  train.learning_rate: "
     ("text", "problem"),
     [
         (SPACE.replace("maximize", "up"), "direction = 'up'"),
-        (SPACE.replace("low: 1e-3, ", ""), "params.train.learning_rate.low = {'high': 0.1, 'log':"),
+        (
+            SPACE.replace("low: 1e-3, ", ""),
+            "argument: 'low'; a range has",
+        ),
         (SPACE.replace("metric: validation_auc", "goal: x"), "metric"),
         (SPACE.replace("validation_auc", "auc"), "metric = 'auc': must be one of train_loss, vali"),
-        ("", "expected metric, direction and params, found None"),
+        ("", "search = None: must be a section with the keys metric, direction, params"),
         (HEADER + "  {}\n", "params = {}: "),
-        (HEADER + "  train.rate: [1]\n", "params.train.rate: params.yaml has no such key; do you"),
-        (HEADER + "  train: [1]\n", "params.train: params.yaml has no such key"),
-        (HEADER + "  1: [1]\n", "params.1 = 1: "),
-        (HEADER + FIRST + "3\n", " = 3: must be a list of values, or a range with low and high"),
+        (HEADER + "  train.rate: [1]\n", "train.rate = 1: no such key; allowed: "),
+        (HEADER + "  train: [1]\n", "no such key; allowed: "),
+        (HEADER + "  1: [1]\n", "params.1.'[key]' = 1: "),
+        (
+            HEADER + FIRST + "3\n",
+            " = 3: cannot be tried; write a list of values, or",
+        ),
         (HEADER + FIRST + "[]\n", " = []: "),
-        (HEADER + FIRST + "[[0.1]]\n", ".0 = [0.1]: must be a number, a text, true or false"),
+        (HEADER + FIRST + "[[0.1]]\n", "; a list has numbers, texts, true or false"),
         (HEADER + FIRST + "[0.1, a]\n", "train.learning_rate = 'a': must be a number above 0"),
-        (HEADER + FIRST + "[0.1, 0.1]\n", "0.1 is listed twice; name it once"),
-        (HEADER + FIRST + "{low: 2, high: 1}\n", "low is above high; swap them"),
-        (HEADER + FIRST + "{low: 0, high: 1, log: true}\n", "log needs a low above 0"),
-        (HEADER + FIRST + "{low: 1, high: 2, log: true, step: 1}\n", "log and step do not go tog"),
-        (HEADER + FIRST + "{low: 0.1, high: 1.0, step: 0}\n", "step must be a number above 0"),
-        (HEADER + FIRST + "{low: 0.1, high: 1.0, step: 0.4}\n", "the steps from low do not meet "),
-        (HEADER + FIRST + "{low: 1, high: 2, step: 0.5}\n", "step must be an integer above 0"),
-        (HEADER + FIRST + "{low: 1, high: .inf}\n", "high = inf: must be a finite number"),
+        (
+            HEADER + FIRST + "{low: 2, high: 1}\n",
+            "`low <= high` must hold, but",
+        ),
+        (
+            HEADER + FIRST + "{low: 0, high: 1, log: true}\n",
+            "; a range has low and high",
+        ),
+        (
+            HEADER + FIRST + "{low: 1.0, high: 2, log: true, step: 1}\n",
+            "; a range has low and high",
+        ),
+        (
+            HEADER + FIRST + "{low: 0.1, high: 1.0, step: 0}\n",
+            "`step > 0` must hold",
+        ),
+        (
+            HEADER + FIRST + "{low: 0.1, high: 1.0, step: 0.4}\n",
+            "is not divisible by `step`",
+        ),
+        (
+            HEADER + "  train.patience: {low: 1, high: 2, step: 0.5}\n",
+            "train.patience = 1.0: must be",
+        ),
+        (
+            HEADER + FIRST + "{low: 1, high: .inf}\n",
+            "train.learning_rate = inf: must",
+        ),
         (HEADER + FIRST + "{low: 0.0, high: 1.0}\n", "train.learning_rate = 0.0: must be a numb"),
-        (HEADER + FIRST + "{low: 1, high: 2, setp: 1}\n", "setp = 1: "),
+        (
+            HEADER + FIRST + "{low: 1, high: 2, setp: 1}\n",
+            "argument 'setp'; a range has low",
+        ),
         (HEADER + "  model.dropout: {low: 0.5, high: 1.0}\n", "model.dropout = 1.0: must be a num"),
         (HEADER + "  model.top_layers: [64]\n", "model.top_layers = 64: must be a list of"),
         (HEADER + "  train.task: [regression]\n", "metric = 'validation_auc': must be one of tra"),
@@ -178,7 +209,7 @@ def test_a_bad_space_is_one_line(tmp_path: Path, text: str, problem: str) -> Non
     path = tmp_path / "search.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        trials.read_space(path, PARAMS)
+        space.read_space(path, PARAMS)
     assert problem in str(error.value)
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
@@ -196,8 +227,11 @@ def test_a_bad_space_is_refused_before_the_first_trial(project: SmallProject) ->
 def test_a_value_is_not_rounded_beyond_its_range(tmp_path: Path) -> None:
     path = tmp_path / "search.yaml"
     path.write_text(HEADER + "  model.dropout: {low: 0.9998, high: 0.9999}\n")
-    (values, *_) = trials.read_space(path, PARAMS).examples()
-    assert values == {"model.dropout": 0.9998}
+    found = space.read_space(path, PARAMS)
+    assert found.rounded({"model.dropout": 0.99985}) == {"model.dropout": 0.99985}
+    path.write_text(HEADER + FIRST + "{low: 0.1, high: 0.9}\n")
+    found = space.read_space(path, PARAMS)
+    assert found.rounded({"train.learning_rate": 0.123456}) == {"train.learning_rate": 0.123}
 
 
 def test_a_damaged_journal_is_one_line(project: SmallProject) -> None:
@@ -210,6 +244,34 @@ def test_a_damaged_journal_is_one_line(project: SmallProject) -> None:
     )
 
 
+def test_a_second_search_is_refused_while_one_runs_and_a_killed_one_leaves_no_lock(
+    project: SmallProject,
+) -> None:
+    """The first is another process, whose trial goes on."""
+    values = space.read_space(Path("search.yaml"))
+    study.open_study(values).ask(values.distributions)
+    hold = (
+        "import fcntl, sys, time\n"
+        "file = open(sys.argv[1], 'w')\n"
+        "fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "print('runs', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", hold, str(study.LOCK)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"runs\n"
+        second = run("--trials", "1")
+        assert second.exit_code == 1
+        assert second.stderr == (
+            "Error: another `recsys search` runs in this checkout; wait for its end, or end it\n"
+        )
+        assert [trial.state for trial in tried()] == [TrialState.RUNNING]
+        other.kill()
+    assert run("--trials", "1").exit_code == 0
+    assert [trial.state for trial in tried()] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
 @pytest.mark.parametrize("minutes", ["nan", "inf"])
 def test_an_endless_budget_is_refused(project: SmallProject, minutes: str) -> None:
     assert run("--minutes", minutes).stderr == (
@@ -219,5 +281,5 @@ def test_an_endless_budget_is_refused(project: SmallProject, minutes: str) -> No
 
 @pytest.mark.parametrize("line", ["", "epoch 1:  20%|##  | 3/9", "auc 0.7", "epoch 2  going on"])
 def test_other_lines_are_no_epochs(line: str) -> None:
-    assert trials.parse_epoch(line) == {}
-    assert trials.parse_epoch("epoch 2  train_loss 0.5\n") == {"epoch": 2, "train_loss": 0.5}
+    assert experiment.parse_epoch(line) == {}
+    assert experiment.parse_epoch("epoch 2  train_loss 0.5\n") == {"epoch": 2, "train_loss": 0.5}

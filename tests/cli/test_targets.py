@@ -122,6 +122,7 @@ def test_a_full_disk_is_one_line_that_names_the_target(run: Run, full_disk: Path
 
 
 def test_a_full_disk_is_named_by_a_report(small: SmallProject, full_disk: Path) -> None:
+    (full_disk / "other").write_bytes(bytes(20_000))
     result = CliRunner().invoke(main, ["report", str(full_disk)])
     message = f"Error: {full_disk}/report.html: the disk is full; free some space and run again\n"
     assert (result.exit_code, result.output) == (1, message)

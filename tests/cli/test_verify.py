@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recsys.cli import verify
-from recsys.reporting.metrics import Change
+from recsys.reporting.comparison.change import Change
 from tests.small import JUDGE, SmallProject
 
 
@@ -18,7 +18,7 @@ def test_a_clean_copy_makes_the_same(small: SmallProject) -> None:
     rows = [line.split() for line in result.stdout.splitlines()]
     assert [row[0] for row in rows if row and row[-1] == "same"] == [
         "data",
-        "metrics/plots",
+        "metrics/plots/roc.csv",
         "metrics/test.json",
     ]
     assert ["auc", "0.80000", "0.80000", "="] in rows

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.curves import (
-    calibration_error,
     confusion_counts,
     precision_recall_curve,
     reliability_curve,
@@ -44,6 +43,10 @@ def test_reliability_by_hand() -> None:
     assert curve["rows"].tolist() == [3, 2]
     assert curve["predicted"].tolist() == pytest.approx([0.4, 0.8])
     assert curve["actual"].tolist() == pytest.approx([1 / 3, 1])
+    # Of labels, the binomial error; of stars, what their spread gives.
+    assert curve["error"].tolist() == pytest.approx([np.sqrt(1 / 3 * 2 / 3 / 3), 0])
+    stars = reliability_curve(np.array([0.5, 1.0, 0.5, 1.0]), np.full(4, 0.75), bins=1)
+    assert stars["error"].tolist() == pytest.approx([0.25 / 2])
     assert reliability_curve(LABELS, SCORES, bins=50)["rows"].tolist() == [1] * 5
 
 
@@ -66,13 +69,6 @@ def test_curves_are_thinned_and_keep_their_ends() -> None:
         assert 150 < len(curve) <= 200
         assert curve.iloc[-1, 0] == 1
         assert curve.iloc[:, 0].is_monotonic_increasing
-
-
-def test_calibration_error_by_hand() -> None:
-    """Two groups: in one, 0.2 is predicted and 0.5 is true; in the other, 0.75 and 1."""
-    labels = np.array([0, 1, 1, 1], np.int8)
-    curve = reliability_curve(labels, np.array([0.1, 0.3, 0.7, 0.8]), 2)
-    assert calibration_error(curve) == pytest.approx((0.3 + 0.25) / 2)
 
 
 def test_slices_have_the_value_of_their_metric() -> None:

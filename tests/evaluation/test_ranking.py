@@ -6,12 +6,12 @@ from scipy.sparse import csr_matrix
 
 from recsys.evaluation.params import RankingParams
 from recsys.evaluation.ranking import (
+    catalogue_metrics,
     intervals,
-    judge_gaps,
-    judge_lists,
-    judge_people,
-    judge_ranking,
     list_popular,
+    metrics_by_gap,
+    per_user_metrics,
+    ranking_metrics,
     tabulate_recommendations,
 )
 
@@ -30,7 +30,7 @@ RATINGS = np.array([8, 4, 2, 1, 1, 1])
 
 
 def test_metrics_of_each_person_by_hand() -> None:
-    found = judge_people(LISTS, RELEVANT)
+    found = per_user_metrics(LISTS, RELEVANT)
     second, third = 1 / np.log2(3), 1 / np.log2(4)
     expected = {
         "ndcg": [(second + third) / (1 + second + third), 0, 1],
@@ -74,9 +74,9 @@ def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
         "hit_rate": [1, 0, 1, 1],
         "mrr": [0.5, 0, 1, 1],
     }
-    for name, values in judge_people(lists, relevant).items():
+    for name, values in per_user_metrics(lists, relevant).items():
         np.testing.assert_allclose(values, expected[name])
-    together = judge_lists(lists, RATINGS)
+    together = catalogue_metrics(lists, RATINGS)
     assert together["coverage"] == 6 / 6
     # Eight users gave the 17 ratings.
     assert together["novelty"] == pytest.approx(1.75 + np.log2(17 / 8))
@@ -84,19 +84,19 @@ def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
 
 def test_the_first_row_of_the_catalogue_is_no_hit_behind_a_short_list() -> None:
     """The end of a short list is -1, which is not movie 0."""
-    found = judge_people(np.array([[-1, -1, -1]]), csr_matrix(np.array([[1, 0, 0, 0, 0, 0]])))
+    found = per_user_metrics(np.array([[-1, -1, -1]]), csr_matrix(np.array([[1, 0, 0, 0, 0, 0]])))
     assert [values.tolist() for values in found.values()] == [[0], [0], [0], [0]]
 
 
 def test_metrics_of_all_lists_by_hand() -> None:
-    found = judge_lists(LISTS, RATINGS)
+    found = catalogue_metrics(LISTS, RATINGS)
     assert found["coverage"] == 1
     assert found["popularity"] == pytest.approx((8 + 4 + 2 + 1 + 1 + 1 + 8 + 4) / 8)
 
 
 def test_overlap_and_novelty_by_hand() -> None:
     lists = np.array([[0, 1], [0, 2], [0, 1]])
-    found = judge_lists(lists, np.array([8, 4, 4, 0]))
+    found = catalogue_metrics(lists, np.array([8, 4, 4, 0]))
     # Of the six ordered pairs of people, two share two movies and four share one, of two each.
     assert found["overlap"] == pytest.approx((2 * 2 + 4 * 1) / (6 * 2))
     # Shares of 1/2, 1/4, 1/2, 1/4, 1/2 and 1/4.
@@ -107,14 +107,14 @@ def test_overlap_and_novelty_by_hand() -> None:
 
 def test_slices_by_gap_contain_their_shortest_gap() -> None:
     gaps = np.array([0, 59, 1, 60, 86_399, 86_400, np.inf])
-    found = judge_gaps({"ndcg": np.arange(7) / 8}, gaps)
+    found = metrics_by_gap({"ndcg": np.arange(7) / 8}, gaps)
     assert found == {
         "same_second": {"people": 1, "ndcg": 0},
         "under_a_minute": {"people": 2, "ndcg": 0.1875},
         "under_a_day": {"people": 2, "ndcg": 0.4375},
         "a_day_or_more": {"people": 1, "ndcg": 0.625},
     }
-    assert list(judge_gaps({"ndcg": np.ones(1)}, np.array([7.0]))) == ["under_a_minute"]
+    assert list(metrics_by_gap({"ndcg": np.ones(1)}, np.array([7.0]))) == ["under_a_minute"]
 
 
 def test_popular_movies_leave_out_the_history() -> None:
@@ -142,17 +142,17 @@ def test_intervals_contain_the_mean_and_shrink_with_more_people() -> None:
 def test_all_metrics_stand_beside_those_of_popular_movies() -> None:
     histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
     params = RankingParams(top=3, relevant="likes", bootstrap=0, seed=1)
-    plain = judge_ranking(LISTS, histories, RELEVANT, RATINGS, params)
+    plain = ranking_metrics(LISTS, histories, RELEVANT, RATINGS, params)
     assert (plain["recall"], plain["hit_rate"]) == (0.5, 0.66667)
     # The lists are those of the test above: three hits of four, one of one and one of one.
     assert plain["popular"] == {"ndcg": 1, "recall": 0.91667, "hit_rate": 1, "mrr": 1}
     assert not plain.keys() & {"gaps", "intervals"}
     gaps = np.array([0.0, 10.0, 10.0**6])
     resampled = params.model_copy(update={"bootstrap": 20})
-    full = judge_ranking(LISTS, histories, RELEVANT, RATINGS, resampled, gaps)
-    people = judge_people(LISTS, RELEVANT)
+    full = ranking_metrics(LISTS, histories, RELEVANT, RATINGS, resampled, gaps)
+    people = per_user_metrics(LISTS, RELEVANT)
     assert full == {
         **plain,
-        "gaps": judge_gaps(people, gaps),
+        "gaps": metrics_by_gap(people, gaps),
         "intervals": intervals(people, 20, seed=1),
     }

@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 
-from recsys.evaluation.bootstrap import interval, weighted_auc
+from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import find_slices, judge_slices
+from recsys.evaluation.slices import find_slices, metrics_by_slice
 from recsys.pipeline.params import load_params
+from recsys.tasks.metrics import weighted_auc
 from tests.conftest import PARAMS
 from tests.tables import PART, make_dimensions
 
@@ -50,7 +51,7 @@ def test_the_interval_of_each_slice_holds_its_auc() -> None:
     likes = predictions["label"].to_numpy() == 1
     half = np.arange(400) < 200
     parts = {"half": half, "none": np.zeros(400, bool), "likes": likes}
-    records = judge_slices("classification", predictions, parts, 50, seed=1)
+    records = metrics_by_slice("classification", predictions, parts, 50, seed=1)
     assert [(r["slice"], r["rows"]) for r in records] == [("all", 400), ("half", 200)]
     for record in records:
         assert record["low"] < record["auc"] < record["high"]
@@ -63,7 +64,7 @@ def test_the_interval_of_each_slice_holds_its_auc() -> None:
 
 def test_a_regression_has_rmse_and_no_interval_without_resamples() -> None:
     predictions = make_predictions()[:7]
-    (record,) = judge_slices("regression", predictions, {}, 0, seed=1)
+    (record,) = metrics_by_slice("regression", predictions, {}, 0, seed=1)
     assert record["low"] is record["high"] is None
     errors = predictions["rating"] - predictions["score"]
     assert record["rmse"] == round(float(np.sqrt((errors**2).mean())), 5)

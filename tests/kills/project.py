@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -34,9 +35,14 @@ class KilledProject(Repository):
     """
 
     def __init__(self, folder: Path, target: str = "evaluate", **changes: object) -> None:
-        # RECSYS_SAVE_EVERY: so that a killed training resumes.
-        site = str(folder.with_name(f"{folder.name}-site"))
-        settings = {"OMP_NUM_THREADS": "1", "DVC_SITE_CACHE_DIR": site, "RECSYS_SAVE_EVERY": "10"}
+        settings = {
+            "OMP_NUM_THREADS": "1",
+            "DVC_SITE_CACHE_DIR": str(folder.with_name(f"{folder.name}-site")),
+            # So that a killed training resumes.
+            "RECSYS_SAVE_EVERY": "10",
+            # Where it is dash, it stays beside a stage whose command has no `exec`.
+            "SHELL": "/bin/sh",
+        }
         super().__init__(folder, **settings)
         self.aim_at(target)
         copy_checkout(folder)
@@ -65,17 +71,33 @@ class KilledProject(Repository):
             path = self.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def mend(self) -> bool:
-        """Remove the file that DVC 3.67 left half-written, as docs/experiments.md says; or not."""
+    def mend(self, lock: str) -> bool:
+        """Remove the files that DVC left half-written, as docs/experiments.md says.
+
+        DVC 3.67 writes them in place, so a kill cuts them off. A dvc.lock that ends after the hash
+        of a stage's last output is valid, and DVC never completes it: the next run keeps an entry
+        whose hashes agree, although it lacks the size or the number of files.
+
+        Args:
+            lock: the whole dvc.lock. DVC adds one stage after the other.
+
+        Returns:
+            Whether there was such a file.
+        """
+        cut = []
         path = self.folder / ".dvc/tmp/rwlock"
-        try:
-            json.loads(path.read_text())
-        except FileNotFoundError:
-            return False
-        except json.JSONDecodeError:
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                json.loads(path.read_text())
+            except json.JSONDecodeError:
+                cut.append(path)
+        path = self.folder / "dvc.lock"
+        starts = [match.start() for match in re.finditer(r"^  \w+:$", lock, re.MULTILINE)]
+        if path.exists() and self.lock not in {lock[:end] for end in (*starts[1:], len(lock))}:
+            cut.append(path)
+        for path in cut:
             path.unlink()
-            return True
-        return False
+        return bool(cut)
 
     def outputs(self) -> dict[str, str]:
         """The digest of each file that a run made, also of those that should not be there."""

@@ -19,15 +19,15 @@ IN_TRAIN = Kill("train", "epoch.json", "dvc", SIGKILL)
 
 
 def test_a_run_that_was_killed_again_and_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    """No process goes on, nothing is left in live/, and no output is half of a whole."""
+    """No process goes on, and no output is half of a whole."""
     project = KilledProject(tmp_path / "project", "split")
     assert project.start().wait() == 0, (project.folder / "log").read_text()
     expected, lock = project.outputs(), project.lock
     project.clear()
     for kill in KILLS:
-        assert kill_run(project, kill, expected).wrong == [], kill
+        assert kill_run(project, kill, expected, lock).wrong == [], kill
     assert finish(project, expected, lock) == []
     project.aim_at("train")
     # Nothing of train itself is there yet; features ran, to which no run was compared.
-    wrong = kill_run(project, IN_TRAIN, expected).wrong
+    wrong = kill_run(project, IN_TRAIN, expected, lock).wrong
     assert [line for line in wrong if not line.startswith("data/features/")] == []

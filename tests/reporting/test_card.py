@@ -10,9 +10,9 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.common.params import read_yaml
 from recsys.common.rating_scale import WHOLE_STARS
-from recsys.reporting.card import best_epoch, count_weights, describe_code, make_card
-from recsys.reporting.lock import check_files
-from recsys.reporting.pages import render_markdown
+from recsys.reporting.pages.card import best_epoch, count_weights, make_card, name_code
+from recsys.reporting.rendering.render import render_markdown
+from recsys.reporting.runs.stages import check_files
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS
 from tests.runs import Run
@@ -37,7 +37,7 @@ def test_a_project_without_a_run_is_refused(tmp_path: Path, small: SmallProject)
     with pytest.raises(InputError, match=r"dvc\.lock is not there; run `dvc repro` first"):
         make_card(Path())
     with pytest.raises(InputError, match="no Git commit"):
-        describe_code(tmp_path)
+        name_code(tmp_path)
     with pytest.raises(InputError, match=r"has no folder \.dvc; `git restore \.dvc`"):
         check_files(tmp_path, ())
     shutil.rmtree(".git")

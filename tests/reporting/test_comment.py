@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.reporting.comment import make_comment
-from recsys.reporting.revisions import git
+from recsys.reporting.pages.comment import make_comment
+from recsys.reporting.runs.git import git
 from tests.small import SmallProject
 
 
-def test_a_comment_shows_metrics_params_and_plots_of_two_commits(small: SmallProject) -> None:
+def test_a_comment_shows_metrics_and_params_of_two_commits(small: SmallProject) -> None:
     small.set_width(90)
     small.repro()
     small.commit()
@@ -31,9 +31,6 @@ def test_a_comment_shows_metrics_params_and_plots_of_two_commits(small: SmallPro
     assert ["model.width", "80", "90"] in cells
     # Did not change.
     assert not any(row[:1] == ["rows"] for row in cells)
-    assert comment.count("```mermaid") == 1
-    # What guessing gives, the base and the workspace.
-    assert len(re.findall(r"^  line \[", comment, re.MULTILINE)) == 3
     # GitHub takes no longer one.
     assert len(comment) < 65_536
 
@@ -41,8 +38,6 @@ def test_a_comment_shows_metrics_params_and_plots_of_two_commits(small: SmallPro
 def test_a_comment_without_a_change_says_so(small: SmallProject) -> None:
     comment = make_comment("HEAD")
     assert comment.count("No change.") == 2
-    assert comment.endswith("\nNo plot changed.\n")
-    assert "mermaid" not in comment
 
 
 def test_a_comment_on_what_is_not_committed_says_so(small: SmallProject) -> None:
@@ -62,7 +57,7 @@ def test_a_commit_that_is_not_there_is_refused(small: SmallProject, base: str) -
 
 @pytest.mark.parametrize("text", ["<<<<<<< HEAD\n", "- 1", "\0", "3"])
 def test_what_is_damaged_in_the_commit_is_left_out(small: SmallProject, text: str) -> None:
-    names = ("params.yaml", "metrics/test.json", "dvc.lock", "metrics/plots/roc.csv")
+    names = ("params.yaml", "metrics/test.json", "dvc.lock")
     right = {name: Path(name).read_text() for name in names}
     for name in names:
         small.write(name, text)
@@ -71,10 +66,9 @@ def test_what_is_damaged_in_the_commit_is_left_out(small: SmallProject, text: st
         small.write(name, right[name])
     comment = make_comment("HEAD")
     assert re.search(
-        r"^Not compared: metrics/test.json of \w+[: ].*; run `dvc repro`\.$", comment, re.M
+        r"^Not compared: metrics/test.json of \w+ .*; run `dvc repro`\.$", comment, re.M
     )
     assert re.search(r"^Not compared: params.yaml of \w+[: ].*\.$", comment, re.MULTILINE)
-    assert re.search(r"^Left out: .* of \w+ \(.*\)\.$", comment, re.MULTILINE)
     assert "No change." not in comment
 
 

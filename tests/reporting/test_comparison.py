@@ -12,13 +12,22 @@ import pytest
 from scipy.special import stdtrit
 
 from recsys.common.params import read_yaml
-from recsys.evaluation.paired import RANKING
-from recsys.reporting.blocks import Interval, Verdict
-from recsys.reporting.comment import make_comment
-from recsys.reporting.comparison import Comparison, compare_runs
-from recsys.reporting.lock import cached_output
-from recsys.reporting.metrics import Change
-from recsys.reporting.seeds import describe_seeds, find_seeds
+from recsys.evaluation.paired import RANKING, Difference
+from recsys.reporting.comparison.change import Change
+from recsys.reporting.comparison.compare import (
+    CORRECTED,
+    Comparison,
+    Found,
+    _tabulate,
+    compare_runs,
+)
+from recsys.reporting.pages.comment import make_comment
+from recsys.reporting.pages.report import make_report
+from recsys.reporting.rendering.blocks import Interval, Verdict
+from recsys.reporting.rendering.render import as_markdown, html
+from recsys.reporting.runs.lock import cached_output
+from recsys.reporting.runs.run import Run
+from recsys.reporting.runs.seeds import find_seeds, name_seeds
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.tasks.metrics import classification_metrics
@@ -90,17 +99,17 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     assert changes["log_loss"].interval is not None
     assert changes["log_loss"].interval.high < 0
     for name in ("auc", "log_loss", "ndcg"):
-        assert changes[name].verdict is Verdict.BETTER
+        assert changes[name].verdict is Verdict.BETTER_WITH_ONE_SEED
     assert changes["ndcg"].interval == pytest.approx((0.1, 0.1))
     assert changes["rows"].delta == (0, None)
     # The small project has no data of which slices could be found.
     slices, seeds = found.notes
     assert slices.startswith("Slices without intervals: data/encoded/")
-    assert seeds.startswith("The intervals are over users alone; ")
+    assert seeds.startswith("The intervals are over users alone. ")
     cells = re.sub(" +", " ", make_comment("HEAD"))
-    assert "| +0.10000 | [+0.10000, +0.10000] | better |" in cells
+    assert "| +0.10000 | [+0.10000, +0.10000] | better? |" in cells
     write_run(runs, shift=0.05)
-    assert by_name(compare_runs("HEAD"))["log_loss"].verdict is Verdict.WORSE
+    assert by_name(compare_runs("HEAD"))["log_loss"].verdict is Verdict.WORSE_WITH_ONE_SEED
 
 
 def test_a_project_elsewhere_is_compared_with_a_commit_here(
@@ -111,7 +120,7 @@ def test_a_project_elsewhere_is_compared_with_a_commit_here(
     shutil.copytree(runs.folder, tmp_path / "copy")
     write_run(runs, shift=0.1)
     found = by_name(compare_runs("HEAD", tmp_path / "copy"))
-    assert found["auc"].verdict is found["ndcg"].verdict is Verdict.BETTER
+    assert found["auc"].verdict is found["ndcg"].verdict is Verdict.BETTER_WITH_ONE_SEED
 
 
 def add_experiment(
@@ -139,7 +148,7 @@ def test_seeds_widen_the_interval_and_the_values_are_means(runs: SmallProject) -
     # A seed of one run alone says nothing of the other's.
     found = compare_runs("HEAD")
     assert found.notes[-1].startswith("The intervals are over users alone")
-    assert by_name(found)["ndcg"].delta == pytest.approx((0.3, Verdict.BETTER))
+    assert by_name(found)["ndcg"].delta == pytest.approx((0.3, Verdict.BETTER_WITH_ONE_SEED))
     add_experiment(runs, shift=0.6, seed=2, params=other)
     found = compare_runs("HEAD")
     assert found.notes[0] == (
@@ -154,7 +163,7 @@ def test_seeds_widen_the_interval_and_the_values_are_means(runs: SmallProject) -
     margin = stdtrit(1.470588, 0.975) * np.sqrt(0.0125)
     assert ndcg.interval == pytest.approx((0.35 - margin, 0.35 + margin), rel=1e-4)
     assert ndcg.verdict is Verdict.NOISE
-    assert by_name(compare_runs("HEAD", seeds=False))["ndcg"].verdict is Verdict.BETTER
+    assert not compare_runs("HEAD", seeds=False).metrics[0].several_seeds
 
 
 def test_a_run_beside_one_of_another_seed_has_no_verdict(runs: SmallProject) -> None:
@@ -189,7 +198,7 @@ def test_the_seed_of_the_sequence_encoder_is_one_too(runs: SmallProject) -> None
     found = find_seeds(Path("dvc.lock").read_text())
     assert list(found) == [(1, 7)]
     locks = [Path("dvc.lock").read_text(), runs.run("git", "show", f"{found[1, 7]}:dvc.lock")]
-    assert describe_seeds(locks) == "sequence.seed 1, 7"
+    assert name_seeds(locks) == "sequence.seed 1, 7"
 
 
 def test_experiments_of_other_params_code_or_data_are_no_seeds(runs: SmallProject) -> None:
@@ -199,11 +208,11 @@ def test_experiments_of_other_params_code_or_data_are_no_seeds(runs: SmallProjec
     content = json.loads(lock)
     stage = content["stages"]["evaluate"]
     for change in (
-        {"deps": [{"path": "recsys/models", "md5": "1"}]},
-        {"outs": [{"path": "data/raw", "md5": "1"}]},
+        {"deps": [{"path": "recsys/models", "md5": "1" * 32}]},
+        {"outs": [{"path": "data/raw", "md5": "1" * 32}]},
         {"params": {"params.yaml": SECTIONS | {"split": {}}}},
     ):
-        other = {"stages": {"evaluate": stage | change}}
+        other = content | {"stages": {"evaluate": stage | change}}
         assert find_seeds(json.dumps(other)) == {}
 
 
@@ -261,28 +270,72 @@ def test_predictions_of_another_run_than_the_metrics_are_refused(runs: SmallProj
     [
         ("auc", 0.1, 0.2, Verdict.BETTER),
         ("auc", -0.2, -0.1, Verdict.WORSE),
-        ("auc", -0.1, 0.1, Verdict.NOISE),
-        ("auc", 0.0, 0.0, Verdict.NOISE),
         ("rmse", 0.1, 0.2, Verdict.WORSE),
         ("log_loss", -0.2, -0.1, Verdict.BETTER),
         # More of it is neither better nor worse.
         ("popularity", 0.1, 0.2, None),
     ],
 )
-def test_a_verdict_is_of_the_interval(
+def test_a_verdict_needs_an_interval_and_several_seeds(
     name: str, low: float, high: float, verdict: Verdict | None
 ) -> None:
-    assert Change(name, 0.5, 0.6, Interval(low, high)).verdict is verdict
+    change = Change(name, 0.5, 0.6, Interval(low, high), significant=True, several_seeds=True)
+    assert change.verdict is verdict
+    noise = Verdict.NOISE if verdict else None
+    assert change._replace(significant=False).verdict is noise
+    one_seed = change._replace(several_seeds=False).verdict
+    assert one_seed is None if verdict is None else one_seed.value == f"{verdict.value}?"
+    assert change._replace(interval=None).verdict is None
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_only_verdicts_of_several_seeds_are_green_or_red(
+    runs: SmallProject, seeds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In all that shows a verdict: the page, and the tables and sentences in Markdown."""
+    # DVC takes most of a report's time to load the plots.
+    monkeypatch.setattr("recsys.reporting.pages.report.load_charts", lambda _: ([], ""))
+    write_run(runs, shift=0.2)
+    other = SECTIONS | {"split": {}}
+    runs.record(other, *OUTPUTS)
+    if seeds == 2:
+        add_experiment(runs, shift=0.1001, seed=2)
+        add_experiment(runs, shift=0.2001, seed=2, params=other)
+    report = make_report("HEAD")
+    page, comment = html(report), make_comment("HEAD")
+    assert (' good">' in page) == (seeds == 2)
+    for text in (page, comment, as_markdown(report)):
+        assert ("better?" in text) == (seeds == 1)
+        assert ("one training seed" in text) == (seeds == 1)
+    assert ("Better: auc" in report.text) == (seeds == 2)
+
+
+WORSE = Change("auc", 0.8, 0.7, Interval(-0.12, -0.08), significant=True, several_seeds=True)
+NOISE = Change("auc", 0.8, 0.79, Interval(-0.02, 0.02), several_seeds=True)
 
 
 def test_slices_that_got_worse_are_named() -> None:
-    worse = Change("auc", 0.8, 0.7, Interval(-0.12, -0.08))
-    noise = Change("auc", 0.8, 0.79, Interval(-0.02, 0.02))
-    named = Comparison([], [], {"all": worse, "men": worse, "women": noise}, [])
-    assert named.describe_slices() == "Slices that got worse: men (-0.10000 auc)."
-    assert (
-        Comparison([], [], {"men": noise}, []).describe_slices()
-        == "No slice is worse beyond noise."
+    def sentence(**slices: Change) -> str:
+        return Comparison([], [], slices, []).name_slices().removesuffix(CORRECTED).strip()
+
+    assert sentence(all=WORSE, men=WORSE, women=NOISE) == (
+        "Slices that got worse: men (-0.10000 auc)."
     )
-    unknown = worse._replace(interval=None)
-    assert Comparison([], [], {"men": unknown}, []).describe_slices() == ""
+    assert sentence(men=NOISE) == "No slice is worse beyond noise."
+    assert sentence(men=WORSE._replace(interval=None)) == ""
+    assert sentence(men=WORSE._replace(several_seeds=False)) == (
+        "Slices that may be worse (one training seed): men (-0.10000 auc)."
+    )
+
+
+def test_the_verdict_of_a_slice_is_corrected_for_the_number_of_slices() -> None:
+    """A slice of 2.2 standard errors is worse alone, and noise among six."""
+    run = {"slices": [{"slice": name, "auc": 0.8} for name in ("all", *"abcdef")]}
+    found = {name: Difference(-0.1, 1.0) for name in "bcdef"} | {"a": Difference(-2.2, 1.0)}
+    alone, among = (
+        _tabulate([Run(run)], [Run(run)], Found(slices=known), []).slices["a"]
+        for known in ({"a": found["a"]}, found)
+    )
+    assert alone.interval == among.interval
+    assert alone.verdict is Verdict.WORSE_WITH_ONE_SEED
+    assert among.verdict is Verdict.NOISE

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recsys.cli.main import main
-from recsys.reporting.conflicts import find_conflicts, take_one_side
+from recsys.reporting.runs.conflicts import find_conflicts, take_one_side
 from tests.imports import ROOT
 from tests.small import SmallProject
 
@@ -61,7 +61,7 @@ def test_the_markers_of_a_merge_without_our_attributes_go_too(small: SmallProjec
     result = CliRunner().invoke(main, ["check-lock"])
     (line,) = result.output.splitlines()
     assert result.exit_code == 1
-    assert line.startswith("Error: dvc.lock has merge conflicts;")
+    assert line.startswith("Error: dvc.lock has merge conflicts or is damaged;")
     assert "`recsys resolve`" in line
     take_one_side()
     assert "width: 70" in Path("dvc.lock").read_text()

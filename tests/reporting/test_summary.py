@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.reporting.blocks import Interval
-from recsys.reporting.comparison import Comparison
-from recsys.reporting.metrics import Change
-from recsys.reporting.params import changed_params
-from recsys.reporting.report import find_base, make_report
-from recsys.reporting.summary import summarise
+from recsys.reporting.comparison.change import Change
+from recsys.reporting.comparison.compare import Comparison
+from recsys.reporting.comparison.summary import summarise
+from recsys.reporting.pages.report import find_base, make_report
+from recsys.reporting.rendering.blocks import Interval
+from recsys.reporting.runs.params import changed_params
 from tests.small import JUDGE, SmallProject
 
 
@@ -58,8 +58,9 @@ def test_a_new_section_is_one_change_and_an_empty_value_is_not_absent(
 
 def test_what_it_did_is_sorted_by_verdict(small: SmallProject) -> None:
     found = runs(
-        Change("auc", 0.8, 0.81, Interval(0.005, 0.015)),
-        Change("log_loss", 0.5, 0.51, Interval(0.005, 0.015)),
+        Change("auc", 0.8, 0.81, Interval(0.005, 0.015), True, True),
+        Change("log_loss", 0.5, 0.51, Interval(0.005, 0.015), True, True),
+        Change("ndcg", 0.5, 0.51, Interval(0.005, 0.015), True),
         Change("accuracy", 0.7, 0.71, Interval(-0.01, 0.03)),
         Change("grouped_auc", 0.7, 0.71),
         Change("mae", 0.7, 0.7),
@@ -68,6 +69,7 @@ def test_what_it_did_is_sorted_by_verdict(small: SmallProject) -> None:
     )
     assert summarise("HEAD", found) == (
         "Nothing changed since HEAD. Better: auc (+0.01000). Worse: log_loss (+0.01000). "
+        "Better, or noise of the one training seed: ndcg (+0.01000). "
         "Within noise: accuracy. Changed, with no interval: grouped_auc (+0.01000)."
     )
 

@@ -1,11 +1,15 @@
+import errno
+import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from recsys.common.errors import InputError
 from recsys.storage import resume
 from recsys.storage.resume import ResumeFile
 
@@ -130,15 +134,27 @@ def test_a_killed_save_loses_no_progress(tmp_path: Path) -> None:
     assert len(steps) > 2
 
 
-def test_a_full_disk_keeps_the_old_state(file: ResumeFile, monkeypatch: pytest.MonkeyPatch) -> None:
+class FullDisk(io.FileIO):
+    """A file on a disk that has space for only some bytes of it."""
+
+    space = 0
+
+    def write(self, content: Any) -> int:
+        if self.tell() + len(content) > self.space:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(content)
+
+
+def test_a_disk_that_fills_at_any_byte_keeps_the_old_state(
+    file: ResumeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch raises another error than the disk at most places of a file."""
     file.save(STATE)
-
-    def fill(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", fill)
-        with pytest.raises(ValueError, match="state: the disk is full"):
-            file.save(STATE)
+    for space in range(0, file.path.stat().st_size, 16):
+        with monkeypatch.context() as patch:
+            patch.setattr(FullDisk, "space", space)
+            patch.setattr(Path, "open", lambda path, mode: FullDisk(path, mode))
+            with pytest.raises(InputError, match="state: the disk is full; free some space"):
+                file.save(STATE)
     assert file.load() is not None
     assert list(file.path.parent.iterdir()) == [file.path]

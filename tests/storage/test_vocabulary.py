@@ -99,7 +99,7 @@ def test_a_scale_without_steps_is_not_written(tmp_path: Path, scale: RatingScale
         replace(VOCABULARY, rating_scale=scale).save(tmp_path / "vocabulary.json")
 
 
-@pytest.mark.parametrize("name", ["userid", "taste", "genres"])
+@pytest.mark.parametrize("name", ["userid", "gp_stars", "genres"])
 def test_a_column_that_has_the_name_of_a_feature_is_refused(tmp_path: Path, name: str) -> None:
     features = (*movielens_features(), Feature(name, "dense", "movies", "column", source="x"))
     message = f"own.item_features: '{name}' is the name of another feature; rename the column"

@@ -2,13 +2,17 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss, roc_auc_score
 
 from recsys.tasks.metrics import (
     auc,
     classification_metrics,
-    grouped_auc,
     regression_metrics,
     rounded,
+    weighted_auc,
+    weighted_grouped_auc,
+    weighted_log_loss,
+    weighted_rmse,
 )
 
 LABELS = np.array([1, 0, 1, 0, 1], np.int8)
@@ -54,19 +58,48 @@ def test_certain_scores_have_a_finite_loss() -> None:
     assert metrics["accuracy"] == 0.6
 
 
+def test_weighted_auc_equals_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 200), random.integers(0, 20, 200) / 20
+    metric = weighted_auc(labels, scores)
+    assert metric(np.ones(200)) == pytest.approx(roc_auc_score(labels, scores))
+    weights = random.poisson(1, 200).astype(float)
+    expected = roc_auc_score(labels, scores, sample_weight=weights)
+    assert metric(weights) == pytest.approx(expected)
+    assert np.isnan(metric(np.where(labels == 1, 0.0, 1.0)))
+
+
+def test_weighted_rmse_by_hand() -> None:
+    metric = weighted_rmse(np.array([1.0, 3.0]), np.array([2.0, 5.0], np.float32))
+    assert metric(np.array([1.0, 1.0])) == pytest.approx(np.sqrt(5 / 2))
+    assert metric(np.array([3.0, 1.0])) == pytest.approx(np.sqrt(7 / 4))
+
+
+def test_log_loss_equals_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 200), random.random(200)
+    metric = weighted_log_loss(labels, scores)
+    weights = random.poisson(1, 200).astype(float)
+    for weight in (np.ones(200), weights):
+        assert metric(weight) == pytest.approx(log_loss(labels, scores, sample_weight=weight))
+
+
 def test_grouped_auc_by_hand() -> None:
     """User 1 ranks two of two pairs right, user 2 has one tie, and user 3 has only likes."""
     labels = np.array([1, 0, 1, 0, 1, 1], np.int8)
     scores = np.array([0.9, 0.1, 0.8, 0.5, 0.5, 0.7], np.float32)
     users = np.array([1, 1, 1, 2, 2, 3])
-    assert grouped_auc(labels, scores, users) == pytest.approx((3 * 1 + 2 * 0.5) / 5)
-    assert grouped_auc(labels[5:], scores[5:], users[5:]) is None
+    assert weighted_grouped_auc(labels, scores, users)(np.ones(6)) == pytest.approx(
+        (3 * 1 + 2 * 0.5) / 5
+    )
+    assert np.isnan(weighted_grouped_auc(labels[5:], scores[5:], users[5:])(np.ones(1)))
 
 
 def test_grouped_auc_of_one_user_is_auc() -> None:
     random = np.random.default_rng(0)
     labels, scores = random.integers(0, 2, 500).astype(np.int8), random.integers(0, 50, 500) / 50
-    assert grouped_auc(labels, scores, np.zeros(500)) == pytest.approx(auc(labels, scores))
+    metric = weighted_grouped_auc(labels, scores, np.zeros(500))
+    assert metric(np.ones(500)) == pytest.approx(auc(labels, scores))
 
 
 def test_regression_by_hand() -> None:

@@ -1,0 +1,35 @@
+"""The commands in a folder that Git does not read: one line with the remedy, and no more."""
+
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from recsys.cli.main import main
+from tests.small import SmallProject
+
+COMMANDS = ("card", "comment HEAD", "demo", "report", "resolve", "verify")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "check-lock"])
+def test_a_project_without_a_repository_is_one_line(small: SmallProject, command: str) -> None:
+    shutil.rmtree(".git")
+    result = CliRunner().invoke(main, command.split())
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: {small.folder} has no Git commit, which is needed here: `git init` and commit\n",
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_repository_of_another_user_is_one_line(
+    small: SmallProject, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git then treats the folder as no repository; DVC reads it."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    result = CliRunner().invoke(main, command.split())
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: {small.folder} belongs to another user, so Git does not read it; if you trust it: "
+        f"git config --global --add safe.directory {small.folder}\n",
+    )
