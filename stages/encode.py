@@ -28,6 +28,7 @@ from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.storage import schemas
+from recsys.storage.dimensions import write_dimensions
 from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 
@@ -45,12 +46,9 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
     dimensions, vocabulary = encode_dimensions(dataset, section)
     metadata = Lineage(vocabulary.ids).to_metadata()
     with atomic_write(encoded) as folder:
-        for table_name, table in dimensions.items():
-            path = folder / f"{table_name}.parquet"
-            write_parquet(table, path, vocabulary.schema(table_name))
+        write_dimensions(dimensions, vocabulary, folder)
         ratings = encode_ratings(dataset.ratings, vocabulary)
         write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, metadata)
-        vocabulary.save(folder / "vocabulary.json")
     likes = (dataset.ratings["rating"] > vocabulary.like_cut).mean()
     click.echo(
         f"{name}: {len(dataset.ratings):,} ratings of {len(dimensions['movies']):,} movies by "

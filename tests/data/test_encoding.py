@@ -22,6 +22,7 @@ from recsys.data.presets import preset
 from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
+from recsys.storage.dimensions import write_dimensions
 from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary, find_rows
 from tests.conftest import PARAMS, unpinned
@@ -196,8 +197,8 @@ def test_rows_of_ids_are_found_and_unknown_ids_give_minus_one() -> None:
 def test_a_saved_vocabulary_loads_unchanged(
     tmp_path: Path, encoded: tuple[RawDataset, Encoded]
 ) -> None:
-    _, vocabulary = encoded[1]
-    vocabulary.save(tmp_path / "vocabulary.json")
+    dimensions, vocabulary = encoded[1]
+    write_dimensions(dimensions, vocabulary, tmp_path)
     loaded = Vocabulary.load(tmp_path / "vocabulary.json")
     assert loaded == vocabulary
     assert (loaded.rating_scale, loaded.label_threshold) == (WHOLE_STARS, 3)

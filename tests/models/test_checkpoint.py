@@ -265,7 +265,10 @@ def test_a_file_that_fits_but_is_another_one_is_refused(
     before = (checkpoint / file).read_bytes()
     change(checkpoint / file)
     assert (checkpoint / file).read_bytes() != before
-    with pytest.raises(InputError, match=rf"dlrm is no checkpoint \({file}: not the original file"):
+    # The vocabulary holds digests of its own, and of the tables beside it.
+    kind = "not a vocabulary" if file.startswith("tables") else "no checkpoint"
+    message = rf"dlrm\S* is {kind} \(.*not the .*file.*: it was changed"
+    with pytest.raises(InputError, match=message):
         load_checkpoint(checkpoint)
 
 

@@ -31,6 +31,7 @@ SYNTHETIC = {
     "fetch.synthetic_users": 60,
     "fetch.synthetic_movies": 50,
     "fetch.synthetic_ratings": 700,
+    "split.seed": 1,
     "train.epochs": 2,
     "train.batch_size": 64,
     "train.learning_rate": 0.01,
