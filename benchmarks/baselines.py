@@ -71,7 +71,7 @@ def _opinion(test: Inputs, data: Path, task: str) -> np.ndarray:
     fitted = json.loads((data / "features/features.json").read_text())["standardisation"]
     taste, deviation = (
         test.columns[name].astype(float) * fitted[name][1] + fitted[name][0]
-        for name in ("taste", "taste_deviation")
+        for name in ("gp_stars", "gp_stars_deviation")
     )
     return taste if task == "regression" else ndtr((taste - LEAST_LIKE) / deviation)
 

@@ -9,7 +9,7 @@ import torch
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.features.files import read_fitted
 from recsys.features.online import Queries
-from recsys.features.store import FeatureStore
+from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.models.checkpoint import load_checkpoint
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
@@ -29,7 +29,7 @@ def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
     task = make_task(description.task, dimensions.vocabulary.rating_scale)
     end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
     fitted, ratings = read_fitted(data / "features", description.lineage, checkpoint)
-    store = FeatureStore(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
+    store = OnlineFeaturesWithLog(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
     part = data / "split/test.parquet"
     test = MovieLensDataset(part, dimensions, task.target, description.features, data / "features")
     queries = Queries(*(read_column(part, schemas.PART, n) for n in ("user", "movie", "timestamp")))

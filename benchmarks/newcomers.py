@@ -23,7 +23,7 @@ from benchmarks.scale import ROOT, run_stage
 from recsys.data.params import SplitParams
 from recsys.data.split_files import read_pairs, write_split
 from recsys.data.splitting import count_neighbours
-from recsys.features.online import Ratings
+from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
 from recsys.serving.pair_scorer import PairScorer
@@ -92,11 +92,13 @@ def score(
     for user, own in ratings.groupby("user"):
         row = int(user) if known else len(scorer.userids)
         first, rest = own[:given], own[FIRST:]
-        rated: Ratings | None = None
+        rated: LabelledRatings | None = None
         if scorer.store:
             columns = (first[name].to_numpy() for name in ("movie", "rating", "timestamp"))
             movie, stars, seconds = columns
-            rated = scorer.store.rate(np.full(given, row), movie, stars.astype(float), seconds)
+            rated = scorer.store.label_new_ratings(
+                np.full(given, row), movie, stars.astype(float), seconds
+            )
         movies, seconds = (
             torch.tensor(rest[name].to_numpy()).long() for name in ("movie", "timestamp")
         )

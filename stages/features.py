@@ -1,4 +1,4 @@
-"""Stage features: compute statistics and histories of each rating, if params.yaml selects any."""
+"""Stage features: compute features from rating histories."""
 
 from recsys.common.guard import guard_stage
 

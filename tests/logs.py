@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.features.build import Computed, Settings, compute_features
-from recsys.features.online import OPINIONS
+from recsys.features.online import GP_TARGETS
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.statistics import GROUPS, Catalogue
 from recsys.features.visibility import RatingLog
@@ -17,7 +17,7 @@ USERS, MOVIES, RATINGS = 12, 30, 240
 STATISTICS = load_params(PARAMS)[StatisticsParams]
 GAUSSIAN_PROCESS = load_params(PARAMS)[GaussianProcessParams]
 LIKE_ABOVE = 3
-ALL_GROUPS = (*GROUPS, *OPINIONS)
+ALL_GROUPS = (*GROUPS, *GP_TARGETS)
 
 
 def make_log(past_only: bool, seed: int = 0) -> RatingLog:
@@ -50,10 +50,10 @@ def visible_rows(log: RatingLog, groups: np.ndarray, row: int) -> np.ndarray:
     return np.flatnonzero(same & others & log.training)
 
 
-def first_rows(log: RatingLog, count: int) -> RatingLog:
-    """The first ratings of a log."""
+def some_rows(log: RatingLog, rows: np.ndarray) -> RatingLog:
+    """Some ratings of a log."""
     columns = ("user", "movie", "stars", "label", "seconds", "part")
-    return replace(log, **{name: getattr(log, name)[:count] for name in columns})
+    return replace(log, **{name: getattr(log, name)[rows] for name in columns})
 
 
 def make_catalogue(seed: int = 0) -> Catalogue:

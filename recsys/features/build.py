@@ -14,22 +14,22 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys.common.errors import InputError
-from recsys.features.fitted import Fitted, Standardisation
-from recsys.features.gaussian_process import fit_and_predict
+from recsys.features.fitted import Fitted
+from recsys.features.gaussian_process.folds import fit_and_predict
+from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.histories import HISTORIES, History, find_history
-from recsys.features.online import OPINIONS, standardise
+from recsys.features.online import GP_TARGETS, standardise
 from recsys.features.params import GaussianProcessParams, StatisticsParams
-from recsys.features.posterior import GaussianProcess
 from recsys.features.statistics import (
     DECADES,
     FIRST_YEAR,
     GROUPS,
     Catalogue,
     Columns,
-    Constants,
     Floats,
     MovieSums,
     Statistics,
+    TrainingMeans,
     sum_movies,
 )
 from recsys.features.visibility import QUERY, RatingLog, round_for_exact_sums
@@ -155,52 +155,50 @@ def compute_features(
         InputError: a group needs times, and there are none.
     """
     check_times(log, groups)
-    constants = fit_constants(log, settings.statistics)
-    sums, residual, unexplained = sum_movies(log, constants)
-    statistics = Statistics(log, residual, sums, catalogue, constants)
+    means = fit_means(log, settings.statistics)
+    sums, movie_adjusted, user_adjusted = sum_movies(log, means)
+    statistics = Statistics(log, movie_adjusted, sums, catalogue, means)
+    cutoff = settings.statistics.cutoff
     dense: dict[str, npt.NDArray[np.float32]] = {}
-    fitted: Standardisation = {}
+    standardisation: dict[str, tuple[float, float]] = {}
     processes: dict[str, GaussianProcess] = {}
     for group in groups:
         if group in GROUPS:
             columns = GROUPS[group](statistics)
         else:
-            columns, processes[group] = predict_opinions(
+            columns, processes[group] = predict_ratings(
                 group, log, catalogue, settings.gaussian_process
             )
         for name, values in columns.items():
             training = values[log.training]
-            fitted[name] = float(training.mean()), float(training.std())
-            scaled = standardise(values, fitted[name], settings.statistics.cutoff)
+            standardisation[name] = float(training.mean()), float(training.std())
+            scaled = standardise(values, standardisation[name], cutoff)
             dense[name] = scaled.astype(np.float32)
-    return Computed(
-        dense,
-        {
-            name: find_history(log, label, settings.features.history_length)
-            for name, label in HISTORIES.items()
-            if name in settings.features.sparse
-        },
-        Fitted(
-            groups=groups,
-            histories=tuple(name for name in HISTORIES if name in settings.features.sparse),
-            history_length=settings.features.history_length,
-            past_only=log.past_only,
-            label_threshold=label_threshold,
-            cutoff=settings.statistics.cutoff,
-            standardisation=fitted,
-            end=int(log.seconds[-1]),
-            constants=constants,
-            catalogue=catalogue,
-            movies=sum_all(log, unexplained, len(catalogue.years)),
-            processes=processes,
-        ),
-        list_ratings(log, residual, unexplained),
+    histories = {
+        name: find_history(log, label, settings.features.history_length)
+        for name, label in HISTORIES.items()
+        if name in settings.features.sparse
+    }
+    fitted = Fitted(
+        groups=groups,
+        histories=tuple(histories),
+        history_length=settings.features.history_length,
+        past_only=log.past_only,
+        label_threshold=label_threshold,
+        cutoff=cutoff,
+        standardisation=standardisation,
+        end=int(log.seconds[-1]),
+        means=means,
+        catalogue=catalogue,
+        movies=sum_all(log, user_adjusted, len(catalogue.years)),
+        processes=processes,
     )
+    return Computed(dense, histories, fitted, list_ratings(log, movie_adjusted, user_adjusted))
 
 
 def check_times(log: RatingLog, groups: tuple[str, ...]) -> None:
     """Check that there are times if a group needs them. Raises: InputError."""
-    # A Gaussian process needs no times: opinions of the same time just do not fade.
+    # A Gaussian process needs no times: without them, nothing fades.
     for group in {"recent", "time"}.intersection(groups):
         if log.seconds[0] == log.seconds[-1]:
             raise InputError(
@@ -209,10 +207,10 @@ def check_times(log: RatingLog, groups: tuple[str, ...]) -> None:
             )
 
 
-def fit_constants(log: RatingLog, params: StatisticsParams) -> Constants:
-    """What all rows share: values of the training part, and params."""
+def fit_means(log: RatingLog, params: StatisticsParams) -> TrainingMeans:
+    """The means of the training part, and the smoothing constants of the params."""
     stars = log.stars[log.training]
-    return Constants(
+    return TrainingMeans(
         average=float(stars.mean()),
         like_rate=float(log.label[log.training].astype(float).mean()),
         spread=float(stars.var()),
@@ -231,8 +229,11 @@ def make_catalogue(movies: pa.Table, params: StatisticsParams) -> Catalogue:
     genres = [table_of_codes(column) for column in movies.columns if pa.types.is_list(column.type)]
     # Without a list of genres, every movie is of the same one.
     every = np.column_stack(genres) if genres else np.ones((len(movies), 1), bool)
-    years = movies["year"].to_pandas().fillna(params.usual_year).to_numpy(int)
-    return Catalogue(np.pad(every, ((0, 1), (0, 0))), np.append(years, params.usual_year))
+    years = movies["year"].to_pandas().fillna(params.usual_year)
+    return Catalogue(
+        np.pad(every, ((0, 1), (0, 0))),
+        np.append(years, params.usual_year).astype(np.int32),
+    )
 
 
 def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -244,38 +245,38 @@ def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     return table
 
 
-def predict_opinions(
+def predict_ratings(
     group: str, log: RatingLog, catalogue: Catalogue, params: GaussianProcessParams
 ) -> tuple[Columns, GaussianProcess]:
-    """The opinions that a Gaussian process predicts, their standard deviations, and the process."""
+    """Columns of a Gaussian process's predictions and their standard deviations; the process."""
     half_decades = np.clip((catalogue.years - FIRST_YEAR) // 5, 0, 2 * DECADES - 2)
     content = np.column_stack(
         [np.ones(len(half_decades)), catalogue.genres, np.eye(2 * DECADES - 1)[half_decades]]
     )
-    target = getattr(log, OPINIONS[group]).astype(float)
-    mean, deviation, process = fit_and_predict(log, target, content, params)
+    values = getattr(log, GP_TARGETS[group]).astype(float)
+    mean, deviation, process = fit_and_predict(log, values, content, params)
     return {group: mean, f"{group}_deviation": deviation}, process
 
 
-def sum_all(log: RatingLog, unexplained: Floats, movies: int) -> MovieSums:
+def sum_all(log: RatingLog, user_adjusted: Floats, movies: int) -> MovieSums:
     """Sums over all ratings that a query after the end of the log sees, by movie, [M + 1] each."""
-    values = (log.observed, log.stars, log.stars**2, log.label, unexplained)
-    sums = [np.bincount(log.movie, v * log.observed, movies).astype(float) for v in values]
-    return MovieSums(*sums)
+    added = MovieSums.of_ratings(log.stars, log.label, user_adjusted)
+    weights = (values * log.is_context for values in added)
+    return MovieSums(*(np.bincount(log.movie, w, movies).astype(float) for w in weights))
 
 
-def list_ratings(log: RatingLog, residual: Floats, unexplained: Floats) -> pa.Table:
+def list_ratings(log: RatingLog, movie_adjusted: Floats, user_adjusted: Floats) -> pa.Table:
     """The ratings that a query sees, with the columns of `schemas.FITTED_RATINGS`."""
     order = log.by_user.order
-    rows = order[log.observed[order]]
+    rows = order[log.is_context[order]]
     columns = (
         log.user,
         log.movie,
         log.stars,
         log.label,
         log.seconds,
-        round_for_exact_sums(residual),
-        round_for_exact_sums(unexplained),
+        round_for_exact_sums(movie_adjusted),
+        round_for_exact_sums(user_adjusted),
     )
     schema = schemas.FITTED_RATINGS
     return pa.table(

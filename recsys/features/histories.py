@@ -5,7 +5,7 @@ time. The history of a rating is a stretch of a log: consecutive entries, except
 
 Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
 
-Shapes: B rows whose histories are wanted, E entries of a log.
+Shapes: B target rows, E entries of a log.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ HISTORIES = {"liked": 1, "disliked": 0}
 
 @dataclass(frozen=True)
 class History:
-    """One log, and the stretch of it that each row has.
+    """One log, and a stretch of it for each target.
 
     Attributes:
         movies: the movie of each entry, as its row in the movies table, [E]
@@ -43,11 +43,11 @@ class History:
 
 
 def find_history(log: RatingLog, label: int, longest: int) -> History:
-    """Find the log of the ratings with one label, and a stretch of it for each wanted row.
+    """Find the log of the ratings with one label, and a stretch of it for each target.
 
     Args:
         longest: the largest number of entries that a row sees.
     """
     order = log.by_user.order
-    entries: Mask = (log.label[order] == label) & log.observed[order]
+    entries: Mask = (log.label[order] == label) & log.is_context[order]
     return History(log.movie[order[entries]], *log.by_user.stretches(entries, longest))

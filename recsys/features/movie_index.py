@@ -28,11 +28,7 @@ class MovieIndex:
         self._sums = [np.append(0.0, np.cumsum(round_for_exact_sums(v)[order])) for v in values]
 
     def before(self, movie: Ints, seconds: Ints) -> MovieSums:
-        """Sums over the ratings of a movie in earlier seconds, [B] each.
-
-        Args:
-            movie, seconds: [B]
-        """
+        """Sums over the ratings of movies in earlier seconds, [B] each; movie, seconds: [B]"""
         start = np.searchsorted(self._sorted, movie.astype(np.int64) * self._span)
         end = np.searchsorted(self._sorted, self._keys(movie, seconds))
         return MovieSums(*(sums[end] - sums[start] for sums in self._sums))

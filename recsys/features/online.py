@@ -5,31 +5,30 @@ Every exported artifact holds a copy of this file, so it imports NumPy and other
 Shapes: R ratings, B queries, M movies, d columns.
 """
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.features.fitted import Fitted
+from recsys.features.gaussian_process.posterior import UserPosterior
 from recsys.features.histories import HISTORIES, find_history
-from recsys.features.posterior import UserPosterior
 from recsys.features.statistics import GROUPS, MovieSums, Statistics
 from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, Mask, RatingLog
 
-# The groups of columns that a Gaussian process predicts, and the column of its target.
-OPINIONS = {"taste": "stars", "liking": "label"}
+# The groups of columns that a Gaussian process predicts, and the target of each.
+GP_TARGETS = {"gp_stars": "stars", "gp_like": "label"}
 
 
-class Ratings(NamedTuple):
+class LabelledRatings(NamedTuple):
     """Ratings that features are computed from, by column.
 
     Attributes:
-        user, movie: rows of the tables; users that are not in the table have any other numbers, [R]
+        user, movie: rows of the tables, [R]; a user who is not in the table has any other number
         stars: [R]
         label: 1 for a like, else 0, [R]
-        seconds: time of the rating, in seconds since 1970, [R]
-        residual: the stars above the movie's damped mean at that time, [R]
+        seconds: the time of the rating, in seconds since 1970, [R]
+        movie_adjusted: the stars less the movie's damped mean at that time, [R]
     """
 
     user: Ints
@@ -37,30 +36,31 @@ class Ratings(NamedTuple):
     stars: Floats
     label: Ints
     seconds: Ints
-    residual: Floats
+    movie_adjusted: Floats
 
-    def take(self, rows: Ints | Mask | slice) -> "Ratings":
+    def take(self, rows: Ints | Mask | slice) -> "LabelledRatings":
         """Some of the ratings."""
         columns: list[Any] = [column[rows] for column in self]
-        return Ratings(*columns)
+        return LabelledRatings(*columns)
 
-    def extend(self, more: "Ratings") -> "Ratings":
+    def extend(self, more: "LabelledRatings") -> "LabelledRatings":
         """These ratings, then more of them."""
         columns: list[Any] = [np.concatenate(pair) for pair in zip(self, more, strict=True)]
-        return Ratings(*columns)
+        return LabelledRatings(*columns)
 
 
 class Queries(NamedTuple):
-    """Pairs of users and movies, and the times at which their features are wanted.
+    """Pairs of users and movies, and the times to compute their features for.
 
     Attributes:
-        user, movie: as in `Ratings`, [B]
-        seconds: the ratings before this second are known, or all if the split is random, [B]
+        user, movie: as in `LabelledRatings`, [B]
+        as_of: a time in seconds since 1970, [B]. If the split follows time, the ratings before this
+            second are visible; if it is random, all are.
     """
 
     user: Ints
     movie: Ints
-    seconds: Ints
+    as_of: Ints
 
 
 class Features(NamedTuple):
@@ -76,68 +76,70 @@ class Features(NamedTuple):
 
 
 class OnlineFeatures:
-    """Computes the columns of the stage features for pairs that nobody rated.
+    """Computes the columns of the stage features for queries of one user at one time.
 
-    The ratings of movies are known as they were at the end of the log.
+    The sums over the ratings of movies are as they were at the end of the log.
     """
 
     def __init__(self, fitted: Fitted) -> None:
         self.fitted = fitted
 
-    def rate(self, user: Ints, movie: Ints, stars: Floats, seconds: Ints) -> Ratings:
-        """Ratings that were given after training, with their labels and residuals, [R]."""
-        mean = self.sum_movies(movie, seconds).mean(self.fitted.constants)
+    def label_new_ratings(
+        self, user: Ints, movie: Ints, stars: Floats, seconds: Ints
+    ) -> LabelledRatings:
+        """Label and adjust ratings that were given after training, [R]."""
+        mean = self.sum_movies(movie, seconds).mean(self.fitted.means)
         label = (stars > self.fitted.label_threshold).astype(np.int8)
-        return Ratings(user, movie, stars, label, seconds, stars - mean)
+        return LabelledRatings(user, movie, stars, label, seconds, stars - mean)
 
-    def compute(self, ratings: Ratings, queries: Queries) -> Features:
+    def compute(self, ratings: LabelledRatings, queries: Queries) -> Features:
         """The features of some queries.
 
         Args:
-            ratings: all ratings of the users whose features are wanted.
+            ratings: all ratings of the users of the queries.
+
+        Raises:
+            ValueError: the split is random, and a query is not later than the ratings.
         """
-        log, residual = merge(ratings, queries, self.fitted.past_only)
-        movies = self.sum_movies(queries.movie, queries.seconds)
-        statistics = Statistics(log, residual, movies, self.fitted.catalogue, self.fitted.constants)
+        log, movie_adjusted = merge(ratings, queries, self.fitted.past_only)
+        movies = self.sum_movies(queries.movie, queries.as_of)
+        fitted = self.fitted
+        statistics = Statistics(log, movie_adjusted, movies, fitted.catalogue, fitted.means)
         columns: dict[str, Floats] = {}
-        for group in self.fitted.groups:
+        for group in fitted.groups:
             if group in GROUPS:
                 columns |= GROUPS[group](statistics)
             else:
-                mean, deviation = self.predict_opinions(group, log)
+                mean, deviation = self.predict_ratings(group, log)
                 columns |= {group: mean, f"{group}_deviation": deviation}
         dense = np.empty((len(queries.user), len(columns)), np.float32)
         for place, (name, values) in enumerate(columns.items()):
-            dense[:, place] = standardise(
-                values, self.fitted.standardisation[name], self.fitted.cutoff
-            )
-        return Features(dense, {name: self._histories(name, log) for name in self.fitted.histories})
+            dense[:, place] = standardise(values, fitted.standardisation[name], fitted.cutoff)
+        return Features(dense, {name: self._histories(name, log) for name in fitted.histories})
 
-    def sum_movies(self, movie: Ints, seconds: Ints) -> MovieSums:  # noqa: ARG002
+    def sum_movies(self, movie: Ints, as_of: Ints) -> MovieSums:  # noqa: ARG002
         """Sums over the ratings of movies that are visible at some times, [B] each."""
         return MovieSums(*(sums[movie] for sums in self.fitted.movies))
 
-    def predict_opinions(self, group: str, log: RatingLog) -> tuple[Floats, Floats]:
-        """The mean and the standard deviation of the predicted opinions, [B] each.
+    def predict_ratings(self, group: str, log: RatingLog) -> tuple[Floats, Floats]:
+        """The mean and the standard deviation of the Gaussian process's predictions, [B] each.
 
         Raises:
-            ValueError: the split is random, and a query is not later than the ratings of its user.
+            ValueError: the split is random, and a query is not later than the ratings.
         """
-        target = getattr(log, OPINIONS[group]).astype(float)
-        asked, movie, moment = (c[log.wanted] for c in (log.user, log.movie, log.seconds))
-        mean, deviation = np.empty(len(asked)), np.empty(len(asked))
-        for places in group_places(asked, moment):
-            user, seconds = asked[places[0]], moment[places[0]]
-            known = log.observed & (log.user == user)
-            if log.past_only:
-                known &= log.seconds < seconds
-            elif (log.seconds[known] >= seconds).any():
-                raise ValueError("a model of a random split scores times after the last rating")
-            posterior = UserPosterior(self.fitted.processes[group])
-            rows = np.flatnonzero(known)
-            posterior.absorb_earlier(log.movie[rows], target[rows], log.seconds[rows], seconds)
-            mean[places], deviation[places] = posterior.predict(movie[places])
-        return mean, deviation
+        user, movie, as_of = (c[log.targets] for c in (log.user, log.movie, log.seconds))
+        if not len(user):
+            return np.empty(0), np.empty(0)
+        assert (user == user[0]).all()
+        assert (as_of == as_of[0]).all()
+        rows = np.flatnonzero(log.is_context & (log.user == user[0]))
+        seconds = log.seconds[rows]
+        if not log.past_only and (seconds >= as_of[0]).any():
+            raise ValueError("a model of a random split scores times after the last rating")
+        values = getattr(log, GP_TARGETS[group])[rows].astype(float)
+        posterior = UserPosterior(self.fitted.processes[group])
+        posterior.filter_until(log.movie[rows], values, seconds, int(as_of[0]))
+        return posterior.predict_ratings(movie)
 
     def _histories(self, name: str, log: RatingLog) -> tuple[Ints, Ints]:
         history = find_history(log, HISTORIES[name], self.fitted.history_length)
@@ -146,11 +148,11 @@ class OnlineFeatures:
         return history.movies[shifts + np.arange(len(shifts))], length
 
 
-def merge(ratings: Ratings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats]:
-    """Ratings and queries as one log whose wanted rows are the queries.
+def merge(ratings: LabelledRatings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats]:
+    """Ratings and queries as one log whose targets are the queries.
 
     Returns:
-        the log, [R + B]; the residual of each row, 0 for a query, [R + B]
+        the log, [R + B]; movie_adjusted of each row, 0 for a query, [R + B]
     """
     count = len(ratings.user)
     known = (ratings.user, ratings.movie, ratings.seconds)
@@ -160,9 +162,9 @@ def merge(ratings: Ratings, queries: Queries, past_only: bool) -> tuple[RatingLo
     order = np.lexsort([movie, user, seconds])
     places = np.empty(len(order), np.int32)
     places[order] = np.arange(len(order))
-    stars, label, residual = (
+    stars, label, movie_adjusted = (
         np.append(column, np.zeros(len(queries.user), column.dtype))[order]
-        for column in (ratings.stars, ratings.label, ratings.residual)
+        for column in (ratings.stars, ratings.label, ratings.movie_adjusted)
     )
     log = RatingLog(
         user=user[order],
@@ -172,16 +174,9 @@ def merge(ratings: Ratings, queries: Queries, past_only: bool) -> tuple[RatingLo
         seconds=seconds[order],
         part=np.where(order < count, TRAINING, QUERY),
         past_only=past_only,
-        wanted=places[count:],
+        targets=places[count:],
     )
-    return log, residual
-
-
-def group_places(*keys: Ints) -> Iterable[Ints]:
-    """The places of equal keys, group after group."""
-    order = np.lexsort(keys)
-    changes = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
-    return np.split(order, np.flatnonzero(changes) + 1) if len(order) else []
+    return log, movie_adjusted
 
 
 def standardise(values: Floats, fitted: tuple[float, float], cutoff: float) -> Floats:

@@ -1,15 +1,18 @@
 """Statistics of the visible ratings of each row: dense features, in groups.
 
-Values that all rows share, such as overall means, come from the training part. So no statistic
-depends on the label of a later rating (if the split follows time), or on a label of the validation
-and test parts (if it is random).
+Three things are fitted to the training part as a whole: `TrainingMeans`, the mean and deviation
+that standardise each column, and the Gaussian processes (for a training row, to the other folds).
+Through them alone, a column depends on labels that its row does not see: labels of the training
+part, those of later rows and of the row itself included, and labels that a training row sees. With
+a chronological split, no such label is later than the training part. With a random split, none is
+in the validation or test part.
 
 Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
 
-Shapes: N rows of a log, B rows whose statistics are wanted, M movies and one unknown, G genres.
+Shapes: N rows of a log, B target rows, M movies and one unknown, G genres.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,11 +27,12 @@ Columns = dict[str, Floats]
 SECONDS_PER_DAY = 86_400
 # The decades of release years. Earlier and later years count as the first and the last decade.
 FIRST_YEAR, DECADES = 1920, 9
-LEAST_VARIANCE = 0.01
+MIN_VARIANCE = 0.01
 
 
-class Catalogue(NamedTuple):
-    """What the statistics need to know about the movies.
+@dataclass(frozen=True)
+class Catalogue:
+    """Genres and release years of the movies.
 
     Attributes:
         genres: whether a movie has a genre, [M + 1, G]
@@ -40,11 +44,11 @@ class Catalogue(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Constants:
-    """What is the same for all rows.
+class TrainingMeans:
+    """Means of the training part, and smoothing constants.
 
     Attributes:
-        average, like_rate, spread: the mean of the stars, the share of likes and the variance of
+        average, like_rate, spread: the mean of the stars, the fraction of likes and the variance of
             the stars in the training part.
         start: the time of the first rating, in seconds since 1970.
         user_damping, movie_damping, last_damping, window_damping, last, windows: as in the section
@@ -59,58 +63,62 @@ class Constants:
     movie_damping: float
     last_damping: float
     window_damping: float
-    last: tuple[int, ...]
-    windows: tuple[int, ...]
+    last: Sequence[int]
+    windows: Sequence[int]
 
 
 class MovieSums(NamedTuple):
-    """Sums over the ratings of movies.
-
-    The sums are those over the ratings that are visible to each wanted row, [B], or over all
-    ratings of each movie, [M + 1].
+    """Sums over the ratings of movies: of those visible to each target, [B], or of all, [M + 1].
 
     Attributes:
-        number: of ratings.
+        number: the number of ratings.
         stars, squares, likes: sums of the stars, of their squares and of the labels.
-        unexplained: the sum of the stars above those that the user usually gives.
+        user_adjusted: the sum of the stars less the user's mean; see `sum_movies`.
     """
 
     number: Floats
     stars: Floats
     squares: Floats
     likes: Floats
-    unexplained: Floats
+    user_adjusted: Floats
 
-    def mean(self, constants: Constants) -> Floats:
+    @classmethod
+    def of_ratings(
+        cls, stars: Floats, label: npt.NDArray[np.integer], user_adjusted: Floats
+    ) -> "MovieSums":
+        """What each rating adds to the sums of its movie, [R] each."""
+        return cls(np.ones(len(stars)), stars, stars**2, label.astype(float), user_adjusted)
+
+    def mean(self, means: TrainingMeans) -> Floats:
         """The damped mean of the stars."""
-        return damped_mean(self.stars, self.number, constants.average, constants.movie_damping)
+        return damped_mean(self.stars, self.number, means.average, means.movie_damping)
 
 
 class Statistics:
-    """Computes groups of columns of the wanted rows, each [B], with a method for each group.
+    """Computes groups of columns of the target rows, each [B], with a method for each group.
 
     Args:
         log: the rows.
-        residual: for each rating, the stars above the movie's damped mean at its time, [N]
-        movies: sums over the ratings of a wanted row's movie that are visible to the row, [B] each
+        movie_adjusted: the stars of each rating less the movie's damped mean at its time, [N]
+        movies: sums over the ratings of a target's movie that are visible to the target, [B] each
     """
 
     def __init__(
         self,
         log: RatingLog,
-        residual: Floats,
+        movie_adjusted: Floats,
         movies: MovieSums,
         catalogue: Catalogue,
-        constants: Constants,
+        means: TrainingMeans,
     ) -> None:
-        self.log, self.residual, self.movies = log, residual, movies
-        self.genres, self.years = catalogue
-        self.constants = constants
-        self.movie_rows, self.seconds = log.movie[log.wanted], log.seconds[log.wanted]
+        self.log, self.movie_adjusted, self.movies = log, movie_adjusted, movies
+        self.genres, self.years = catalogue.genres, catalogue.years
+        self.means = means
+        self.movie_rows, self.seconds = log.movie[log.targets], log.seconds[log.targets]
         self.liked = log.label.astype(float)
-        self.user_count = log.by_user.sum(np.ones(len(residual)))
+        self.user_count = log.by_user.sum(np.ones(len(movie_adjusted)))
         self.user_residual = damped_mean(
-            log.by_user.sum(residual), self.user_count, 0, constants.user_damping
+            log.by_user.sum(movie_adjusted), self.user_count, 0, means.user_damping
         )
 
     def user(self) -> Columns:
@@ -118,34 +126,35 @@ class Statistics:
         stars, squares, likes = (
             self.log.by_user.sum(v) for v in (self.log.stars, self.log.stars**2, self.liked)
         )
-        damping = self.constants.user_damping
+        damping = self.means.user_damping
         return self._moments("user", self.user_count, stars, squares, likes, damping) | {
             "user_residual": self.user_residual
         }
 
     def movie(self) -> Columns:
         """The number, mean, like rate and standard deviation of the movie's ratings."""
-        count, stars, squares, likes, unexplained = self.movies
-        damping = self.constants.movie_damping
+        count, stars, squares, likes, user_adjusted = self.movies
+        damping = self.means.movie_damping
         return self._moments("movie", count, stars, squares, likes, damping) | {
-            "movie_residual": damped_mean(unexplained, count, 0, damping)
+            "movie_residual": damped_mean(user_adjusted, count, 0, damping)
         }
 
     def affinity(self) -> Columns:
         """How much more the user likes movies of these genres and this decade than other movies."""
-        wanted, damping = self.log.wanted, self.constants.user_damping
+        targets, damping = self.log.targets, self.means.user_damping
         total, count = np.zeros(len(self.seconds)), np.zeros(len(self.seconds))
         for genre in self.genres.T:
             member = genre[self.log.movie]
             in_genre = self.log.by_user.sum(member)
-            residuals = self.log.by_user.sum(self.residual * member) - in_genre * self.user_residual
-            total += member[wanted] * damped_mean(residuals, in_genre, 0, damping)
-            count += member[wanted] * in_genre
+            stars = self.log.by_user.sum(self.movie_adjusted * member)
+            residuals = stars - in_genre * self.user_residual
+            total += member[targets] * damped_mean(residuals, in_genre, 0, damping)
+            count += member[targets] * in_genre
         genres = np.maximum(self.genres[self.movie_rows].sum(1), 1)
         decade = np.clip((self.years[self.log.movie] - FIRST_YEAR) // 10, 0, DECADES - 1)
         in_decade = VisibleRatings(self.log.user.astype(np.int64) * DECADES + decade, self.log)
         decade_count = in_decade.sum(np.ones(len(decade)))
-        residuals = in_decade.sum(self.residual) - decade_count * self.user_residual
+        residuals = in_decade.sum(self.movie_adjusted) - decade_count * self.user_residual
         return {
             "genre_affinity": total / genres,
             "genre_count": np.log1p(count / genres),
@@ -164,45 +173,45 @@ class Statistics:
             "days_since_first": np.log1p((seconds - first) / SECONDS_PER_DAY),
             "seconds_since_last": np.log1p(seconds - last),
             "ratings_before": np.log1p(number),
-            "year_rated": (seconds - self.constants.start) / (365 * SECONDS_PER_DAY),
+            "year_rated": (seconds - self.means.start) / (365 * SECONDS_PER_DAY),
             "year_released": self.years[self.movie_rows].astype(float),
         }
 
     def _moments(
         self, noun: str, count: Floats, stars: Floats, squares: Floats, likes: Floats, weight: float
     ) -> Columns:
-        average = self.constants.average
+        average = self.means.average
         mean = damped_mean(stars, count, average, weight)
-        square = damped_mean(squares, count, average**2 + self.constants.spread, weight)
+        square = damped_mean(squares, count, average**2 + self.means.spread, weight)
         return {
             f"{noun}_count": np.log1p(count),
             f"{noun}_mean": mean,
-            f"{noun}_like_rate": damped_mean(likes, count, self.constants.like_rate, weight),
-            f"{noun}_spread": np.sqrt(np.maximum(square - mean**2, LEAST_VARIANCE)),
+            f"{noun}_like_rate": damped_mean(likes, count, self.means.like_rate, weight),
+            f"{noun}_spread": np.sqrt(np.maximum(square - mean**2, MIN_VARIANCE)),
         }
 
     def _last_ratings(self) -> Columns:
-        columns, damping = {}, self.constants.last_damping
-        for count in self.constants.last:
+        columns, damping = {}, self.means.last_damping
+        for count in self.means.last:
             residuals, likes, number = (
                 self.log.by_user.sum_of_last(values, count)
-                for values in (self.residual, self.liked, np.ones(len(self.liked)))
+                for values in (self.movie_adjusted, self.liked, np.ones(len(self.liked)))
             )
             columns[f"last_{count}_residual"] = damped_mean(
                 residuals - number * self.user_residual, number, 0, damping
             )
             columns[f"last_{count}_like_rate"] = damped_mean(
-                likes, number, self.constants.like_rate, damping
+                likes, number, self.means.like_rate, damping
             )
         return columns
 
     def _nearest_ratings(self) -> Columns:
-        columns, damping = {}, self.constants.window_damping
-        for window in self.constants.windows:
+        columns, damping = {}, self.means.window_damping
+        for window in self.means.windows:
             bounds = self.log.by_user.find_window(window)
             residuals, number = (
                 self.log.by_user.sum_within(values, bounds)
-                for values in (self.residual, np.ones(len(self.liked)))
+                for values in (self.movie_adjusted, np.ones(len(self.liked)))
             )
             columns[f"within_{window}_residual"] = damped_mean(
                 residuals - number * self.user_residual, number, 0, damping
@@ -220,25 +229,27 @@ GROUPS: dict[str, Callable[[Statistics], Columns]] = {
 }
 
 
-def sum_movies(log: RatingLog, constants: Constants) -> tuple[MovieSums, Floats, Floats]:
-    """The sums of each row's movie, and what they and the user leave unexplained of each rating.
+def sum_movies(log: RatingLog, means: TrainingMeans) -> tuple[MovieSums, Floats, Floats]:
+    """The sums of each row's movie, and the stars less the movie's or the user's mean.
 
     Args:
         log: all ratings.
 
     Returns:
-        the sums, [N] each; the stars above the movie's mean, [N], which say more about the user
-        than the stars themselves; the stars above those that the user usually gives, [N]
+        the sums, [N] each; movie_adjusted, the stars less the movie's damped mean, [N], which say
+        more about the user than the stars; user_adjusted, the stars less the overall mean and the
+        user's damped mean of movie_adjusted, [N]
     """
-    ones, liked = np.ones(len(log.stars)), log.label.astype(float)
-    values = (ones, log.stars, log.stars**2, liked, np.zeros(len(ones)))
-    sums = MovieSums(*(log.by_movie.sum(v) for v in values))
-    residual = log.stars - sums.mean(constants)
+    ones = np.ones(len(log.stars))
+    added = MovieSums.of_ratings(log.stars, log.label, np.zeros(len(ones)))
+    sums = MovieSums(*(log.by_movie.sum(v) for v in added))
+    movie_adjusted = log.stars - sums.mean(means)
     user_residual = damped_mean(
-        log.by_user.sum(residual), log.by_user.sum(ones), 0, constants.user_damping
+        log.by_user.sum(movie_adjusted), log.by_user.sum(ones), 0, means.user_damping
     )
-    unexplained = log.stars - constants.average - user_residual
-    return sums._replace(unexplained=log.by_movie.sum(unexplained)), residual, unexplained
+    user_adjusted = log.stars - means.average - user_residual
+    sums = sums._replace(user_adjusted=log.by_movie.sum(user_adjusted))
+    return sums, movie_adjusted, user_adjusted
 
 
 def damped_mean(sums: Floats, count: Floats, prior: float, weight: float) -> Floats:

@@ -7,13 +7,13 @@ Only this module decides which ratings are visible.
 - If the split is random (leave-one-out), the ratings of the training part are visible, except the
   rating itself.
 
-A row may also be a query: a user, a movie and a time whose features are wanted. It sees what a
-rating in its place would see, and no row sees it. So the features of a whole log and those of any
-other pair come from the same code.
+A row may also be a query: a user, a movie and a time to compute features for. A query sees what a
+rating in its place would see, and no row sees a query. So one code computes the features of a whole
+log and the features of any other pair.
 
 Every exported artifact holds a copy of this file, so it imports NumPy alone.
 
-Shapes: N rows, B rows whose features are wanted, E entries.
+Shapes: N rows, B target rows, E entries.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class RatingLog:
         part: position of the rating's part in `PARTS`, or `NO_PART`, or `QUERY`, [N]
         past_only: True if the ratings of an earlier second are visible, False if the other ratings
             of the training part are.
-        wanted: the rows whose features are wanted, [B]; all rows if they are not given
+        targets: the rows to compute features of, [B]; all rows if they are not given
     """
 
     user: Ints
@@ -52,7 +52,7 @@ class RatingLog:
     seconds: Ints
     part: Ints
     past_only: bool
-    wanted: Ints | slice = field(default_factory=lambda: slice(None))
+    targets: Ints | slice = field(default_factory=lambda: slice(None))
 
     @cached_property
     def training(self) -> Mask:
@@ -61,7 +61,7 @@ class RatingLog:
         return mask
 
     @cached_property
-    def observed(self) -> Mask:
+    def is_context(self) -> Mask:
         """Whether a row is visible to any other row, [N]."""
         mask: Mask = self.part != QUERY if self.past_only else self.training
         return mask
@@ -76,7 +76,7 @@ class RatingLog:
 
 
 class VisibleRatings:
-    """The ratings in a wanted row's group (of its user, or of its movie) that are visible to it.
+    """The visible ratings in the group of a target: of its user, or of its movie.
 
     A row is never visible to itself. If only the past is visible, the other rows of the same second
     are not visible either, because a page of several ratings is submitted at once.
@@ -86,8 +86,8 @@ class VisibleRatings:
 
     Attributes:
         order: the rows sorted by group, then time, [N]
-        place: the position of each wanted row in `order`, [B]
-        group_start, group_stop: the first position of its group, and the one after the last, [B]
+        place: the position of each target in `order`, [B]
+        group_start, group_stop: the first position of its group, and the last plus 1, [B]
         second_start, second_stop: the same for its group and second, [B]
     """
 
@@ -96,7 +96,7 @@ class VisibleRatings:
         self.order = smallest(np.argsort(groups, kind="stable"))
         places = np.empty_like(self.order)
         places[self.order] = np.arange(len(places))
-        self.place: Ints = places[log.wanted]
+        self.place: Ints = places[log.targets]
         grouped, seconds = groups[self.order], log.seconds[self.order]
         new_group = np.append(True, grouped[1:] != grouped[:-1])
         new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
@@ -104,23 +104,23 @@ class VisibleRatings:
         self.second_start, self.second_stop = find_stretches(new_second, self.place)
 
     @cached_property
-    def _observed(self) -> Mask:
-        """Whether the row at each position in `order` is observed, [N]."""
-        return self.log.observed[self.order]
+    def _is_context(self) -> Mask:
+        """Whether the row at each position in `order` is context, [N]."""
+        return self.log.is_context[self.order]
 
     @cached_property
     def _before(self) -> Ints:
-        """The number of observed rows before each position in `order`, and in total, [N + 1]."""
-        return count_before(self._observed)
+        """The number of context rows before each position in `order`, and in total, [N + 1]."""
+        return count_before(self._is_context)
 
     def sum(self, values: Floats | Mask) -> Floats:
         """Sum `values`, [N], over the visible rows, [B]."""
-        weights = round_for_exact_sums(values * self.log.observed)
+        weights = round_for_exact_sums(values * self.log.is_context)
         if self.log.past_only:
             return self._sum_between(weights, self.group_start, self.second_start)
-        wanted = self.log.wanted
+        targets = self.log.targets
         totals = np.bincount(self.groups, weights)
-        others: Floats = totals[self.groups[wanted]] - weights[wanted]
+        others: Floats = totals[self.groups[targets]] - weights[targets]
         return others
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
@@ -128,7 +128,7 @@ class VisibleRatings:
         assert self.log.past_only
         end = self._before[self.second_start]
         start = np.maximum(self._before[self.group_start], end - count)
-        entries = round_for_exact_sums(values[self.order[self._observed]])
+        entries = round_for_exact_sums(values[self.order[self._is_context]])
         sums: Floats = np.append(0.0, np.cumsum(entries))
         return sums[end] - sums[start]
 
@@ -136,7 +136,7 @@ class VisibleRatings:
         """The positions in `order` of the rows of the group at most `window` seconds away.
 
         Returns:
-            the first position, and the one after the last, each [B]
+            the first position, and the last plus 1, each [B]
         """
         seconds = self.log.seconds[self.order]
         # A key that ascends over all groups. Keys of different groups differ by more than `window`.
@@ -155,8 +155,8 @@ class VisibleRatings:
             window: from `find_window`.
         """
         assert not self.log.past_only
-        weights = round_for_exact_sums(values * self.log.observed)
-        return self._sum_between(weights, *window) - weights[self.log.wanted]
+        weights = round_for_exact_sums(values * self.log.is_context)
+        return self._sum_between(weights, *window) - weights[self.log.targets]
 
     def times(self) -> tuple[Ints, Ints, Ints]:
         """The times of the visible rows that are not later than the row.
@@ -165,19 +165,19 @@ class VisibleRatings:
             the times of the first and the last of them, or the row's own time if there are none;
             and their number, each [B]
         """
-        seconds = self.log.seconds[self.log.wanted]
+        seconds = self.log.seconds[self.log.targets]
         start, end = self._before[self.group_start], self._before[self.second_start]
-        # One more entry, which no row has, for a log without entries.
-        entries = np.append(self.log.seconds[self.order[self._observed]], 0)
+        # One more entry, so that a log without entries can be indexed.
+        entries = np.append(self.log.seconds[self.order[self._is_context]], 0)
         number, last = end - start, entries[end - 1]
         if not self.log.past_only:
-            beside = self._before[self.second_stop] - end - self.log.observed[self.log.wanted]
+            beside = self._before[self.second_stop] - end - self.log.is_context[self.log.targets]
             number, last = number + beside, np.where(beside > 0, seconds, last)
         some = number > 0
         return np.where(some, entries[start], seconds), np.where(some, last, seconds), number
 
     def stretches(self, entries: Mask, longest: int) -> tuple[Ints, Ints, Ints]:
-        """For each wanted row, find the visible entries of its group, at most `longest`.
+        """For each target, find the visible entries of its group, at most `longest`.
 
         If only the past is visible, they are the last entries before the row's second. Otherwise
         they are the nearest entries in `order`, on both sides. A stretch that contains the row
@@ -187,8 +187,8 @@ class VisibleRatings:
             entries: which positions in `order` are entries, [N]
 
         Returns:
-            the start of each stretch, the number of entries in it, and the row's own entry or -1;
-            start and own entry are positions among the entries, and each array is [B]
+            the start of each stretch, the number of entries in it, and the target's own entry or
+            -1; start and own entry are positions among the entries, and each array is [B]
         """
         before = count_before(entries)
         if self.log.past_only:
@@ -211,7 +211,7 @@ class VisibleRatings:
 
 
 def find_stretches(new: Mask, places: Ints) -> tuple[Ints, Ints]:
-    """The first position of the stretch at each place, and the one after its last, each [B].
+    """The first position of the stretch at each place, and its last plus 1, each [B].
 
     Args:
         new: whether a stretch begins at a position, [N]

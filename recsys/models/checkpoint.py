@@ -4,7 +4,6 @@
 what was changed after training is refused.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from safetensors import SafetensorError
@@ -27,9 +25,10 @@ from recsys.common.params import show
 from recsys.models.params import ModelParams
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.json_files import parse_json
-from recsys.storage.lineage import Lineage, digest, require_same_run
+from recsys.storage.lineage import Lineage, require_same_run
 from recsys.storage.registry import Feature, select_features
 from recsys.storage.schemas import RAW_IDS
+from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
 if TYPE_CHECKING:
     from recsys.models.dlrm import DLRMRecommender
@@ -44,11 +43,8 @@ FILES = (
     f"{TABLES}/vocabulary.json",
     *(f"{folder}/{name}.parquet" for folder in (TABLES, COUNTS) for name in RAW_IDS),
 )
-# What the last line of the description begins with.
-SEAL = ',\n  "sha256": "'
 # Limits of the header of the weights, which names each tensor, and of an error message.
 MOST_HEADER_BYTES, MOST_CHARACTERS = 2**20, 300
-CHANGED = "not the file that train wrote: it was changed, or is of an older version"
 
 
 class Description(BaseModel):
@@ -109,7 +105,7 @@ def save_checkpoint(
         with _as_os_errors():
             save_file(weights, partial / WEIGHTS)
         dimensions.save(partial / TABLES, partial / COUNTS)
-        files = {name: _digest_file(partial / name) for name in FILES}
+        files = digest_files(partial, FILES)
         text = description.model_copy(update={"files": files}).model_dump_json(indent=2)
         (partial / DESCRIPTION).write_text(seal(text))
         # safetensors makes a file that only its owner can read.
@@ -147,7 +143,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], Description, Dimen
         weights = _load_weights(folder / WEIGHTS)
         _check_tables(description, weights)
         # Last, because the other checks say more about what is wrong.
-        _check_files(folder, description)
+        check_files(folder, FILES, description.files)
     except (OSError, SafetensorError, ValueError) as error:
         raise not_a_checkpoint(folder, error) from error
     return weights, description, dimensions
@@ -160,31 +156,10 @@ def load_description(folder: Path) -> Description:
         InputError: it is missing, damaged or edited.
     """
     try:
-        content = (folder / DESCRIPTION).read_bytes().decode()
-        text = content.rpartition(SEAL)[0] + "\n}"
-        if seal(text) != content:
-            raise ValueError(CHANGED)
+        text = unseal((folder / DESCRIPTION).read_bytes().decode())
         return parse_json(text, TypeAdapter(Description))
     except (OSError, ValueError) as error:
         raise not_a_checkpoint(folder, ValueError(f"{DESCRIPTION}: {error}")) from error
-
-
-def seal(text: str) -> str:
-    """Add the digest of the text of a JSON object to it, as its last line."""
-    return text.removesuffix("\n}") + f'{SEAL}{digest(text)}"\n}}\n'
-
-
-def _digest_file(path: Path) -> str:
-    return hashlib.sha256(np.memmap(path, mode="r").data).hexdigest()
-
-
-def _check_files(folder: Path, description: Description) -> None:
-    """Raises: ValueError: a file is not the one that was saved with the description."""
-    for name in FILES:
-        path = folder / name
-        # An empty file cannot be mapped.
-        if not path.stat().st_size or _digest_file(path) != description.files.get(name):
-            raise ValueError(f"{name}: {CHANGED}")
 
 
 def _check_description(description: Description, dimensions: Dimensions) -> None:

@@ -18,8 +18,8 @@ from torch import Tensor
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import Floats
 from recsys.dataloader.tables import make_index, make_pairs
-from recsys.features.online import Ratings
-from recsys.features.store import FeatureStore
+from recsys.features.online import LabelledRatings
+from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.models.checkpoint import Description, not_a_checkpoint, read_checkpoint
 from recsys.serving.artifact.network import Network, forms_of, weight_forms
 from recsys.serving.artifact.pair_network import PairNetwork
@@ -100,7 +100,7 @@ class PairScorer:
         users: Tensor,
         movies: Tensor,
         seconds: Tensor | None = None,
-        ratings: Ratings | None = None,
+        ratings: LabelledRatings | None = None,
     ) -> Floats:
         """Predictions in the task's unit, [B].
 
@@ -113,7 +113,7 @@ class PairScorer:
         if self.store is not None:
             rows = users.numpy()
             if seconds is None:
-                seconds = torch.from_numpy(self.store.find_moments(rows))
+                seconds = torch.from_numpy(self.store.default_as_of(rows))
             if ratings is None:
                 ratings = self.store.ratings_of(np.unique(rows))
         return self.model.score(users, movies, seconds, ratings).numpy()
@@ -121,7 +121,7 @@ class PairScorer:
 
 def load_store(
     checkpoint: Path, description: Description, features: Path | None, threads: int
-) -> FeatureStore | None:
+) -> OnlineFeaturesWithLog | None:
     """What computes the features that come from ratings; None for a model without.
 
     Raises:
@@ -134,7 +134,7 @@ def load_store(
         raise InputError(
             f"{checkpoint} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
-    return FeatureStore.load(features, checkpoint, description.lineage, threads)
+    return OnlineFeaturesWithLog.load(features, checkpoint, description.lineage, threads)
 
 
 def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

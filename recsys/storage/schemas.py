@@ -75,8 +75,8 @@ FITTED_RATINGS = pa.schema(
         ("rating", pa.float32()),
         ("label", pa.int8()),
         ("timestamp", pa.int64()),
-        ("residual", pa.float32()),  # stars above the movie's mean at that time
-        ("unexplained", pa.float32()),  # stars above those that the user usually gave
+        ("movie_adjusted", pa.float32()),  # stars less the movie's mean at that time
+        ("user_adjusted", pa.float32()),  # stars less the user's mean
     ]
 )
 

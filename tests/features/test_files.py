@@ -10,6 +10,7 @@ from recsys.common.errors import InputError
 from recsys.features.build import Computed
 from recsys.features.files import read_fitted, write_fitted
 from recsys.storage.lineage import Lineage
+from recsys.storage.sealed import seal, unseal
 from tests.logs import compute, make_log
 
 CHECKPOINT = Path("models/dlrm")
@@ -30,18 +31,12 @@ def test_what_is_read_is_what_was_written(computed: Computed, tmp_path: Path) ->
     lineage = Lineage("ids", fitted=write_fitted(computed.fitted, computed.ratings, tmp_path))
     fitted, ratings = read_fitted(tmp_path, lineage, CHECKPOINT)
     assert ratings.equals(computed.ratings)
-    for name in ("groups", "histories", "constants", "standardisation", "end", "past_only"):
-        assert getattr(fitted, name) == getattr(computed.fitted, name)
-    for mine, theirs in zip(
-        (*fitted.movies, *fitted.catalogue),
-        (*computed.fitted.movies, *computed.fitted.catalogue),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(mine, theirs)
-    for name, process in fitted.processes.items():
-        expected = computed.fitted.processes[name]
-        np.testing.assert_array_equal(process.factors, expected.factors)
-        assert (process.noise, process.moods) == (expected.noise, expected.moods)
+    (plain, arrays), (expected, others) = fitted.to_parts(), computed.fitted.to_parts()
+    assert plain == json.loads(json.dumps(expected))
+    assert arrays.keys() == others.keys()
+    for name, array in arrays.items():
+        assert array.dtype == others[name].dtype
+        np.testing.assert_array_equal(array, others[name])
 
 
 def test_all_files_have_the_same_rights(folder: Path) -> None:
@@ -53,12 +48,12 @@ def test_files_of_another_run_are_refused(folder: Path) -> None:
         read_fitted(folder, Lineage("ids", fitted="another"), CHECKPOINT)
 
 
-@pytest.mark.parametrize("name", ["fitted.safetensors", "ratings.parquet"])
+@pytest.mark.parametrize("name", ["features.json", "fitted.safetensors", "ratings.parquet"])
 def test_a_changed_byte_is_refused(folder: Path, name: str) -> None:
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
-    with pytest.raises(InputError, match=f"{name} was changed.*dvc repro features"):
+    with pytest.raises(InputError, match=r"features.json: .*it was changed.*dvc repro features"):
         read_fitted(folder, Lineage("ids"), CHECKPOINT)
 
 
@@ -69,7 +64,10 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         read_fitted(folder, Lineage("ids"), CHECKPOINT)
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "x", '{"files": 1}', '{"files": {}}'])
+CONTENTS = ("[]", "{}", "x", '{\n  "files": 1\n}', '{\n  "files": {}\n}')
+
+
+@pytest.mark.parametrize("content", [*CONTENTS, *map(seal, CONTENTS)])
 def test_other_json_is_refused(folder: Path, content: str) -> None:
     (folder / "features.json").write_text(content)
     with pytest.raises(InputError, match="the fitted features cannot be read"):
@@ -79,5 +77,5 @@ def test_other_json_is_refused(folder: Path, content: str) -> None:
 def test_a_run_without_computed_features_writes_one_file(tmp_path: Path) -> None:
     write_fitted(None, None, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["features.json"]
-    content = json.loads((tmp_path / "features.json").read_text())
+    content = json.loads(unseal((tmp_path / "features.json").read_text()))
     assert content == {"standardisation": {}, "histories": []}

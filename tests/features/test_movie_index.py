@@ -15,4 +15,4 @@ def test_sums_are_over_the_earlier_seconds_of_the_movie() -> None:
     assert found.number.tolist() == [0, 2, 2, 3, 0, 1, 0, 1, 0]
     assert found.stars.tolist() == [0, 5, 5, 10, 0, 4, 0, 1, 0]
     assert found.squares.tolist() == [0, 13, 13, 38, 0, 16, 0, 1, 0]
-    assert found.unexplained.tolist() == [0, 4, 4, 6, 0, 2, 0, 2, 0]
+    assert found.user_adjusted.tolist() == [0, 4, 4, 6, 0, 2, 0, 2, 0]

@@ -12,10 +12,10 @@ from recsys.data.presets import preset
 from recsys.data.reading.reader import read_dataset
 from recsys.data.splitting import assign_parts
 from recsys.features.build import Settings, compute_features, make_catalogue
-from recsys.features.online import OPINIONS, Queries
+from recsys.features.online import GP_TARGETS, Queries
+from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.features.statistics import GROUPS, Catalogue
-from recsys.features.store import FeatureStore
 from recsys.features.visibility import RatingLog
 from recsys.pipeline.params import load_params
 from recsys.sources.archives import fetch_release
@@ -63,10 +63,10 @@ def assert_replay(log: RatingLog, catalogue: Catalogue, groups: tuple[str, ...])
     """Replay the ratings of a sample of users that no fold's process has predicted."""
     computed = compute_features(log, catalogue, groups, SETTINGS, label_threshold=3)
     users = np.random.default_rng(1).choice(np.unique(log.user), SAMPLE, replace=False)
-    known = log.past_only and not set(groups) & OPINIONS.keys()
+    known = log.past_only and not set(groups) & GP_TARGETS.keys()
     rows = np.flatnonzero(np.isin(log.user, users) & (known | ~log.training))
     assert len(rows) > 1000
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     queries = Queries(log.user[rows], log.movie[rows], log.seconds[rows])
     found = store.compute(store.ratings_of(np.sort(users)), queries).dense
     expected = np.column_stack([values[rows] for values in computed.dense.values()])
@@ -88,4 +88,4 @@ def test_all_features_of_a_tenth_of_the_users(
     columns, catalogue = ratings
     some = columns["user"] % 10 == 0
     log = make_log({name: values[some] for name, values in columns.items()}, method)
-    assert_replay(log, catalogue, (*GROUPS, *OPINIONS))
+    assert_replay(log, catalogue, (*GROUPS, *GP_TARGETS))

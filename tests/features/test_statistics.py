@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from recsys.features.build import fit_constants
+from recsys.features.build import fit_means
 from recsys.features.statistics import GROUPS, Catalogue, Columns, Statistics, sum_movies
 from recsys.features.visibility import RatingLog, VisibleRatings
 from tests import logs
@@ -19,9 +19,9 @@ def compute(log: RatingLog) -> np.ndarray:
 
 def raw_columns(log: RatingLog, catalogue: Catalogue) -> Columns:
     """The statistics before they are standardised."""
-    constants = fit_constants(log, STATISTICS)
-    sums, residual, _ = sum_movies(log, constants)
-    statistics = Statistics(log, residual, sums, catalogue, constants)
+    means = fit_means(log, STATISTICS)
+    sums, movie_adjusted, _ = sum_movies(log, means)
+    statistics = Statistics(log, movie_adjusted, sums, catalogue, means)
     columns: Columns = {}
     for group in GROUPS.values():
         columns |= group(statistics)
@@ -215,10 +215,10 @@ def test_affinities_are_those_of_the_definition(past_only: bool) -> None:
         np.resize(list(part), len(genres)) for part in (DECADES.keys(), DECADES.values())
     )
     columns = raw_columns(log, Catalogue(genres, years))
-    _, residual, _ = sum_movies(log, fit_constants(log, STATISTICS))
+    _, movie_adjusted, _ = sum_movies(log, fit_means(log, STATISTICS))
     for row, movie in enumerate(log.movie):
         visible = visible_rows(log, log.user, row)
-        above = residual[visible] - columns["user_residual"][row]
+        above = movie_adjusted[visible] - columns["user_residual"][row]
         groups = [decades == decades[movie], *genres[:, genres[movie]].T]
         alike = [above[group[log.movie[visible]]] for group in groups]
         decade, *others = (some.sum() / (len(some) + USER) for some in alike)

@@ -37,7 +37,7 @@ def test_times_are_those_of_the_visible_rows_that_are_not_later(past_only: bool)
     for log in (make_log(past_only), with_queries(make_log(past_only))):
         for row, found in enumerate(zip(*log.by_user.times(), strict=True)):
             rows = visible_rows(log, log.user, row)
-            times = log.seconds[rows[log.observed[rows]]]
+            times = log.seconds[rows[log.is_context[rows]]]
             times = times[times <= log.seconds[row]]
             ends = (times[0], times[-1]) if len(times) else (log.seconds[row],) * 2
             assert found == (*ends, len(times))

@@ -33,7 +33,7 @@ ROUND = settings(
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_questions(run: Run, mode: GenerationMode) -> None:
-    compute_run(run, "chronological", tuple(set(GROUPS) - {"taste", "liking"}))
+    compute_run(run, "chronological", tuple(set(GROUPS) - {"gp_stars", "gp_like"}))
     recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     scorer = recommender.scorer
     app = make_app(recommender, Log(run.ratings, scorer.dimensions))

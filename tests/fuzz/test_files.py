@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from recsys.cli.trials.space import read_space
-from recsys.models.checkpoint import load_checkpoint, seal
+from recsys.models.checkpoint import load_checkpoint
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.runs.lock import read_stages, recorded_outputs, recorded_params
 from recsys.serving.pair_scorer import PairScorer
@@ -25,6 +25,7 @@ from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
+from recsys.storage.sealed import seal
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import COLUMNS, ODD_TEXTS, change_value, fuzz, mutate
 from tests.imports import ROOT

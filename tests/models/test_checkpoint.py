@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.models import dlrm
-from recsys.models.checkpoint import FILES, Description, load_checkpoint, save_checkpoint, seal
+from recsys.models.checkpoint import FILES, Description, load_checkpoint, save_checkpoint
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.storage.dimensions import Dimensions
+from recsys.storage.sealed import seal
 from tests.conftest import PARAMS
 from tests.prepared import prepare
 from tests.toy import make_toy
@@ -221,7 +222,7 @@ def test_any_changed_byte_of_the_description_is_refused(
     assert old in content
     (checkpoint / "model.json").write_bytes(content.replace(old, new, 1))
     message = (
-        r"dlrm is no checkpoint \(model\.json: not the file that train wrote: it was changed, or "
+        r"dlrm is no checkpoint \(model\.json: not the original file: it was changed, or "
         r"is of an older version\); restore it with `dvc checkout`, or run `dvc repro train`$"
     )
     with pytest.raises(InputError, match=message):
@@ -264,9 +265,7 @@ def test_a_file_that_fits_but_is_another_one_is_refused(
     before = (checkpoint / file).read_bytes()
     change(checkpoint / file)
     assert (checkpoint / file).read_bytes() != before
-    with pytest.raises(
-        InputError, match=rf"dlrm is no checkpoint \({file}: not the file that trai"
-    ):
+    with pytest.raises(InputError, match=rf"dlrm is no checkpoint \({file}: not the original file"):
         load_checkpoint(checkpoint)
 
 
@@ -291,12 +290,15 @@ WEIGHT_CHANGES: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], str
     "infinite": (lambda w: w[BIAS][0:1].fill_(-torch.inf), f"'?{BIAS}'? has numbers that are not"),
     "halves": (lambda w: w.update({BIAS: w[BIAS].half()}), f"'?{BIAS}'? is torch.float16, not"),
     "integers": (lambda w: w.update({BIAS: w[BIAS].int()}), f"'?{BIAS}'? is torch.int32, not"),
-    "one missing": (lambda w: w.pop(BIAS), "not the file that train wrote"),
-    "one more": (lambda w: w.update(more=torch.zeros(1)), "not the file that train wrote"),
-    "another shape": (lambda w: w.update({BIAS: torch.zeros(3)}), "not the file that train wrote"),
+    "one missing": (lambda w: w.pop(BIAS), "not the original file"),
+    "one more": (lambda w: w.update(more=torch.zeros(1)), "not the original file"),
+    "another shape": (
+        lambda w: w.update({BIAS: torch.zeros(3)}),
+        "not the original file",
+    ),
     "a smaller table": (
         lambda w: w.update({TABLE: w[TABLE][1:].clone()}),
-        "not the file that train wrote",
+        "not the original file",
     ),
     "none": (lambda w: w.clear(), "describes embedding tables of 3,392 numbers, .* has 0"),
 }

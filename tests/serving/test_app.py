@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from recsys.serving.pair_scorer import PairScorer
 from recsys.serving.people.given import GivenRatings
 from recsys.serving.people.log import Log
-from recsys.serving.people.person import find_person, read_ratings_of, recall
+from recsys.serving.people.person import find_person
 from recsys.serving.recommend.options import Wishes
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
@@ -23,7 +23,7 @@ from recsys.serving.server.app import MOST_BYTES, make_app
 from tests.runs import GROUPS, NEW_USER, Run, compute_run, run_in, save_model
 
 USER = 3
-CHEAP = tuple(name for name in GROUPS if name not in ("taste", "liking"))
+CHEAP = tuple(name for name in GROUPS if name not in ("gp_stars", "gp_like"))
 
 
 class Served(NamedTuple):
@@ -137,25 +137,6 @@ def test_ratings_of_a_question_count_for_its_answer_alone(served: Served) -> Non
     assert changed == (served.scorer.store is not None)
     assert served.ask("/recommendations", userid=USER, top=50) == before
     assert served.ask("/recommendations", userid=USER, ratings=given, top=50) == asked
-
-
-def test_ratings_of_a_question_count_like_those_in_the_log(served: Served) -> None:
-    """Of a split by time; without one, a movie's own sums take them in too."""
-    scorer = served.scorer
-    if scorer.store is None or not scorer.store.fitted.past_only:
-        pytest.skip("nothing to compare")
-    row = scorer.userids.tolist().index(USER)
-    given = served.given(rate(served.unrated(USER)[:5]))
-    rated = read_ratings_of(row, served.run.ratings)
-    end = scorer.store.end
-    found = recommend(served.recommender, recall(scorer, row, rated, end, given), 50)
-    lasting = PairScorer(served.run.checkpoint, served.run.features)
-    lasting.store.append(row, given.movie, given.stars, np.full(5, end))
-    movies = torch.tensor(
-        [scorer.movieids.tolist().index(m["movie"]) for m in found["recommended"]]
-    )
-    expected = lasting.score(torch.full_like(movies, row), movies)
-    np.testing.assert_allclose([m["score"] for m in found["recommended"]], expected, atol=1e-4)
 
 
 def test_a_rating_without_a_time_is_given_when_the_log_ends(served: Served) -> None:

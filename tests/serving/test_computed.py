@@ -19,6 +19,7 @@ from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
+from recsys.storage.sealed import seal, unseal
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.histories import make_histories
@@ -171,7 +172,7 @@ def test_an_artifact_gives_the_scores_of_the_project(
     users = torch.full_like(movies, row)
     end = scorer.store.end
     rated, stars = np.array([1, 4, 7]), np.array([5.0, 1.0, 4.0])
-    given = scorer.store.rate(np.full(3, row), rated, stars, np.full(3, end + 100))
+    given = scorer.store.label_new_ratings(np.full(3, row), rated, stars, np.full(3, end + 100))
     expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
     ids = [*scorer.movieids.tolist(), 999]
     mine = Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3)
@@ -196,7 +197,7 @@ def test_computed_features_need_their_folder(computed: Run) -> None:
 
 
 def test_features_of_another_run_are_refused(computed: Run) -> None:
-    text = (computed.features / "features.json").read_text()
-    (computed.features / "features.json").write_text(text.replace("cutoff", "cut-off"))
+    path = computed.features / "features.json"
+    path.write_text(seal(unseal(path.read_text()).replace("cutoff", "cut-off")))
     with pytest.raises(InputError, match="of different runs: they differ in their fitted features"):
         PairScorer(computed.checkpoint, computed.features)

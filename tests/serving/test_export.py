@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save
 
 from recsys.common.errors import InputError
 from recsys.dataloader.pairs import find_rows
-from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.model import RetrievalModel
+from recsys.retrieval.sequence.encoder import SequenceEncoder
 from recsys.serving.artifact import files as artifact_files
 from recsys.serving.artifact.description import PRECISIONS
 from recsys.serving.artifact.export import MODULES, export
@@ -32,7 +32,7 @@ from recsys.storage.dimensions import RAW_IDS, Dimensions
 from recsys.storage.registry import select_features
 from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
-from tests.retrieval.sequences import PARAMS
+from tests.retrieval.sequence.small import PARAMS
 from tests.runs import SIDES, UNRATED_MOVIE, Run, save_model, save_retrieval_model
 
 FILES = (DESCRIPTION, WEIGHTS, TABLES, RETRIEVAL)

@@ -30,7 +30,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("page")
     make_run(folder, Toy(toy.users, movies, toy.ratings))
     run = run_in(folder)
-    compute_run(run, "chronological", tuple(set(GROUPS) - {"taste", "liking"}))
+    compute_run(run, "chronological", tuple(set(GROUPS) - {"gp_stars", "gp_like"}))
     recommender = Recommender.load(run.checkpoint, run.features, run.retrieval)
     scorer = recommender.scorer
     app = make_app(recommender, Log(run.ratings, scorer.dimensions))

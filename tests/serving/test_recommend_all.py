@@ -28,7 +28,7 @@ def load(run: Run) -> tuple[Recommender, Log]:
 @pytest.fixture(params=["plain", "chronological"])
 def loaded(run: Run, request: pytest.FixtureRequest) -> tuple[Recommender, Log]:
     if request.param != "plain":
-        compute_run(run, request.param, tuple(set(GROUPS) - {"taste", "liking"}))
+        compute_run(run, request.param, tuple(set(GROUPS) - {"gp_stars", "gp_like"}))
     return load(run)
 
 

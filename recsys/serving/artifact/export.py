@@ -36,7 +36,7 @@ MODULES = (
     "recsys.features.online",
     "recsys.features.statistics",
     "recsys.features.histories",
-    "recsys.features.posterior",
+    "recsys.features.gaussian_process.posterior",
     "recsys.features.visibility",
 )
 

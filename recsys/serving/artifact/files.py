@@ -62,9 +62,10 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
     for table, ids in artifact.ids.items():
         tables |= ids.to_tensors(f"ids.{table}")
     tables["movie_index"] = artifact.movie_index
+    plain = None
     if artifact.fitted is not None:
-        numbers = artifact.fitted.to_numbers()
-        tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in numbers.items()}
+        plain, arrays = artifact.fitted.to_parts()
+        tables |= {f"fitted.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     files = {WEIGHTS: save(artifact.weights), TABLES: save(tables)}
     if artifact.retrieval is not None:
         files[RETRIEVAL] = save(artifact.retrieval.numbers)
@@ -75,7 +76,7 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         "format": FORMAT,
         "files": digests,
         "model": artifact.description.to_json(),
-        "fitted": artifact.fitted and artifact.fitted.to_json(),
+        "fitted": plain,
         "retrieval": artifact.retrieval and artifact.retrieval.to_json(),
     }
     text = (json.dumps(content, indent=2) + "\n").encode()
@@ -221,5 +222,5 @@ def check_fitted(
     rows = min((description.embeddings[table] for table in tables), default=movies + 1)
     require(bool(((movie_index >= 0) & (movie_index < rows)).all()), "a movie has no embedding")
     if fitted is not None:
-        sizes = {len(numbers) for numbers in fitted.to_numbers().values()}
+        sizes = {len(array) for array in fitted.to_parts()[1].values()}
         require(sizes == {movies + 1}, MISFIT)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recsys.dataloader.jagged import Lists
 from recsys.dataloader.pairs import Pairs
-from recsys.features.online import OnlineFeatures, Queries, Ratings
+from recsys.features.online import LabelledRatings, OnlineFeatures, Queries
 from recsys.serving.artifact.network import Network
 
 # Pairs that are scored at once.
@@ -48,7 +48,7 @@ class PairNetwork:
 
     @torch.inference_mode()
     def score(
-        self, users: Tensor, movies: Tensor, seconds: Tensor | None, ratings: Ratings | None
+        self, users: Tensor, movies: Tensor, seconds: Tensor | None, ratings: LabelledRatings | None
     ) -> Tensor:
         """Probabilities of a like, or of a regression stars, [B].
 
@@ -69,7 +69,7 @@ class PairNetwork:
         return torch.cat(scores)
 
     def _compute(
-        self, users: Tensor, movies: Tensor, seconds: Tensor | None, ratings: Ratings | None
+        self, users: Tensor, movies: Tensor, seconds: Tensor | None, ratings: LabelledRatings | None
     ) -> Computed:
         if self.online is None:
             return Computed(torch.empty(len(users), 0), {})

@@ -166,5 +166,5 @@ class Scorer:
         if moment <= end:
             raise ValueError(f"the time {moment} is not after {end}, the end of the data set")
         user = np.full(len(listed), int(users[0]) if len(users) else 0)
-        ratings = self.online.rate(user, listed, np.array(rated.stars, float), times)
+        ratings = self.online.label_new_ratings(user, listed, np.array(rated.stars, float), times)
         return self.model.score(users, movies, torch.full_like(movies, moment), ratings)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
-from recsys.features.online import Ratings
+from recsys.features.online import LabelledRatings
 from recsys.features.visibility import Floats, Ints
 from recsys.retrieval.histories import UserHistories
 from recsys.serving.catalogue import find_row
@@ -38,7 +38,7 @@ class Person:
 
     user: int
     rated: pd.DataFrame
-    ratings: Ratings | None
+    ratings: LabelledRatings | None
     moment: int
 
     def at(self, moment: int, scorer: PairScorer) -> "Person":
@@ -147,7 +147,7 @@ def with_features(
         return Person(user, rated, None, moment)
     movie, stars, seconds = columns_of(new)
     ratings = store.ratings_of(np.array([user])).extend(
-        store.rate(np.full(len(movie), user), movie, stars, seconds)
+        store.label_new_ratings(np.full(len(movie), user), movie, stars, seconds)
     )
     return Person(user, rated, ratings, moment)
 

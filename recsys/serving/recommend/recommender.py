@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from recsys.features.online import Ratings
+from recsys.features.online import LabelledRatings
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.pair_scorer import PairScorer
@@ -63,7 +63,7 @@ class Recommender:
         histories: UserHistories,
         top: int,
         seconds: Rows | None = None,
-        ratings: Ratings | None = None,
+        ratings: LabelledRatings | None = None,
         wishes: Wishes = NO_WISHES,
     ) -> Ranking:
         """Rank movies for some people.
@@ -100,7 +100,7 @@ class Recommender:
         histories: UserHistories,
         top: int,
         seconds: Rows | None,
-        ratings: Ratings | None,
+        ratings: LabelledRatings | None,
         wishes: Wishes,
         allowed: Filter,
     ) -> Ranking:

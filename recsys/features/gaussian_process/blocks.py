@@ -1,8 +1,7 @@
 """Compiled loops over groups of rows, in threads.
 
-A loop that numba compiled with `nogil=True` runs beside others in the threads of one process. Each
-group of rows is computed by one thread, in the same order, so any number of threads gives the same
-bytes.
+Numba compiles a loop with `nogil=True`, so that threads of one process run it at once. Each group
+of rows is computed by one thread, in the same order. So any number of threads gives the same bytes.
 
 With `cache=True`, numba notices changes in a function's own file only. So compiled functions call
 none of another file, although two files then have the same short helper.
@@ -33,5 +32,5 @@ def run_in_blocks(
     places = np.linspace(0, starts[-1], threads * BLOCKS_PER_THREAD + 1)
     bounds = np.unique(np.append(np.searchsorted(starts, places), len(starts) - 1)).tolist()
     with ThreadPoolExecutor(threads) as pool:
-        # The list raises what a thread raised.
+        # Reading the results raises an exception of a thread.
         list(pool.map(work, bounds[:-1], bounds[1:]))

@@ -1,16 +1,14 @@
 """The features of a pair that is asked for equal those that the whole log gives its row."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from recsys.features.build import Computed, list_ratings, sum_all
+from recsys.features.build import Computed, list_ratings
 from recsys.features.online import Features, OnlineFeatures, Queries
+from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.features.statistics import GROUPS, sum_movies
-from recsys.features.store import FeatureStore
 from recsys.features.visibility import RatingLog
-from tests.logs import MOVIES, USERS, compute, first_rows, make_log, with_stars
+from tests.logs import MOVIES, USERS, compute, make_log, some_rows, with_stars
 
 
 def columns_of(computed: Computed, rows: np.ndarray) -> np.ndarray:
@@ -39,7 +37,7 @@ def query(log: RatingLog, rows: np.ndarray) -> Queries:
     return Queries(log.user[rows], log.movie[rows], log.seconds[rows])
 
 
-def replay(store: FeatureStore, log: RatingLog, rows: np.ndarray) -> Features:
+def replay(store: OnlineFeaturesWithLog, log: RatingLog, rows: np.ndarray) -> Features:
     return store.compute(store.ratings_of(np.unique(log.user[rows])), query(log, rows))
 
 
@@ -49,7 +47,7 @@ def test_a_replay_of_the_log_gives_the_columns(past_only: bool, seed: int) -> No
     """Rows of the training part have processes of their fold, so the replay leaves these out."""
     log = make_log(past_only, seed)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     rows = np.flatnonzero(~log.training)
     found = replay(store, log, rows)
     np.testing.assert_allclose(found.dense, columns_of(computed, rows), atol=1e-5)
@@ -60,85 +58,78 @@ def test_a_replay_of_the_log_gives_the_columns(past_only: bool, seed: int) -> No
 def test_a_replay_of_training_rows_gives_their_statistics() -> None:
     log = make_log(past_only=True)
     computed = compute(log, tuple(GROUPS))
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     rows = np.arange(len(log.user))
     found = replay(store, log, rows)
     np.testing.assert_allclose(found.dense, columns_of(computed, rows), atol=1e-5)
 
 
 @pytest.mark.parametrize("past_only", [False, True])
-def test_one_moment_of_one_user_is_the_same_as_many(past_only: bool) -> None:
-    """A single moment takes a way of its own through the Gaussian process."""
+def test_one_user_at_one_time_is_the_same_as_many(past_only: bool) -> None:
+    """One user at one time takes a way of its own through the Gaussian process."""
     log = make_log(past_only)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     users, movies = np.repeat(np.arange(USERS), MOVIES + 1), np.tile(np.arange(MOVIES + 1), USERS)
-    moments = store.find_moments(users)
+    as_of = store.default_as_of(users)
     together = store.compute(
-        store.ratings_of(np.arange(USERS)), Queries(users, movies, moments)
+        store.ratings_of(np.arange(USERS)), Queries(users, movies, as_of)
     ).dense.reshape(USERS, MOVIES + 1, -1)
     for user in range(USERS):
         of_user = users == user
         ratings = store.ratings_of(np.array([user]))
-        wanted = Queries(users[of_user], movies[of_user], moments[of_user])
-        alone = store.compute(ratings, wanted).dense
+        queries = Queries(users[of_user], movies[of_user], as_of[of_user])
+        alone = store.compute(ratings, queries).dense
         np.testing.assert_allclose(alone, together[user], atol=1e-5)
 
 
 def test_without_the_log_a_time_after_its_end_gives_the_same() -> None:
     log = make_log(past_only=True)
     computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
-    wanted = Queries(np.full(MOVIES, 3), np.arange(MOVIES), np.full(MOVIES, store.end + 100))
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
+    queries = Queries(np.full(MOVIES, 3), np.arange(MOVIES), np.full(MOVIES, store.end + 100))
     ratings = store.ratings_of(np.array([3]))
     np.testing.assert_array_equal(
-        OnlineFeatures(computed.fitted).compute(ratings, wanted).dense,
-        store.compute(ratings, wanted).dense,
+        OnlineFeatures(computed.fitted).compute(ratings, queries).dense,
+        store.compute(ratings, queries).dense,
     )
 
 
 def test_somebody_without_ratings_has_features() -> None:
     computed = compute(make_log(past_only=True))
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     nobody = np.full(MOVIES, USERS)
-    wanted = Queries(nobody, np.arange(MOVIES), store.find_moments(nobody))
-    found = store.compute(store.ratings_of(np.array([USERS])), wanted)
+    queries = Queries(nobody, np.arange(MOVIES), store.default_as_of(nobody))
+    found = store.compute(store.ratings_of(np.array([USERS])), queries)
     assert np.isfinite(found.dense).all()
     assert lists(found, "liked") == [[]] * MOVIES
 
 
-def test_new_ratings_give_the_features_of_a_log_that_has_them() -> None:
-    """What was fitted stays; sums and histories go on as if the log had been longer."""
-    log, start, stop = make_log(past_only=True), 200, 230
-    before = compute(first_rows(log, start))
-    store = FeatureStore(before.fitted, before.ratings)
-    for row in range(start, stop):
-        store.append(log.user[row], log.movie[[row]], log.stars[[row]], log.seconds[[row]])
-    longer, constants = first_rows(log, stop), before.fitted.constants
-    _, residual, unexplained = sum_movies(longer, constants)
-    movies = sum_all(longer, unexplained, MOVIES + 1)
-    expected = FeatureStore(
-        replace(before.fitted, movies=movies, end=int(longer.seconds[-1])),
-        list_ratings(longer, residual, unexplained),
+def test_new_ratings_of_a_user_count_like_ratings_in_the_log() -> None:
+    """What was fitted stays, and the user asks about movies that the new ratings are not of."""
+    log, start = make_log(past_only=True), 200
+    before = compute(some_rows(log, np.arange(start)))
+    store, user = OnlineFeaturesWithLog(before.fitted, before.ratings), log.user[-1]
+    new = start + np.flatnonzero(log.user[start:] == user)
+    assert len(new) > 2
+    longer = some_rows(log, np.append(np.arange(start), new))
+    _, movie_adjusted, user_adjusted = sum_movies(longer, before.fitted.means)
+    expected = OnlineFeaturesWithLog(
+        before.fitted, list_ratings(longer, movie_adjusted, user_adjusted)
     )
-    rows = np.arange(stop, len(log.user))
-    found, wanted = replay(store, log, rows), replay(expected, log, rows)
-    np.testing.assert_allclose(found.dense, wanted.dense, atol=1e-5)
-    assert lists(found, "liked") == lists(wanted, "liked")
-    late = np.full(MOVIES, store.end + 1)
-    queries = Queries(np.full(MOVIES, log.user[start]), np.arange(MOVIES), late)
-    np.testing.assert_allclose(
-        *(s.compute(s.ratings_of(queries.user[:1]), queries).dense for s in (store, expected)),
-        atol=1e-5,
+    added = store.label_new_ratings(
+        *(c[new] for c in (log.user, log.movie, log.stars, log.seconds))
     )
-
-
-def test_a_second_rating_of_a_movie_is_refused() -> None:
-    log = make_log(past_only=True)
-    computed = compute(log)
-    store = FeatureStore(computed.fitted, computed.ratings)
-    with pytest.raises(ValueError, match="has rated movie"):
-        store.append(log.user[0], log.movie[[0]], log.stars[[0]], log.seconds[[-1]])
+    ratings = store.ratings_of(np.array([user])).extend(added)
+    movies = np.setdiff1d(np.arange(MOVIES), log.movie[new])
+    for as_of in (log.seconds[new[1]], log.seconds[-1] + 100):
+        asked = Queries(np.full_like(movies, user), movies, np.full_like(movies, as_of))
+        found, wanted = (
+            some.compute(given, asked)
+            for some, given in ((store, ratings), (expected, expected.ratings_of(np.array([user]))))
+        )
+        np.testing.assert_allclose(found.dense, wanted.dense, atol=1e-5)
+        assert lists(found, "liked") == lists(wanted, "liked")
 
 
 def test_labels_of_the_test_part_change_no_feature_of_any_pair() -> None:
@@ -159,9 +150,35 @@ def test_later_labels_change_no_feature_of_an_earlier_time() -> None:
     assert (everything(compute(log)) != everything(compute(changed))).any()
 
 
+# The columns that no label has an effect on.
+WITHOUT_LABELS = {
+    *("user_count", "movie_count", "genre_count"),
+    *("days_since_first", "seconds_since_last", "ratings_before", "year_rated", "year_released"),
+}
+
+
+def test_a_later_training_label_reaches_earlier_rows_through_fitted_values_alone() -> None:
+    """The overall means, the standardisation and the factors are of the whole training part."""
+    log = make_log(past_only=True)
+    late = np.flatnonzero(log.training & (log.stars != 3))[-1]
+    early = np.flatnonzero(log.seconds < log.seconds[late])
+    changed = with_stars(log, np.array([late]), 6 - log.stars[[late]])
+    before, after = compute(log), compute(changed)
+    reached = {
+        name for name, values in before.dense.items() if (values != after.dense[name])[early].any()
+    }
+    assert reached == before.dense.keys() - WITHOUT_LABELS
+    _, movie_adjusted, user_adjusted = sum_movies(changed, before.fitted.means)
+    ratings = list_ratings(changed, movie_adjusted, user_adjusted)
+    np.testing.assert_array_equal(
+        replay(OnlineFeaturesWithLog(before.fitted, ratings), log, early).dense,
+        replay(OnlineFeaturesWithLog(before.fitted, before.ratings), log, early).dense,
+    )
+
+
 def everything(computed: Computed, second: int | None = None) -> np.ndarray:
     """The features of all users with all movies at one time, [U * M, d]."""
-    store = FeatureStore(computed.fitted, computed.ratings)
+    store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     users, movies = np.repeat(np.arange(USERS), MOVIES), np.tile(np.arange(MOVIES), USERS)
     seconds = np.full(len(users), store.end + 1 if second is None else second)
     return store.compute(store.ratings_of(np.arange(USERS)), Queries(users, movies, seconds)).dense

@@ -1,22 +1,22 @@
 """A Gaussian process over a user's ratings as a state-space model, and the posterior of one user.
 
-A user's opinion of a movie is `h . x`. The state x is a draw of a stationary process in time, which
-no rating changes:
+A user's noise-free rating of a movie, less the movie's mean, is `h . x`. The state x is a draw of a
+stationary process in time, which no rating changes:
 
-- K lasting tastes, which never change;
-- K fading tastes and one number a mood, each an Ornstein-Uhlenbeck process.
+- K lasting factors, which never change;
+- K fading factors and one number a mood, each an Ornstein-Uhlenbeck process.
 
 The prior of x is independent normals with mean 0. The observation vector h is the movie's factors
-for the lasting tastes, the same factors for the fading tastes, and 1 for each mood. So the
-covariance of two opinions is the kernel of recsys/features/gaussian_process.py (Hartikainen &
-Sarkka 2010, "Kalman filtering and smoothing solutions to temporal Gaussian process regression
-models").
+for the lasting factors, the same for the fading factors, and 1 for each mood. So the covariance of
+two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen & Sarkka 2010,
+"Kalman filtering and smoothing solutions to temporal Gaussian process regression models").
 
-This module needs NumPy alone, so that an exported model can take it along.
+Every exported artifact holds a copy of this file, so it imports NumPy alone.
 
 Shapes: M movies, K factors, S = 2 K + moods numbers in a state, n movies or ratings.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 
 SECONDS_PER_DAY = 86_400
@@ -37,9 +37,9 @@ class GaussianProcess:
     Attributes:
         mean: each movie's damped mean of the target, [M]
         factors: each movie's factors v, [M, K]
-        noise: the variance of a rating around the opinion.
-        lasting: the share of a taste's variance that lasts; the rest fades.
-        fading_days: the days after which the fading share has fallen to 37 %.
+        noise: the variance of a rating around the noise-free rating.
+        lasting: the fraction of a factor's variance that lasts; the rest fades.
+        fading_days: the days after which the fading part has fallen to 37 %.
         moods: (variance, days after which it has fallen to 37 %) of each mood.
     """
 
@@ -48,14 +48,13 @@ class GaussianProcess:
     noise: float
     lasting: float
     fading_days: float
-    moods: tuple[tuple[float, float], ...]
+    moods: Sequence[tuple[float, float]]
 
     @cached_property
     def variances(self) -> Floats:
         """The prior variance of each number of the state, [S]"""
-        count = self.factors.shape[1]
-        shares = np.repeat([self.lasting, 1 - self.lasting], count)
-        return np.append(shares, [variance for variance, _ in self.moods])
+        factors = np.repeat([self.lasting, 1 - self.lasting], self.factors.shape[1])
+        return np.append(factors, [variance for variance, _ in self.moods])
 
     @cached_property
     def rates(self) -> Floats:
@@ -66,13 +65,13 @@ class GaussianProcess:
 
 
 class UserPosterior:
-    """What is known of one user's state at a moment; starts as the prior.
+    """The normal distribution of one user's state, given the ratings so far: a Kalman filter.
 
     Attributes:
         mean: the mean of the state, [S]
         reduction: the prior covariance less the covariance of the state, [S, S]. Time only scales
             it, because the prior is stationary.
-        seconds: the moment, in seconds since 1970; None before the first one.
+        seconds: the time of the state, in seconds since 1970; None before the first rating.
     """
 
     def __init__(self, process: GaussianProcess) -> None:
@@ -81,8 +80,8 @@ class UserPosterior:
         self.reduction = np.zeros((len(self.mean), len(self.mean)))
         self.seconds: int | None = None
 
-    def advance(self, seconds: int) -> None:
-        """Go to a moment, which must not be before the present one."""
+    def predict_to(self, seconds: int) -> None:
+        """Predict the state at a time, which must not be before the present one."""
         if self.seconds is not None and seconds != self.seconds:
             decay = np.exp(-self.process.rates * (seconds - self.seconds))
             self.mean *= decay
@@ -90,8 +89,8 @@ class UserPosterior:
             self.reduction *= decay[:, None]
         self.seconds = seconds
 
-    def absorb(self, movie: int, value: float) -> None:
-        """Learn a rating that was given at this moment: a rank-one update.
+    def update(self, movie: int, value: float) -> None:
+        """Condition the state on a rating at its time: a rank-one update.
 
         Args:
             movie: the movie, as a row of the movies table.
@@ -109,23 +108,19 @@ class UserPosterior:
         self.mean += gain * innovation
         self.reduction += gain[:, None] * covariance
 
-    def absorb_earlier(self, movie: Ints, values: Floats, seconds: Ints, now: int) -> None:
-        """Learn the ratings of seconds before `now`, then go to `now`.
-
-        Ratings of the same second are not visible to each other, because a page of several ratings
-        is submitted at once.
+    def filter_until(self, movie: Ints, values: Floats, seconds: Ints, as_of: int) -> None:
+        """Update with the ratings of seconds before `as_of`, then predict to `as_of`.
 
         Args:
             movie, values, seconds: ratings in the order of time, [n]
         """
-        earlier = int(np.searchsorted(seconds, now))
-        for row in range(earlier):
-            self.advance(int(seconds[row]))
-            self.absorb(int(movie[row]), float(values[row]))
-        self.advance(now)
+        for row in range(int(np.searchsorted(seconds, as_of))):
+            self.predict_to(int(seconds[row]))
+            self.update(int(movie[row]), float(values[row]))
+        self.predict_to(as_of)
 
-    def predict(self, movie: Ints) -> tuple[Floats, Floats]:
-        """Predict the ratings that the user would give to some movies at this moment.
+    def predict_ratings(self, movie: Ints) -> tuple[Floats, Floats]:
+        """Predict the ratings that the user would give to some movies at the state's time.
 
         Args:
             movie: the movies, as rows of the movies table, [n]
@@ -137,7 +132,7 @@ class UserPosterior:
         factors = process.factors[movie]
         count = factors.shape[1]
         covariance = np.diag(process.variances) - self.reduction
-        # A movie has the same factors for lasting and fading tastes, so both add up to one taste.
+        # A movie has the same factors for the lasting and the fading part, so both add up.
         fold = np.zeros((len(self.mean), count + 1))
         fold[:count, :count] = fold[count : 2 * count, :count] = np.eye(count)
         fold[2 * count :, count] = 1

@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from recsys.features import posterior
-from recsys.features.kalman import predict_rows
-from recsys.features.posterior import GaussianProcess, UserPosterior
+from recsys.features.gaussian_process import posterior
+from recsys.features.gaussian_process.kalman import predict_rows
+from recsys.features.gaussian_process.posterior import GaussianProcess, UserPosterior
 
 DAY = 86_400
 MOVIES = 50
@@ -53,8 +53,8 @@ def test_replayed_log_gives_the_predictions_of_the_batch(
     )
     for row in range(count):
         user = UserPosterior(process)
-        user.absorb_earlier(movie, values, seconds, int(seconds[row]))
-        got = user.predict(np.arange(MOVIES))
+        user.filter_until(movie, values, seconds, int(seconds[row]))
+        got = user.predict_ratings(np.arange(MOVIES))
         assert got[0][movie[row]] == pytest.approx(mean[row], abs=1e-9)
         assert got[1][movie[row]] == pytest.approx(deviation[row], abs=1e-9)
     now = int(seconds[-1]) + 5
@@ -69,13 +69,13 @@ def test_replayed_log_gives_the_predictions_of_the_batch(
         past_only=True,
     )
     user = UserPosterior(process)
-    user.absorb_earlier(movie, values, seconds, now)
-    for got, wanted in zip(user.predict(queries), expected, strict=True):
-        np.testing.assert_allclose(got, wanted[count:], rtol=0, atol=1e-9)
+    user.filter_until(movie, values, seconds, now)
+    for got, targets in zip(user.predict_ratings(queries), expected, strict=True):
+        np.testing.assert_allclose(got, targets[count:], rtol=0, atol=1e-9)
 
 
 def test_a_new_user_is_predicted_by_the_prior(process: GaussianProcess) -> None:
-    mean, deviation = UserPosterior(process).predict(np.array([3, 7]))
+    mean, deviation = UserPosterior(process).predict_ratings(np.array([3, 7]))
     assert mean.tolist() == process.mean[[3, 7]].tolist()
     # The tastes have variance 1 in sum, and so do the lasting and the fading share.
     variance = (process.factors[[3, 7]] ** 2).sum(1) + 0.1 + 0.05 + 0.6

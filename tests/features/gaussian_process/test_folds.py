@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.features.factors import learn_factors
-from recsys.features.gaussian_process import draw_folds, fit_and_predict, rows_to_filter
-from tests.features import textbook
+from recsys.features.gaussian_process.factors import learn_factors
+from recsys.features.gaussian_process.folds import draw_folds, fit_and_predict, rows_to_filter
+from recsys.features.visibility import QUERY
+from tests.features.gaussian_process import textbook
 from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
 CONTENT = np.ones((MOVIES, 1))
@@ -15,13 +16,13 @@ CONTENT = np.ones((MOVIES, 1))
 def test_each_row_is_predicted_without_the_factors_of_its_own_fold(past_only: bool) -> None:
     log = make_log(past_only)
     mean, deviation, process = fit_and_predict(log, log.stars, CONTENT, GAUSSIAN_PROCESS)
-    observed = log.training | past_only
+    is_context = log.training | past_only
     order = np.lexsort((log.seconds, log.user))
     fold = np.where(log.training, draw_folds(log, GAUSSIAN_PROCESS), GAUSSIAN_PROCESS.folds)
     for number in range(GAUSSIAN_PROCESS.folds + 1):
         learnt = log.training & (fold != number)
         factors = learn_factors(log, log.stars, learnt, CONTENT, GAUSSIAN_PROCESS)
-        columns = (log.user, log.movie, log.seconds, log.stars, observed)
+        columns = (log.user, log.movie, log.seconds, log.stars, is_context)
         expected = textbook.predict_rows(
             factors, *(column[order] for column in columns), past_only=past_only
         )
@@ -41,12 +42,26 @@ def test_folds_keep_a_users_rows_together_if_only_the_past_is_visible() -> None:
 
 
 def test_only_rows_that_predictions_take_are_filtered() -> None:
-    """Row 2 is neither wanted nor observed, and the user of the last row has no wanted one."""
+    """Row 2 is neither a target nor context, and the user of the last row has no target."""
     log = replace(
         make_log(past_only=False), user=np.array([1, 0, 1, 1, 2]), seconds=np.arange(5), part=None
     )
-    wanted, observed = np.array([1, 1, 0, 0, 0], bool), np.array([0, 1, 0, 1, 1], bool)
-    assert rows_to_filter(log, wanted, observed).tolist() == [1, 0, 3]
+    targets, is_context = np.array([1, 1, 0, 0, 0], bool), np.array([0, 1, 0, 1, 1], bool)
+    assert rows_to_filter(log, targets, is_context).tolist() == [1, 0, 3]
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_no_prediction_depends_on_a_query(past_only: bool) -> None:
+    """A drawn negative, for example, is a query of the log."""
+    log = make_log(past_only)
+    is_query = np.arange(len(log.part)) % 7 == 0
+    log = replace(log, part=np.where(is_query, QUERY, log.part))
+    first, second = (
+        fit_and_predict(log, np.where(is_query, value, log.stars), CONTENT, GAUSSIAN_PROCESS)
+        for value in (1.0, 5.0)
+    )
+    for mine, others in zip(first[:2], second[:2], strict=True):
+        np.testing.assert_array_equal(mine, others)
 
 
 @pytest.mark.parametrize("past_only", [False, True])

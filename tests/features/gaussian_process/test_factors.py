@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.features.factors import learn_factors
-from tests.features import textbook
+from recsys.features.gaussian_process.factors import learn_factors
+from tests.features.gaussian_process import textbook
 from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
 CONTENT = np.column_stack([np.ones(MOVIES), np.arange(MOVIES) % 3 == 0])

@@ -1,35 +1,64 @@
 """Predict ratings of many users by Kalman filters and smoothers, in linear time.
 
-- Past only: a Kalman filter. All rows of a second are predicted before any of them is absorbed.
+- Past only: a Kalman filter. All rows of a second are predicted before it is updated with any.
 - Leave-one-out: the filter, then the backward recursion of de Jong (1988, "A cross-validation
-  filter for time series models"). An observed row is predicted from the others of its user, and a
-  row that is not observed from all observed rows.
+  filter for time series models"). A context row is predicted from the others of its user, and
+  another row from all context rows.
 
-recsys/features/posterior.py says what the state is, and is the same filter in NumPy for one user.
+`posterior` says what the state is, and has the same filter in NumPy for one user.
 
 The filter holds the *reduction* of the covariance: the prior covariance less the covariance. The
 prior is stationary, so time only scales the mean and the reduction, by exp(-rate * seconds). The
-loops leave both as they were at one moment, the reference, and scale the observation vector
-instead. So a step in time costs S operations in place of S^2. The backward recursion does the same.
+loops leave both as they were at a reference time, and scale the observation vector instead. So a
+step in time costs S operations in place of S^2. The backward recursion does the same.
 
 Shapes: N ratings, G users that have a rating, n ratings of one user, S numbers in a state.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from recsys.features.blocks import run_in_blocks
-from recsys.features.posterior import GaussianProcess
+from recsys.features.gaussian_process.blocks import run_in_blocks
+from recsys.features.gaussian_process.posterior import GaussianProcess
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 Mask = npt.NDArray[np.bool_]
 
 # If a scale falls below this, the reference moves, as 1 / scale^2 must not overflow.
-SMALLEST_SCALE = 1e-60
+MIN_SCALE = 1e-60
+
+
+class Process(NamedTuple):
+    """The arrays of a `GaussianProcess` that the compiled loops take."""
+
+    factors: Floats
+    variances: Floats
+    rates: Floats
+    noise: float
+
+
+class Rows(NamedTuple):
+    """Rows of some users, and where their predictions go.
+
+    Attributes:
+        starts: the first row of each user, and the number of rows, [G + 1]
+        movie, seconds: [N]
+        residual: the rating less the movie's mean, [N]
+        is_context: whether other rows are predicted from the row, [N]
+        mean, variance: get the predictions of the residuals, [N]
+    """
+
+    starts: Ints
+    movie: Ints
+    seconds: Ints
+    residual: Floats
+    is_context: Mask
+    mean: Floats
+    variance: Floats
 
 
 def predict_rows(
@@ -38,25 +67,25 @@ def predict_rows(
     movie: Ints,
     seconds: Ints,
     values: Floats,
-    observed: Mask,
+    is_context: Mask,
     past_only: bool,
     threads: int = 1,
 ) -> tuple[Floats, Floats]:
-    """Predict each row from the observed rows of its user.
+    """Predict each row from the context rows of its user.
 
     Args:
         user, movie, seconds: rows that ascend by user, then seconds, [N]
-        values: the ratings, [N]; any number where a row is not observed.
-        observed: which rows are known, [N]. The others are queries: they are predicted, and no
-            prediction depends on them.
-        past_only: predict from the rows of earlier seconds; otherwise from all rows but itself.
+        values: the ratings, [N]; any number where a row is no context.
+        is_context: which ratings are known, [N]. The others are predicted, and no prediction
+            depends on them.
+        past_only: predict from the context of earlier seconds; otherwise from all but the row.
         threads: any number gives the same bytes.
 
     Returns:
         the mean and the standard deviation of each rating, [N]
     """
     expected = process.mean[movie]
-    residual = np.where(observed, values - expected, 0.0)
+    residual = np.where(is_context, values - expected, 0.0)
     mean, variance = np.empty(len(user)), np.empty(len(user))
     new_user = np.flatnonzero(np.diff(user, prepend=user[:1] - 1))
     starts = np.append(new_user, len(user))
@@ -65,44 +94,32 @@ def predict_rows(
         np.ascontiguousarray(array, np.float64)
         for array in (process.factors, process.variances, process.rates)
     )
+    arrays = Process(factors, variances, rates, process.noise)
     # One type each, as the loops are compiled anew for others.
     movie, seconds = movie.astype(np.int32, copy=False), seconds.astype(np.int64, copy=False)
 
     def work(first: int, last: int) -> None:
         rows = slice(starts[first], starts[last])
-        predict(
+        block = Rows(
             starts[first : last + 1] - starts[first],
-            factors,
-            variances,
-            rates,
-            process.noise,
             movie[rows],
             seconds[rows],
             residual[rows],
-            observed[rows],
+            is_context[rows],
             mean[rows],
             variance[rows],
         )
+        predict(arrays, block)
 
     run_in_blocks(work, starts, threads)
     return expected + mean, np.sqrt(variance)
 
 
 @numba.njit(nogil=True, cache=True)
-def _predict_from_earlier(
-    starts: Ints,
-    factors: Floats,
-    variances: Floats,
-    rates: Floats,
-    noise: float,
-    movie: Ints,
-    seconds: Ints,
-    residual: Floats,
-    observed: Mask,
-    mean: Floats,
-    variance: Floats,
-) -> None:
-    """Predict each row, [N], from the observed rows of earlier seconds."""
+def _predict_from_earlier(process: Process, rows: Rows) -> None:
+    """Predict each row from the context rows of earlier seconds."""
+    factors, variances, rates, noise = process
+    starts, movie, seconds, residual, is_context, mean, variance = rows
     size = len(variances)
     state, reduction, prior = np.empty(size), np.empty((size, size)), np.empty(size)
     scale, observation, covariance = np.empty(size), np.empty(size), np.empty(size)
@@ -124,7 +141,7 @@ def _predict_from_earlier(
                 variance[end] = _dot(observation, covariance) + noise
                 end += 1
             while row < end:
-                if observed[row]:
+                if is_context[row]:
                     _observe(factors[movie[row]], scale, observation)
                     _covary(prior, reduction, observation, covariance)
                     total = _dot(observation, covariance) + noise
@@ -135,20 +152,8 @@ def _predict_from_earlier(
 
 
 @numba.njit(nogil=True, cache=True)
-def _predict_leave_one_out(
-    starts: Ints,
-    factors: Floats,
-    variances: Floats,
-    rates: Floats,
-    noise: float,
-    movie: Ints,
-    seconds: Ints,
-    residual: Floats,
-    observed: Mask,
-    mean: Floats,
-    variance: Floats,
-) -> None:
-    """Predict each row, [N], from the other observed rows.
+def _predict_leave_one_out(process: Process, rows: Rows) -> None:
+    """Predict each row from the other context rows.
 
     With k = p / D_f the gain of a row, de Jong's recursion from the last row to the first is
 
@@ -156,9 +161,11 @@ def _predict_leave_one_out(
         D = 1 / D_f + k . N k           N <- N - h (N k)^T - (N k) h^T + D h h^T
 
     e, D_f and p are the filter's innovation, its variance, and the covariance of state and rating.
-    Without the row, the rating has mean y - u / D and variance 1 / D. A row that is not observed
-    has the filter's mean + p . r and variance D_f - p . N p.
+    Without the row, the rating has mean y - u / D and variance 1 / D. A row that is no context has
+    the filter's mean + p . r and variance D_f - p . N p.
     """
+    factors, variances, rates, noise = process
+    starts, movie, seconds, residual, is_context, mean, variance = rows
     size = len(variances)
     longest = np.max(starts[1:] - starts[:-1])
     covariances = np.empty((longest, size))
@@ -180,7 +187,7 @@ def _predict_leave_one_out(
             mean[row] = _dot(observation, state)
             total = _dot(observation, covariance) + noise
             variance[row] = total
-            if observed[row]:
+            if is_context[row]:
                 _add(covariance, (residual[row] - mean[row]) / total, state)
                 _add_square(covariance, 1 / total, matrix)
             covariance *= scale
@@ -196,7 +203,7 @@ def _predict_leave_one_out(
             _multiply(matrix, covariance, product)
             shift, shrinkage = _dot(covariance, state), _dot(covariance, product)
             total = variance[row]
-            if observed[row]:
+            if is_context[row]:
                 error = (residual[row] - mean[row] - shift) / total
                 precision = (1 + shrinkage / total) / total
                 mean[row] = residual[row] - error / precision
@@ -223,7 +230,7 @@ def _rescale(elapsed: int, rates: Floats, scale: Floats, vector: Floats, matrix:
             scale[i] = scale[i - 1]
         else:
             scale[i] = np.exp(-rates[i] * elapsed)
-    if scale.min() >= SMALLEST_SCALE:
+    if scale.min() >= MIN_SCALE:
         return False
     for i in range(len(scale)):
         vector[i] *= scale[i]
@@ -246,7 +253,7 @@ def _observe(factors: Floats, scale: Floats, observation: Floats) -> None:
 
 @numba.njit(nogil=True, cache=True)
 def _covary(prior: Floats, reduction: Floats, observation: Floats, covariance: Floats) -> None:
-    """The covariance of the state and an opinion, (prior - reduction) h, [S]"""
+    """The covariance of the state and a rating, (prior - reduction) h, [S]"""
     _multiply(reduction, observation, covariance)
     for i in range(len(prior)):
         covariance[i] = prior[i] * observation[i] - covariance[i]

@@ -6,9 +6,9 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from recsys.features.kalman import predict_rows
-from recsys.features.posterior import GaussianProcess
-from tests.features import textbook
+from recsys.features.gaussian_process.kalman import predict_rows
+from recsys.features.gaussian_process.posterior import GaussianProcess
+from tests.features.gaussian_process import textbook
 
 DAY = 86_400
 # Seconds between two ratings of a user, for each kind of log.
@@ -33,19 +33,19 @@ def make_process(factors: int, moods: int, movies: int = 40) -> GaussianProcess:
 
 
 def make_rows(gaps: list[int], seed: int = 0, users: int = 12) -> dict[str, np.ndarray]:
-    """Rows of users with 1 to 40 ratings, about a third of them not observed."""
+    """Rows of users with 1 to 40 ratings, about a third of them not is_context."""
     random = np.random.default_rng(seed)
     counts = np.append([1, 2], random.integers(1, 41, users - 2))
     user = np.repeat(np.sort(random.choice(100, users, replace=False)), counts)
     seconds = np.concatenate([np.cumsum(random.choice(gaps, count)) for count in counts])
-    observed = random.random(len(user)) < 0.7
-    observed[user == user[-1]] = False
+    is_context = random.random(len(user)) < 0.7
+    is_context[user == user[-1]] = False
     return {
         "user": user,
         "movie": random.integers(0, 40, len(user)),
         "seconds": seconds + 10**9,
-        "values": np.where(observed, random.normal(3, 1, len(user)), np.nan),
-        "observed": observed,
+        "values": np.where(is_context, random.normal(3, 1, len(user)), np.nan),
+        "is_context": is_context,
     }
 
 
@@ -88,7 +88,7 @@ def predict_second(process: GaussianProcess, seconds: int, past_only: bool) -> t
         movie=np.array([0, 1]),
         seconds=np.array([10**9, 10**9 + seconds]),
         values=np.array([4.0, 0.0]),
-        observed=np.array([True, False]),
+        is_context=np.array([True, False]),
         past_only=past_only,
     )
     return mean[1], deviation[1] ** 2
@@ -158,7 +158,7 @@ def test_predictions_of_real_users_are_those_of_the_textbook(past_only: bool) ->
     rows = np.flatnonzero(np.isin(user, [*some, most]))
     rows = rows[np.lexsort((seconds[rows], user[rows]))]
     # A row takes the textbook n^3 operations: 15 are enough of the user with 2,314.
-    wanted = (user[rows] != most) | (random.random(len(rows)) < 15 / counts[most])
+    targets = (user[rows] != most) | (random.random(len(rows)) < 15 / counts[most])
     process = make_process(16, 2, movies=int(movie.max()) + 1)
     process = replace(process, factors=process.factors * 0.4)
     columns = {
@@ -166,11 +166,11 @@ def test_predictions_of_real_users_are_those_of_the_textbook(past_only: bool) ->
         "movie": movie[rows],
         "seconds": seconds[rows],
         "values": stars[rows].astype(float),
-        "observed": random.random(len(rows)) < 0.8,
+        "is_context": random.random(len(rows)) < 0.8,
     }
     for got, expected in zip(
         predict_rows(process, **columns, past_only=past_only),
-        textbook.predict_rows(process, **columns, past_only=past_only, wanted=wanted),
+        textbook.predict_rows(process, **columns, past_only=past_only, targets=targets),
         strict=True,
     ):
-        np.testing.assert_allclose(got[wanted], expected[wanted], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(got[targets], expected[targets], rtol=0, atol=1e-9)

@@ -2,9 +2,9 @@
 
 The model is probabilistic PCA with missing values (Tipping & Bishop 1999, "Probabilistic principal
 component analysis"; Ilin & Raiko 2010): a rating is the movie's mean, plus the product of the
-movie's factors and the user's tastes, plus noise. The tastes have a standard normal prior. The
-prior mean of a movie's factors is linear in its content: genres and release year. Each iteration
-steps further than plain expectation maximisation, which would take nearly twice as many
+movie's factors and the user's factors, plus noise. The user's factors have a standard normal prior.
+The prior mean of a movie's factors is linear in its content: genres and release year. Each
+iteration steps further than plain expectation maximisation, which would take nearly twice as many
 (over-relaxation; Salakhutdinov & Roweis 2003, "Adaptive overrelaxed bound optimization methods").
 
 Shapes: N ratings, U users, M movies, K factors, C content columns, P = K (K + 1) / 2 numbers in a
@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from recsys.features.blocks import run_in_blocks
+from recsys.features.gaussian_process.blocks import run_in_blocks
+from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import GaussianProcess
 from recsys.features.visibility import Mask, RatingLog
 
 Floats = npt.NDArray[np.float64]
@@ -34,54 +34,70 @@ RELAXATION = 1.8
 
 
 def learn_factors(
-    log: RatingLog, target: Floats, rows: Mask, content: Floats, params: GaussianProcessParams
+    log: RatingLog, values: Floats, rows: Mask, content: Floats, params: GaussianProcessParams
 ) -> GaussianProcess:
     """Learn the means, the factors and the noise from some rows.
 
     Args:
-        target: stars or labels, [N]
+        values: stars or labels, [N]
         rows: the rows to learn from, [N]
         content: columns that describe the movies, one of them constant, [M, C]
     """
-    user, movie, values = log.user[rows], log.movie[rows], target[rows]
-    users, movies, count = int(log.user.max()) + 1, len(content), params.factors
+    user, movie, values = log.user[rows], log.movie[rows], values[rows]
+    users, movies = int(log.user.max()) + 1, len(content)
     counts = np.bincount(movie, minlength=movies)
     average, spread = values.mean(), values.var()
     sums = np.bincount(movie, weights=values - average, minlength=movies)
     mean = average + sums / (counts + params.mean_damping)
     residual = values - mean[movie]
-    square = (residual**2).sum()
+    square = float((residual**2).sum())
     by_user = scipy.sparse.csr_matrix((residual, (user, movie)), (users, movies))
-    by_movie = by_user.tocsc()
-    share = counts / (counts + params.factor_damping)
-    weighted = content * share[:, None]
+    weighted = content * (counts / (counts + params.factor_damping))[:, None]
     regression = np.linalg.solve(content.T @ weighted + np.eye(content.shape[1]), weighted.T)
-
-    factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, count))
-    # The first factor starts equal for all movies: it is how generous the user is.
+    factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, params.factors))
+    # The first factor starts equal for all movies: a user with much of it gives high ratings.
     factors[:, 0] = 0.4 * values.std()
     noise = max(0.6 * spread, MIN_NOISE)
+    factors, noise = _iterate(by_user, square, content, regression, factors, noise, params)
+    moods = tuple((fraction * spread, days) for fraction, days in params.moods)
+    return GaussianProcess(mean, factors, noise, params.lasting, params.fading_days, moods)
+
+
+def _iterate(
+    by_user: scipy.sparse.csr_matrix,
+    square: float,
+    content: Floats,
+    regression: Floats,
+    factors: Floats,
+    noise: float,
+    params: GaussianProcessParams,
+) -> tuple[Floats, float]:
+    """Improve the factors and the noise by expectation maximisation.
+
+    Args:
+        by_user: the ratings less the movies' means, [U, M]
+        square: the sum of their squares.
+        content: [M, C]
+        regression: the coefficients of the content, of any factors, [C, M]
+        factors, noise: where the iterations start; factors [M, K]
+    """
+    by_movie = by_user.tocsc()
+    (users, movies), count = by_user.shape, params.factors
     # Four bytes a number: reading these tables is most of the work.
     pairs = count * (count + 1) // 2
     squares, moments = np.empty((movies, pairs), np.float32), np.empty((users, pairs), np.float32)
-    tastes = np.empty((users, count))
-    explained = np.empty(movies)
+    user_factors, explained = np.empty((users, count)), np.empty(movies)
 
     def infer(first: int, last: int) -> None:
         ratings = by_user.indptr[first : last + 1], by_user.indices, by_user.data
-        _infer_tastes(*ratings, factors, squares, noise, tastes[first:last], moments[first:last])
+        block = slice(first, last)
+        _infer_user_factors(*ratings, factors, squares, noise, user_factors[block], moments[block])
 
     def fit(first: int, last: int) -> None:
         ratings = by_movie.indptr[first : last + 1], by_movie.indices, by_movie.data
-        _fit_factors(
-            *ratings,
-            tastes,
-            moments,
-            prior[first:last],
-            params.factor_damping,
-            factors[first:last],
-            explained[first:last],
-        )
+        block = slice(first, last)
+        of_movies = prior[block], params.factor_damping, factors[block], explained[block]
+        _fit_factors(*ratings, user_factors, moments, *of_movies)
 
     previous = factors
     for _ in range(params.iterations):
@@ -91,29 +107,28 @@ def learn_factors(
         run_in_blocks(infer, by_user.indptr, params.threads)
         prior = content @ (regression @ factors)
         run_in_blocks(fit, by_movie.indptr, params.threads)
-        noise = max(float(square - explained.sum()) / len(residual), MIN_NOISE)
-    moods = tuple((share * spread, duration) for share, duration in params.moods)
-    return GaussianProcess(mean, factors, noise, params.lasting, params.fading_days, moods)
+        noise = max((square - float(explained.sum())) / by_user.nnz, MIN_NOISE)
+    return factors, noise
 
 
 @numba.njit(nogil=True, cache=True)
-def _infer_tastes(
+def _infer_user_factors(
     starts: Ints,
     movies: Ints,
     residuals: Floats,
     factors: Floats,
     squares: Singles,
     noise: float,
-    tastes: Floats,
+    user_factors: Floats,
     moments: Singles,
 ) -> None:
-    """The E step: the posterior of the tastes of some users, U here.
+    """The E step: the posterior of the factors of some users, U here.
 
     Args:
         starts: each user's first rating, and the end of the last one's, [U + 1]
         movies, residuals: the ratings by user, less the movie's mean, [N]
         factors, squares: the factors v of the movies and their squares v v^T, [M, K] and [M, P]
-        tastes, moments: get the means and the second moments, [U, K] and [U, P]
+        user_factors, moments: get the means and second moments, [U, K] and [U, P]
     """
     count = factors.shape[1]
     covariance, total, product = (
@@ -126,12 +141,12 @@ def _infer_tastes(
         _sum(movies[ratings], residuals[ratings], factors, squares, product, total)
         _unpack(total, noise, covariance)
         _invert(covariance)
-        taste = tastes[user]
-        _multiply(covariance, product, taste)
+        mean = user_factors[user]
+        _multiply(covariance, product, mean)
         place = 0
         for i in range(count):
             for j in range(i + 1):
-                moments[user, place] = noise * covariance[i, j] + taste[i] * taste[j]
+                moments[user, place] = noise * covariance[i, j] + mean[i] * mean[j]
                 place += 1
 
 
@@ -140,7 +155,7 @@ def _fit_factors(
     starts: Ints,
     users: Ints,
     residuals: Floats,
-    tastes: Floats,
+    user_factors: Floats,
     moments: Singles,
     prior: Floats,
     damping: float,
@@ -152,7 +167,7 @@ def _fit_factors(
     Args:
         starts: each movie's first rating, and the end of the last one's, [M + 1]
         users, residuals: the ratings by movie, less the movie's mean, [N]
-        tastes, moments: the means and the second moments of the users, [U, K] and [U, P]
+        user_factors, moments: the means and second moments of the users, [U, K] and [U, P]
         prior: the prior means of the factors, [M, K]
         damping: the number of ratings that the prior counts as.
         factors: gets the factors, [M, K]
@@ -163,7 +178,7 @@ def _fit_factors(
     product, target = np.empty(count), np.empty(count)
     for movie in range(len(starts) - 1):
         ratings = slice(starts[movie], starts[movie + 1])
-        _sum(users[ratings], residuals[ratings], tastes, moments, product, total)
+        _sum(users[ratings], residuals[ratings], user_factors, moments, product, total)
         _unpack(total, damping, matrix)
         _invert(matrix)
         for i in range(count):

@@ -6,14 +6,14 @@ chapter 2; the factors of Tipping & Bishop 1999, "Probabilistic principal compon
 
 import numpy as np
 
+from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.posterior import GaussianProcess
 
 DAY = 86_400
 
 
 def covariances(process: GaussianProcess, movie: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """The covariances of one user's opinions, [n, n]."""
+    """The covariances of one user's ratings without noise, [n, n]."""
     factors = process.factors[movie]
     days = np.abs(seconds[:, None] - seconds) / DAY
     lasting, fading = process.lasting, np.exp(-days / process.fading_days)
@@ -29,24 +29,24 @@ def predict_rows(
     movie: np.ndarray,
     seconds: np.ndarray,
     values: np.ndarray,
-    observed: np.ndarray,
+    is_context: np.ndarray,
     past_only: bool,
-    wanted: np.ndarray | None = None,
+    targets: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What recsys.features.kalman.predict_rows promises: mean and deviation of each row, [N].
+    """The mean and deviation of each row that `kalman.predict_rows` promises, [N].
 
     Args:
-        wanted: the rows to predict, [N]; the others are NaN.
+        targets: the rows to predict, [N]; the others are NaN.
     """
-    wanted = np.ones(len(user), bool) if wanted is None else wanted
+    targets = np.ones(len(user), bool) if targets is None else targets
     mean, variance = np.full(len(user), np.nan), np.full(len(user), np.nan)
     for one in np.unique(user):
         rows = np.flatnonzero(user == one)
         total = covariances(process, movie[rows], seconds[rows]) + process.noise * np.eye(len(rows))
         residual = values[rows] - process.mean[movie[rows]]
-        for place in np.flatnonzero(wanted[rows]):
+        for place in np.flatnonzero(targets[rows]):
             row = rows[place]
-            visible = observed[rows] & (np.arange(len(rows)) != place)
+            visible = is_context[rows] & (np.arange(len(rows)) != place)
             if past_only:
                 visible &= seconds[rows] < seconds[row]
             across = total[place, visible]
@@ -63,7 +63,7 @@ def learn_factors(
     content: np.ndarray,
     params: GaussianProcessParams,
 ) -> tuple[np.ndarray, float]:
-    """The factors, [M, K], and the noise that recsys.features.factors learns from some ratings."""
+    """The factors, [M, K], and the noise that `factors.learn_factors` learns from some ratings."""
     movies, count = len(content), params.factors
     counts = np.bincount(movie, minlength=movies)
     average = values.mean()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.features.blocks import run_in_blocks
+from recsys.features.gaussian_process.blocks import run_in_blocks
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
