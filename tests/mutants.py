@@ -37,9 +37,7 @@ ROOMS = {
         *("statistics", "histories", "visibility", "gaussian_process"),
         *("kalman", "factors", "posterior"),
     ),
-    "retrieval": (
-        *("ease", "nearest", "trend", "histories", "encoder", "fit_encoder", "model"),
-    ),
+    "retrieval": (*("ease", "nearest", "trend", "histories", "encoder", "fit_encoder", "model"),),
 }
 MODULES = [f"{room}/{name}" for room, names in ROOMS.items() for name in names]
 # Of cosmic-ray's operators, those whose result still computes: `|` in place of `+` fails at once.
