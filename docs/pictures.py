@@ -27,7 +27,7 @@ DATA = (
     "train.batch_size=512",
 )
 # What the second run changes.
-CHANGES = ("features.dense=[gender,user,movie,taste]",)
+CHANGES = ("features.dense=[gender,user,movie,gp_stars]",)
 # Of the report, the parts that the picture leaves out: it would be too long.
 LEFT_OUT = "section:not(#metrics, #plots), #plots .block:nth-child(n + 2)"
 # The films that somebody rates on the page: the words typed, and the stars.

@@ -28,6 +28,7 @@ from recsys.pipeline.stage import stage
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 from recsys.storage import schemas
+from recsys.storage.dimensions import write_dimensions
 from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 
@@ -37,37 +38,34 @@ from recsys.storage.parquet import write_parquet
 @click.argument("encoded", type=PATH)
 def main(params: Params, raw: Path, encoded: Path) -> None:
     """Check the files in RAW and write users, movies, ratings and vocabulary to ENCODED."""
-    section = params[EncodeParams]
-    tables = read(params, raw)
-    dataset = params[FetchParams].dataset
-    for note in tables.notes:
-        click.echo(f"{dataset}: {note}")
-    tables = drop_ratings(tables, section.drop_ratings)
-    dimensions, vocabulary = encode_dimensions(tables, section)
+    section, name = params[EncodeParams], params[FetchParams].dataset
+    dataset = read(params, raw)
+    for note in dataset.notes:
+        click.echo(f"{name}: {note}")
+    dataset = drop_ratings(dataset, section.drop_ratings)
+    dimensions, vocabulary = encode_dimensions(dataset, section)
     metadata = Lineage(vocabulary.ids).to_metadata()
     with atomic_write(encoded) as folder:
-        for name, table in dimensions.items():
-            write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
-        ratings = encode_ratings(tables.ratings, vocabulary)
+        write_dimensions(dimensions, vocabulary, folder)
+        ratings = encode_ratings(dataset.ratings, vocabulary)
         write_parquet(ratings, folder / "ratings.parquet", schemas.RATINGS, metadata)
-        vocabulary.save(folder / "vocabulary.json")
-    likes = (tables.ratings["rating"] > vocabulary.like_cut).mean()
+    likes = (dataset.ratings["rating"] > vocabulary.like_cut).mean()
     click.echo(
-        f"{dataset}: {len(tables.ratings):,} ratings of {len(dimensions['movies']):,} movies by "
+        f"{name}: {len(dataset.ratings):,} ratings of {len(dimensions['movies']):,} movies by "
         f"{len(dimensions['users']):,} users, {likes:.1%} above {vocabulary.label_threshold:g}"
     )
 
 
 def read(params: Params, raw: Path) -> RawDataset:
     """Read and check the raw files of the data set in params.yaml."""
-    dataset = params[FetchParams].dataset
-    if dataset == "own":
+    name = params[FetchParams].dataset
+    if name == "own":
         return read_dataset(raw, own_schema(params[OwnParams]))
-    tables = read_dataset(raw, preset(RELEASES[dataset]))
-    if tables.users["gender"].isna().all():
+    dataset = read_dataset(raw, preset(RELEASES[name]))
+    if dataset.users["gender"].isna().all():
         note = f"no genders are published: the dense feature is {UNPUBLISHED_GENDER:g} for everyone"
-        return replace(tables, notes=(*tables.notes, note))
-    return tables
+        return replace(dataset, notes=(*dataset.notes, note))
+    return dataset
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage features: compute statistics and histories of each rating, if params.yaml selects any."""
+"""Stage features: compute features from rating histories."""
 
 from recsys.common.guard import guard_stage
 
@@ -34,7 +34,6 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
 
     from recsys.features import build
     from recsys.features.files import write_fitted
-    from recsys.storage.dimensions import check_values
     from recsys.storage.parquet import read_parquet
     from recsys.storage.vocabulary import Vocabulary
 
@@ -49,20 +48,20 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             return
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
         split = build.read_log(encoded / "ratings.parquet", parts, vocabulary.implicit)
-        path = encoded / "movies.parquet"
-        movies = read_parquet(path, vocabulary.schema("movies"))
-        check_values(path, movies, vocabulary)
+        movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies"))
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
-        build.warn_about_leaky_user_ids(split.log, section, groups)
+        if vocabulary.implicit:
+            build.require_ratings_of_both_labels(section)
+        build.warn_about_leaks(split.log.past_only, vocabulary.implicit, section)
         # The matrices are small: more threads would be slower, and would change the last digits.
         with threadpool_limits(1):
             catalogue = build.make_catalogue(movies, settings.statistics)
-            dense, histories, fitted, ratings = build.compute_features(
+            computed = build.compute_features(
                 split.log, catalogue, groups, settings, vocabulary.like_cut
             )
-        lineage = replace(split.lineage, fitted=write_fitted(fitted, ratings, folder))
-        build.write_columns(dense, histories, split, folder, lineage)
-    click.echo(f"features: {', '.join([*dense, *histories])}")
+        fitted = write_fitted(computed.fitted, computed.ratings, folder)
+        build.write_columns(computed, split, folder, replace(split.lineage, fitted=fitted))
+    click.echo(f"features: {', '.join([*computed.dense, *computed.histories])}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage rank: recommend to the people of the test part, and judge the lists."""
+"""Stage rank: recommend to the people of the test part, and evaluate the lists."""
 
 from recsys.common.guard import guard_stage
 
@@ -34,14 +34,14 @@ def main(
     recommendations: Path,
     metrics: Path,
 ) -> None:
-    """Recommend movies to everybody in the test part, and judge the lists.
+    """Recommend movies to everybody in the test part, and evaluate the lists.
 
     The lists go to the Parquet file RECOMMENDATIONS, each with its own metrics, and the metrics of
     all to the JSON file METRICS.
 
     The folder ENCODED has the ratings, and PARTS the test part. The DLRM in CHECKPOINT, with its
     FEATURES, and the model in RETRIEVAL rank the whole catalogue without what somebody rated before
-    the test part, which is their history. Lists of the most popular movies are judged beside.
+    the test part, which is their history. Lists of the most popular movies are evaluated too.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     import torch
@@ -71,7 +71,7 @@ def main(
             lists.movies, people.histories.matrix(), people.relevant, counts, section, people.gaps
         )
         table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
-    # What the metrics of the lists mean, for whoever compares two such files.
+    # Two files can only be compared if these are equal.
     meaning = {"top": str(section.top), "relevant": section.relevant}
     metadata = dimensions.lineage.to_metadata() | meaning
     write_parquet(table, recommendations, schemas.RECOMMENDATIONS, metadata)

@@ -17,8 +17,8 @@ from recsys.pipeline.stage import resuming, stage
 from recsys.retrieval.params import RetrievalParams, SequenceParams
 
 if TYPE_CHECKING:
-    from recsys.retrieval.encoder import SequenceEncoder
     from recsys.retrieval.histories import UserHistories
+    from recsys.retrieval.sequence.encoder import SequenceEncoder
 
 # The rooms that this stage depends on, as in dvc.yaml; a test compares them with the imports.
 ROOMS = ("common", "retrieval", "storage")
@@ -75,7 +75,7 @@ def train_encoder(
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.retrieval.fit_encoder import fit_encoder
+    from recsys.retrieval.sequence.training import fit_encoder
     from recsys.storage.resume import ResumeFile
 
     torch.set_num_threads(params.threads)

@@ -10,7 +10,7 @@ from recsys.data.split_files import read_pairs, write_split
 from recsys.data.splitting import assign_parts
 from recsys.pipeline.params import load_params
 from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions
+from recsys.storage.dimensions import Dimensions, write_dimensions
 from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import write_parquet
 from recsys.storage.vocabulary import Vocabulary
@@ -24,12 +24,10 @@ def encode_toy(toy: Toy, folder: Path) -> Path:
     section = load_params(PARAMS)[EncodeParams]
     dimensions, vocabulary = encode_dimensions(tables, section)
     encoded = folder / "encoded"
-    write_parquet(dimensions["users"], encoded / "users.parquet", schemas.users())
-    write_parquet(dimensions["movies"], encoded / "movies.parquet", schemas.movies())
+    write_dimensions(dimensions, vocabulary, encoded)
     ratings = encode_ratings(tables.ratings, vocabulary)
     metadata = Lineage(vocabulary.ids).to_metadata()
     write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, metadata)
-    vocabulary.save(encoded / "vocabulary.json")
     return encoded
 
 

@@ -232,6 +232,37 @@ def test_a_playlist_log_of_positives_alone() -> None:
     assert {movie["movie"] for movie in found["recommended"]} & drawn_for_them
 
 
+def test_features_count_positives_alone() -> None:
+    users, items, _ = draw(200)
+    frame = pd.DataFrame({"user_id": users, "item_id": items, "time": 10**9 + np.arange(200) // 3})
+    frame.to_csv("own.csv", index=False)
+    describe(time="time")
+    features = {
+        "features.sparse": ["movieid", "liked"],
+        "features.dense": ["user", "movie", "time"],
+    }
+    for method in ("random", "chronological"):
+        set_params(**features, **{"split.method": method})
+        found = []
+        for negatives in (1, 3):
+            describe(negatives=negatives)
+            output = run_all("features")
+            parts = [pd.read_parquet(f"data/features/{part}.parquet") for part in PARTS]
+            table = pd.concat(parts).set_index("row").sort_index()
+            assert len(table) == 200 + len(pd.read_parquet("data/split/negatives.parquet"))
+            assert np.isfinite(table.to_numpy()).all()
+            found.append(table.loc[:199])
+        pd.testing.assert_frame_equal(*found)
+        # What a positive does not see of itself tells it from a negative.
+        assert ("counts leak the label" in output) == (method == "random")
+    for key, name in (("sparse", "disliked"), ("dense", "gp_stars")):
+        set_params(**features)
+        set_params(**{f"features.{key}": [*features[f"features.{key}"], name]})
+        result = run("features")
+        assert result.exit_code == 1
+        assert f"features.{key}: {name} needs ratings that are no likes" in result.output
+
+
 GOOD = "user_id,item_id,stars,when\n"
 
 
@@ -239,7 +270,7 @@ GOOD = "user_id,item_id,stars,when\n"
     ("text", "message"),
     [
         ("", "own.csv is empty: a header with the columns' names is needed"),
-        (GOOD, "own.csv has no interactions below its header"),
+        (GOOD, "own.csv has no rows below its header"),
         ("user,item_id,stars,when\n1,2,3,1500000000\n", "own.csv has no column 'user_id' (own.us"),
         (
             "user_id,USER ID,item_id,stars,when\n1,1,2,3,1500000000\n",
@@ -286,7 +317,7 @@ def test_other_content_is_other_data() -> None:
     assert run("source").exit_code == 0
     before = Path("data/source.json").read_text()
     Path("own.csv").write_text(GOOD + "1,2,3,1500000000\n2,2,5,1500000000\n")
-    assert "a file of own changed since" in run("fetch").output
+    assert "a file of own has changed since" in run("fetch").output
     assert run("source").exit_code == 0
     assert Path("data/source.json").read_text() != before
     assert set(STAGES) >= {"source", "fetch"}

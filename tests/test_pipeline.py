@@ -84,7 +84,9 @@ def test_the_command_of_a_stage_names_its_data(name: str) -> None:
     # The files after --state are no outputs, because they exist only while train runs.
     command = stage["cmd"].partition(" --state ")[0]
     paths = {word for word in command.split()[6:] if "/" in word}
-    outs = {path for out in stage.get("outs", []) + stage.get("metrics", []) for path in _keys(out)}
+    outs = set(_outputs(stage))
+    # Of the folder of the plots, dvc.yaml lists the files.
+    outs = {"metrics/plots" if out.startswith("metrics/plots/") else out for out in outs}
     assert stage["cmd"].startswith(f"exec python -m stages.{name} --params params.yaml ")
     data = {dep for dep in stage["deps"] if not dep.startswith(("recsys", "stages"))}
     # The command may name a folder of which dvc.yaml lists only the files that are read.
@@ -98,13 +100,14 @@ def test_training_does_not_read_the_test_part() -> None:
     assert not {"data/split", "data/split/test.parquet"} & set(STAGES["train"]["deps"])
 
 
-def test_only_metrics_are_kept_in_git() -> None:
+def test_only_metrics_and_plots_are_kept_in_git() -> None:
+    """Another output in Git would switch off the run cache of its stage."""
     for name, stage in STAGES.items():
-        for out in stage.get("outs", []) + stage.get("metrics", []):
-            (path,) = _keys(out)
-            in_git = isinstance(out, dict) and out[path] == {"cache": False}
+        for path, options in _outputs(stage).items():
+            in_git = options.get("cache") is False
             assert in_git == path.startswith("metrics/")
             assert not in_git or name in ("evaluate", "rank")
+        assert not any(path.startswith("metrics/") for path in _paths(stage.get("outs", [])))
 
 
 def test_dvc_writes_the_file_as_it_is(tmp_path: Path) -> None:
@@ -116,8 +119,21 @@ def test_dvc_writes_the_file_as_it_is(tmp_path: Path) -> None:
     assert all(stage["params"] == sorted(stage["params"]) for stage in STAGES.values())
 
 
-def _keys(out: str | dict[str, Any]) -> list[str]:
-    return [out] if isinstance(out, str) else list(out)
+def _outputs(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The path of each output of a stage, with its options."""
+    return {
+        path: options
+        for kind in ("outs", "metrics", "plots")
+        for path, options in _paths(stage.get(kind, [])).items()
+    }
+
+
+def _paths(outs: list[str | dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        path: options
+        for out in outs
+        for path, options in (out.items() if isinstance(out, dict) else [(out, {})])
+    }
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +251,7 @@ def reruns(project: Repository) -> list[str]:
             for other in STAGES
             if other in changed
             for entry in STAGES[other].get("outs", [])
-            for out in _keys(entry)
+            for out in _paths([entry])
         ]
         if any(dep.startswith(out) for dep in stage["deps"] for out in outs):
             changed.add(name)
@@ -270,7 +286,10 @@ def test_a_train_param_trains_again_and_a_value_that_was_tried_comes_from_the_ca
     before = project.lock
     for value, same in ((SLOW, False), (PARAMS["train.learning_rate"], True)):
         project.set_params(**{"train.learning_rate": value})
-        assert "Stage 'train' is cached - skipping run" in project.dvc("repro", "train")
+        output = project.dvc("repro", "evaluate")
+        # Evaluate too, whose metrics and plots are in Git.
+        for stage in ("train", "evaluate"):
+            assert f"Stage '{stage}' is cached - skipping run" in output
         assert (project.lock == before) == same
     assert project.run("git", "status", "--porcelain") == ""
 
@@ -289,8 +308,8 @@ def test_an_experiment_leaves_the_checkout_unchanged_and_can_be_compared(
     assert changed["params.yaml"]["train.learning_rate"]["new"] == SLOW
     project.dvc("plots", "diff", "HEAD", "slow")
     page = (project.folder / "dvc_plots" / "index.html").read_text()
-    names = ("learning", "roc", "precision_recall", "calibration", "confusion")
-    assert all(f'"{name}"' in page for name in names)
+    titles = ("Learning", "ROC", "Precision and recall", "Reliability", "Confusion", "Slices")
+    assert all(f'"text": "{title}' in page for title in titles)
     assert '"rev": "slow"' in page
 
 

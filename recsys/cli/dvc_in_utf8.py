@@ -1,7 +1,7 @@
 """DVC as a program that writes its config files in UTF-8: `python recsys/cli/dvc_in_utf8.py ...`.
 
-DVC 3.67 writes those of an experiment's folder in ASCII. They hold the path of the cache, and what
-the checkout's .git/config says, so a letter beyond ASCII in them would be an error.
+DVC 3.67 writes the config files of an experiment's folder in ASCII. They hold the path of the cache
+and the content of the checkout's .git/config, so a letter beyond ASCII in them would be an error.
 """
 
 import sys

@@ -28,7 +28,7 @@ def main() -> None:
     """Use and check the pipeline and the model that it trains.
 
     The commands work from every folder of the project. Paths that you type are relative to the
-    folder where you are; the others are those of the project.
+    folder where you are; default paths lie in the project.
 
     \b
     Examples:

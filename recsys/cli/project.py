@@ -4,9 +4,10 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -35,37 +36,24 @@ def in_project(context: click.Context, parameter: click.Parameter, path: Path) -
     return find_root() / path if source is ParameterSource.DEFAULT else path
 
 
-CHECKPOINT = click.option(
-    "--checkpoint",
-    type=PATH,
-    default="models/dlrm",
-    show_default=True,
-    callback=in_project,
-    help="The model's folder.",
-)
-RETRIEVAL = click.option(
-    "--retrieval",
-    type=PATH,
-    default="models/retrieval",
-    show_default=True,
-    callback=in_project,
-    help="The folder of the retrieval model.",
-)
-FEATURES = click.option(
+def path_option(name: str, default: str, text: str) -> Callable[..., Any]:
+    """An option for a path of the project."""
+    return click.option(
+        name, type=PATH, default=default, show_default=True, callback=in_project, help=text
+    )
+
+
+CHECKPOINT = path_option("--checkpoint", "models/dlrm", "The model's folder.")
+RETRIEVAL = path_option("--retrieval", "models/retrieval", "The folder of the retrieval model.")
+FEATURES = path_option(
     "--features",
-    type=PATH,
-    default="data/features",
-    show_default=True,
-    callback=in_project,
-    help="The folder of the computed features, for a model that has some.",
+    "data/features",
+    "The folder of the computed features, for a model that has some.",
 )
-LOG = click.option(
+LOG = path_option(
     "--log",
-    type=PATH,
-    default="data/encoded/ratings.parquet",
-    show_default=True,
-    callback=in_project,
-    help="The file that says what a user has rated already.",
+    "data/encoded/ratings.parquet",
+    "The file that says what a user has rated already.",
 )
 
 

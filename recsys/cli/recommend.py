@@ -23,7 +23,7 @@ MOST_OTHERS = 3
 @click.option("--user", type=str, help="Recommend to the user with this id.")
 @click.option("--ratings", type=PATH, help="Recommend to a person with the ratings in this file.")
 @click.option("--all", "target", type=PATH, help="Recommend to every user, into this file.")
-@click.option("--movie", type=str, help="Find movies like the one with this id or title.")
+@click.option("--movie", type=str, help="Find movies like the movie with this id or title.")
 # Which movies, in which order.
 @click.option(
     "--top", type=click.IntRange(1), default=10, show_default=True, help="How many for each."

@@ -19,7 +19,7 @@ from recsys.common.command import command
 @click.option(
     "--base",
     metavar="COMMIT",
-    help="Compare with this commit, not with that of the last other run.",
+    help="Compare with this commit, in place of the commit of the last other run.",
 )
 def main(folder: Path, base: str | None) -> None:
     """Write report.html and report.md about the run.

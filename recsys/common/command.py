@@ -1,10 +1,9 @@
-"""What every click command shares: an error is one line, and libraries keep quiet."""
+"""The base of all click commands: an error is one line, and libraries print nothing."""
 
 import functools
 import logging
 import re
 import signal
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,8 +51,8 @@ def describe(error: Exception) -> str | None:
     """An error that the user can correct, as one line; None for any other error."""
     # atomic_write names the output. This one is of another file, which may be temporary.
     if is_full_disk(error) and not isinstance(error, InputError):
-        folders = f"{Path.cwd()} or of {tempfile.gettempdir()}"
-        return f"the disk of {folders} is full; free some space and run again"
+        place = f"{Path.cwd()}, or of the folder for temporary files (TMPDIR),"
+        return f"the disk of {place} is full; free some space and run again"
     # OSError: no permission, no such file, ...
     if isinstance(error, (InputError, OSError)):
         return str(error)
@@ -64,7 +63,7 @@ def describe(error: Exception) -> str | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide warnings, and all messages but those of this project."""
+    """Hide warnings and the libraries' log messages."""
     with warnings.catch_warnings(), only_our_messages():
         warnings.simplefilter("ignore")
         yield
@@ -72,7 +71,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def only_our_messages() -> Iterator[None]:
-    """Print the messages of `recsys` on stderr; those of other packages only if they are errors."""
+    """Print the log messages of `recsys` on stderr, and only errors of other packages."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     ours = logging.getLogger("recsys")
@@ -81,7 +80,7 @@ def only_our_messages() -> Iterator[None]:
     # Libraries give the root logger a handler too, which would print the message again.
     ours.propagate = False
     logging.getLogger().setLevel(logging.ERROR)
-    # torch has a handler of its own, on which TorchRec's modules print a warning in every run.
+    # torch.fx has its own handler, and TorchRec's modules would print a warning in every run.
     logging.getLogger("torch.fx").setLevel(logging.ERROR)
     try:
         yield

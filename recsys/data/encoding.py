@@ -1,4 +1,4 @@
-"""Encode the raw tables as numbers: rows for ids, codes for names, normalised ratings, labels."""
+"""Encode raw tables as numbers: rows for ids, codes for names, normalised ratings, labels."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,57 +26,57 @@ Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 
 
 def encode_dimensions(
-    tables: RawDataset, params: EncodeParams
+    dataset: RawDataset, params: EncodeParams
 ) -> tuple[dict[str, pa.Table], Vocabulary]:
     """Encode the users and movies.
 
     Args:
-        tables: what `read_dataset` returned.
+        dataset: the raw tables.
 
     Returns:
         the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
     """
     frames = {
-        "users": prepare_users(tables.users, params),
-        "movies": prepare_movies(tables.movies, params),
+        "users": prepare_users(dataset.users, params),
+        "movies": prepare_movies(dataset.movies, params),
     }
     encoded: dict[str, pa.Table] = {}
     names: Names = {}
     for table, frame in frames.items():
-        columns, table_names = encode_columns(frame, table, tables.features)
-        schema = schemas.dimension(table, tables.features, tables.id_types[table])
+        columns, table_names = encode_columns(frame, table, dataset.features)
+        schema = schemas.dimension(table, dataset.features, dataset.id_types[table])
         encoded[table] = pa.Table.from_pandas(columns, schema, preserve_index=False)
         names |= table_names
-    threshold = tables.label_threshold
+    threshold = dataset.label_threshold
     vocabulary = Vocabulary(
         ids=digest_ids(encoded, names),
         names=names,
-        rating_scale=tables.rating_scale,
+        rating_scale=dataset.rating_scale,
         label_threshold=params.label_threshold if threshold is None else threshold,
-        features=tables.features,
-        id_types=tables.id_types,
-        implicit=tables.implicit,
+        features=dataset.features,
+        id_types=dataset.id_types,
+        implicit=dataset.implicit,
     )
     return encoded, vocabulary
 
 
-def drop_ratings(tables: RawDataset, stars: tuple[float, ...]) -> RawDataset:
+def drop_ratings(dataset: RawDataset, stars: tuple[float, ...]) -> RawDataset:
     """Drop the ratings with these numbers of stars, but none of the users and movies.
 
     Raises:
         InputError: no rating has one of these numbers of stars, or no rating would be left.
     """
     if not stars:
-        return tables
-    steps = tables.rating_scale.to_steps(tables.ratings["rating"])
-    dropped = tables.rating_scale.to_steps(stars)
+        return dataset
+    steps = dataset.rating_scale.to_steps(dataset.ratings["rating"])
+    dropped = dataset.rating_scale.to_steps(stars)
     for value, found in zip(stars, np.isin(dropped, steps), strict=True):
         if not found:
             raise InputError(f"encode.drop_ratings: no rating has {value:g} stars")
-    kept = tables.ratings[~np.isin(steps, dropped)]
+    kept = dataset.ratings[~np.isin(steps, dropped)]
     if kept.empty:
         raise InputError(f"encode.drop_ratings = {list(stars)}: no rating would be left")
-    return replace(tables, ratings=kept)
+    return replace(dataset, ratings=kept)
 
 
 def encode_ratings(ratings: pd.DataFrame, vocabulary: Vocabulary) -> Iterator[pd.DataFrame]:
@@ -98,7 +98,7 @@ def encode_ratings(ratings: pd.DataFrame, vocabulary: Vocabulary) -> Iterator[pd
 
 def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
     """Sort the users by id. Make gender a number, and add the prefix of the zip code, if any."""
-    users = users.rename(columns={"userid": "raw_userid"}).sort_values("raw_userid")
+    users = users.sort_values("raw_userid")
     if "gender" in users:
         gender = users["gender"].map(GENDERS).astype(np.float32).fillna(UNPUBLISHED_GENDER)
         users = users.assign(gender=gender)
@@ -109,7 +109,7 @@ def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
 
 def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
     """Sort the movies by id, and add the release year in the title and the period of that year."""
-    movies = movies.rename(columns={"movieid": "raw_movieid"}).sort_values("raw_movieid")
+    movies = movies.sort_values("raw_movieid")
     # As in "Toy Story (1995)" and "Land Before Time III (1995) (V)"; some titles have no year.
     year = movies["title"].str.extract(r"\((\d{4})\)(?: \(\w+\))?\s*$", expand=False)
     return movies.assign(

@@ -1,4 +1,4 @@
-"""The schema of own data, as the section `own` of params.yaml describes it."""
+"""The schema of own data, from the section `own` of params.yaml."""
 
 from pathlib import Path
 
@@ -13,23 +13,21 @@ def own_schema(params: OwnParams) -> Schema:
     """The schema of own data, whose files the stage fetch copied.
 
     Raises:
-        InputError: features are named of a file that is not.
+        InputError: params.yaml names features of a file, but not the file.
     """
     return Schema(
-        interactions=File(
-            Path("interactions") / Path(params.interactions).name, params.interactions
-        ),
+        ratings=File(Path("interactions") / Path(params.interactions).name, params.interactions),
         users=_file(params, "users"),
-        items=_file(params, "items"),
+        movies=_file(params, "items"),
         user=Column(params.user, "own.user"),
-        item=Column(params.item, "own.item"),
+        movie=Column(params.item, "own.item"),
         rating=_column(params, "rating"),
         label=_column(params, "label"),
         time=_column(params, "time"),
         time_format=params.time_format,
         title=_column(params, "title"),
         user_attributes=_attributes(params, "users"),
-        item_attributes=_attributes(params, "items"),
+        movie_attributes=_attributes(params, "items"),
         features=own_features(params),
         rating_scale=RatingScale(*params.rating_scale) if params.rating_scale else None,
         duplicates=params.duplicates,

@@ -42,26 +42,26 @@ class SplitParams(Section):
         return self.method != "random"
 
     @model_validator(mode="after")
-    def _fractions_make_a_whole(self) -> "SplitParams":
+    def _fractions_add_up_to_1(self) -> "SplitParams":
         total = sum(self.fractions)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
         return self
 
 
-# Columns that the users and movies tables have of their own.
+# Columns of the users and movies tables that are no features.
 TAKEN = ("raw_userid", "raw_movieid", "title", "year")
 
 
 def own_source(name: str) -> str:
-    """The raw column of a feature of own data: none that a release has, such as gender or year."""
+    """The raw column of a feature of own data. No release has a column of this name."""
     return f"own {name}"
 
 
 def own_features(params: OwnParams) -> tuple[Feature, ...]:
     """The registry entries of the feature columns of own data.
 
-    The first one, `bias`, is 1 for everybody: the dense input of a model without any other.
+    The first entry, `bias`, is 1 for everybody. It is the dense input of a model without others.
     """
     features = [Feature("bias", "dense", "users", "bias", source="bias", missing=1.0)]
     tables: tuple[tuple[str, Literal["users", "movies"]], ...] = (

@@ -53,21 +53,21 @@ _U_USER = replace(
 )
 
 _CSV = Schema(
-    interactions=_RATINGS_CSV,
-    items=_MOVIES_CSV,
+    ratings=_RATINGS_CSV,
+    movies=_MOVIES_CSV,
     user=Column("userid"),
-    item=Column("movieid"),
+    movie=Column("movieid"),
     rating=Column("rating"),
     time=Column("timestamp"),
     title=Column("title"),
     user_attributes=USER_ATTRIBUTES,
-    item_attributes=(GENRES,),
+    movie_attributes=(GENRES,),
     id_type="int32",
     complete=True,
 )
-_TWO_COLONS = replace(_CSV, interactions=_RATINGS_DAT, items=_MOVIES_DAT)
+_TWO_COLONS = replace(_CSV, ratings=_RATINGS_DAT, movies=_MOVIES_DAT)
 _TABS_AND_PIPES = replace(
-    _CSV, interactions=_U_DATA, items=_U_ITEM, users=_U_USER, item_attributes=(GENRE_FLAGS,)
+    _CSV, ratings=_U_DATA, movies=_U_ITEM, users=_U_USER, movie_attributes=(GENRE_FLAGS,)
 )
 
 PRESETS = {
@@ -83,7 +83,7 @@ PRESETS = {
 
 
 def preset(release: Release) -> Schema:
-    """The schema of a release, with what is published about it."""
+    """The schema of a release, with its published counts."""
     schema = PRESETS[release.name]
     remedy = f"correct the file, or fetch {release.name} again"
 
@@ -92,9 +92,9 @@ def preset(release: Release) -> Schema:
 
     return replace(
         schema,
-        interactions=replace(schema.interactions, encoding=release.encoding, remedy=remedy),
+        ratings=replace(schema.ratings, encoding=release.encoding, remedy=remedy),
         users=complete(schema.users),
-        items=complete(schema.items),
+        movies=complete(schema.movies),
         features=movielens_features(),
         rating_scale=release.rating_scale,
         published=release.published_counts,

@@ -1,4 +1,4 @@
-"""The raw tables of a data set, which the reader returns and encode takes."""
+"""The raw tables of a data set: the reader makes them, encode turns them into numbers."""
 
 from dataclasses import dataclass, field
 
@@ -13,18 +13,18 @@ class RawDataset:
     """A data set in memory.
 
     Attributes:
-        users: userid, ascending, and a column for each attribute of the schema. A release without
-            a users file has nulls in them.
-        movies: movieid, ascending, title, and a column for each attribute; that of lists of texts
-            has an empty list where the file lists none.
+        users: raw_userid, ascending, and a column for each attribute of the schema. Without a users
+            file the attributes are null.
+        movies: raw_movieid, ascending, title, and a column for each attribute. An attribute of
+            lists has an empty list where the file lists nothing.
         ratings: user and movie (rows of the tables above), rating (stars) and timestamp (seconds
             since 1970, UTC), in the order of the file.
         rating_scale: the stars that users could give.
         features: the features whose values are in users and movies.
-        id_types: the names of the Arrow types of userid and movieid, by table.
+        id_types: the names of the Arrow types of raw_userid and raw_movieid, by table.
         label_threshold: a rating above it is a like; None: as encode.label_threshold says.
         implicit: whether all ratings are positives.
-        notes: what was dropped or added, or looks odd, for the user to read.
+        notes: notes about dropped, added and odd values, for the user to read.
     """
 
     users: pd.DataFrame

@@ -1,7 +1,8 @@
-"""What a source of data looks like: its files, their columns, and what the columns mean.
+"""The schema of a data set: its files, their columns, and what the columns mean.
 
-A release of MovieLens is a schema that ships with the project (`recsys.data.presets`). Own data is
-a schema that params.yaml describes (`recsys.data.own`). `recsys.data.reading.reader` reads both.
+The schemas of the MovieLens releases are in `recsys.data.presets`. `recsys.data.own` makes the
+schema of own data from params.yaml, where ratings are called interactions, and movies items.
+`recsys.data.reading` reads both.
 """
 
 from dataclasses import dataclass, field
@@ -21,13 +22,13 @@ class File:
     """A file: text whose values a separator divides, or Parquet; also compressed.
 
     Attributes:
-        path: where it lies in the folder of the raw files.
-        shown: the path that errors name; "" for the one where it lies.
-        separator: of one or more characters; "" to find a usual one in the header.
-        encoding: of a text.
+        path: the path in the folder of the raw files.
+        shown: the path that errors name; "" for the path of the raw file.
+        separator: one or more characters; "" to find a usual separator in the header.
+        encoding: the encoding of a text file.
         names: the columns' names, where the file has no header; else ().
         quoted: whether a value may stand in double quotes, and then span lines.
-        remedy: what errors advise.
+        remedy: the advice at the end of an error.
     """
 
     path: Path
@@ -44,8 +45,8 @@ class Column:
     """A column of a file.
 
     Attributes:
-        name: in any letter case, with any spaces, underscores and hyphens.
-        key: the key of params.yaml that names it; "" for a release.
+        name: the name. Letter case, spaces, underscores and hyphens do not matter.
+        key: the key of params.yaml that names the column; "" for a release.
     """
 
     name: str
@@ -59,16 +60,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Attribute:
-    """What a file says about each user or item, and the model can have as a feature.
+    """An attribute of users or movies, which can become a feature of the model.
 
     Attributes:
         name: the column of the users or movies table that gets the values.
-        kind: category (a text), list (texts), number (standardised), or flags (a list of texts, of
-            which each has a column of 0 or 1).
-        columns: of the file: one or, of flags, one for each text.
-        separator: between the texts of a list.
-        none: texts of a list that stand for no text.
-        allowed: the only texts that a category may have; () for any.
+        kind: category (a text), list (texts), number (standardised), or flags (a list of texts,
+            where each text has a column of 0 or 1).
+        columns: the columns of the file: several for flags, else one.
+        separator: the separator between the texts of a list.
+        missing_values: texts of a list that mean a missing value, so they are left out.
+        allowed: the texts that a category may have; () for any.
     """
 
     name: str
@@ -80,49 +81,49 @@ class Attribute:
 
     @property
     def shown(self) -> str:
-        """What the user calls it."""
+        """The name as messages quote it."""
         return self.columns[0].shown if len(self.columns) == 1 else self.name
 
 
 @dataclass(frozen=True)
 class Schema:
-    """A source of data.
+    """The schema of a data set.
 
     Attributes:
-        interactions: the file with a row for each interaction of a user with an item.
-        users: the file with a row for each user; None: the users are those of the interactions.
-        items: the same for the items.
-        user: the column of the user's id, in the interactions and the users file.
-        item: the column of the item's id, in the interactions and the items file.
+        ratings: the file with a row for each rating.
+        users: the file with a row for each user; without it, the users are those who rate.
+        movies: the file with a row for each movie; without it, the movies are the rated ones.
+        user: the column of the user's id, in the ratings and the users file.
+        movie: the column of the movie's id, in the ratings and the movies file.
         rating: the column of the rating.
         label: the column of a 0/1 label, in place of a rating. Without both, every row is a 1.
         time: the column of the time; without it, all times are 0.
-        time_format: seconds since 1970 (UTC), milliseconds, or a text as of ISO 8601.
-        title: the column of the item's title; without it, the title is the id.
-        user_attributes: what the users file says; without a file, each value is null.
-        item_attributes: what the items file says.
+        time_format: seconds since 1970 (UTC), milliseconds, or a text in ISO 8601.
+        title: the column of the movie's title; without it, the title is the id.
+        user_attributes: the attributes in the users file; without the file, their values are null.
+        movie_attributes: the same for the movies file.
         features: the features whose values are in the users and movies tables.
         id_type: the name of the Arrow type of the ids; "" for int64 if all ids of a column are
             whole numbers, else string.
-        rating_scale: the ratings that there can be; None to find it in the data.
-        complete: whether users and items that are not in their files are refused.
-        duplicates: what happens to several interactions of one pair.
-        negatives: without rating and label, the number of items that split draws for each row.
-        published: what the tables are compared with.
+        rating_scale: the possible ratings; None to find them in the data.
+        complete: whether users and movies that are not in their files are refused.
+        duplicates: what happens to several ratings of a movie by one user.
+        negatives: without rating and label, the number of movies that split draws for each row.
+        published: the counts that the tables are compared with.
     """
 
-    interactions: File
+    ratings: File
     user: Column
-    item: Column
+    movie: Column
     users: File | None = None
-    items: File | None = None
+    movies: File | None = None
     rating: Column | None = None
     label: Column | None = None
     time: Column | None = None
     time_format: TimeFormat = "seconds"
     title: Column | None = None
     user_attributes: tuple[Attribute, ...] = ()
-    item_attributes: tuple[Attribute, ...] = ()
+    movie_attributes: tuple[Attribute, ...] = ()
     features: tuple[Feature, ...] = ()
     id_type: Literal["int32", ""] = ""
     rating_scale: RatingScale | None = None

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -123,9 +122,9 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
                 )
                 entries = index.index_select(0, torch.from_numpy(log))
                 self.histories[feature.name] = Histories(entries, *stretch)
-        # The statistics are the float columns. Row numbers and histories are integers.
-        names = read_column_names(file, pa.float32())
-        if names:
+        statistics = [f.name for f in features if f.table == "ratings" and f.kind == "dense"]
+        names = tuple(name for each in statistics for name in read_column_names(file, each))
+        if statistics:
             self.statistics = torch.empty(len(self), len(names))
             for column, name in enumerate(names):
                 self.statistics[:, column] = torch.from_numpy(

@@ -36,5 +36,5 @@ def resample(metric: WeightedMetric, users: Array, resamples: int, seed: int) ->
     _, rows = np.unique(users, return_inverse=True)
     random = np.random.default_rng(seed)
     people = rows.max() + 1
-    # One sample at a time, because those of many users would fill the memory.
+    # One sample at a time: the weights of all samples would fill the memory.
     return [metric(random.poisson(1, people).astype(float)[rows]) for _ in range(resamples)]

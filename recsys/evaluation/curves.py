@@ -65,7 +65,7 @@ def weighted_calibration_error(actual: Array, predicted: Array, bins: int) -> We
     """The mean absolute difference of prediction and truth over groups, weighted by rows.
 
     This is the expected calibration error (Naeini et al. 2015), in the unit of the predictions. The
-    groups are those of `reliability_curve`, whatever the weights.
+    groups are the same as in `reliability_curve`, whatever the weights.
     """
     order = np.argsort(predicted, kind="stable")
     gaps = (predicted.astype(np.float64) - actual)[order]

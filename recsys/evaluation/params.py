@@ -33,7 +33,7 @@ class EvaluateParams(Section):
 
 
 class RankingParams(Section):
-    """How lists of recommendations are judged."""
+    """The evaluation of lists of recommendations."""
 
     name = "ranking"
     top: Count

@@ -1,4 +1,4 @@
-"""How good lists of recommendations are.
+"""Metrics of lists of recommendations.
 
 A list has the k movies that a person is recommended, best first. A movie is relevant if the person
 interacted with it in the test part and, where likes count, liked it. Persons without a relevant
@@ -169,7 +169,7 @@ def ranking_metrics(
     params: RankingParams,
     gaps: Floats | None = None,
 ) -> dict[str, object]:
-    """All metrics of the lists, and those of the most popular movies.
+    """All metrics of the lists, and the metrics of lists of the most popular movies.
 
     Args:
         lists, relevant: as for `per_user_metrics`.

@@ -4,7 +4,6 @@ Shapes: N ratings, M movies, G genres.
 """
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +35,7 @@ from recsys.features.visibility import QUERY, RatingLog, round_for_exact_sums
 from recsys.storage import schemas
 from recsys.storage.lineage import Lineage, digest_split, read_lineage, require_same_run
 from recsys.storage.parquet import read_column, write_parquet
-from recsys.storage.registry import FeatureParams
+from recsys.storage.registry import STATISTICS, FeatureParams, select_features
 from recsys.storage.schemas import PARTS
 
 logger = logging.getLogger(__name__)
@@ -58,12 +57,14 @@ class Computed(NamedTuple):
         histories: by name.
         fitted: what the features of any other pair need.
         ratings: the columns of `schemas.FITTED_RATINGS`.
+        names: the names of the columns of each group.
     """
 
     dense: dict[str, npt.NDArray[np.float32]]
     histories: dict[str, History]
     fitted: Fitted
     ratings: pa.Table
+    names: dict[str, list[str]]
 
 
 class SplitLog(NamedTuple):
@@ -162,6 +163,7 @@ def compute_features(
     dense: dict[str, npt.NDArray[np.float32]] = {}
     standardisation: dict[str, tuple[float, float]] = {}
     processes: dict[str, GaussianProcess] = {}
+    names: dict[str, list[str]] = {}
     for group in groups:
         if group in GROUPS:
             columns = GROUPS[group](statistics)
@@ -169,6 +171,7 @@ def compute_features(
             columns, processes[group] = predict_ratings(
                 group, log, catalogue, settings.gaussian_process
             )
+        names[group] = list(columns)
         for name, values in columns.items():
             training = values[log.training]
             standardisation[name] = float(training.mean()), float(training.std())
@@ -193,7 +196,8 @@ def compute_features(
         movies=sum_all(log, user_adjusted, len(catalogue.years)),
         processes=processes,
     )
-    return Computed(dense, histories, fitted, list_ratings(log, movie_adjusted, user_adjusted))
+    ratings = list_ratings(log, movie_adjusted, user_adjusted)
+    return Computed(dense, histories, fitted, ratings, names)
 
 
 def check_times(log: RatingLog, groups: tuple[str, ...]) -> None:
@@ -285,11 +289,37 @@ def list_ratings(log: RatingLog, movie_adjusted: Floats, user_adjusted: Floats) 
     )
 
 
-def warn_about_leaky_user_ids(
-    log: RatingLog, params: FeatureParams, groups: tuple[str, ...]
-) -> None:
-    """Warn if leave-one-out statistics and the user id together leak the label."""
-    if groups and not log.past_only and "userid" in params.sparse:
+def require_ratings_of_both_labels(params: FeatureParams) -> None:
+    """Refuse features that have nothing to learn from positives alone. Raises: InputError."""
+    processes = {feature.name for feature in STATISTICS} - GROUPS.keys()
+    for key, names, useless in (
+        ("dense", params.dense, processes),
+        ("sparse", params.sparse, {"disliked"}),
+    ):
+        if found := [name for name in names if name in useless]:
+            raise InputError(
+                f"features.{key}: {', '.join(found)} needs ratings that are no likes, but the data "
+                "has positives alone (drawn negatives are no ratings); remove it"
+            )
+
+
+def warn_about_leaks(past_only: bool, implicit: bool, params: FeatureParams) -> None:
+    """Warn if what is visible to a rating of a random split leaks its label in training.
+
+    Args:
+        past_only, implicit: of the split and of the data set.
+    """
+    computed = [f for f in select_features(params.names, ()) if f.table == "ratings"]
+    statistics = [feature for feature in computed if feature.kind == "dense"]
+    if past_only:
+        return
+    if computed and implicit:
+        logger.warning(
+            "features: %s of a random split and drawn negatives: a positive does not see itself, "
+            "so counts leak the label of the row. Split by time, or remove them",
+            ", ".join(feature.name for feature in computed),
+        )
+    elif statistics and "userid" in params.sparse:
         logger.warning(
             "features.sparse: userid together with statistics of a random split harms the model: "
             "a user's mean without the row leaks the label of the row. Remove userid, or split by "
@@ -297,25 +327,19 @@ def warn_about_leaky_user_ids(
         )
 
 
-def write_columns(
-    dense: Mapping[str, npt.NDArray[np.float32]],
-    histories: Mapping[str, History],
-    split: SplitLog,
-    folder: Path,
-    lineage: Lineage,
-) -> None:
+def write_columns(computed: Computed, split: SplitLog, folder: Path, lineage: Lineage) -> None:
     """Write the features of each part with the part's key, and the logs of the histories.
 
     Args:
-        lineage: the digests that every file carries.
+        lineage: of every file.
     """
-    columns: dict[str, npt.NDArray[Any]] = dict(dense)
+    columns: dict[str, npt.NDArray[Any]] = dict(computed.dense)
     metadata = lineage.to_metadata()
-    for name, history in histories.items():
+    for name, history in computed.histories.items():
         entries = pd.DataFrame({"movie": history.movies})
         write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, metadata)
         columns |= history.columns(name)
-    schema = schemas.features(dense, histories)
+    schema = schemas.features(computed.names, computed.histories)
     for part, name in enumerate(PARTS):
         places = np.flatnonzero(split.part == part)
         places = places[np.argsort(split.row[places])]

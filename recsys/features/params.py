@@ -12,11 +12,11 @@ Seconds = Annotated[
     tuple[Annotated[int, Field(ge=0, le=10**10)], ...],
     Field(strict=False, description="a list of seconds, integers from 0 to 1e10"),
 ]
-# (share of the target's variance, days)
+# (fraction of the target's variance, days)
 Mood = Annotated[tuple[Positive, Positive], Field(strict=False)]
 Moods = Annotated[
     tuple[Mood, ...],
-    Field(strict=False, description="a list of [share of the variance, days], both above 0"),
+    Field(strict=False, description="a list of [fraction of the variance, days], both above 0"),
 ]
 
 

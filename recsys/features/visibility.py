@@ -181,7 +181,7 @@ class VisibleRatings:
 
         If only the past is visible, they are the last entries before the row's second. Otherwise
         they are the nearest entries in `order`, on both sides. A stretch that contains the row
-        itself is one entry longer, so its length does not reveal whether the row is an entry.
+        itself is one entry longer, so all context rows of a group see the same number of entries.
 
         Args:
             entries: which positions in `order` are entries, [N]
@@ -199,7 +199,11 @@ class VisibleRatings:
             here, is_entry = before[self.place], entries[self.place]
             first, last = before[self.group_start], before[self.group_stop]
             own = np.where(is_entry, here, -1)
-            width = longest + is_entry
+            # A user's rows with the one label lack themselves. So those with the other label lack
+            # an entry, too: else the number of entries would tell the label.
+            is_other = self.log.is_context[self.log.targets] & ~is_entry
+            width = np.where(is_other, np.minimum(longest, last - first - 1), longest + is_entry)
+            width = np.maximum(width, 0)
             begin = np.clip(here - longest // 2, first, np.maximum(first, last - width))
             end = np.minimum(begin + width, last)
         return begin, end - begin, own

@@ -1,4 +1,4 @@
-"""What the command lines of all stages have in common."""
+"""The command line of a stage."""
 
 import functools
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from recsys.pipeline.params import load_params
 def stage(function: Callable[..., None]) -> click.Command:
     """Make a click command of a stage, with an option `--params FILE`.
 
-    The command reads and checks the whole file and passes it to the function as `params`. So the
-    first stage that runs also refuses a bad value of a later stage. No output depends on this
-    check, because it can do nothing but refuse.
+    The command checks all sections of the file and passes them to the function as `params`. So the
+    first stage refuses a bad value of a later stage. No output depends on this check, because it
+    can only refuse.
     """
 
     @functools.wraps(function)

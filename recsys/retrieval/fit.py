@@ -14,7 +14,7 @@ from recsys.storage.lineage import Lineage
 
 if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
-    from recsys.retrieval.encoder import SequenceEncoder
+    from recsys.retrieval.sequence.encoder import SequenceEncoder
 
 
 def fit_retrieval_model(
@@ -26,7 +26,7 @@ def fit_retrieval_model(
     """Fit the weights of all movies that somebody interacted with.
 
     Args:
-        histories: what all users interacted with in the training part.
+        histories: of all users, in the training part.
         lineage: digests of the users and movies, and of the split.
         encoder: fitted to the same histories, for the model `sequence`.
 
@@ -43,4 +43,4 @@ def fit_retrieval_model(
         else fit_nearest(user, place, params.damping, params.neighbors, most)
     )
     trend = find_trend(histories, params.trend_days) ** params.trend_weight
-    return RetrievalModel(movies, weights, counts, params, lineage, trend, encoder)
+    return RetrievalModel(movies, weights, counts, trend, params, lineage, encoder)

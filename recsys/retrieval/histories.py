@@ -1,4 +1,4 @@
-"""What people interacted with, in the order of time: jagged, without padding.
+"""The interactions of some people, in the order of time: jagged, without padding.
 
 Shapes: B people, R ratings of all of them, M movies.
 """
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class UserHistories:
-    """The movies of some people, one person after the other, each person's in the order of time.
+    """The histories of some people, one after the other, each in the order of time.
 
     Attributes:
         starts: the first rating of each person, and the number of ratings, [B + 1]
@@ -53,7 +53,7 @@ class UserHistories:
 
     @classmethod
     def read(cls, part: Path, users: int, movies: int, implicit: bool) -> "UserHistories":
-        """What each user interacted with in a part, without drawn negatives.
+        """The interactions of each user in a part, without drawn negatives.
 
         Args:
             part: a file of `schemas.PART`.
@@ -78,12 +78,7 @@ class UserHistories:
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
     def __getitem__(self, people: slice) -> "UserHistories":
-        """Some people who follow each other."""
-        first, last, _ = people.indices(len(self))
-        starts = self.starts[first : last + 1]
-        rows = slice(starts[0], starts[-1])
-        columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
-        return UserHistories(starts - starts[0], *columns, self.movies)
+        return self.select(np.arange(len(self))[people])
 
     def select(self, people: Ints) -> "UserHistories":
         """Some people, in the given order."""

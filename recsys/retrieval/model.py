@@ -1,4 +1,6 @@
-"""The retrieval model as files, and what it says about people and movies.
+"""The retrieval model scores which movies people interact with next; and its files.
+
+`retrieval.json` describes the model and holds the digests of the other files and its own.
 
 Shapes: M movies, m movies with weights, B people, R movies of one person.
 """
@@ -11,39 +13,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints, Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
-from recsys.storage.lineage import Lineage, digest, parse_lineage, require_same_run
+from recsys.storage.lineage import Lineage, parse_lineage, require_same_run
+from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
 if TYPE_CHECKING:
     # Slow to import, and not needed for every model.
-    from recsys.retrieval.encoder import SequenceEncoder
+    from recsys.retrieval.sequence.encoder import SequenceEncoder
 
 DESCRIPTION, WEIGHTS, ENCODER = "retrieval.json", "retrieval.safetensors", "encoder.safetensors"
 Scores = npt.NDArray[np.float32]
-# A sum of weights is never less beside an encoder: its logarithm would be none.
-LEAST_SCORE = 1e-4
+# Beside an encoder, a sum of weights counts as this at least: its logarithm must be finite.
+MIN_SCORE = 1e-4
 
 
 class RetrievalModel:
     """Scores how likely people are to interact with movies, given their earlier movies.
 
-    Somebody whose movies all have no weights, or who has none, gets the popular ones.
+    A person whose movies all have no weights, or who has none, gets the popular ones.
 
     Args:
         movies: the rows of the movies with weights, ascending, [m]
-        weights: the weight of each of them, by row, in the score of another, by column; sparse if
-            only the nearest ones have a weight, [m, m]
+        weights: the weight of each movie, by row, in the score of another, by column; sparse if
+            only the nearest movies have a weight, [m, m]
         ratings: the number of training ratings of each movie, [M]
+        trend: what each movie's score is multiplied by, [M]
         params: how recommendations use the scores.
         lineage: digests of the users and movies, and of the split.
-        trend: what each movie's score is multiplied by, [M]; 1 if it is not given
-        encoder: of user histories, if order, stars and times count, too.
+        encoder: for the model `sequence`, which takes order, stars and times into account.
     """
 
     def __init__(
@@ -51,42 +54,38 @@ class RetrievalModel:
         movies: Ints,
         weights: Weights | scipy.sparse.csr_matrix,
         ratings: Ints,
+        trend: npt.NDArray[np.floating],
         params: RetrievalParams,
         lineage: Lineage,
-        trend: npt.NDArray[np.floating] | None = None,
         encoder: "SequenceEncoder | None" = None,
     ) -> None:
         self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
-        self.trend: Scores = np.ones(len(ratings), np.float32)
-        if trend is not None:
-            self.trend = trend.astype(np.float32)
+        self.trend: Scores = trend.astype(np.float32)
         self.encoder = encoder
 
     def score_all(
         self, histories: UserHistories, as_of: npt.NDArray[np.int64] | None = None
     ) -> Scores:
-        """The scores of all movies for some people, [B, M]; higher is likelier.
+        """Unnormalised scores, possibly negative, [B, M]; in [0, 1] with an encoder.
 
-        A sum of weights is no probability: 0 is nothing in common, and some sums are below 0. A
-        model with an encoder scores from 0 to 1, and 0 what a person interacted with.
+        With an encoder, movies that a person interacted with have the score 0.
 
         Args:
             histories: of B people
-            as_of: the time of each question, in seconds since 1970, [B]; None for just after the
-                last rating. It has an effect on a model with an encoder only.
+            as_of: the time of each recommendation, since 1970, [B]; None for just after the last
+                rating. It has an effect with an encoder only.
         """
         scores = self._add_weights(histories.matrix())
         if self.encoder is None:
             return scores
-        eased = np.log(np.maximum(scores, LEAST_SCORE))
+        eased = np.log(np.maximum(scores, MIN_SCORE))
         joined = self.encoder.score_all(histories, as_of) + self.params.ease_weight * eased
         # The encoder never learnt that what somebody interacted with does not come again.
         joined[histories.person, histories.movie] = -np.inf
         # The best movie gets 1, so that none of the good ones is too small for its logarithm.
         joined -= joined.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)
-        shares: Scores = np.exp(joined)
-        return shares
+        return np.exp(joined, out=joined)
 
     def _add_weights(self, interacted: scipy.sparse.csr_matrix) -> Scores:
         """The sum of the weights of each person's movies, times the trend, [B, M]
@@ -102,7 +101,7 @@ class RetrievalModel:
         return scores
 
     def find_reasons(self, history: Ints, movie: int, top: int) -> Ints:
-        """The movies of a person that weigh most in the score of a movie, at most `top`.
+        """The movies of a person with the largest weights in the score of a movie, at most `top`.
 
         Args:
             history, movie: rows of the movies table, [R]
@@ -117,13 +116,24 @@ class RetrievalModel:
         return reasons
 
     def find_similar(self, movie: int) -> Scores:
-        """How much each movie and this one say about each other: the mean of both weights, [M]"""
-        similar = np.zeros(len(self.ratings), np.float32)
-        if movie in self.movies:
-            place = np.searchsorted(self.movies, movie)
-            row, column = self.weights[place], self.weights[:, place]
-            similar[self.movies] = (to_dense(row).ravel() + to_dense(column).ravel()) / 2
+        """The similarity of each movie to this one, as `compare`, [M]"""
+        every, this = np.arange(len(self.ratings)), np.array([[movie]])
+        similar: Scores = self.compare(every[None], this)[0]
         return similar
+
+    def compare(self, movies: Ints, others: Ints) -> Scores:
+        """The similarity of pairs of movies: the mean of their weights for each other, or 0.
+
+        Args:
+            movies, others: rows of the movies table, of shapes that broadcast.
+        """
+        place = np.full(len(self.ratings), -1)
+        place[self.movies] = np.arange(len(self.movies))
+        first, second = place[movies], place[others]
+        there, back = self.weights[first, second], self.weights[second, first]
+        mean = (to_dense(there) + to_dense(back)) / 2
+        compared: Scores = np.where((first >= 0) & (second >= 0), mean, np.float32(0))
+        return compared
 
     def to_numbers(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the model: `weights`, or if they are sparse their CSR form."""
@@ -138,35 +148,19 @@ class RetrievalModel:
         values = weights.data.astype(np.float16)
         return numbers | {"starts": weights.indptr, "columns": weights.indices, "values": values}
 
-    def compare(self, movies: Ints, others: Ints) -> Scores:
-        """How much pairs of movies say about each other, as `find_similar`; 0 for one without.
-
-        Args:
-            movies, others: rows of the movies table, of shapes that broadcast.
-        """
-        place = np.full(len(self.ratings), -1)
-        place[self.movies] = np.arange(len(self.movies))
-        first, second = np.broadcast_arrays(place[movies], place[others])
-        there, back = self.weights[first, second], self.weights[second, first]
-        mean = (to_dense(there) + to_dense(back)) / 2
-        compared: Scores = np.where((first >= 0) & (second >= 0), mean, np.float32(0))
-        return compared
-
     def save(self, folder: Path) -> None:
-        """Write the weights, and a description with their digest."""
+        """Write the arrays and the description."""
+        content = {"lineage": asdict(self.lineage), "params": self.params.model_dump()}
+        arrays = {WEIGHTS: self.to_numbers()}
+        if self.encoder is not None:
+            content["sequence"] = self.encoder.params.model_dump()
+            arrays[ENCODER] = self.encoder.to_numbers()
         with atomic_write(folder) as partial:
             partial.mkdir()
-            save_file(self.to_numbers(), partial / WEIGHTS)
-            content = {"lineage": asdict(self.lineage), "params": self.params.model_dump()}
-            if self.encoder is not None:
-                save_file(self.encoder.to_numbers(), partial / ENCODER)
-                content["sequence"] = self.encoder.params.model_dump()
-            files = [path for path in (partial / WEIGHTS, partial / ENCODER) if path.exists()]
-            content["files"] = {path.name: _digest_file(path) for path in files}
-            (partial / DESCRIPTION).write_text(json.dumps(content, indent=2) + "\n")
-            for path in files:
-                # safetensors makes a file that only its owner can read.
-                path.chmod((partial / DESCRIPTION).stat().st_mode)
+            for name, numbers in arrays.items():
+                (partial / name).write_bytes(save(numbers))
+            content["files"] = digest_files(partial, arrays)
+            (partial / DESCRIPTION).write_text(seal(json.dumps(content, indent=2)))
 
     @classmethod
     def load(cls, folder: Path, other: Path, lineage: Lineage) -> "RetrievalModel":
@@ -180,25 +174,24 @@ class RetrievalModel:
             InputError: a file is missing, was changed, or belongs to another run.
         """
         try:
-            content = json.loads((folder / DESCRIPTION).read_text())
+            content = json.loads(unseal((folder / DESCRIPTION).read_bytes().decode()))
             known = parse_lineage(folder, content["lineage"], "split")
             require_same_run(folder, known, other, lineage)
-            for name in (WEIGHTS, *([ENCODER] if "sequence" in content else [])):
-                if _digest_file(folder / name) != content["files"][name]:
-                    raise ValueError(f"{name} was changed")
-            numbers, encoder = load_file(folder / WEIGHTS), None
-            if "sequence" in content:
-                from recsys.retrieval.encoder import SequenceEncoder
+            encoder, section = None, content.get("sequence")
+            check_files(folder, [WEIGHTS, ENCODER] if section else [WEIGHTS], content["files"])
+            if section:
+                from recsys.retrieval.sequence.encoder import SequenceEncoder
 
-                section = SequenceParams(**content["sequence"])
-                encoder = SequenceEncoder.from_numbers(load_file(folder / ENCODER), section)
+                numbers = load_file(folder / ENCODER)
+                encoder = SequenceEncoder.from_numbers(numbers, SequenceParams(**section))
+            numbers = load_file(folder / WEIGHTS)
             return cls(
                 numbers["movies"],
                 read_weights(numbers),
                 numbers["ratings"],
+                numbers["trend"],
                 RetrievalParams(**content["params"]),
                 known,
-                numbers["trend"],
                 encoder,
             )
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
@@ -221,7 +214,3 @@ def read_weights(numbers: dict[str, npt.NDArray[Any]]) -> Weights | scipy.sparse
 def to_dense(weights: Any) -> Scores:
     """An array, or a part of a sparse matrix, as an array."""
     return weights.toarray() if scipy.sparse.issparse(weights) else np.asarray(weights)
-
-
-def _digest_file(path: Path) -> str:
-    return digest(np.frombuffer(path.read_bytes(), np.uint8))

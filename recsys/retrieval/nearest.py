@@ -25,8 +25,8 @@ from recsys.common.errors import InputError
 from recsys.retrieval.ease import Ints
 
 Floats = npt.NDArray[np.float64]
-# The numbers of weights that the files can count.
-MOST_WEIGHTS = 2**31 - 1
+# The index arrays of the files have 32 bits.
+MAX_WEIGHTS = 2**31 - 1
 
 
 def fit_nearest(
@@ -46,10 +46,10 @@ def fit_nearest(
         InputError: there are too many weights.
     """
     ratings = np.bincount(movie)
-    if len(ratings) * neighbors > MOST_WEIGHTS:
+    if len(ratings) * neighbors > MAX_WEIGHTS:
         raise InputError(
-            f"retrieval.neighbors = {neighbors}: more than {MOST_WEIGHTS:,} weights of "
-            f"{len(ratings):,} movies; choose {MOST_WEIGHTS // len(ratings)} or fewer"
+            f"retrieval.neighbors = {neighbors}: more than {MAX_WEIGHTS:,} weights of "
+            f"{len(ratings):,} movies; choose {MAX_WEIGHTS // len(ratings)} or fewer"
         )
     order = np.argsort(-ratings, kind="stable").astype(np.int32)
     rank = np.argsort(order).astype(np.int32)

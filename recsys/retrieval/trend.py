@@ -13,7 +13,7 @@ DAMPING = 10
 
 
 def find_trend(histories: UserHistories, days: float) -> npt.NDArray[np.float64]:
-    """Each movie's share of the recent ratings over its share of all ratings, [M].
+    """Each movie's fraction of the recent ratings over its fraction of all ratings, [M].
 
     A rating counts as recent by exp(-age / days); its age is the time to the last rating.
 

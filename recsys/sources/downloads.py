@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class UnavailableError(Exception):
-    """The source does not have the file, or it cannot be reached."""
+    """The source cannot be reached, or does not have the file."""
 
 
 def download(url: str, path: Path) -> None:

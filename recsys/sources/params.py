@@ -35,9 +35,9 @@ class OwnFeature(NamedTuple):
     """A column of the users or items file that becomes a feature.
 
     Attributes:
-        name: of the column, and of the feature in params.yaml.
+        name: the name of the column, and of the feature in params.yaml.
         kind: category (one value), list (values between separators) or number.
-        separator: of a list.
+        separator: the separator of a list.
     """
 
     name: str
@@ -59,7 +59,7 @@ Scale = Annotated[
 
 
 class OwnParams(Section):
-    """Which files hold own data, and what their columns mean."""
+    """The files of own data, and the meaning of their columns."""
 
     name = "own"
     interactions: Annotated[str, _text("the path of a file")]
@@ -80,7 +80,7 @@ class OwnParams(Section):
     item_features: Names
 
     def features(self, table: str) -> tuple[OwnFeature, ...]:
-        """The features of the users or items file, as parsed from `COLUMN:KIND:SEPARATOR`."""
+        """The features of the users or items file, parsed from `COLUMN:KIND:SEPARATOR`."""
         texts = self.user_features if table == "users" else self.item_features
         return tuple(parse_feature(text) for text in texts)
 
@@ -114,7 +114,7 @@ class OwnParams(Section):
 
 
 def parse_feature(text: str) -> OwnFeature:
-    """`COLUMN:category`, `COLUMN:number` or `COLUMN:list:SEPARATOR`. Raises: ValueError."""
+    """Parse `COLUMN:category`, `COLUMN:number` or `COLUMN:list:SEPARATOR`. Raises: ValueError."""
     name, _, rest = text.partition(":")
     kind, _, separator = rest.partition(":")
     if not name or kind not in KINDS or (separator and kind != "list"):

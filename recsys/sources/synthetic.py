@@ -16,7 +16,7 @@ from recsys.sources.params import FetchParams
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Numbers in the taste vector of a user or a movie.
+# Length of the taste vector of a user or a movie.
 TASTE_DIMENSION = 8
 # The files have the layout of ML-100K, which has this many genres.
 GENRES = 18
@@ -147,13 +147,13 @@ def _draw_pairs(users: Ids, planted: PlantedModel, rng: np.random.Generator) -> 
 
 def _apportion(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
     """Divide `total` into integers from 1 to `most`, roughly in proportion to the weights."""
-    shares = (weights / weights.sum() * total).astype(np.int64)
-    parts: npt.NDArray[np.int64] = np.clip(shares, 1, most)
+    proportional = (weights / weights.sum() * total).astype(np.int64)
+    parts: npt.NDArray[np.int64] = np.clip(proportional, 1, most)
     # Rounding and clipping change the sum. Make up for the difference in parts that have room.
     while difference := total - int(parts.sum()):
         able = np.flatnonzero(parts < most if difference > 0 else parts > 1)
-        share = max(abs(difference) // len(able), 1)
-        parts[able[: abs(difference)]] += np.sign(difference) * share
+        change = max(abs(difference) // len(able), 1)
+        parts[able[: abs(difference)]] += np.sign(difference) * change
         np.clip(parts, 1, most, out=parts)
     return parts
 

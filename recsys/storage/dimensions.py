@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
-from recsys.common.params import show_key
 from recsys.storage import schemas
 from recsys.storage.ids import Ids
 from recsys.storage.lineage import Lineage, digest, read_lineage, require_same_run
@@ -23,7 +21,6 @@ from recsys.storage.parquet import (
     REMEDY,
     read_column,
     read_parquet,
-    require_filled,
     write_parquet,
 )
 from recsys.storage.registry import REGISTRY
@@ -80,71 +77,30 @@ class Dimensions:
             InputError: a file is missing, damaged or edited, or the files are of different runs.
         """
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
-        paths = {name: encoded / f"{name}.parquet" for name in RAW_IDS}
-        tables = {name: read_parquet(path, vocabulary.schema(name)) for name, path in paths.items()}
-        if vocabulary.ids != digest_ids(tables, vocabulary.names):
-            raise InputError(
-                f"{encoded}: vocabulary.json does not belong to users.parquet and movies.parquet; "
-                f"{REMEDY}"
-            )
         lineage = Lineage(vocabulary.ids)
-        training_ratings = {}
-        for name, table in tables.items():
-            check_values(paths[name], table, vocabulary)
+        tables, training_ratings = {}, {}
+        for name in RAW_IDS:
+            tables[name] = read_parquet(encoded / f"{name}.parquet", vocabulary.schema(name))
             path = counts / f"{name}.parquet"
-            counted = read_column(path, schemas.COUNTS, "training_ratings")
             found = read_lineage(path, "split")
-            require_same_run(path, found, paths[name], lineage)
-            if len(counted) != len(table):
-                raise InputError(
-                    f"{path} counts the ratings of {len(counted):,} {name}, {paths[name]} has "
-                    f"{len(table):,}; {REMEDY}"
-                )
-            if (counted < 0).any():
-                raise InputError(f"{path}: training_ratings has {counted.min()}; {REMEDY}")
+            require_same_run(path, found, encoded, lineage)
             lineage = found
-            training_ratings[name] = np.asarray(counted, np.int32)
+            training_ratings[name] = read_column(path, schemas.COUNTS, "training_ratings")
+            if len(training_ratings[name]) != len(tables[name]):
+                raise InputError(f"{path} has other rows than the {name} in {encoded}; {REMEDY}")
         return cls(encoded, tables, vocabulary, training_ratings, lineage)
 
     def save(self, encoded: Path, counts: Path) -> None:
         """Write the files that `load` reads."""
-        self.vocabulary.save(encoded / "vocabulary.json")
-        for name, table in self.tables.items():
-            write_parquet(table, encoded / f"{name}.parquet", self.vocabulary.schema(name))
+        write_dimensions(self.tables, self.vocabulary, encoded)
         write_counts(self.training_ratings, counts, self.lineage)
 
 
-def check_values(path: Path, table: pa.Table, vocabulary: Vocabulary) -> None:
-    """Check that the values of the users or movies fit the vocabulary.
-
-    Args:
-        path: the file of the table, which the error message names.
-
-    Raises:
-        InputError: there is a null, a code without a name, or a number that is not finite.
-    """
-    for column in table.column_names:
-        # Not every title has a year.
-        if column != "year":
-            require_filled(path, table[column], column)
-    for feature in vocabulary.features:
-        if feature.table != path.stem:
-            continue
-        values = table[feature.column]
-        if feature.kind == "list":
-            values = pc.list_flatten(values)
-            require_filled(path, values, f"{feature.column}.codes")
-        numbers = values.to_numpy()
-        if feature.kind == "dense":
-            allowed, fits = "finite numbers", np.isfinite(numbers)
-        else:
-            end = len(vocabulary.names[feature.lookup])
-            allowed, fits = f"codes from 0 to {end - 1}", (numbers >= 0) & (numbers < end)
-        if not fits.all():
-            raise InputError(
-                f"{path}: {show_key(feature.column)} has {numbers[~fits][0]}, its vocabulary "
-                f"{allowed}; {REMEDY}"
-            )
+def write_dimensions(tables: dict[str, pa.Table], vocabulary: Vocabulary, folder: Path) -> None:
+    """Write users.parquet, movies.parquet and, with their digests, vocabulary.json."""
+    for name, table in tables.items():
+        write_parquet(table, folder / f"{name}.parquet", vocabulary.schema(name))
+    vocabulary.save(folder / "vocabulary.json")
 
 
 def write_counts(

@@ -1,4 +1,4 @@
-"""JSON files that somebody may have edited: pydantic checks them when they are read."""
+"""Parse JSON strictly: no unknown or missing keys."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""Memory-mapped arrays: they are stored on disk, and memory holds only the pages in use."""
+"""Memory-mapped arrays: they lie on disk, and memory holds only the pages in use."""
 
 import os
 import tempfile
@@ -13,13 +13,13 @@ from recsys.common.atomic import report_full_disk
 def mapped_array(
     shape: tuple[int, ...], kind: npt.DTypeLike, folder: Path
 ) -> npt.NDArray[np.generic]:
-    """An array of zeros, mapped from a file without a name that disappears with the array.
+    """An array of zeros, mapped from a file without a name.
 
-    The file is in `folder`. If that is not writable, it is in the folder for temporary files
-    (TMPDIR), which may be in memory.
+    The file lies in `folder`, or in the folder for temporary files (TMPDIR, which may be in
+    memory) if `folder` is not writable. The file disappears with the array.
 
     Raises:
-        InputError: the disk of that folder is full.
+        InputError: the disk of the file's folder is full.
     """
     size = np.dtype(kind).itemsize * int(np.prod(shape))
     if not size:

@@ -157,13 +157,17 @@ def require_filled(path: Path, column: pa.Array | pa.ChunkedArray, name: str) ->
         )
 
 
-def read_column_names(path: Path, kind: pa.DataType) -> tuple[str, ...]:
-    """The names of the columns of one type.
+def read_column_names(path: Path, feature: str) -> tuple[str, ...]:
+    """The names of the columns of a feature of the registry, which `schemas.features` names.
 
     Raises:
         InputError: the file is missing or damaged.
     """
-    return tuple(field.name for field in _open(path, None).schema_arrow if field.type == kind)
+    return tuple(
+        field.name
+        for field in _open(path, None).schema_arrow
+        if (field.metadata or {}).get(b"feature") == feature.encode()
+    )
 
 
 def count_rows(path: Path, schema: pa.Schema) -> int:

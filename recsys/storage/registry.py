@@ -63,6 +63,8 @@ STATISTICS = tuple(
     Feature(group, "dense", "ratings", group)
     for group in ("user", "movie", "affinity", "recent", "time", "gp_stars", "gp_like")
 )
+# Names of version 1.1, and what replaced them.
+RENAMED = {"taste": "gp_stars", "liking": "gp_like"}
 # Any data set has these; the values of the others are in its users and movies tables.
 COMPUTED = (*IDS, *HISTORIES, *STATISTICS)
 REGISTRY: dict[str, Feature] = {f.name: f for f in (*IDS, *HISTORIES, *MOVIELENS, *STATISTICS)}
@@ -123,7 +125,9 @@ class FeatureParams(Section):
             is_dense = key == "dense"
             allowed = [f.name for f in (*COMPUTED, *known) if (f.kind == "dense") == is_dense]
             for name in names:
-                if name not in allowed:
+                if name not in allowed and name in RENAMED:
+                    yield f"features.{key}: {name} is called {RENAMED[name]} now"
+                elif name not in allowed:
                     yield (
                         f"features.{key}: no such feature {name!r}; allowed: {', '.join(allowed)}"
                     )

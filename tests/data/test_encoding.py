@@ -22,6 +22,7 @@ from recsys.data.presets import preset
 from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
+from recsys.storage.dimensions import write_dimensions
 from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
@@ -29,14 +30,14 @@ from tests.toy import Toy, write_dat
 
 MOVIES = pd.DataFrame(
     {
-        "movieid": [30, 10, 20, 40],
+        "raw_movieid": [30, 10, 20, 40],
         "title": ["Heat (1995)", "Land, The (1994) (V)", "Untitled", "2001 (1968)"],
         "genres": [["Drama", "Action"], [], ["Comedy"], ["Action"]],
     }
 )
 USERS = pd.DataFrame(
     {
-        "userid": [7, 3],
+        "raw_userid": [7, 3],
         "gender": ["M", "F"],
         "age": [1, 2],
         "occupation": ["a", "b"],
@@ -102,7 +103,7 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
 def test_a_missing_value_stays_missing(missing: object, share: float) -> None:
     known = {"age": "25", "occupation": "a", "zip": "12345", "gender": "F"}
     rows = [dict.fromkeys(known, missing), known if share < 1 else dict.fromkeys(known, missing)]
-    users = pd.DataFrame(rows, dtype=object).assign(userid=[1, 2])
+    users = pd.DataFrame(rows, dtype=object).assign(raw_userid=[1, 2])
     encoded, names = encode_columns(prepare_users(users, ENCODE), "users", MOVIELENS)
     assert encoded["gender"].tolist() == [0.5, 0 if share < 1 else 0.5]
     for feature, value in (("age", "25"), ("occupation", "a"), ("zip", "123")):
@@ -190,8 +191,8 @@ def test_ratings_come_in_pieces(
 def test_a_saved_vocabulary_loads_unchanged(
     tmp_path: Path, encoded: tuple[RawDataset, Encoded]
 ) -> None:
-    _, vocabulary = encoded[1]
-    vocabulary.save(tmp_path / "vocabulary.json")
+    dimensions, vocabulary = encoded[1]
+    write_dimensions(dimensions, vocabulary, tmp_path)
     loaded = Vocabulary.load(tmp_path / "vocabulary.json")
     assert loaded == vocabulary
     assert (loaded.rating_scale, loaded.label_threshold) == (WHOLE_STARS, 3)
@@ -201,7 +202,7 @@ def test_a_saved_vocabulary_loads_unchanged(
 
 def test_other_ids_or_genres_change_the_digest(encoded: tuple[RawDataset, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
-    users = tables.users.assign(userid=tables.users["userid"] + 1)
+    users = tables.users.assign(raw_userid=tables.users["raw_userid"] + 1)
     for changed in (
         replace(tables, users=users),
         replace(tables, movies=tables.movies.assign(genres=[["Drama"]] * len(tables.movies))),

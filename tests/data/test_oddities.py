@@ -49,8 +49,8 @@ def test_plain_data_has_no_notes(tmp_path: Path) -> None:
 def test_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
     text = "u,i,r / 7,a,1 / 7,b,2 / 007,A,3 / 007,a,1 / x,b,1 / x,B,1"
     tables = read(tmp_path, text)
-    assert tables.users["userid"].tolist() == ["007", "7", "x"]
-    assert tables.movies["movieid"].tolist() == ["A", "B", "a", "b"]
+    assert tables.users["raw_userid"].tolist() == ["007", "7", "x"]
+    assert tables.movies["raw_movieid"].tolist() == ["A", "B", "a", "b"]
     by = "differ from another only by letter case, spaces or zeros in front"
     assert tables.notes == (
         f"ids of u that {by}: 1, such as '7' and '007'; each counts as its own",
@@ -96,9 +96,9 @@ def test_single_ratings_missing_items_and_empty_lists_are_counted(tmp_path: Path
     assert tables.movies["title"].tolist() == ["One", "2", "9"]
     assert tables.movies["own tags"].tolist() == [["a"], [], []]
     assert tables.notes == (
-        "items without name, whose title is their id: 1 of 3, such as 2",
-        "items that are not in t.csv: 1 of 3, such as 9",
-        "items without tags: 2 of 3, such as 2",
+        "movies without name, whose title is their id: 1 of 3, such as 2",
+        "movies that are not in t.csv: 1 of 3, such as 9",
+        "movies without tags: 2 of 3, such as 2",
         "users with a single rating: 2 of 3, such as 2",
     )
 
@@ -189,13 +189,13 @@ def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
     tables = read(tmp_path, text, time="t", duplicates="keep_last")
     # Of one time, the last line is the last.
     assert tables.ratings["rating"].tolist() == [1, 4]
-    assert tables.notes[0] == "2 earlier interactions of a repeated pair are dropped"
+    assert tables.notes[0] == "2 earlier ratings of a repeated pair are dropped"
 
 
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "notes"),
-    [("ml-1m", ()), ("ml-100k", ("items without genres: 2 of 1,682, such as 267",))],
+    [("ml-1m", ()), ("ml-100k", ("movies without genres: 2 of 1,682, such as 267",))],
 )
 def test_the_real_releases_have_few_notes(
     tmp_path: Path, name: str, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

@@ -20,20 +20,20 @@ def read(folder: Path, name: str) -> RawDataset:
 
 
 def expected_users(toy: Toy) -> pd.DataFrame:
-    users = pd.DataFrame(toy.users, columns=["userid", "gender", "age", "occupation", "zip"])
-    return users.sort_values("userid", ignore_index=True).astype({"age": str})
+    users = pd.DataFrame(toy.users, columns=["raw_userid", "gender", "age", "occupation", "zip"])
+    return users.sort_values("raw_userid", ignore_index=True).astype({"age": str})
 
 
 def expected_movies(toy: Toy) -> pd.DataFrame:
-    movies = pd.DataFrame(toy.movies, columns=["movieid", "title", "genres"])
-    return movies.sort_values("movieid", ignore_index=True)
+    movies = pd.DataFrame(toy.movies, columns=["raw_movieid", "title", "genres"])
+    return movies.sort_values("raw_movieid", ignore_index=True)
 
 
 def check_ratings(tables: RawDataset, toy: Toy) -> None:
     """The rows of the ratings refer to the ids that the file has."""
     found = tables.ratings.assign(
-        user=tables.users["userid"].to_numpy()[tables.ratings["user"]],
-        movie=tables.movies["movieid"].to_numpy()[tables.ratings["movie"]],
+        user=tables.users["raw_userid"].to_numpy()[tables.ratings["user"]],
+        movie=tables.movies["raw_movieid"].to_numpy()[tables.ratings["movie"]],
     )
     assert found.to_numpy().tolist() == [list(map(float, rating)) for rating in toy.ratings]
 
@@ -46,7 +46,7 @@ def test_every_release_has_a_preset() -> None:
     assert PRESETS.keys() == RELEASES.keys()
     for name, release in RELEASES.items():
         schema = preset(release)
-        files = [schema.interactions, schema.items, schema.users]
+        files = [schema.ratings, schema.movies, schema.users]
         assert [str(file.path) for file in files if file] == list(release.members)
         assert schema.published == release.published_counts, name
 
@@ -66,8 +66,8 @@ def test_without_a_users_file_the_users_are_those_who_rated(tmp_path: Path, toy:
     write_csv(toy, tmp_path / "csv")
     for folder, name in (("10m", "ml-10m"), ("csv", "ml-25m")):
         tables = read(tmp_path / folder, name)
-        assert tables.users["userid"].tolist() == sorted({user for user, *_ in toy.ratings})
-        assert tables.users.drop(columns="userid").isna().all(axis=None)
+        assert tables.users["raw_userid"].tolist() == sorted({user for user, *_ in toy.ratings})
+        assert tables.users.drop(columns="raw_userid").isna().all(axis=None)
         assert_same(tables.movies, expected_movies(toy))
         check_ratings(tables, toy)
 
@@ -80,7 +80,7 @@ def test_columns_take_four_bytes_a_value(tmp_path: Path, toy: Toy) -> None:
         "rating": "float32",
         "timestamp": "int64",
     }
-    assert tables.users["userid"].dtype == tables.movies["movieid"].dtype == np.int32
+    assert tables.users["raw_userid"].dtype == tables.movies["raw_movieid"].dtype == np.int32
     assert tables.id_types == {"users": "int32", "movies": "int32"}
 
 

@@ -35,7 +35,7 @@ COMPUTED = pa.table(
         "liked_length": [2, 0, 3, 1, 2],
         "liked_skip": [-1, -1, 1, -1, 2],
     },
-    schemas.features(["user_count", "user_mean"], ["liked"]),
+    schemas.features({"user": ["user_count", "user_mean"]}, ["liked"]),
 )
 
 
@@ -89,6 +89,20 @@ def test_a_batch_of_all_features_equals_its_collated_items(
 def test_one_of_two_partitions_has_every_other_row(tmp_path: Path) -> None:
     whole, half = make_full(tmp_path), make_full(tmp_path, partition=(1, 2))
     assert_equal(collate_fn(whole.__getitems__([1, 3])), collate_fn(half.__getitems__([0, 1])))
+
+
+def test_dense_inputs_are_the_columns_of_the_named_features(tmp_path: Path) -> None:
+    """Other columns of floats, also of other features, are no input."""
+    schema = schemas.features({"movie": ["movie_mean"], "user": ["user_mean"]}, [])
+    schema = schema.append(pa.field("weight", pa.float32()))
+    columns = {"row": COMPUTED["row"], "movie_mean": [5.0] * 5, "user_mean": [0, 1, 2, 3, 4]}
+    computed = pa.table(columns | {"weight": [9.0] * 5}, schema)
+    features = select_features(("movieid", "user"))
+    folder = write_computed(tmp_path / "features", computed)
+    dataset = MovieLensDataset(write_part(tmp_path), make_dimensions(), "label", features, folder)
+    assert dataset.dense_names == ("user_mean",)
+    rows = dataset.__getitems__([0, 1, 2, 3, 4])
+    assert rows.dense.tolist() == [[0.0], [1.0], [2.0], [3.0], [4.0]]
 
 
 def test_missing_computed_features_are_an_error(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,10 +32,15 @@ def test_a_long_history_is_all_visible_ratings(past_only: bool, label: int) -> N
         visible = (log.user == log.user[row]) & (log.label == label)
         if past_only:
             visible &= log.seconds < log.seconds[row]
-        else:
-            visible &= log.training
-            visible[row] = False
-        assert found == np.flatnonzero(visible).tolist()
+            assert found == np.flatnonzero(visible).tolist()
+            continue
+        visible &= log.training
+        visible[row] = False
+        # A rating with the other label lacks an entry, as one with this label lacks itself.
+        missing = int(log.training[row] and log.label[row] != label and visible.any())
+        assert len(found) == visible.sum() - missing
+        assert set(found) <= set(np.flatnonzero(visible))
+        assert found == sorted(found)
 
 
 def test_a_short_history_is_the_last_visible_ratings() -> None:
@@ -56,11 +63,34 @@ def test_liked_movies_have_the_label_1_and_disliked_ones_0() -> None:
 @pytest.mark.parametrize("longest", [1, 4, 5])
 def test_a_short_history_of_a_random_split_is_on_both_sides(longest: int) -> None:
     log = make_log(past_only=False)
-    whole, short = history_rows(log, 1, 1000), history_rows(log, 1, longest)
-    for row, visible in enumerate(whole):
+    for row, found in enumerate(history_rows(log, 1, longest)):
+        entries = (log.user == log.user[row]) & (log.label == 1) & log.training
+        entries[row] = False
+        visible = np.flatnonzero(entries)
         before = np.searchsorted(visible, row)
         first = np.clip(before - longest // 2, 0, max(len(visible) - longest, 0))
-        assert short[row] == visible[first : first + longest]
+        if len(visible) > longest:
+            assert found == visible[first : first + longest].tolist()
+
+
+@pytest.mark.parametrize("longest", [1, 5, 10, 1000])
+@pytest.mark.parametrize("label", [0, 1])
+def test_all_training_rows_of_a_user_see_equally_many(label: int, longest: int) -> None:
+    """So not even a model that knows the user can tell a row's label from the number."""
+    log = make_log(past_only=False)
+    # The first users have few ratings with this label.
+    few = (log.user < 5) & (log.label == label) & (np.arange(len(log.user)) % 4 > 0)
+    part = np.where(few & log.training, 1, log.part).astype(log.part.dtype)
+    log = replace(log, part=part)
+    found = history_rows(log, label, longest)
+    lengths = np.array([len(visible) for visible in found])
+    for user in np.unique(log.user):
+        rows = (log.user == user) & log.training
+        assert len(set(lengths[rows])) == 1
+        entries = (rows & (log.label == label)).sum()
+        assert set(lengths[rows]) == {min(longest, max(entries - 1, 0))}
+        others = (log.user == user) & ~log.training
+        assert set(lengths[others]) <= {min(longest, entries)}
 
 
 @pytest.mark.parametrize("label", [0, 1])

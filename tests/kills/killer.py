@@ -187,8 +187,9 @@ def descendants(pid: int) -> Iterator[int]:
 
 def children(pid: int) -> list[int]:
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
+    # The process may end meanwhile.
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
             found += map(int, task.read_text().split())
     return found
 

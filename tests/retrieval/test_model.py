@@ -8,26 +8,27 @@ from scipy.sparse import csr_matrix
 
 from recsys.common.errors import InputError
 from recsys.pipeline.params import load_params
-from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.model import RetrievalModel, to_dense
 from recsys.retrieval.params import RetrievalParams
+from recsys.retrieval.sequence.encoder import SequenceEncoder
 from recsys.storage.lineage import Lineage
 from tests.conftest import PARAMS
 from tests.histories import make_histories
-from tests.retrieval.sequences import PARAMS as PARAMS_OF_SEQUENCE
+from tests.retrieval.sequence.small import PARAMS as PARAMS_OF_SEQUENCE
 
 SECTION = load_params(PARAMS)[RetrievalParams]
 # Movies 1, 2 and 4 of five have weights.
 MOVIES = np.array([1, 2, 4], np.int32)
 WEIGHTS = np.array([[0, 0.5, -0.25], [0.125, 0, 1], [0.75, 0.25, 0]], np.float16)
 RATINGS = np.array([0, 6, 3, 0, 1], np.int32)
+ONES = np.ones(5)
 LINEAGE = Lineage("a", "b", past_only=True)
 
 
 @pytest.fixture(params=["dense", "sparse"])
 def retrieval(request: pytest.FixtureRequest) -> RetrievalModel:
     weights = WEIGHTS if request.param == "dense" else csr_matrix(WEIGHTS.astype(np.float32))
-    return RetrievalModel(MOVIES, weights, RATINGS, SECTION, LINEAGE)
+    return RetrievalModel(MOVIES, weights, RATINGS, ONES, SECTION, LINEAGE)
 
 
 def test_a_score_is_the_sum_of_the_weights_of_the_persons_movies(retrieval: RetrievalModel) -> None:
@@ -45,7 +46,7 @@ def test_somebody_whose_movies_say_nothing_gets_the_shares_of_the_ratings(
 
 def test_a_trend_multiplies_the_scores_of_everybody() -> None:
     trend = np.array([1, 1, 2, 1, 0.5])
-    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, SECTION, LINEAGE, trend)
+    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, trend, SECTION, LINEAGE)
     scores = retrieval.score_all(make_histories([[1, 4], []], 5))
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
@@ -101,13 +102,24 @@ def test_a_changed_or_missing_file_is_refused(
         (folder / name).unlink(missing_ok=True)
 
 
+def test_an_edited_description_is_refused(retrieval: RetrievalModel, tmp_path: Path) -> None:
+    retrieval.save(tmp_path / "retrieval")
+    path = tmp_path / "retrieval/retrieval.json"
+    text = path.read_text()
+    for old in (f'"candidates": {SECTION.candidates}', '"split": "b"', '"past_only": true'):
+        assert old in text
+        path.write_text(text.replace(old, old[:-1] + "1"))
+        with pytest.raises(InputError, match="not the original file: it was changed"):
+            RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
+
+
 @pytest.fixture
 def sequence() -> RetrievalModel:
     """A model with an encoder that was not trained."""
     torch.manual_seed(1)
     encoder = SequenceEncoder(5, PARAMS_OF_SEQUENCE).eval()
     section = SECTION.model_copy(update={"ease_weight": 0.25})
-    return RetrievalModel(MOVIES, WEIGHTS, RATINGS, section, LINEAGE, None, encoder)
+    return RetrievalModel(MOVIES, WEIGHTS, RATINGS, ONES, section, LINEAGE, encoder)
 
 
 def test_an_encoders_probability_counts_beside_the_weights(
@@ -139,5 +151,5 @@ def test_an_encoder_is_loaded_as_it_was_saved(sequence: RetrievalModel, tmp_path
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"encoder\.safetensors was changed"):
+    with pytest.raises(InputError, match=r"encoder\.safetensors: not the original file"):
         RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)

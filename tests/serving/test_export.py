@@ -17,8 +17,8 @@ import torch
 
 from recsys.common.errors import InputError
 from recsys.models.plain_tables import PRECISIONS
-from recsys.retrieval.encoder import SequenceEncoder
 from recsys.retrieval.model import RetrievalModel
+from recsys.retrieval.sequence.encoder import SequenceEncoder
 from recsys.serving.artifact.export import MODULES, OUR_IMPORT, export
 from recsys.serving.artifact.files import DESCRIPTION, RETRIEVAL, TABLES, WEIGHTS
 from recsys.serving.artifact.quantise import quantise
@@ -30,7 +30,7 @@ from recsys.storage.registry import select_features
 from recsys.storage.sealed import seal, unseal
 from tests.histories import make_histories
 from tests.imports import ROOT, direct_imports
-from tests.retrieval.sequences import PARAMS
+from tests.retrieval.sequence.small import PARAMS
 from tests.runs import SIDES, UNRATED_MOVIE, Run, find_rows, save_model, save_retrieval_model
 
 FILES = (DESCRIPTION, WEIGHTS, TABLES, RETRIEVAL)

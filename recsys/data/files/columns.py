@@ -1,5 +1,6 @@
-"""Turn columns of texts into numbers, times, labels and codes. Texts stay Arrow's, as 25 million
-Python objects would not fit into memory.
+"""Turn columns of texts into numbers, times, labels and codes.
+
+Texts stay in Arrow arrays. As Python objects, 25 million of them would not fit into memory.
 """
 
 import datetime
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 
-# Seconds since 1970. Earlier and later times are in another unit than the schema says.
+# Seconds since 1970. An earlier time is in another unit than the schema says.
 EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc).timestamp())
 SECONDS_PER_DAY = 86_400
 MICROSECONDS = 1_000_000
@@ -31,12 +32,12 @@ NOW = datetime.datetime.now
 
 @dataclass(frozen=True)
 class DictionaryColumn:
-    """A column of texts without spaces around them, each different text stored once.
+    """A dictionary-encoded column of texts, without spaces around them.
 
     Attributes:
-        codes: the place in `texts` of each row's text, [N]
-        texts: the different texts, in the order in which they first occur, [U]
-        spaced: an example of a text that had spaces around it; "" if none had.
+        codes: the position in `texts` of each row's text, [N]
+        texts: the distinct texts, in the order in which they first occur, [U]
+        spaced: an example of a text that had spaces around it; "" if there is none.
     """
 
     codes: Codes
@@ -47,13 +48,13 @@ class DictionaryColumn:
         """The first row whose text is wrong.
 
         Args:
-            wrong: whether a text is wrong, of which one is, [U]
+            wrong: whether each distinct text is wrong; at least one is, [U]
         """
         return int(np.argmax(wrong[self.codes]))
 
 
 def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
-    """Store each different text of a column once, [N]."""
+    """Dictionary-encode a column of texts, [N]."""
     codes, different = _encode(texts)
     trimmed = pc.utf8_trim_whitespace(different)
     spaced = pc.not_equal(trimmed, different)
@@ -72,7 +73,7 @@ def _encode(texts: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
 
 
 def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
-    """The ids of a column, as texts. Raises: InputError: one is empty."""
+    """The ids of a column, as texts. Raises: InputError: an id is empty."""
     ids = encode_texts(table.texts(column))
     empty = pc.equal(ids.texts, "").to_numpy(zero_copy_only=False)
     if empty.any():
@@ -81,7 +82,7 @@ def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
 
 
 def read_numbers(table: TextTable, column: Column) -> Floats:
-    """The numbers of a column, [N]. Raises: InputError: one is no finite number."""
+    """The numbers of a column, [N]. Raises: InputError: a text is no finite number."""
     numbers = _by_chunk(table.texts(column), parse_numbers, np.float64)
     if (wrong := ~np.isfinite(numbers)).any():
         raise table.error(int(np.argmax(wrong)), column, "is not a number")
@@ -89,7 +90,7 @@ def read_numbers(table: TextTable, column: Column) -> Floats:
 
 
 def read_labels(table: TextTable, column: Column) -> npt.NDArray[np.float32]:
-    """The labels of a column, 0 or 1, [N]. Raises: InputError: one is something else."""
+    """The labels of a column, 0 or 1, [N]. Raises: InputError: a text is no label."""
     coded = encode_texts(table.texts(column))
     labels = [LABELS.get(text.lower(), np.nan) for text in coded.texts.to_pylist()]
     numbers = np.array(labels, np.float32)
@@ -102,7 +103,7 @@ def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Int
     """The times of a column, in seconds since 1970, UTC, [N].
 
     Raises:
-        InputError: one is no time, or is before 1990 or after tomorrow.
+        InputError: a text is no time, or the time is before 1990 or after tomorrow.
     """
     if time_format == "iso":
         microseconds = _by_chunk(table.texts(column), _parse_iso, np.float64)
@@ -135,7 +136,7 @@ def _by_chunk(
 
 
 def parse_numbers(texts: pa.StringArray) -> Floats:
-    """The number that each text is, NaN if it is none, [N]."""
+    """The number in each text, or NaN if the text is no number, [N]."""
     try:
         return _to_floats(pc.cast(texts, pa.float64()))
     except pa.ArrowInvalid:
@@ -145,7 +146,7 @@ def parse_numbers(texts: pa.StringArray) -> Floats:
 
 
 def _parse_iso(texts: pa.StringArray) -> Floats:
-    """Microseconds since 1970, NaN for what is no time, [N]. Exact until the year 2255."""
+    """Microseconds since 1970, or NaN if the text is no time, [N]. Exact until the year 2255."""
     for zone in (None, "UTC"):
         try:
             times = pc.cast(texts, pa.timestamp("us", zone))

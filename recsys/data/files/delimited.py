@@ -1,4 +1,4 @@
-"""Text files whose values a separator divides: CSV, TSV and the like, also compressed."""
+"""Text files with a separator between values: CSV, TSV and others, also compressed."""
 
 import csv
 import io
@@ -14,19 +14,19 @@ from recsys.common.errors import InputError
 from recsys.data.schema import File
 
 SEPARATORS = (",", "\t", ";", "|")
-# Arrow takes separators of one byte only, so this byte replaces a longer one.
+# Arrow takes separators of one byte only. This byte replaces a longer separator.
 UNIT_SEPARATOR = "\x1f"
-# A row has to fit into a block.
+# Bytes that Arrow reads at once. A row has to fit into a block.
 BLOCK_BYTES = 2**24
 
 
 class Delimited:
-    """A text file. Arrow reads its values, and Python's csv says in which line a row is.
+    """A text file. Arrow reads its values; Python's csv finds the line of a row, for messages.
 
     Args:
-        path: where it lies.
-        file: what is known about it.
-        shown: the file as errors name it.
+        path: the path of the file.
+        file: its description in the schema.
+        shown: the path that errors name.
     """
 
     def __init__(self, path: Path, file: File, shown: str) -> None:
@@ -45,13 +45,13 @@ class Delimited:
         return names
 
     def read(self, places: Sequence[int]) -> pa.Table:
-        """The columns at some places, as texts.
+        """The columns at some positions, as texts.
 
         Raises:
             InputError: a row has another number of columns than the header.
         """
         names, skipped = self._start()
-        # By their places, as several columns that nobody asks for may share a name.
+        # Columns are named by their positions, because unread columns may share a name.
         wanted = [str(place) for place in places]
         if skipped is None:
             empty = pa.chunked_array([], pa.string())
@@ -82,7 +82,7 @@ class Delimited:
             raise
 
     def place(self, row: int) -> str:
-        """The physical line of a row, from 1."""
+        """The physical line of a row, from 1, for messages."""
         first = 0 if self.file.names else 1
         with suppress(csv.Error):
             for count, (line, _) in enumerate(self._records(self.separator)):
@@ -92,7 +92,7 @@ class Delimited:
         return f"row {row + 1}"
 
     def find_undecodable(self) -> str:
-        """The first line that is not in the file's encoding; "" if all are."""
+        """The first line that is not in the file's encoding, for messages; "" if all lines are."""
         with self._open_bytes() as stream:
             for number, line in enumerate(stream, 1):
                 try:
@@ -102,7 +102,10 @@ class Delimited:
         return ""
 
     def _start(self) -> tuple[Sequence[str], int | None]:
-        """The columns' names, and the physical lines above the first row; None if it has no row."""
+        """The columns' names, and the number of physical lines above the first row.
+
+        The number is None for a file without rows.
+        """
         records = self._records(self.separator)
         names: Sequence[str] = self.file.names
         for _, values in () if names else records:
@@ -120,7 +123,7 @@ class Delimited:
                 ) from error
 
     def _guess_separator(self) -> str:
-        """The separator that divides the first row into the most values."""
+        """The separator that gives the first row the most values."""
 
         def count(separator: str) -> int:
             return next((len(values) for _, values in self._records(separator)), 0)
@@ -128,7 +131,7 @@ class Delimited:
         return max(SEPARATORS, key=count)
 
     def _records(self, separator: str) -> Iterator[tuple[int, Sequence[str]]]:
-        """The physical line, from 1, and the values of each row. Blank lines are no rows."""
+        """Yield the physical line, from 1, and the values of each row. Blank lines are no rows."""
         with self._open_text() as file:
             if not self.file.quoted:
                 for number, line in enumerate(file, 1):
@@ -161,6 +164,6 @@ class Delimited:
 
     @contextmanager
     def _open_bytes(self) -> Iterator[io.BufferedReader]:
-        # By its suffix, the stream decompresses.
+        # The suffix of the path decides whether the stream decompresses.
         with pa.input_stream(str(self.path), compression="detect") as stream:
             yield io.BufferedReader(stream)

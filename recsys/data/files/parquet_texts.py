@@ -1,4 +1,4 @@
-"""Parquet files, whose columns of any plain type are read as texts."""
+"""Parquet files, whose columns are read as texts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,9 @@ class ParquetTexts:
     """A Parquet file.
 
     Args:
-        path: where it lies.
-        file: what is known about it.
-        shown: the file as errors name it.
+        path: the path of the file.
+        file: its description in the schema.
+        shown: the path that errors name.
     """
 
     def __init__(self, path: Path, file: File, shown: str) -> None:
@@ -29,10 +29,10 @@ class ParquetTexts:
         return names
 
     def read(self, places: Sequence[int]) -> pa.Table:
-        """The columns at some places, as texts. A null and a NaN are empty texts.
+        """The columns at some positions, as texts. A null and a NaN are empty texts.
 
         Raises:
-            InputError: a column holds lists or the like.
+            InputError: a column holds a nested type, such as lists.
         """
         file = pq.ParquetFile(self.path)
         wanted = [file.schema_arrow.names[place] for place in places]
@@ -50,7 +50,7 @@ class ParquetTexts:
         return pa.Table.from_arrays(texts, names=wanted)
 
     def place(self, row: int) -> str:
-        """Where a row is, from 1."""
+        """The number of a row, from 1, for messages."""
         return f"row {row + 1}"
 
     def find_undecodable(self) -> str:

@@ -1,7 +1,7 @@
 """Columns of a file as texts, found by their names.
 
-The same rules hold for every file: a name may be in any letter case and with any spaces, and an
-error names the file, the physical line and the value.
+The same rules hold for every file. Letter case and spaces of a name do not matter. An error names
+the file, the physical line and the value.
 """
 
 import csv
@@ -22,7 +22,7 @@ MAX_COLUMNS = 20
 
 
 class TextTable:
-    """Columns of a file as texts. Row i is the file's row i, from 0, below any header.
+    """Columns of a file as texts. Row 0 is the first row below the header, if there is one.
 
     Args:
         folder: the folder of the raw files.
@@ -61,17 +61,17 @@ class TextTable:
         return normalise(column.name) in map(normalise, self._content.read_names())
 
     def drop(self, *columns: Column | None) -> None:
-        """Free the memory of columns. One that is asked for again is read again."""
+        """Free the memory of columns. `texts` reads a dropped column again."""
         for column in columns:
             if column:
                 self._texts.pop(column.name, None)
 
     def place(self, row: int) -> str:
-        """Where a row is: the physical line of a text file or the row of a Parquet file, from 1."""
+        """The physical line in a text file, or the row in a Parquet file, of a row; from 1."""
         return self._content.place(row)
 
     def error(self, row: int, column: Column, problem: str) -> InputError:
-        """An error about the value of a column in a row, from 0."""
+        """An error about the value of a column in a row; rows count from 0."""
         value = self.texts(column)[row].as_py()
         return InputError(
             f"{self.shown} {self.place(row)}: {column.shown} = {show(value)} {problem}; "
@@ -91,7 +91,7 @@ class TextTable:
             raise InputError(f"{self.shown} cannot be read: {reason}; {remedy}") from error
 
     def _find(self, columns: Sequence[Column], names: Sequence[str]) -> list[int]:
-        """The places of columns among the file's. Raises: InputError."""
+        """The position of each column in the file. Raises: InputError."""
         places: dict[str, list[int]] = {}
         for place, name in enumerate(names):
             places.setdefault(normalise(name), []).append(place)
@@ -99,11 +99,11 @@ class TextTable:
         for column in columns:
             same = places.get(normalise(column.name), [])
             if len(same) != 1:
-                raise self._unclear(column, len(same), names)
+                raise self._no_single_column(column, len(same), names)
             found += same
         return found
 
-    def _unclear(self, column: Column, count: int, names: Sequence[str]) -> InputError:
+    def _no_single_column(self, column: Column, count: int, names: Sequence[str]) -> InputError:
         problem = f"{count} columns" if count else "no column"
         key = column.key and f" ({column.key})"
         listed = ", ".join(map(show, names[:MAX_COLUMNS]))

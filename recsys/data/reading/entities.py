@@ -1,4 +1,4 @@
-"""The users and the items: their ids, and what their files say about them."""
+"""The users and the movies: their ids, and the attributes in their files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,44 +22,44 @@ ID_TYPES = {"int32": pa.int32(), "int64": pa.int64()}
 
 @dataclass(frozen=True)
 class Entities:
-    """The users or the items, ascending by id.
+    """The users or the movies, ascending by id.
 
     Attributes:
-        noun: user or item.
+        noun: user or movie.
         ids: integers, or texts as Python objects, [E]
         id_type: the name of their Arrow type.
-        lines: the row of each one in its file; -1 if the file does not list it, [E]
-        interactions: the row here of each interaction, [N]
-        notes: what looks odd.
+        file_row: the row in the users or movies file; -1 for an id that it does not list, [E]
+        rows: the position in `ids` of the user or movie of each rating, [N]
+        notes: notes about odd ids, for the user to read.
     """
 
     noun: str
     ids: npt.NDArray[Any]
     id_type: str
-    lines: npt.NDArray[np.intp]
-    interactions: Codes
+    file_row: npt.NDArray[np.intp]
+    rows: Codes
     notes: tuple[str, ...]
 
 
 def read_entities(
-    noun: str, column: Column, interactions: TextTable, listed: TextTable | None, id_type: str
+    noun: str, column: Column, ratings: TextTable, listed: TextTable | None, id_type: str
 ) -> Entities:
-    """Find the users or items in the interactions and in their own file.
+    """Find the users or movies in the ratings and in the file that lists them.
 
     Ids are integers of 64 bits if all of them are, in both files; else all are texts.
 
     Args:
-        noun: user or item.
-        column: of the ids, in both files.
-        listed: the file of the users or items.
+        noun: user or movie.
+        column: the column of the ids, in both files.
+        listed: the users or movies file.
         id_type: the type that the ids must have; "" for the rule above.
 
     Raises:
-        InputError: an id is empty, occurs twice in the file of the users or items, or is not of
+        InputError: an id is empty, occurs twice in the users or movies file, or is not of
             `id_type`.
     """
-    used = read_ids(interactions, column)
-    files = [(interactions, used)]
+    used = read_ids(ratings, column)
+    files = [(ratings, used)]
     known = DictionaryColumn(np.empty(0, np.int32), pa.array([], pa.string()))
     if listed is not None:
         known = read_ids(listed, column)
@@ -83,8 +83,8 @@ def read_entities(
         noun=noun,
         ids=ids.to_numpy(zero_copy_only=False)[order],
         id_type="string" if numbers is None else id_type or "int64",
-        lines=np.where(order < len(known.texts), order, -1),
-        interactions=rank[every.codes[len(known.texts) :]][used.codes],
+        file_row=np.where(order < len(known.texts), order, -1),
+        rows=rank[every.codes[len(known.texts) :]][used.codes],
         notes=tuple(notes),
     )
 
@@ -112,56 +112,56 @@ def _require_integers(
 
 
 def require_listed(
-    entities: Entities, column: Column, interactions: TextTable, listed: TextTable
+    entities: Entities, column: Column, ratings: TextTable, listed: TextTable
 ) -> None:
-    """Check that the file lists all users or items. Raises: InputError."""
-    unknown = entities.lines[entities.interactions] < 0
+    """Check that the file lists all rated movies, or all users who rate. Raises: InputError."""
+    unknown = entities.file_row[entities.rows] < 0
     if unknown.any():
         row = int(np.argmax(unknown))
         more = int(unknown.sum()) - 1
         also = f" (and {more:,} more lines)" if more else ""
-        raise interactions.error(row, column, f"is not in {listed.shown}{also}")
+        raise ratings.error(row, column, f"is not in {listed.shown}{also}")
 
 
 def describe_titles(
     entities: Entities, table: TextTable | None, column: Column | None
 ) -> tuple[npt.NDArray[np.object_], list[str]]:
-    """The title of each item, which is the id where there is none, [E]; and what looks odd."""
+    """The title of each movie, or its id if it has no title, [E]; and notes about odd titles."""
     titles = np.array([str(identity) for identity in entities.ids], object)
     if table is None or column is None:
         return titles, []
-    listed = table.texts(column).to_numpy()[entities.lines]
-    has_line = entities.lines >= 0
-    has_title = has_line & (listed != "")
-    what = f"items without {column.shown}, whose title is their id"
-    notes = count_ids(what, has_line & ~has_title, entities.ids)
+    listed = table.texts(column).to_numpy()[entities.file_row]
+    has_row = entities.file_row >= 0
+    has_title = has_row & (listed != "")
+    what = f"movies without {column.shown}, whose title is their id"
+    notes = count_ids(what, has_row & ~has_title, entities.ids)
     return np.where(has_title, listed, titles), notes
 
 
 def describe_attribute(
     entities: Entities, table: TextTable, attribute: Attribute
 ) -> tuple[pd.Series, list[str]]:
-    """The values of an attribute, [E], and what looks odd.
+    """The values of an attribute, [E], and notes about odd values.
 
-    A user or item that the file does not list has the value of an empty text.
+    A user or movie that the file does not list has the value of an empty text.
 
     Raises:
         InputError: a value is wrong.
     """
-    lines = entities.lines
-    has_line = lines >= 0
+    file_row = entities.file_row
+    has_row = file_row >= 0
     if attribute.kind == "number":
-        numbers = _standardise(table, attribute.columns[0])[lines]
-        return pd.Series(np.where(has_line, numbers, 0), dtype=np.float32), []
+        numbers = _standardise(table, attribute.columns[0])[file_row]
+        return pd.Series(np.where(has_row, numbers, 0), dtype=np.float32), []
     if attribute.kind == "category":
         coded = encode_texts(table.texts(attribute.columns[0]))
         _require_allowed(table, attribute, coded)
-        texts = coded.texts.to_numpy(zero_copy_only=False)[coded.codes[lines]]
-        values = pd.Series(np.where(has_line, texts, ""), dtype=object)
+        texts = coded.texts.to_numpy(zero_copy_only=False)[coded.codes[file_row]]
+        values = pd.Series(np.where(has_row, texts, ""), dtype=object)
         return values, find_alike(f"values of {attribute.shown}", coded.texts)
-    by_line = (_flags if attribute.kind == "flags" else _lists)(table, attribute)
-    listed = [by_line[line] if line >= 0 else [] for line in lines]
-    names = list(dict.fromkeys(name for names in by_line for name in names))
+    by_row = (_flags if attribute.kind == "flags" else _lists)(table, attribute)
+    listed = [by_row[row] if row >= 0 else [] for row in file_row]
+    names = list(dict.fromkeys(name for names in by_row for name in names))
     notes = find_alike(f"values of {attribute.shown}", pa.array(names, pa.string()))
     empty = np.array([not names for names in listed])
     notes += count_ids(f"{entities.noun}s without {attribute.shown}", empty, entities.ids)
@@ -169,7 +169,7 @@ def describe_attribute(
 
 
 def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
-    """The numbers with mean 0 and deviation 1, so that a missing one is the mean, 0, [rows]."""
+    """The numbers of a column with mean 0 and deviation 1, [rows]. A missing number is 0."""
     coded = encode_texts(table.texts(column))
     filled = pc.not_equal(coded.texts, "").to_numpy(zero_copy_only=False)
     different = parse_numbers(coded.texts)
@@ -200,7 +200,7 @@ def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryCo
 
 
 def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
-    """The texts of each line. One that is listed twice counts once."""
+    """The texts that each row lists, each once."""
     coded = encode_texts(table.texts(attribute.columns[0]))
     lists = []
     for text in coded.texts.to_pylist():
@@ -212,7 +212,7 @@ def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
 
 
 def _flags(table: TextTable, attribute: Attribute) -> list[list[str]]:
-    """The names of the columns of each line that are 1."""
+    """The names of the columns that are 1 in each row."""
     lists: list[list[str]] = [[] for _ in range(table.rows)]
     for column in attribute.columns:
         coded = encode_texts(table.texts(column))
@@ -221,20 +221,20 @@ def _flags(table: TextTable, attribute: Attribute) -> list[list[str]]:
             raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
         if column.name not in attribute.missing_values and table.rows:
             flags = pc.equal(coded.texts, "1").to_numpy(zero_copy_only=False)[coded.codes]
-            for line in np.flatnonzero(flags):
-                lists[line].append(column.name)
+            for row in np.flatnonzero(flags):
+                lists[row].append(column.name)
     return lists
 
 
 def describe_entities(
     entities: Entities, table: TextTable | None, attributes: Sequence[Attribute]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """A column for each attribute, and what looks odd. Without a file the columns are null."""
+    """A column for each attribute, null without a file; and notes about odd values."""
     described = pd.DataFrame(index=pd.RangeIndex(len(entities.ids)))
     notes: list[str] = []
     if table is not None:
         what = f"{entities.noun}s that are not in {table.shown}"
-        notes = count_ids(what, entities.lines < 0, entities.ids)
+        notes = count_ids(what, entities.file_row < 0, entities.ids)
     for attribute in attributes:
         if table is None:
             described[attribute.name] = None

@@ -1,4 +1,4 @@
-"""Values that are plausible but odd: their count and an example. They are used as they are."""
+"""Notes about plausible but odd values, with their count and an example. They stay as they are."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,12 +24,12 @@ def show_id(identity: object) -> str:
 
 
 def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]:
-    """Name texts that differ only by letter case or spaces.
+    """A note with the number of texts that differ from another one only by letter case or spaces.
 
     Args:
-        what: the texts are, in the plural.
+        what: what the texts are called, in the plural.
         texts: all different, [U]
-        ids: texts that differ only by zeros in front are alike too.
+        ids: whether texts that differ only by zeros in front are alike too.
     """
     plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", "")
     if ids:
@@ -48,7 +48,7 @@ def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]
 
 
 def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator[str]:
-    """Name an id that has spaces around it in the file."""
+    """A note if ids have spaces around them in the file, with an example."""
     if coded.spaced:
         yield (
             f"ids of {column.shown} in {shown} have spaces around them, such as "
@@ -57,12 +57,12 @@ def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator
 
 
 def count_ids(what: str, odd: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> list[str]:
-    """Count odd users or items.
+    """A note with the number of odd users or movies, and an example.
 
     Args:
-        what: they are, in the plural.
-        odd: whether each is one, [E]
-        ids: of all, [E]
+        what: what the odd ones are called, in the plural.
+        odd: whether each user or movie is odd, [E]
+        ids: the id of each user or movie, [E]
     """
     if not odd.any():
         return []
@@ -71,7 +71,7 @@ def count_ids(what: str, odd: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> l
 
 
 def find_times_without_zone(table: TextTable, column: Column) -> list[str]:
-    """Count ISO 8601 times that name no time zone. They are read as UTC."""
+    """A note with the number of ISO 8601 times without a time zone, and an example."""
     texts = pc.utf8_trim_whitespace(table.texts(column))
     without = pc.invert(pc.match_substring_regex(texts, ZONE))
     count = pc.sum(without).as_py()
@@ -85,7 +85,7 @@ def find_times_without_zone(table: TextTable, column: Column) -> list[str]:
 
 
 def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:
-    """Say that all times are the same, [N]."""
+    """A note if all times are the same, [N]."""
     if len(seconds) < 2 or seconds.min() != seconds.max():
         return []
     time = pd.Timestamp(int(seconds[0]), unit="s")

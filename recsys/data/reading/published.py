@@ -1,4 +1,4 @@
-"""Compare the tables of a release with what is published about it."""
+"""Compare a release with the counts that are published about it."""
 
 import numpy as np
 
@@ -8,23 +8,23 @@ from recsys.data.raw_dataset import RawDataset
 from recsys.sources.releases import PublishedCounts
 
 
-def check_published(tables: RawDataset, published: PublishedCounts, table: TextTable) -> None:
-    """Check the counts that are published.
+def check_published(dataset: RawDataset, published: PublishedCounts, table: TextTable) -> None:
+    """Check the counts of a release.
 
     Args:
-        table: the ratings, which the error names.
+        table: the ratings file, which the error names.
 
     Raises:
-        InputError: one is another. The message names both numbers.
+        InputError: a count differs from the published one. The message names both numbers.
     """
-    stars = tables.ratings["rating"].to_numpy(int)
-    timestamps = tables.ratings["timestamp"]
+    stars = dataset.ratings["rating"].to_numpy(int)
+    timestamps = dataset.ratings["timestamp"]
     found = {
-        "users": len(tables.users),
-        "movies": len(tables.movies),
-        "rated_movies": tables.ratings["movie"].nunique(),
-        "genres": len({name for listed in tables.movies["genres"] for name in listed}),
-        "largest_movieid": int(tables.movies["movieid"].max()),
+        "users": len(dataset.users),
+        "movies": len(dataset.movies),
+        "rated_movies": dataset.ratings["movie"].nunique(),
+        "genres": len({name for listed in dataset.movies["genres"] for name in listed}),
+        "largest_movieid": int(dataset.movies["raw_movieid"].max()),
         "rating_counts": tuple(np.bincount(stars, minlength=6)[1:].tolist()),
         "timestamps": (int(timestamps.min()), int(timestamps.max())),
     }

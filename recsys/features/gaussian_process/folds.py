@@ -45,7 +45,7 @@ def fit_and_predict(
         the mean and the standard deviation of each prediction, [N], and the process that was learnt
         from the whole training part, which predicts all rows outside of the training part
     """
-    is_context = np.ones(len(values), bool) if log.past_only else log.training
+    is_context = log.is_context
     fold = draw_folds(log, params)
     mean, deviation = np.empty(len(values)), np.empty(len(values))
     for number in range(params.folds + 1):

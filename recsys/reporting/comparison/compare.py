@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from recsys.common.errors import InputError
 from recsys.common.params import parse_section
@@ -18,35 +16,20 @@ from recsys.evaluation.paired import (
     significant_by_holm,
 )
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import Mask, find_slices
 from recsys.reporting.comparison.change import Change, average
+from recsys.reporting.comparison.pairing import pair_lists, pair_predictions, pair_slices
 from recsys.reporting.rendering.blocks import Interval, Verdict
 from recsys.reporting.rendering.text import format_cell
 from recsys.reporting.runs.lock import LOCK, recorded_params
 from recsys.reporting.runs.metrics import Number, numbers, slice_scores
 from recsys.reporting.runs.run import (
-    PREDICTIONS,
-    RECOMMENDATIONS,
     Run,
     committed_run,
     gather_seeds,
     load_run,
 )
 from recsys.reporting.runs.seeds import differ_in_seeds_alone
-from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions
-from recsys.storage.parquet import read_batches, read_column, read_metadata, read_parquet
 
-ENCODED, SPLIT = Path("data/encoded"), Path("data/split")
-# The columns of the predictions that say which ratings were predicted.
-ROWS = ["raw_userid", "raw_movieid", "rating", "label"]
-# What the lists of recommendations have to share, and how a message names it.
-SHARED = {
-    "ids": "users and movies",
-    "split": "test part",
-    "top": "ranking.top",
-    "relevant": "ranking.relevant",
-}
 ONE_SEED = (
     'The intervals are over users alone. A verdict with "?" comes from one training seed, so the '
     "difference may be noise of the training."
@@ -56,6 +39,7 @@ MORE_SEEDS = (
     "train.seed=2,3`."
 )
 CORRECTED = "The verdicts of the slices are corrected for their number (Holm)."
+WORSE = (Verdict.WORSE, Verdict.WORSE_WITH_ONE_SEED)
 Differences = dict[str, Difference]
 
 
@@ -90,26 +74,20 @@ class Comparison:
 
     def name_slices(self) -> str:
         """Sentences that name the slices that got worse; nothing without verdicts."""
-        judged = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
-        if not judged:
+        slices = {name: c for name, c in self.slices.items() if name != "all" and c.verdict}
+        if not slices:
             return ""
-        sentences = []
-        for verdict, start in (
-            (Verdict.WORSE, "Slices that got worse"),
-            (Verdict.WORSE_WITH_ONE_SEED, "Slices that may be worse (one training seed)"),
-        ):
-            named = [
-                f"{name} ({format_cell(c.delta)} {c.name})"
-                for name, c in judged.items()
-                if c.verdict is verdict
-            ]
-            if named:
-                sentences.append(f"{start}: {', '.join(named)}.")
-        return " ".join([*(sentences or ["No slice is worse beyond noise."]), CORRECTED])
+        worse = {name: c for name, c in slices.items() if c.verdict in WORSE}
+        if not worse:
+            return f"No slice is worse beyond noise. {CORRECTED}"
+        sure = all(c.several_seeds for c in worse.values())
+        start = "Slices that got worse" if sure else "Slices that may be worse (one training seed)"
+        named = [f"{name} ({format_cell(c.delta)} {c.name})" for name, c in worse.items()]
+        return f"{start}: {', '.join(named)}. {CORRECTED}"
 
 
 def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -> Comparison:
-    """The run in a project beside that of a commit of the repository in the current folder.
+    """Compare the run of a project with a commit's run, in the repository of the current folder.
 
     Args:
         base: the commit, by any name; None to compare with nothing.
@@ -143,19 +121,23 @@ def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: li
     old, new = olds[0], news[0]
     if old.metrics and old.metrics != new.metrics:
         try:
-            task, before, after = _pair_predictions(olds, news)
+            task, before, after = pair_predictions(olds, news)
             sections = _read_params(old.lock), _read_params(new.lock)
             tested = compare_predictions(task, before, after, sections)
-            masks = _find_slices(after[0], sections[1], project)
+            masks = pair_slices(after[0], sections[1], project)
             in_slices = compare_slices(task, before, after, masks)
         except InputError as error:
             notes.append(f"{'Slices' if tested else 'Metrics'} without intervals: {error}.")
     if old.ranking and old.ranking != new.ranking:
         try:
-            ranked = _pair_lists(olds, news)
+            ranked = compare_lists(*pair_lists(olds, news))
         except InputError as error:
             notes.append(f"Ranking without intervals: {error}.")
     return Found(tested, ranked, in_slices)
+
+
+def _read_params(lock: str) -> EvaluateParams:
+    return parse_section(recorded_params(lock).get("evaluate", {}), EvaluateParams, LOCK)
 
 
 def _tabulate(olds: list[Run], news: list[Run], found: Found, notes: list[str]) -> Comparison:
@@ -196,64 +178,3 @@ def _interval(found: Difference | None) -> Interval | None:
     if found is None or np.isnan(found.value):
         return None
     return Interval(found.low, found.high)
-
-
-def _pair_predictions(
-    olds: list[Run], news: list[Run]
-) -> tuple[str, list[pd.DataFrame], list[pd.DataFrame]]:
-    """The task of both runs, and the predictions with each seed, for the same ratings."""
-    other, task = (
-        "regression" if "rmse" in runs[0].metrics else "classification" for runs in (olds, news)
-    )
-    if task != other:
-        raise InputError(f"one run is a {other}, the other a {task}")
-    before, after = (
-        [_read_predictions(run.find(PREDICTIONS)) for run in runs] for runs in (olds, news)
-    )
-    if not all(table[ROWS].equals(after[0][ROWS]) for table in (*before, *after)):
-        raise InputError("the runs have other test parts or other likes, so they cannot be paired")
-    return task, before, after
-
-
-def _read_predictions(path: Path) -> pd.DataFrame:
-    names = [*ROWS, "score"]
-    table: pd.DataFrame = pa.Table.from_batches(read_batches(path, None, names)).to_pandas()
-    return table
-
-
-def _read_params(lock: str) -> EvaluateParams:
-    return parse_section(recorded_params(lock).get("evaluate", {}), EvaluateParams, LOCK)
-
-
-def _find_slices(
-    predictions: pd.DataFrame, params: EvaluateParams, project: Path
-) -> dict[str, Mask]:
-    """The rows of each slice.
-
-    Raises:
-        InputError: the files behind it are missing, or they are of another run.
-    """
-    dimensions = Dimensions.load(project / ENCODED, project / SPLIT / "counts")
-    part = project / SPLIT / "test.parquet"
-    user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
-    ids = dimensions.raw_ids("users")[user], dimensions.raw_ids("movies")[movie]
-    if not all(map(np.array_equal, ids, (predictions[name] for name in ROWS[:2]))):
-        raise InputError(f"{part} is not what was predicted; run `dvc checkout`")
-    return find_slices(user, movie, dimensions, params)
-
-
-def _pair_lists(olds: list[Run], news: list[Run]) -> Differences:
-    olds_files, news_files = ([run.find(RECOMMENDATIONS) for run in runs] for runs in (olds, news))
-    own, *others = (read_metadata(file) for file in (*news_files, *olds_files))
-    differ = [
-        name for key, name in SHARED.items() if any(o.get(key) != own.get(key) for o in others)
-    ]
-    if differ:
-        raise InputError(f"the runs differ in {' and '.join(differ)}, so they cannot be paired")
-    before, after = (
-        [read_parquet(file, schemas.RECOMMENDATIONS).to_pandas() for file in files]
-        for files in (olds_files, news_files)
-    )
-    if not all(table["user"].equals(after[0]["user"]) for table in (*before, *after)):
-        raise InputError("the lists are of other people, so they cannot be paired")
-    return compare_lists(before, after)

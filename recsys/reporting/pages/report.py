@@ -36,7 +36,7 @@ from recsys.reporting.runs.params import changed_params, flat_params
 
 CALIBRATION = Path("metrics/plots/calibration.csv")
 COLUMNS = ["predicted", "actual", "error", "rows"]
-# How many groups of the calibration are shown.
+# The number of groups in the table of the calibration.
 WORST = 5
 
 
@@ -44,7 +44,7 @@ def make_report(base: str | None = None) -> Report:
     """The report of the project in the current folder.
 
     Args:
-        base: a name of the commit to compare with; None for that of the last other run.
+        base: a name of the commit to compare with; None for the commit of the last other run.
 
     Raises:
         InputError: there are no metrics yet, there is no such commit, or DVC cannot load the plots.

@@ -24,10 +24,7 @@ def flat_params(text: str | bytes, place: str = str(PATH)) -> dict[str, Any]:
     content = parse_yaml(text.encode() if isinstance(text, str) else text, Path(place))
     if not isinstance(content, dict):
         raise InputError(f"{place}: expected sections, found {show(content)}")
-    try:
-        params: dict[str, Any] = flatten(content)
-    except RecursionError as error:
-        raise InputError(f"{place} is nested too deeply; use sections, keys and lists") from error
+    params: dict[str, Any] = flatten(content)
     return params
 
 
@@ -39,7 +36,7 @@ def changed_params(base: str) -> list[tuple[str, str, str]]:
     Raises:
         InputError: one of them has no params file that can be read.
     """
-    old, new = _two(base)
+    old, new = _read_both(base)
     differ = [
         key for key in {**new, **old} if key not in old or key not in new or old[key] != new[key]
     ]
@@ -52,12 +49,12 @@ def added_sections(base: str) -> list[str]:
     Raises:
         InputError: one of them has no params file that can be read.
     """
-    old, new = ([key.split(".")[0] for key in params] for params in _two(base))
+    old, new = ([key.split(".")[0] for key in params] for params in _read_both(base))
     return [section for section in dict.fromkeys(new) if section not in old]
 
 
-def _two(base: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The params of a commit, and those of the workspace."""
+def _read_both(base: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The params of a commit, and the params of the workspace."""
     new = flat_params(PATH.read_bytes())
     return flat_params(committed(str(PATH), base) or "{}", f"{PATH} of {base}"), new
 

@@ -5,6 +5,7 @@ import pytest
 
 from recsys.features.gaussian_process.factors import learn_factors
 from recsys.features.gaussian_process.folds import draw_folds, fit_and_predict, rows_to_filter
+from recsys.features.visibility import QUERY
 from tests.features.gaussian_process import textbook
 from tests.logs import GAUSSIAN_PROCESS, MOVIES, make_log
 
@@ -47,6 +48,20 @@ def test_only_rows_that_predictions_take_are_filtered() -> None:
     )
     targets, is_context = np.array([1, 1, 0, 0, 0], bool), np.array([0, 1, 0, 1, 1], bool)
     assert rows_to_filter(log, targets, is_context).tolist() == [1, 0, 3]
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_no_prediction_depends_on_a_query(past_only: bool) -> None:
+    """A drawn negative, for example, is a query of the log."""
+    log = make_log(past_only)
+    is_query = np.arange(len(log.part)) % 7 == 0
+    log = replace(log, part=np.where(is_query, QUERY, log.part))
+    first, second = (
+        fit_and_predict(log, np.where(is_query, value, log.stars), CONTENT, GAUSSIAN_PROCESS)
+        for value in (1.0, 5.0)
+    )
+    for mine, others in zip(first[:2], second[:2], strict=True):
+        np.testing.assert_array_equal(mine, others)
 
 
 @pytest.mark.parametrize("past_only", [False, True])

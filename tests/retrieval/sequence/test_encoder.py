@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.retrieval.encoder import INTERVALS, SequenceEncoder, make_rows
 from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.sequence.encoder import INTERVALS, SequenceEncoder, make_rows
 from tests.histories import make_histories
-from tests.retrieval import textbook
-from tests.retrieval.sequences import PARAMS
+from tests.retrieval.sequence import textbook
+from tests.retrieval.sequence.small import PARAMS
 
 
 def draw_histories(lengths: list[int], movies: int = 9, seed: int = 1) -> UserHistories:
@@ -64,7 +64,7 @@ def test_the_first_weights() -> None:
     (block,) = encoder.blocks
     # A row sees itself alone, and the states forget at rates that differ.
     assert block.window.tolist() == [[1.0] * 16] + [[0.0] * 16] * 3
-    keep = block.mix.bias[:16].tolist()
+    keep = block.in_projection.bias[:16].tolist()
     assert (keep[0], keep[5], keep[15]) == pytest.approx((-1, 1, 5))
 
 

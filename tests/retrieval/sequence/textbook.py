@@ -1,4 +1,4 @@
-"""The sequence encoder and its training as their docstrings say them, a row after the other."""
+"""The sequence encoder and its training as in their docstrings, row by row."""
 
 import math
 from typing import Any
@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from recsys.retrieval.encoder import SequenceEncoder, make_rows
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
+from recsys.retrieval.sequence.encoder import SequenceEncoder, make_rows
 
 Floats = npt.NDArray[np.float64]
 
 
 def encode(encoder: SequenceEncoder, histories: UserHistories, seconds: Any = None) -> list[Floats]:
-    """What each row says about the movie that comes next, of each person, [rows, D]."""
+    """The encoded rows of each person, [rows, D]."""
     weights = {name: x.numpy().astype(float) for name, x in encoder.state_dict().items()}
     rows = make_rows(histories, seconds)
     answers = []
@@ -29,8 +29,8 @@ def encode(encoder: SequenceEncoder, histories: UserHistories, seconds: Any = No
         for block in range(len(encoder.blocks)):
             x = _mix(weights, f"blocks.{block}.", x)
         x = _norm(weights, "norm", x)
-        asked = _linear(weights, "ask", np.hstack([x, weights["after.weight"][after]]))
-        answers.append(x + _linear(weights, "asked", _silu(asked)))
+        timed = _linear(weights, "time_in", np.hstack([x, weights["after.weight"][after]]))
+        answers.append(x + _linear(weights, "time_out", _silu(timed)))
     return answers
 
 
@@ -39,13 +39,13 @@ def _mix(weights: dict[str, Floats], block: str, x: Floats) -> Floats:
     near = np.array(
         [sum(window[k] * normed[row - k] for k in range(min(4, row + 1))) for row in range(len(x))]
     )
-    keep, new, gate = np.split(_linear(weights, f"{block}mix", near), 3, axis=1)
+    keep, new, gate = np.split(_linear(weights, f"{block}in_projection", near), 3, axis=1)
     keep = 1 / (1 + np.exp(-keep))
     states, state = [], np.zeros(x.shape[1])
     for row in range(len(x)):
         state = keep[row] * state + (1 - keep[row]) * new[row]
         states.append(state)
-    x = x + _linear(weights, f"{block}mixed", np.array(states) * _silu(gate))
+    x = x + _linear(weights, f"{block}out_projection", np.array(states) * _silu(gate))
     up = _linear(weights, f"{block}up", _norm(weights, f"{block}norm_rows", x))
     value, gate = np.split(up, 2, axis=1)
     return x + _linear(weights, f"{block}down", _silu(value) * gate)

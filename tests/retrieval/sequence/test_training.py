@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from recsys.common.errors import InputError
-from recsys.retrieval import fit_encoder as module
-from recsys.retrieval.encoder import SequenceEncoder
-from recsys.retrieval.fit_encoder import find_interacted, fit_encoder
 from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.sequence import training as module
+from recsys.retrieval.sequence.encoder import SequenceEncoder
+from recsys.retrieval.sequence.training import find_interacted, fit_encoder
 from recsys.storage.resume import ResumeFile
 from tests.histories import make_histories
-from tests.retrieval import textbook
-from tests.retrieval.sequences import PARAMS
+from tests.retrieval.sequence import textbook
+from tests.retrieval.sequence.small import PARAMS
 
 MOVIES = 12
 

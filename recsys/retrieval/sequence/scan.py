@@ -1,8 +1,8 @@
-"""A linear recurrence over jagged sequences: h_i = g_i h_(i-1) + x_i, anew for each person.
+"""A linear recurrence over jagged sequences: h_i = g_i h_(i-1) + x_i, started anew for each person.
 
-Compiled loops take one pass over the rows. So nothing is padded, and the time is linear.
+Compiled loops take one pass over the rows, without padding, in linear time.
 
-Shapes: B people, T rows of all of them, D numbers in a row.
+Shapes: B people, T rows of all people, D numbers in a row.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def scan(gates: Tensor, inputs: Tensor, starts: Ints) -> Tensor:
 
     Args:
         gates, inputs: g and x, [T, D]
-        starts: the first row of each person, and T, [B + 1]; everybody has a row.
+        starts: the first row of each person, and T, [B + 1]; each person has a row.
 
     Returns:
         [T, D]
@@ -43,10 +43,10 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         gates, states = ctx.saved_tensors
-        of_gates, of_inputs = torch.empty_like(gates), torch.empty_like(gates)
-        arrays = (x.numpy() for x in (gates, states, gradient.contiguous(), of_gates, of_inputs))
+        gate_grad, input_grad = torch.empty_like(gates), torch.empty_like(gates)
+        arrays = (x.numpy() for x in (gates, states, gradient.contiguous(), gate_grad, input_grad))
         _run_back(*arrays, ctx.starts)
-        return of_gates, of_inputs, None
+        return gate_grad, input_grad, None
 
 
 @numba.njit(cache=True, nogil=True)
@@ -64,15 +64,15 @@ def _run_back(
     gates: Floats,
     states: Floats,
     gradient: Floats,
-    of_gates: Floats,
-    of_inputs: Floats,
+    gate_grad: Floats,
+    input_grad: Floats,
     starts: Ints,
 ) -> None:
     for person in range(len(starts) - 1):
         first, last = starts[person], starts[person + 1] - 1
-        of_inputs[last] = gradient[last]
+        input_grad[last] = gradient[last]
         for row in range(last, first, -1):
             for d in range(gates.shape[1]):
-                of_gates[row, d] = of_inputs[row, d] * states[row - 1, d]
-                of_inputs[row - 1, d] = gradient[row - 1, d] + gates[row, d] * of_inputs[row, d]
-        of_gates[first] = 0
+                gate_grad[row, d] = input_grad[row, d] * states[row - 1, d]
+                input_grad[row - 1, d] = gradient[row - 1, d] + gates[row, d] * input_grad[row, d]
+        gate_grad[first] = 0

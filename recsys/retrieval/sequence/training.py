@@ -1,9 +1,9 @@
 """Trains the sequence encoder.
 
-Each rating of a person is predicted from those before it. The loss is the cross-entropy of a
+Each rating of a person is predicted from the earlier ones. The loss is the cross-entropy of a
 softmax over the rated movie and a sample of others, the negatives, which all rows of a step share
 (Jean et al. 2015, "On using very large target vocabulary for neural machine translation"). A movie
-that the person has interacted with before is no negative, as it would not be recommended.
+that the person has interacted with before is no negative, because it would not be recommended.
 
 All randomness of a step is seeded by its number, so a run can be resumed at any step.
 
@@ -21,18 +21,18 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recsys.common.errors import InputError
-from recsys.retrieval.encoder import SequenceEncoder, make_rows
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
+from recsys.retrieval.sequence.encoder import SequenceEncoder, make_rows
 from recsys.storage.resume import ResumeFile
 
 log = logging.getLogger(__name__)
 Ints = npt.NDArray[np.int64]
 
 WARM_UP_STEPS = 100
-# The last learning rate, as a share of the largest.
+# The last learning rate, as a fraction of the largest.
 LAST_RATE = 0.03
-LARGEST_GRADIENT = 1.0
+MAX_GRADIENT_NORM = 1.0
 BETAS = (0.9, 0.98)
 
 
@@ -102,7 +102,7 @@ def _make_optimizer(encoder: nn.Module, params: SequenceParams) -> torch.optim.O
 
 
 def _scale_rate(step: int, steps: int) -> float:
-    """The learning rate as a share of the largest: it rises, then falls along a cosine."""
+    """The learning rate as a fraction of the largest: it rises, then falls along a cosine."""
     fall = (1 + math.cos(math.pi * step / steps)) / 2
     return min(1, (step + 1) / WARM_UP_STEPS) * (LAST_RATE + (1 - LAST_RATE) * fall)
 
@@ -126,29 +126,29 @@ def _take_step(
     (seed,) = np.random.SeedSequence([params.seed, step]).generate_state(1, np.uint64)
     torch.manual_seed(int(seed))
     rows = make_rows(histories)
-    # The last row of each person comes before nothing.
-    asked = torch.ones(len(rows.movie), dtype=torch.bool)
-    asked[rows.starts[1:] - 1] = False
-    answers = encoder(rows)[asked]
+    # The last row of a person has no next movie, so it is no target.
+    has_next = torch.ones(len(rows.movie), dtype=torch.bool)
+    has_next[rows.starts[1:] - 1] = False
+    encoded = encoder(rows)[has_next]
     targets = torch.from_numpy(histories.movie.astype(np.int64))
     count = min(params.negatives, histories.movies)
     negatives = torch.randperm(histories.movies)[:count].sort().values
     # The sample stands for all movies.
-    others = encoder.logits(answers, negatives) + math.log(histories.movies / count)
+    others = encoder.logits(encoded, negatives) + math.log(histories.movies / count)
     others = others.masked_fill(find_interacted(histories, negatives), -torch.inf)
-    own = (answers * encoder.movie(targets)).sum(1) + encoder.bias[targets]
+    own = (encoded * encoder.movie(targets)).sum(1) + encoder.bias[targets]
     # The loss of the first of these classes, which is the target.
     loss = (torch.cat([own[:, None], others], dim=1).logsumexp(1) - own).mean()
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(encoder.parameters(), LARGEST_GRADIENT)
+    nn.utils.clip_grad_norm_(encoder.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     value: float = loss.item()
     return value
 
 
 def find_interacted(histories: UserHistories, movies: Tensor) -> Tensor:
-    """Which of some movies are those of a rating or of one before it, by the same person, [R, K]
+    """Whether the person of a rating has rated a movie by then, the rating included, [R, K]
 
     Args:
         movies: rows of the movies table, [K]

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from recsys.retrieval.scan import scan
+from recsys.retrieval.sequence.scan import scan
 
 STARTS = np.array([0, 3, 4, 9])
 

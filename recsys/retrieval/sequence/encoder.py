@@ -1,13 +1,13 @@
 """The sequence encoder: predicts a person's next movie from their movies so far and their times.
 
-Each rating becomes a vector, the sum of those of its movie, its stars and the time since the rating
-before. Blocks mix the vectors of a person from left to right. A block is a gated linear recurrence
-(De et al. 2024, "Griffin", https://arxiv.org/abs/2402.19427; Feng et al. 2024, "Were RNNs all we
-needed?", https://arxiv.org/abs/2410.01201) and a gated MLP. At the end, the time until the question
-is mixed in. The dot product with the vector of a movie, and its bias, is the logit of that movie.
+Each rating becomes a vector: the sum of the embeddings of its movie, its stars and the time since
+the rating before. Blocks mix the vectors of a person from left to right. A block is a gated linear
+recurrence (De et al. 2024, "Griffin", https://arxiv.org/abs/2402.19427; Feng et al. 2024, "Were
+RNNs all we needed?", https://arxiv.org/abs/2410.01201) and a gated MLP. At the end, the time until
+the prediction is mixed in. The logit of a movie is the dot product with its embedding, plus a bias.
 
-Everybody begins with a row of its own, which stands for no rating. The rows of all people follow
-each other, and nothing is padded.
+The first row of each person is a start token, which stands for no rating. The rows of all people
+follow each other, without padding.
 
 Shapes: B people, R ratings, T = B + R rows, M movies, D numbers in a vector.
 """
@@ -23,13 +23,13 @@ from torch.nn import functional
 
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
-from recsys.retrieval.scan import scan
+from recsys.retrieval.sequence.scan import scan
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-# How many rows, this one and those before it, a block sees without the recurrence.
+# The width of the causal convolution of a block: a row and the rows before it.
 WINDOW = 4
-# The times between ratings are powers of 2, in seconds, up to 34,000 years.
+# Times between ratings are counted in powers of 2, in seconds, up to 34,000 years.
 INTERVALS = 42
 
 
@@ -42,7 +42,7 @@ class Rows(NamedTuple):
         movie: rows of the movies table, M for no rating, [T]
         rating: the stars, with the rating scale mapped to [0, 1], [T]
         before: the interval since the rating before, [T]
-        after: the interval until the next rating or, at the end, the question, [T]
+        after: the interval until the next rating or, at the end, the prediction, [T]
     """
 
     starts: Ints
@@ -53,17 +53,17 @@ class Rows(NamedTuple):
     after: Tensor
 
 
-def make_rows(histories: UserHistories, seconds: Ints | None = None) -> Rows:
+def make_rows(histories: UserHistories, as_of: Ints | None = None) -> Rows:
     """The rows of some people.
 
     Args:
-        seconds: the time of each person's question, since 1970, [B]; None for a second after the
-            last rating.
+        as_of: the time of each person's prediction, in seconds since 1970, [B]; None for a second
+            after the last rating.
     """
     begin = histories.starts[:-1]
     people, lengths = len(begin), np.diff(histories.starts)
     starts = np.append(0, np.cumsum(lengths + 1))
-    # Intervals are counted from 1, and 0 is that of no rating.
+    # Intervals are counted from 1, and 0 stands for no rating.
     gaps = np.zeros(len(histories.movie) + 1, np.int64)
     gaps[1:-1] = np.diff(histories.seconds)
     gaps = 1 + np.log2(np.maximum(gaps, 0) + 1).astype(np.int64)
@@ -72,10 +72,9 @@ def make_rows(histories: UserHistories, seconds: Ints | None = None) -> Rows:
     after = np.append(before[1:], 0)
     ends, some = starts[1:] - 1, lengths > 0
     wait = np.ones(people, np.int64)
-    if seconds is not None:
-        wait[some] = np.maximum(
-            seconds[some] - histories.seconds[histories.starts[1:][some] - 1], 0
-        )
+    if as_of is not None:
+        last = histories.seconds[histories.starts[1:][some] - 1]
+        wait[some] = np.maximum(as_of[some] - last, 0)
     after[ends] = np.where(some, 1 + np.log2(wait + 1).astype(np.int64), 0)
     place = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths + 1)
     columns = (
@@ -94,33 +93,33 @@ class Block(nn.Module):
     def __init__(self, dimension: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(dimension)
-        # The weight of this row and of those before it.
+        # The weights of the convolution; at first, the row itself.
         self.window = nn.Parameter(
             functional.one_hot(torch.tensor(0), WINDOW)[:, None].float().repeat(1, dimension)
         )
-        self.mix = nn.Linear(dimension, 3 * dimension)
-        self.mixed = nn.Linear(dimension, dimension)
+        self.in_projection = nn.Linear(dimension, 3 * dimension)
+        self.out_projection = nn.Linear(dimension, dimension)
         self.norm_rows = nn.RMSNorm(dimension)
         self.up = nn.Linear(dimension, 4 * dimension)
         self.down = nn.Linear(2 * dimension, dimension)
         self.dropout = nn.Dropout(dropout)
         with torch.no_grad():
-            # States that forget soon, and states that hardly do.
-            self.mix.bias[:dimension] = torch.linspace(-1, 5, dimension)
+            # Some states forget soon, and some hardly.
+            self.in_projection.bias[:dimension] = torch.linspace(-1, 5, dimension)
 
     def forward(self, x: Tensor, rows: Rows) -> Tensor:
         """[T, D] -> [T, D]"""
         near = self._look_back(self.norm(x), rows.place)
-        keep, new, gate = self.mix(near).chunk(3, dim=1)
+        keep, new, gate = self.in_projection(near).chunk(3, dim=1)
         keep = torch.sigmoid(keep)
         state = scan(keep, (1 - keep) * new, rows.starts)
-        x = x + self.dropout(self.mixed(state * functional.silu(gate)))
+        x = x + self.dropout(self.out_projection(state * functional.silu(gate)))
         value, gate = self.up(self.norm_rows(x)).chunk(2, dim=1)
         mixed: Tensor = x + self.dropout(self.down(functional.silu(value) * gate))
         return mixed
 
     def _look_back(self, x: Tensor, place: Tensor) -> Tensor:
-        """The weighted sum of each row and the rows of the person before it, [T, D]"""
+        """The causal convolution: weighted sums of each row and the rows before it, [T, D]"""
         total = x * self.window[0]
         for steps in range(1, min(WINDOW, len(x))):
             earlier = functional.pad(x[:-steps], (0, 0, steps, 0))
@@ -139,7 +138,7 @@ class SequenceEncoder(nn.Module):
         super().__init__()
         self.params = params
         dimension = params.dimension
-        # The last row is that of no rating.
+        # The last row is the start token.
         self.movie = nn.Embedding(movies + 1, dimension)
         self.rating = nn.Linear(1, dimension)
         self.before = nn.Embedding(INTERVALS, dimension)
@@ -147,47 +146,47 @@ class SequenceEncoder(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
         self.blocks = nn.ModuleList(Block(dimension, params.dropout) for _ in range(params.blocks))
         self.norm = nn.RMSNorm(dimension)
-        self.ask = nn.Linear(2 * dimension, 2 * dimension)
-        self.asked = nn.Linear(2 * dimension, dimension)
+        self.time_in = nn.Linear(2 * dimension, 2 * dimension)
+        self.time_out = nn.Linear(2 * dimension, dimension)
         self.bias = nn.Parameter(torch.zeros(movies))
         nn.init.normal_(self.movie.weight, std=1 / math.sqrt(dimension))
         for table in (self.before, self.after):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, rows: Rows) -> Tensor:
-        """What each row says about the movie that comes next, [T, D]"""
+        """Encode each row and the person's rows before it, to predict the next movie, [T, D]"""
         x = self.movie(rows.movie) + self.rating(rows.rating[:, None]) + self.before(rows.before)
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x, rows)
         x = self.norm(x)
-        asked = torch.cat([x, self.after(rows.after)], dim=1)
-        answer: Tensor = x + self.asked(functional.silu(self.ask(asked)))
-        return answer
+        timed = torch.cat([x, self.after(rows.after)], dim=1)
+        encoded: Tensor = x + self.time_out(functional.silu(self.time_in(timed)))
+        return encoded
 
-    def logits(self, answers: Tensor, movies: Tensor) -> Tensor:
+    def logits(self, encoded: Tensor, movies: Tensor) -> Tensor:
         """The logits of some movies.
 
         Args:
-            answers: rows of what `forward` returned, [T, D]
+            encoded: rows of what `forward` returned, [T, D]
             movies: rows of the movies table, [m]
 
         Returns:
             [T, m]
         """
-        return functional.linear(answers, self.movie(movies), self.bias[movies])
+        return functional.linear(encoded, self.movie(movies), self.bias[movies])
 
     @torch.no_grad()
-    def score_all(self, histories: UserHistories, seconds: Ints | None = None) -> Floats:
+    def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Floats:
         """The logarithm of the probability that each movie comes next, [B, M]
 
         Args:
             histories: of B people
-            seconds: as for `make_rows`, [B]
+            as_of: as for `make_rows`, [B]
         """
-        rows = make_rows(histories, seconds)
-        answers = self(rows)[rows.starts[1:] - 1]
-        logits = self.logits(answers, torch.arange(histories.movies))
+        rows = make_rows(histories, as_of)
+        encoded = self(rows)[rows.starts[1:] - 1]
+        logits = self.logits(encoded, torch.arange(histories.movies))
         scores: Floats = logits.log_softmax(dim=1).numpy()
         return scores
 
@@ -197,11 +196,7 @@ class SequenceEncoder(nn.Module):
 
     @classmethod
     def from_numbers(cls, numbers: dict[str, Floats], params: SequenceParams) -> "SequenceEncoder":
-        """The encoder with the weights that `to_numbers` gave.
-
-        Raises:
-            RuntimeError: they do not fit the params.
-        """
+        """Load the weights that `to_numbers` gave. Raises: RuntimeError: they do not fit."""
         encoder = cls(len(numbers["bias"]), params)
         encoder.load_state_dict({name: torch.from_numpy(x) for name, x in numbers.items()})
         return encoder.eval()

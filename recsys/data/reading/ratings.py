@@ -1,4 +1,4 @@
-"""The interactions: ratings or labels, one of each pair."""
+"""The ratings or labels, one for each pair of a user and a movie."""
 
 from dataclasses import replace
 
@@ -14,13 +14,17 @@ from recsys.data.reading.entities import Entities
 from recsys.data.reading.oddities import show_id
 from recsys.data.schema import Schema
 
-# Stars of different values; with more, a scale would be a guess.
+# With more different ratings than this, a scale would be a guess.
 MAX_STEPS = 101
 Stars = npt.NDArray[np.float32]
 
 
-def read_ratings(table: TextTable, schema: Schema) -> Stars:
-    """The rating of each row, 0 or 1 for a label, and 1 without both, [N]. Raises: InputError."""
+def read_stars(table: TextTable, schema: Schema) -> Stars:
+    """The stars of each rating, [N]: 0 or 1 for a label, and 1 without rating and label.
+
+    Raises:
+        InputError: a value is no number, too large a number, or not on the scale.
+    """
     if schema.label:
         return read_labels(table, schema.label)
     if not schema.rating:
@@ -34,7 +38,7 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
         raise table.error(coded.first_row_where(wrong), schema.rating, "is too large a number")
     stars = numbers.astype(np.float32)
     scale = schema.rating_scale
-    if scale and (wrong := ~scale.has(stars)).any():
+    if scale and (wrong := ~scale.has(numbers)).any():
         more = int(wrong[coded.codes].sum()) - 1
         problem = f"is not on the scale of {scale}" + (
             f" (and {more:,} more lines)" if more else ""
@@ -46,10 +50,12 @@ def read_ratings(table: TextTable, schema: Schema) -> Stars:
 
 
 def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingScale:
-    """The scale of the schema, or the one that the ratings show, with a step if all are on one.
+    """The scale of the schema; without it, the scale of the ratings that occur.
+
+    A scale that is found has a step if all ratings are on one.
 
     Raises:
-        InputError: all labels are the same, or the ratings show no scale.
+        InputError: all labels are the same, or there are too few or too many different ratings.
     """
     if not schema.rating:
         if schema.label and ratings.nunique() < 2:
@@ -71,28 +77,28 @@ def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingSc
 
 
 def drop_repeats(
-    ratings: pd.DataFrame, users: Entities, items: Entities, table: TextTable, schema: Schema
+    ratings: pd.DataFrame, users: Entities, movies: Entities, table: TextTable, schema: Schema
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Refuse several interactions of a user with an item, or keep the last one in time.
+    """Refuse several ratings of a movie by one user, or keep the last one in time.
 
     Returns:
-        the ratings, and what was dropped.
+        the ratings, and a note about those that were dropped.
 
     Raises:
         InputError: a pair is repeated, and `schema.duplicates` is refuse.
     """
-    pairs = _pairs(ratings, len(items.ids))
+    pairs = _pairs(ratings, len(movies.ids))
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return ratings, []
     again = pd.Series(pairs).duplicated().to_numpy()
     if schema.duplicates == "refuse":
         row = int(np.argmax(again))
-        user, item = (show_id(each.ids[each.interactions[row]]) for each in (users, items))
+        user, movie = (show_id(each.ids[each.rows[row]]) for each in (users, movies))
         more = int(again.sum()) - 1
         raise InputError(
             f"{table.shown} {table.place(row)}: {schema.user.shown} {user} already has "
-            f"{schema.item.shown} {item}"
+            f"{schema.movie.shown} {movie}"
             + (f" (and {more:,} more lines repeat a pair)" if more else "")
             + (
                 "; remove them, or set own.duplicates to keep_last"
@@ -103,12 +109,12 @@ def drop_repeats(
     order = np.lexsort((ratings["timestamp"], pairs))
     is_last = np.append(np.diff(pairs[order]) != 0, True)
     kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
-    return kept, [f"{again.sum():,} earlier interactions of a repeated pair are dropped"]
+    return kept, [f"{again.sum():,} earlier ratings of a repeated pair are dropped"]
 
 
-def _pairs(ratings: pd.DataFrame, items: int) -> npt.NDArray[np.int64]:
-    """A number for each pair of a user and an item, [N]"""
-    users: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
-    users *= items
-    users += ratings["movie"].to_numpy()
-    return users
+def _pairs(ratings: pd.DataFrame, movies: int) -> npt.NDArray[np.int64]:
+    """A number for each pair of a user and a movie, [N]"""
+    pairs: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
+    pairs *= movies
+    pairs += ratings["movie"].to_numpy()
+    return pairs
