@@ -19,6 +19,7 @@ from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
+from recsys.storage.sealed import seal, unseal
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.histories import make_histories
@@ -200,7 +201,7 @@ def test_computed_features_need_their_folder(computed: Run) -> None:
 
 
 def test_features_of_another_run_are_refused(computed: Run) -> None:
-    text = (computed.features / "features.json").read_text()
-    (computed.features / "features.json").write_text(text.replace("cutoff", "cut-off"))
+    path = computed.features / "features.json"
+    path.write_text(seal(unseal(path.read_text()).replace("cutoff", "cut-off")))
     with pytest.raises(InputError, match="of different runs: they differ in their fitted features"):
         CheckpointModel(computed.checkpoint, computed.features)
