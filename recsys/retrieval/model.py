@@ -68,8 +68,8 @@ class RetrievalModel:
     ) -> Scores:
         """The scores of all movies for some people, [B, M]; higher is likelier.
 
-        A sum of weights is no probability: 0 is nothing in common, and some sums are below 0. A
-        model with an encoder scores from 0 to 1, and 0 what a person interacted with.
+        Unnormalised scores, possibly negative; in [0, 1] with an encoder, and 0 for the movies of
+        the history.
 
         Args:
             histories: of B people
