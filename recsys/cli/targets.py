@@ -5,9 +5,9 @@ from pathlib import Path
 
 from recsys.common.errors import InputError
 
-# What every exported artifact holds, and the only folders in one.
-SCORER = Path("recsys/serving/artifact/scorer.py")
-ARTIFACT_FOLDERS = {"recsys", "__pycache__"}
+# One of these is in every exported artifact, the second up to version 1.1; and its only folders.
+SCORERS = (Path("code/scorer.py"), Path("recsys/serving/artifact/scorer.py"))
+ARTIFACT_FOLDERS = {"code", "recsys", "__pycache__"}
 
 
 def check_file(path: Path) -> None:
@@ -33,7 +33,8 @@ def check_artifact(path: Path, checkpoint: Path) -> None:
         raise InputError(f"{path} holds the checkpoint {checkpoint}; name another folder")
     if path.is_dir():
         folders = {entry.name for entry in path.iterdir() if entry.is_dir()}
-        exported = (path / SCORER).is_file() and folders <= ARTIFACT_FOLDERS
+        exported = any((path / scorer).is_file() for scorer in SCORERS)
+        exported &= folders <= ARTIFACT_FOLDERS
         if any(path.iterdir()) and not exported:
             raise InputError(f"{path} holds other files than an exported model; name a new folder")
     elif path.exists() or path.is_symlink():

@@ -41,15 +41,16 @@ def test_what_is_no_place_for_a_file_is_refused(
         check_file(tmp_path / "folder" / "new")
 
 
-def test_an_artifact_replaces_nothing_but_an_artifact(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scorer", ["code/scorer.py", "recsys/serving/artifact/scorer.py"])
+def test_an_artifact_replaces_nothing_but_an_artifact(tmp_path: Path, scorer: str) -> None:
     checkpoint = tmp_path / "models" / "dlrm"
     (checkpoint / "tables").mkdir(parents=True)
     artifact = tmp_path / "serving"
     check_artifact(artifact, checkpoint)
     artifact.mkdir()
     check_artifact(artifact, checkpoint)
-    (artifact / "recsys" / "serving" / "artifact").mkdir(parents=True)
-    (artifact / "recsys" / "serving" / "artifact" / "scorer.py").touch()
+    (artifact / scorer).parent.mkdir(parents=True)
+    (artifact / scorer).touch()
     check_artifact(artifact, checkpoint)
     (artifact / "docs").mkdir()
     (tmp_path / "file").touch()

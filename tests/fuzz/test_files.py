@@ -1,6 +1,5 @@
 """Files that are damaged, edited or odd are used or refused in one line, and nothing is lost."""
 
-import json
 import random
 import shutil
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from recsys.cli.trials.space import read_space
-from recsys.models.checkpoint import load_checkpoint
+from recsys.models.checkpoint import read_checkpoint
 from recsys.pipeline.params import load_params, parse_params
 from recsys.reporting.runs.lock import read_stages, recorded_outputs, recorded_params
 from recsys.serving.checkpoint_model import CheckpointModel
@@ -25,7 +24,6 @@ from recsys.serving.people.person import find_person
 from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
-from recsys.storage.sealed import seal
 from tests.conftest import PARAMS
 from tests.fuzz.mutations import COLUMNS, ODD_TEXTS, change_value, fuzz, mutate
 from tests.imports import ROOT
@@ -176,21 +174,11 @@ def copied(run: Run) -> Path:
 def test_description_of_a_checkpoint(copied: Path) -> None:
     file = copied / "model.json"
     text = file.read_bytes()
-    content = json.loads(text)
-    del content["sha256"]
 
     def attempt(rng: random.Random) -> None:
-        kind = rng.random()
-        if kind < 0.1:
-            file.write_bytes(text)
-        elif kind < 0.4:
-            file.write_bytes(mutate(text, rng))
-        else:
-            # Any file may have the right digest.
-            file.write_text(seal(json.dumps(change_value(content, rng), indent=2)))
+        file.write_bytes(text if rng.random() < 0.1 else mutate(text, rng))
         scorer = CheckpointModel(copied)
-        if scorer.description.task == "classification":
-            assert 0 <= scorer.score(torch.tensor([0]), torch.tensor([0]))[0] <= 1
+        assert 0 <= scorer.score(torch.tensor([0]), torch.tensor([0]))[0] <= 1
 
     fuzz("model.json", attempt)
 
@@ -211,7 +199,7 @@ def test_weights_of_a_checkpoint(copied: Path) -> None:
             file.write_bytes(mutate(content[:header], rng) + content[header:])
         else:
             save_file(change_weights(weights, rng), file)
-        load_checkpoint(copied)
+        read_checkpoint(copied)
 
     fuzz("model.safetensors", attempt)
 

@@ -200,7 +200,7 @@ def test_an_artifact_gives_the_scores_of_the_project(
     with pytest.raises(ValueError, match="one user at a time"):
         served.score([3, 6], [2, 2])
     with pytest.raises(ValueError, match="is not after"):
-        served.score([3], [2], moment=end)
+        served.score([3], [2], as_of=end)
 
 
 def test_computed_features_need_their_folder(computed: Run) -> None:
