@@ -90,7 +90,7 @@ def score(
     """
     labels, scores = [], []
     for user, own in ratings.groupby("user"):
-        row = int(user) if known else len(scorer.userids)
+        row = int(user) if known else len(scorer.dimensions.ids["users"])
         first, rest = own[:given], own[FIRST:]
         rated: LabelledRatings | None = None
         if scorer.online:

@@ -82,12 +82,12 @@ def from_artifact(scorer: CheckpointModel, artifact: Path) -> Score:
     served = Scorer(artifact)
 
     def score(user: int, movies: np.ndarray) -> object:
-        ids = scorer.movieids[torch.from_numpy(movies)]
-        users = scorer.userids[user].repeat(len(ids))
+        ids = scorer.dimensions.ids["movies"].known[movies]
+        users = np.full(len(ids), scorer.dimensions.ids["users"].known[user])
         if not scorer.online:
             return served.score(users, ids)
         own = scorer.online.ratings_of(np.array([user]))
-        rated = Rated(scorer.movieids[torch.from_numpy(own.movie).long()], own.stars.tolist())
+        rated = Rated(scorer.dimensions.ids["movies"].known[own.movie], own.stars.tolist())
         return served.score(users, ids, rated)
 
     return score
@@ -104,9 +104,9 @@ def time_batches(score: Score, batches: Iterator[tuple[int, np.ndarray]]) -> Ite
 def draw_batches(scorer: CheckpointModel, size: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
     """Users that the training part knows, each with some movies."""
     random = np.random.default_rng(seed)
-    users = scorer.known_users.nonzero().squeeze(1).numpy()
+    users = np.flatnonzero(scorer.dimensions.training_ratings["users"])
     for user in random.choice(users, TURN):
-        yield int(user), random.permutation(len(scorer.movieids))[:size]
+        yield int(user), random.permutation(len(scorer.dimensions.ids["movies"]))[:size]
 
 
 def measure_batches(run: Run, turns: int) -> list[Row]:
@@ -121,7 +121,7 @@ def measure_batches(run: Run, turns: int) -> list[Row]:
             scores["exported", precision] = from_artifact(scorer, artifact)
             megabytes["exported", precision] = measure_megabytes(artifact)
         rows = []
-        for size in (1, 512, len(scorer.movieids)):
+        for size in (1, 512, len(scorer.dimensions.ids["movies"])):
             times: dict[tuple[str, str], list[float]] = {kind: [] for kind in scores}
             for turn in range(turns):
                 for kind, score in scores.items():
@@ -156,7 +156,10 @@ def measure_rates(run: Run, turns: int) -> list[Row]:
         torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
     )
     pairs = pa.table(
-        {"userid": scorer.userids[users].numpy(), "movieid": scorer.movieids[movies].numpy()}
+        {
+            "userid": scorer.dimensions.ids["users"].known[users],
+            "movieid": scorer.dimensions.ids["movies"].known[movies],
+        }
     )
     # In the order of time, the users of a piece would be few. Here they are all.
     pairs = pairs.take(np.random.default_rng(1).permutation(len(pairs)))

@@ -155,7 +155,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     assert scores["userid"].tolist() == predictions["raw_userid"].tolist()
     np.testing.assert_array_equal(scores["score"], predictions["score"])
     Path("bad.csv").write_text("userid,movieid\nu1,3\nnobody,3\n")
-    with pytest.raises(InputError, match=r"bad.csv row 2: userid = nobody is none of the 30 ids"):
+    with pytest.raises(InputError, match=r"bad.csv row 2: there is no user .nobody.; the 30 users"):
         score_file(scorer, Path("bad.csv"), Path("scores.csv"))
     recommender = Recommender.load(Path("models/dlrm"), None, Path("models/retrieval"))
     found = recommend(recommender, find_person(scorer, LOG, "u7"), 3)

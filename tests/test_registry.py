@@ -46,7 +46,9 @@ def test_a_new_feature_works_from_the_archive_to_the_artifact() -> None:
     users, movies = find_rows(model, "users", ids[0]), find_rows(model, "movies", ids[1])
     scores = model.score(users, movies)
     np.testing.assert_allclose(scores, predictions["score"], atol=1e-6)
-    assert np.isfinite(model.score(users[:1] * 0 + len(model.userids), movies[:1])).all()
+    assert np.isfinite(
+        model.score(users[:1] * 0 + len(model.dimensions.ids["users"]), movies[:1])
+    ).all()
 
     export(model, "fp32", Path("models/serving"))
     served = Scorer(Path("models/serving")).score(*ids).numpy()

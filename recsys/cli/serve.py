@@ -30,8 +30,8 @@ def main(
 
     POST /recommendations and POST /scores take a user of the data set, ratings of your own, or
     both. GET /movies finds titles, GET /health says what runs, and GET /openapi.json describes all
-    of it. Nothing that is asked is stored. There is no login: everybody who reaches the port can
-    ask about every user.
+    of it. No question is stored. There is no login: anyone who can reach the port can ask about
+    every user.
 
     \b
     Examples:

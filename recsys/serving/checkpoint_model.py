@@ -4,7 +4,6 @@ Shapes: B pairs, U users, M movies.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +29,6 @@ class CheckpointModel(PairModel):
 
     Attributes:
         dimensions: the users and movies.
-        userids, movieids: the published ids, ascending, long, [U], [M]; the numbers of the rows
-            where own data has texts as ids
-        known_users, known_movies: whether the training part has a rating of them, [U], [M]
         online: computes the features that come from ratings; None if the model has none.
 
     Raises:
@@ -55,18 +51,10 @@ class CheckpointModel(PairModel):
         except RuntimeError as error:
             raise not_a_checkpoint(folder, error) from error
         self.dimensions = dimensions
-        self.userids, self.movieids = (
-            torch.from_numpy(as_integers(dimensions.raw_ids(table)))
-            for table in ("users", "movies")
-        )
-        self.known_users, self.known_movies = (
-            torch.from_numpy(dimensions.training_ratings[table] > 0)
-            for table in ("users", "movies")
-        )
 
     @property
     def past_only(self) -> bool:
-        """Whether only ratings of an earlier second count at a time that somebody asks about.
+        """Whether only ratings before the time of a question count for its answer.
 
         Features of a random split take all ratings, and a history must not know fewer: a rating
         that it lacks would be a feature of the movie's score.
@@ -111,8 +99,3 @@ def load_online_features(
             f"{folder} takes {', '.join(names)}; name the folder that the stage features wrote"
         )
     return OnlineFeaturesWithLog.load(features, folder, checkpoint.lineage, threads)
-
-
-def as_integers(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Ids as integers; texts become the numbers of their rows, which ascend as they do."""
-    return np.arange(len(ids)) if ids.dtype == object else ids.astype(np.int64)

@@ -82,7 +82,7 @@ def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
         ("recommend", "--user 3 --checkpoint models/no", "models/no is no checkpoint"),
         ("predict", "pairs.csv scores.txt", "scores.txt: its name must end in .parquet or .csv"),
         ("predict", "missing.csv scores.csv", "missing.csv cannot be read"),
-        ("predict", "pairs.csv scores.csv", "pairs.csv row 2: userid = 7 is none of the 61"),
+        ("predict", "pairs.csv scores.csv", "pairs.csv row 2: there is no user 7; the 61 users"),
         ("export", "models/no models/serving", "models/no is no checkpoint"),
         ("card", "", "dvc.lock is not there; run `dvc repro` first"),
     ],

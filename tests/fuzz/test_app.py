@@ -67,9 +67,9 @@ def with_known_ids(body: Any, scorer: CheckpointModel, seed: int) -> Any:
     if not isinstance(body, dict) or not seed % 4:
         return body
     body, rng = copy.deepcopy(body), random.Random(seed)  # noqa: S311
-    movieids = scorer.movieids.tolist()
+    movieids = scorer.dimensions.ids["movies"].known.tolist()
     if body.get("userid") is not None:
-        body["userid"] = rng.choice(scorer.userids.tolist())
+        body["userid"] = rng.choice(scorer.dimensions.ids["users"].known.tolist())
     if "movieids" in body:
         body["movieids"] = [rng.choice(movieids) for _ in body["movieids"]]
     rated = rng.sample(movieids, min(len(movieids), len(body.get("ratings") or [])))

@@ -133,7 +133,7 @@ def test_given_ratings(run: Run) -> None:
 
     def attempt(rng: random.Random) -> None:
         path.write_bytes(mutate(rng.choice(plain), rng))
-        given = read_given(path, dimensions)
+        given = read_given(path, dimensions, 0)
         assert len(given.movie) == len(given.stars) == len(np.unique(given.movie))
         assert ((given.stars >= 1) & (given.stars <= 5)).all()
 

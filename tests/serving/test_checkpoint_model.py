@@ -13,7 +13,7 @@ from recsys.storage.registry import Feature
 from recsys.tasks.predict import predict
 from recsys.tasks.task import make_task
 from tests.prepared import prepare
-from tests.runs import NEW_MOVIE, NEW_USER, SIDES, UNRATED_MOVIE, Run, find_rows, save_model
+from tests.runs import NEW_USER, SIDES, UNRATED_MOVIE, Run, find_rows, save_model
 from tests.toy import Toy
 
 
@@ -47,7 +47,7 @@ def test_scores_equal_those_of_evaluation(
 def test_inputs_by_hand(run: Run) -> None:
     """A known pair, a new user with an unrated movie, and ids that the tables do not have."""
     scorer = make_scorer(run)
-    known = int(scorer.movieids[3])
+    known = scorer.dimensions.ids["movies"].known[3]
     rows = (
         find_rows(scorer, "users", [3, NEW_USER, 999]),
         find_rows(scorer, "movies", [known, UNRATED_MOVIE, 999]),
@@ -63,12 +63,6 @@ def test_inputs_by_hand(run: Run) -> None:
     comedy = 1
     values = [bag.values.tolist() for bag in bags]
     assert values == [[1, 0, 0], [4, 0, 0], [*movie["genres"], comedy]]
-
-
-def test_known_users_and_movies_have_a_training_rating(run: Run) -> None:
-    scorer = make_scorer(run)
-    assert scorer.userids[~scorer.known_users].tolist() == [NEW_USER]
-    assert scorer.movieids[~scorer.known_movies].tolist() == [NEW_MOVIE, UNRATED_MOVIE]
 
 
 @pytest.mark.parametrize(

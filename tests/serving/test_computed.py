@@ -67,7 +67,10 @@ def test_the_test_part_at_its_times_gets_the_scores_of_evaluate(
 
 def test_predict_takes_the_times_of_a_column(computed: Run, scorer: CheckpointModel) -> None:
     part = pq.read_table(computed.split / "test.parquet").to_pandas()
-    ids = {"userid": scorer.userids[part["user"]], "movieid": scorer.movieids[part["movie"]]}
+    ids = {
+        "userid": scorer.dimensions.ids["users"].known[part["user"]],
+        "movieid": scorer.dimensions.ids["movies"].known[part["movie"]],
+    }
     pd.DataFrame(ids | {"at": part["timestamp"]}).to_csv("pairs.csv", index=False)
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="at") == len(
         part
@@ -83,7 +86,7 @@ def test_the_usual_time_is_just_after_the_last_rating(
 ) -> None:
     log = pq.read_table(computed.features / "ratings.parquet").to_pandas()
     last = int(log[log["user"] == 0]["timestamp"].max())
-    movies = torch.arange(len(scorer.movieids))
+    movies = torch.arange(len(scorer.dimensions.ids["movies"]))
     users = torch.zeros_like(movies)
     at_that_time = scorer.score(users, movies, torch.full_like(movies, last + 1))
     np.testing.assert_array_equal(scorer.score(users, movies), at_that_time)
@@ -117,13 +120,17 @@ def test_new_ratings_change_what_is_recommended(
 ) -> None:
     before = recommend(recommender, find_person(scorer, computed.ratings, NEW_USER), 50)
     known = {movie["movie"] for movie in before["liked"]}
-    rows = [row for row, movie in enumerate(scorer.movieids.tolist()) if movie not in known][:6]
+    rows = [
+        row
+        for row, movie in enumerate(scorer.dimensions.ids["movies"].known.tolist())
+        if movie not in known
+    ][:6]
     given = rate(rows, [1.0, 5, 1, 5, 1, 5], scorer)
     person = find_person(scorer, computed.ratings, NEW_USER, given)
     after = recommend(recommender, person, 50)
     assert after["rated"] == before["rated"] + 6
     scores = [{m["movie"]: m["score"] for m in found["recommended"]} for found in (before, after)]
-    assert not scores[1].keys() & set(scorer.movieids[rows].tolist())
+    assert not scores[1].keys() & set(scorer.dimensions.ids["movies"].known[rows].tolist())
     assert any(scores[0][movie] != scores[1][movie] for movie in scores[1])
     again = CheckpointModel(computed.checkpoint, computed.features)
     find_person(again, computed.ratings, NEW_USER, given)
@@ -148,7 +155,7 @@ def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
     """Apart from the age and the gender, which nobody knows; so the model is asked without them."""
     person = find_person(scorer, computed.ratings, USER)
     new = find_person(scorer, computed.ratings, None, person.history)
-    assert new.user == len(scorer.userids)
+    assert new.user == len(scorer.dimensions.ids["users"])
     if scorer.online.fitted.past_only:
         assert new.as_of == person.as_of
         for mine, theirs in zip(new.ratings[1:], person.ratings[1:], strict=True):
@@ -171,23 +178,25 @@ def test_an_artifact_gives_the_scores_of_the_project(
 ) -> None:
     export(scorer, precision, Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
-    movies = torch.arange(len(scorer.movieids) + 1)
-    row = len(scorer.userids) if user is None else 0
+    movies = torch.arange(len(scorer.dimensions.ids["movies"]) + 1)
+    row = len(scorer.dimensions.ids["users"]) if user is None else 0
     users = torch.full_like(movies, row)
     end = scorer.online.end
     rated, stars = np.array([1, 4, 7]), np.array([5.0, 1.0, 4.0])
     given = scorer.online.label_new_ratings(np.full(3, row), rated, stars, np.full(3, end + 100))
     expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
-    ids = [*scorer.movieids.tolist(), 999]
-    mine = Rated(scorer.movieids[rated], stars.tolist(), [end + 100] * 3)
+    ids = [*scorer.dimensions.ids["movies"].known.tolist(), 999]
+    mine = Rated(scorer.dimensions.ids["movies"].known[rated], stars.tolist(), [end + 100] * 3)
     found = served.score([user or 999] * len(ids), ids, mine, end + 500)
     assert expected.std() > 0.01
     assert np.abs(found.numpy() - expected).max() < (1e-5 if precision == "fp32" else 0.08)
-    history = make_histories([list(rated)], len(scorer.movieids))
+    history = make_histories([list(rated)], len(scorer.dimensions.ids["movies"]))
     best = recommender.rank(np.array([row]), history, 5, np.array([end + 500]), given)
     recommended = served.recommend(user, mine, 5, end + 500)
     if precision == "fp32":
-        assert recommended.movieids == scorer.movieids[best.movies[0]].tolist()
+        assert (
+            recommended.movieids == scorer.dimensions.ids["movies"].known[best.movies[0]].tolist()
+        )
         np.testing.assert_allclose(recommended.scores, best.scores[0], atol=1e-4)
     with pytest.raises(ValueError, match="one user at a time"):
         served.score([3, 6], [2, 2])

@@ -58,8 +58,9 @@ print(json.dumps([scores.tolist(), movies]))
 def all_pairs(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
     """The ids of all pairs of a user and a movie, with an unknown user and an unknown movie."""
     scorer = CheckpointModel(run.checkpoint)
-    users = torch.cat([scorer.userids, torch.tensor([999])])
-    movies = torch.cat([scorer.movieids, torch.tensor([999])])
+    ids = scorer.dimensions.ids
+    users = torch.tensor([*ids["users"].known, 999])
+    movies = torch.tensor([*ids["movies"].known, 999])
     return users.repeat_interleave(len(movies)), movies.repeat(len(users))
 
 
@@ -109,19 +110,19 @@ def test_recommendations_equal_those_of_the_project(run: Run, task: str, exact_m
     export(scorer, "fp32", Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
     history = np.array([1, 4, 7])
-    rated = Rated([*scorer.movieids[history].tolist(), 999], [5, 4, 1, 2])
-    users = [(3, 0, rated, history), (None, len(scorer.userids), rated, history)]
+    rated = Rated([*scorer.dimensions.ids["movies"].known[history].tolist(), 999], [5, 4, 1, 2])
+    users = [(3, 0, rated, history), (None, len(scorer.dimensions.ids["users"]), rated, history)]
     # Nothing is known about the last movie, so the person gets popular ones, as without any.
-    (unrated,) = np.flatnonzero(scorer.movieids.numpy() == UNRATED_MOVIE)
+    (unrated,) = np.flatnonzero(scorer.dimensions.ids["movies"].known == UNRATED_MOVIE)
     for given, rows in ((Rated([], []), []), (Rated([UNRATED_MOVIE], [5]), [unrated])):
-        users.append((None, len(scorer.userids), given, rows))
+        users.append((None, len(scorer.dimensions.ids["users"]), given, rows))
     for userid, row, given, rows in users:
-        histories = make_histories([list(rows)], len(scorer.movieids))
+        histories = make_histories([list(rows)], len(scorer.dimensions.ids["movies"]))
         for top in (3, 1000):
             (movies,), (scores,), (likes,) = recommender.rank(np.array([row]), histories, top)
             found = served.recommend(userid, given, top)
             number = (movies >= 0).sum()
-            assert found.movieids == scorer.movieids[movies[:number]].tolist()
+            assert found.movieids == scorer.dimensions.ids["movies"].known[movies[:number]].tolist()
             assert found.scores == pytest.approx(scores[:number].tolist(), abs=1e-5)
             assert found.likes == pytest.approx(likes[:number].tolist(), abs=1e-5)
 

@@ -32,7 +32,7 @@ class RetrievalWeights:
         self.values = numbers["weights" if self.is_dense else "values"].float().numpy()
 
     def score_all(self, history: Rows) -> Scores:
-        """The scores of all movies for somebody; higher is likelier, and some are below 0, [M]
+        """The scores of all movies for a person; higher is likelier, and some are below 0, [M]
 
         Args:
             history: rows of the movies that the person interacted with, ascending, [R]

@@ -11,7 +11,7 @@ A model with features that come from ratings takes one user at a time, with thei
 
     scorer.score([1, 1], [260, 1196], Rated([1, 2, 3], [5, 4, 2]))
 
-Any model recommends movies to somebody with some ratings:
+Any model recommends movies to a person with some ratings:
 
     scorer.recommend(None, Rated([1, 2, 3], [5, 4, 2]))
 
@@ -129,7 +129,7 @@ class Scorer:
         top: int = 10,
         as_of: int | None = None,
     ) -> Recommended:
-        """The best movies that somebody has not rated, as `recsys recommend` ranks them.
+        """The best movies that a person has not rated, as `recsys recommend` ranks them.
 
         Args:
             userid: the published id; None for a new person.

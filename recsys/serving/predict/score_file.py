@@ -132,7 +132,7 @@ def score_piece(
     score_unknown: bool,
     time_column: str | None,
 ) -> pa.RecordBatch:
-    """The rows of a piece with their scores. The arguments and errors are those of `score_file`."""
+    """The rows of a piece with their scores. Raises: InputError, as `score_file`."""
     ids = {name: read_values(piece, name, schema.field(name).type) for name in ID_COLUMNS}
     rows = {}
     for name, table in ID_COLUMNS.items():

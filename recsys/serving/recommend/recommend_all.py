@@ -31,8 +31,8 @@ def recommend_to_all(
 ) -> int:
     """Write the best movies of every user to a file, as `recommend` gives them for one user.
 
-    The rows are sorted by user and rank. Users without a rating are among them. The columns are
-    those of `output_schema`.
+    The rows are sorted by user and rank. Users without a rating are among them.
+    `output_schema` has the columns.
 
     Args:
         target: Parquet or CSV, by its suffix; written atomically.

@@ -49,7 +49,7 @@ class Recommender:
         self.scorer, self.retrieval, self.params = scorer, retrieval, retrieval.params
         self.dimensions = scorer.dimensions
         lowest = self.dimensions.vocabulary.rating_scale.lowest
-        # Of a regression, the logarithm is that of the stars above the lowest.
+        # A regression's factor is the logarithm of the stars above the lowest.
         self.lowest = lowest if scorer.description.task == "regression" else 0
 
     @classmethod

@@ -35,7 +35,7 @@ class GivenRating(Message):
     movieid: Id = Field(description="the published id")
     rating: float = Field(description="on the rating scale of the data set")
     timestamp: Seconds | None = Field(
-        None, description="in seconds since 1970; else that of the data set's last rating"
+        None, description="in seconds since 1970; else the time of the data set's last rating"
     )
 
 
@@ -113,7 +113,7 @@ class FoundMovie(Movie):
 
 class Recommendations(Message):
     userid: Id | None = Field(validation_alias="user", description="null for a new person")
-    rated: int = Field(description="number of ratings that count, those of the question included")
+    rated: int = Field(description="number of ratings that count, in the log and in the question")
     in_training: bool = Field(description="whether the training part has a rating of the user")
     liked: list[RatedMovie] = Field(description="some movies that the person rated best")
     recommended: list[RecommendedMovie] = Field(description="unrated movies, the best first")

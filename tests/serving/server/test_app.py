@@ -35,6 +35,10 @@ class Served(NamedTuple):
     def scorer(self) -> CheckpointModel:
         return self.recommender.scorer
 
+    @property
+    def movieids(self) -> list[int]:
+        return self.scorer.dimensions.ids["movies"].known.tolist()
+
     def ask(self, path: str, **question: object) -> dict:
         response = self.client.post(path, json=question)
         assert response.status_code == 200, response.text
@@ -43,7 +47,7 @@ class Served(NamedTuple):
     def unrated(self, userid: int) -> list[int]:
         """Ids of movies that a user has not rated."""
         rated = set(find_person(self.scorer, self.run.ratings, userid).history.movie)
-        return [id_ for row, id_ in enumerate(self.scorer.movieids.tolist()) if row not in rated]
+        return [id_ for row, id_ in enumerate(self.movieids) if row not in rated]
 
     def given(self, ratings: list[dict]) -> UserHistory:
         """Ratings of a question, at the end of the log."""
@@ -101,7 +105,7 @@ def test_health_says_what_is_served(served: Served) -> None:
 def test_recommendations_are_those_of_the_command(
     served: Served, userid: int | None, ratings: int
 ) -> None:
-    known = served.scorer.movieids.tolist() if userid is None else served.unrated(userid)
+    known = served.movieids if userid is None else served.unrated(userid)
     given = rate(known[:ratings])
     found = served.ask("/recommendations", userid=userid, ratings=given, top=7)
     person = find_person(served.scorer, served.run.ratings, userid, served.given(given))
@@ -142,25 +146,6 @@ def test_ratings_of_a_question_count_for_its_answer_alone(served: Served) -> Non
     assert served.ask("/recommendations", userid=USER, ratings=given, top=50) == asked
 
 
-def test_ratings_of_a_question_count_like_those_in_the_log(served: Served) -> None:
-    """Of a split by time; without one, a movie's own sums take them in too."""
-    scorer = served.scorer
-    if scorer.online is None or not scorer.online.fitted.past_only:
-        pytest.skip("nothing to compare")
-    row = scorer.userids.tolist().index(USER)
-    given = served.given(rate(served.unrated(USER)[:5]))
-    end = scorer.online.end
-    person = find_person(scorer, served.run.ratings, USER, given)
-    found = recommend(served.recommender, person, 50)
-    lasting = CheckpointModel(served.run.checkpoint, served.run.features)
-    lasting.store.append(row, given.movie, given.stars, np.full(5, end))
-    movies = torch.tensor(
-        [scorer.movieids.tolist().index(m["movie"]) for m in found["recommended"]]
-    )
-    expected = lasting.score(torch.full_like(movies, row), movies)
-    np.testing.assert_allclose([m["score"] for m in found["recommended"]], expected, atol=1e-4)
-
-
 def test_a_rating_without_a_time_is_given_when_the_log_ends(served: Served) -> None:
     end = pq.read_table(served.run.ratings)["timestamp"].to_numpy().max()
     given = rate(served.unrated(USER)[:3])
@@ -182,7 +167,7 @@ def test_a_rating_without_a_time_is_given_when_the_log_ends(served: Served) -> N
 def test_scores_come_in_the_order_of_the_question(served: Served) -> None:
     movieids = [8, 2, 100, 8]
     found = served.ask("/scores", userid=USER, movieids=movieids)["scores"]
-    rows = torch.tensor([served.scorer.movieids.tolist().index(id_) for id_ in movieids])
+    rows = torch.tensor([served.movieids.index(id_) for id_ in movieids])
     expected = served.scorer.score(torch.zeros_like(rows), rows)
     assert [movie["movieid"] for movie in found] == movieids
     np.testing.assert_allclose([movie["score"] for movie in found], expected, atol=1e-4)
@@ -201,7 +186,7 @@ def test_a_time_is_that_of_the_scores(served: Served) -> None:
 
 
 def test_somebody_who_rated_all_movies_gets_none(served: Served) -> None:
-    given = rate(served.scorer.movieids.tolist())
+    given = rate(served.movieids)
     found = served.ask("/recommendations", ratings=given)
     assert (found["rated"], found["recommended"]) == (42, [])
 
