@@ -17,7 +17,7 @@ ENV PATH=/project/.venv/bin:$PATH \
 # Without the code: an edit of it installs nothing anew. An editable install is a path to it.
 COPY pyproject.toml .
 COPY requirements requirements
-RUN mkdir recsys \
+RUN mkdir recsys && touch recsys/__init__.py \
     && python -m venv .venv \
     && pip install --constraint requirements/all.lock --editable '.[serve]'
 
