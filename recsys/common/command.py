@@ -63,15 +63,7 @@ def describe(error: Exception) -> str | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide warnings and the libraries' log messages."""
-    with warnings.catch_warnings(), only_our_messages():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def only_our_messages() -> Iterator[None]:
-    """Print the log messages of `recsys` on stderr, and only errors of other packages."""
+    """Hide warnings, and log messages but those of `recsys` and errors, which go to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     ours = logging.getLogger("recsys")
@@ -83,7 +75,9 @@ def only_our_messages() -> Iterator[None]:
     # torch.fx has its own handler, and TorchRec's modules would print a warning in every run.
     logging.getLogger("torch.fx").setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         ours.removeHandler(handler)
         ours.propagate = True

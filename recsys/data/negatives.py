@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from recsys.common.arrays import Ints
 from recsys.data.pair_hash import hash_pairs, mix, to_fractions
-from recsys.data.splitting import Assignment, Ints, Pairs, Rows
+from recsys.data.splitting import Assignment, Pairs
 from recsys.storage.schemas import NO_PART
 
 # What one step of a SplitMix64 generator adds to its state.
@@ -34,7 +35,7 @@ class Negatives(NamedTuple):
         movie: row of the movies table, [K]
     """
 
-    positive: Rows
+    positive: Ints
     movie: Ints
 
 

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
 from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
 from recsys.data.params import SplitParams
 from recsys.storage.parquet import ROWS_AT_ONCE
 from recsys.storage.schemas import NO_PART, PARTS
 
-Rows = npt.NDArray[np.intp]
-Ints = npt.NDArray[np.integer]
 # For each rating, the position of its part in `PARTS`, or `NO_PART`.
 Assignment = npt.NDArray[np.int8]
 
@@ -81,7 +80,7 @@ def require_times(seconds: Ints, params: SplitParams) -> None:
         )
 
 
-def eligible_rows(users: Ints, min_history: int) -> Rows:
+def eligible_rows(users: Ints, min_history: int) -> Ints:
     """The rows whose user has at least `min_history` earlier rows."""
     if not min_history:
         return np.arange(len(users))
@@ -89,7 +88,7 @@ def eligible_rows(users: Ints, min_history: int) -> Rows:
     return np.flatnonzero(before >= min_history)
 
 
-def split_by_pair(pairs: Pairs, rows: Rows, params: SplitParams) -> Assignment:
+def split_by_pair(pairs: Pairs, rows: Ints, params: SplitParams) -> Assignment:
     """Draw the part of some rows by a hash of the seed and the raw ids of user and movie.
 
     A part depends on the pair alone: in tomorrow's data set, today's ratings keep their parts. The
@@ -128,7 +127,7 @@ def leave_last(users: Ints) -> Assignment:
     return np.where(before + after < 2, 0, np.maximum(2 - after, 0)).astype(np.int8)
 
 
-def count_neighbours(users: Ints) -> tuple[Rows, Rows]:
+def count_neighbours(users: Ints) -> tuple[Ints, Ints]:
     """Count the rows of the same user before and after each row.
 
     Args:

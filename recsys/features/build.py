@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from recsys.common.arrays import Floats, Mask, Singles
 from recsys.common.errors import InputError
 from recsys.features.fitted import Fitted
 from recsys.features.gaussian_process.folds import fit_and_predict
@@ -25,7 +26,6 @@ from recsys.features.statistics import (
     GROUPS,
     Catalogue,
     Columns,
-    Floats,
     MovieSums,
     Statistics,
     TrainingMeans,
@@ -60,7 +60,7 @@ class Computed(NamedTuple):
         names: the names of the columns of each group.
     """
 
-    dense: dict[str, npt.NDArray[np.float32]]
+    dense: dict[str, Singles]
     histories: dict[str, History]
     fitted: Fitted
     ratings: pa.Table
@@ -160,7 +160,7 @@ def compute_features(
     sums, movie_adjusted, user_adjusted = sum_movies(log, means)
     statistics = Statistics(log, movie_adjusted, sums, catalogue, means)
     cutoff = settings.statistics.cutoff
-    dense: dict[str, npt.NDArray[np.float32]] = {}
+    dense: dict[str, Singles] = {}
     standardisation: dict[str, tuple[float, float]] = {}
     processes: dict[str, GaussianProcess] = {}
     names: dict[str, list[str]] = {}
@@ -240,7 +240,7 @@ def make_catalogue(movies: pa.Table, params: StatisticsParams) -> Catalogue:
     )
 
 
-def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def table_of_codes(lists: pa.ChunkedArray) -> Mask:
     """Whether the list of each movie has each code, [M, codes]."""
     listed = lists.to_pandas()
     table = np.zeros((len(listed), 1 + max((max(g, default=0) for g in listed), default=0)), bool)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys.features.visibility import Ints, Mask, RatingLog
+from recsys.common.arrays import Ints, Mask
+from recsys.features.visibility import RatingLog
 
 Columns = dict[str, npt.NDArray[np.int32]]
 # The label of the entries of each history.

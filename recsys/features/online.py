@@ -8,13 +8,13 @@ Shapes: R ratings, B queries, M movies, d columns.
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask, Singles
 from recsys.features.fitted import Fitted
 from recsys.features.gaussian_process.posterior import UserPosterior
 from recsys.features.histories import HISTORIES, find_history
 from recsys.features.statistics import GROUPS, MovieSums, Statistics
-from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, Mask, RatingLog
+from recsys.features.visibility import QUERY, TRAINING, RatingLog
 
 # The groups of columns that a Gaussian process predicts, and the target of each.
 GP_TARGETS = {"gp_stars": "stars", "gp_like": "label"}
@@ -71,7 +71,7 @@ class Features(NamedTuple):
         histories: for each history, the movies of each query, end to end, and their numbers, [B]
     """
 
-    dense: npt.NDArray[np.float32]
+    dense: Singles
     histories: dict[str, tuple[Ints, Ints]]
 
 
@@ -182,5 +182,4 @@ def merge(ratings: LabelledRatings, queries: Queries, past_only: bool) -> tuple[
 def standardise(values: Floats, fitted: tuple[float, float], cutoff: float) -> Floats:
     """Values with mean 0 and standard deviation 1, clipped at `cutoff` deviations."""
     mean, deviation = fitted
-    scaled: Floats = np.clip((values - mean) / (deviation + 1e-6), -cutoff, cutoff)
-    return scaled
+    return np.clip((values - mean) / (deviation + 1e-6), -cutoff, cutoff)

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from recsys.common.arrays import Floats, Ints
 from recsys.features.files import read_fitted
 from recsys.features.fitted import Fitted
 from recsys.features.movie_index import MovieIndex
 from recsys.features.online import GP_TARGETS, LabelledRatings, OnlineFeatures
 from recsys.features.statistics import MovieSums
-from recsys.features.visibility import Floats, Ints, RatingLog
+from recsys.features.visibility import RatingLog
 from recsys.storage.lineage import Lineage
 
 

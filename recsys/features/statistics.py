@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.features.visibility import RatingLog, VisibleRatings
 
-Floats = npt.NDArray[np.float64]
 Columns = dict[str, Floats]
 
 SECONDS_PER_DAY = 86_400
@@ -39,8 +38,8 @@ class Catalogue:
         years: the release year of each movie, [M + 1]
     """
 
-    genres: npt.NDArray[np.bool_]
-    years: npt.NDArray[np.integer]
+    genres: Mask
+    years: Ints
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ class MovieSums(NamedTuple):
     user_adjusted: Floats
 
     @classmethod
-    def of_ratings(
-        cls, stars: Floats, label: npt.NDArray[np.integer], user_adjusted: Floats
-    ) -> "MovieSums":
+    def of_ratings(cls, stars: Floats, label: Ints, user_adjusted: Floats) -> "MovieSums":
         """What each rating adds to the sums of its movie, [R] each."""
         return cls(np.ones(len(stars)), stars, stars**2, label.astype(float), user_adjusted)
 

@@ -20,11 +20,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.signedinteger]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from recsys.common.arrays import Floats, Ints, Mask
 
 # The parts of a log's rows that are in none of `schemas.PARTS`.
 TRAINING, NO_PART, QUERY = 0, -1, -2
@@ -57,14 +54,12 @@ class RatingLog:
     @cached_property
     def training(self) -> Mask:
         """Whether a row is in the training part, [N]."""
-        mask: Mask = self.part == TRAINING
-        return mask
+        return self.part == TRAINING
 
     @cached_property
     def is_context(self) -> Mask:
         """Whether a row is visible to any other row, [N]."""
-        mask: Mask = self.part != QUERY if self.past_only else self.training
-        return mask
+        return self.part != QUERY if self.past_only else self.training
 
     @cached_property
     def by_user(self) -> "VisibleRatings":
@@ -120,8 +115,7 @@ class VisibleRatings:
             return self._sum_between(weights, self.group_start, self.second_start)
         targets = self.log.targets
         totals = np.bincount(self.groups, weights)
-        others: Floats = totals[self.groups[targets]] - weights[targets]
-        return others
+        return totals[self.groups[targets]] - weights[targets]
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
         """Sum `values`, [N], over the last `count` visible rows, [B]; needs `past_only`."""
@@ -241,5 +235,4 @@ def round_for_exact_sums(values: Floats | Mask) -> Floats:
     A running sum carries the rounding errors of all rows before it, even those of other users.
     Without this rounding, a label would change the last digit of features that it must not affect.
     """
-    rounded: Floats = np.rint(values * 2.0**20) / 2.0**20
-    return rounded
+    return np.rint(values * 2.0**20) / 2.0**20

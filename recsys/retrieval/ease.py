@@ -13,7 +13,8 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
-Ints = npt.NDArray[np.integer]
+from recsys.common.arrays import Ints
+
 Weights = npt.NDArray[np.float16]
 
 
@@ -37,5 +38,4 @@ def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     inverse /= -np.diag(inverse)
     np.fill_diagonal(inverse, 0)
-    weights: Weights = inverse.astype(np.float16)
-    return weights
+    return inverse.astype(np.float16)

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
+from recsys.common.arrays import Ints, Singles
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-
-Ints = npt.NDArray[np.integer]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,13 @@ class UserHistories:
 
     starts: Ints
     movie: Ints
-    rating: Floats
+    rating: Singles
     seconds: Ints
     movies: int
 
     @classmethod
     def group(
-        cls, people: int, movies: int, user: Ints, movie: Ints, rating: Floats, seconds: Ints
+        cls, people: int, movies: int, user: Ints, movie: Ints, rating: Singles, seconds: Ints
     ) -> "UserHistories":
         """Group ratings by person.
 

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.sources.params import FetchParams
-
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 # Length of the taste vector of a user or a movie.
 TASTE_DIMENSION = 8
@@ -45,24 +42,23 @@ class PlantedModel:
         womens_bias: log-odds that a woman adds to a like, and a man takes off, [movies]
     """
 
-    activity: npt.NDArray[np.int64]
+    activity: Ints
     popularity: Floats
-    genres: npt.NDArray[np.bool_]
-    woman: npt.NDArray[np.bool_]
+    genres: Mask
+    woman: Mask
     user_bias: Floats
     movie_bias: Floats
     user_taste: Floats
     movie_taste: Floats
     womens_bias: Floats
 
-    def probability(self, userids: Ids, movieids: Ids) -> Floats:
+    def probability(self, userids: Ints, movieids: Ints) -> Floats:
         """The probability of a like for pairs of ids, [N]. No score can rank the pairs better."""
         user, movie = userids - 1, movieids - 1
         taste = np.einsum("nd,nd->n", self.user_taste[user], self.movie_taste[movie])
         gender = np.where(self.woman[user], 1, -1) * self.womens_bias[movie]
         logits = self.user_bias[user] + self.movie_bias[movie] + taste + gender
-        probability: Floats = 1 / (1 + np.exp(-logits))
-        return probability
+        return 1 / (1 + np.exp(-logits))
 
 
 def plant_model(params: FetchParams) -> PlantedModel:
@@ -108,7 +104,7 @@ def write_synthetic(planted: PlantedModel, folder: Path, seed: int) -> None:
                 writer.write_table(pa.table(columns, schema=schema))
 
 
-def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[list[Ids]]:
+def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[list[Ints]]:
     """Yield batches of the columns userid, movieid, rating and timestamp."""
     ends = np.cumsum(planted.activity)
     pieces = max(int(ends[-1] // RATINGS_AT_ONCE), 1)
@@ -120,7 +116,7 @@ def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[li
         yield [user + 1, movie + 1, stars, rng.integers(*TIMESTAMPS, len(user))]
 
 
-def _draw_pairs(users: Ids, planted: PlantedModel, rng: np.random.Generator) -> tuple[Ids, Ids]:
+def _draw_pairs(users: Ints, planted: PlantedModel, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw distinct movies for each user, as many as the user's activity.
 
     The first draw follows the popularity of the movies. Each repeated movie is then replaced by one
@@ -145,10 +141,10 @@ def _draw_pairs(users: Ids, planted: PlantedModel, rng: np.random.Generator) -> 
     return users[pairs // movies], pairs % movies
 
 
-def _apportion(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
+def _apportion(total: int, weights: Floats, most: int) -> Ints:
     """Divide `total` into integers from 1 to `most`, roughly in proportion to the weights."""
     proportional = (weights / weights.sum() * total).astype(np.int64)
-    parts: npt.NDArray[np.int64] = np.clip(proportional, 1, most)
+    parts: Ints = np.clip(proportional, 1, most)
     # Rounding and clipping change the sum. Make up for the difference in parts that have room.
     while difference := total - int(parts.sum()):
         able = np.flatnonzero(parts < most if difference > 0 else parts > 1)

@@ -125,7 +125,8 @@ def read_column(
     column = mapped_array((kept,), kind, path.parent)
     read = filled = 0
     for batch in read_batches(path, schema, [name]):
-        require_filled(path, batch[name], name)
+        if nulls := batch[name].null_count:
+            raise InputError(f"{path}: {name} is null in {nulls:,} rows; {REMEDY}")
         values = np.asarray(batch[name])[(rank - read) % size :: size]
         column[filled : filled + len(values)] = values[: kept - filled]
         read += len(batch)
@@ -149,14 +150,6 @@ def read_last(path: Path, schema: pa.Schema, name: str) -> Any:
         return group[name][-1].as_py()
 
 
-def require_filled(path: Path, column: pa.Array | pa.ChunkedArray, name: str) -> None:
-    """Raises: InputError: the column has nulls."""
-    if column.null_count:
-        raise InputError(
-            f"{path}: {show_key(name)} is null in {column.null_count:,} rows; {REMEDY}"
-        )
-
-
 def read_column_names(path: Path, feature: str) -> tuple[str, ...]:
     """The names of the columns of a feature of the registry, which `schemas.features` names.
 
@@ -176,8 +169,7 @@ def count_rows(path: Path, schema: pa.Schema) -> int:
     Raises:
         InputError: as for `read_parquet`.
     """
-    rows: int = _open(path, schema).metadata.num_rows
-    return rows
+    return _open(path, schema).metadata.num_rows
 
 
 def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:

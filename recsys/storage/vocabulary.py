@@ -112,7 +112,3 @@ def check(vocabulary: Vocabulary) -> None:
                 f"own.{key}: {show(feature.name)} is the name of another feature; rename the column"
             )
         taken.add(feature.name)
-
-
-# The files that the digests in the vocabulary are of.
-TABLES = tuple(f"{name}.parquet" for name in RAW_IDS)

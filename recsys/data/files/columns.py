@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.common.arrays import Floats, Ints, Mask, Singles
 from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, TimeFormat
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
 
 # Seconds since 1970. An earlier time is in another unit than the schema says.
 EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc).timestamp())
@@ -40,11 +36,11 @@ class DictionaryColumn:
         spaced: an example of a text that had spaces around it; "" if there is none.
     """
 
-    codes: Codes
+    codes: Ints
     texts: pa.StringArray
     spaced: str = ""
 
-    def first_row_where(self, wrong: npt.NDArray[np.bool_]) -> int:
+    def first_row_where(self, wrong: Mask) -> int:
         """The first row whose text is wrong.
 
         Args:
@@ -65,7 +61,7 @@ def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
     return DictionaryColumn(merged[codes], different_trimmed, example)
 
 
-def _encode(texts: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
+def _encode(texts: pa.ChunkedArray) -> tuple[Ints, pa.StringArray]:
     if not len(texts):
         return np.empty(0, np.int32), pa.array([], pa.string())
     chunks = texts.dictionary_encode().unify_dictionaries().chunks
@@ -89,7 +85,7 @@ def read_numbers(table: TextTable, column: Column) -> Floats:
     return numbers
 
 
-def read_labels(table: TextTable, column: Column) -> npt.NDArray[np.float32]:
+def read_labels(table: TextTable, column: Column) -> Singles:
     """The labels of a column, 0 or 1, [N]. Raises: InputError: a text is no label."""
     coded = encode_texts(table.texts(column))
     labels = [LABELS.get(text.lower(), np.nan) for text in coded.texts.to_pylist()]
@@ -160,5 +156,4 @@ def _parse_iso(texts: pa.StringArray) -> Floats:
 
 
 def _to_floats(numbers: pa.DoubleArray) -> Floats:
-    floats: Floats = numbers.to_numpy(zero_copy_only=False)
-    return floats
+    return numbers.to_numpy(zero_copy_only=False)

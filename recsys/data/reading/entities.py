@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.files.columns import Codes, DictionaryColumn, encode_texts, parse_numbers, read_ids
+from recsys.common.arrays import Floats, Ints
+from recsys.data.files.columns import DictionaryColumn, encode_texts, parse_numbers, read_ids
 from recsys.data.files.text_table import TextTable
 from recsys.data.reading.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
@@ -36,8 +37,8 @@ class Entities:
     noun: str
     ids: npt.NDArray[Any]
     id_type: str
-    file_row: npt.NDArray[np.intp]
-    rows: Codes
+    file_row: Ints
+    rows: Ints
     notes: tuple[str, ...]
 
 
@@ -168,7 +169,7 @@ def describe_attribute(
     return pd.Series(listed, dtype=object), notes
 
 
-def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
+def _standardise(table: TextTable, column: Column) -> Floats:
     """The numbers of a column with mean 0 and deviation 1, [rows]. A missing number is 0."""
     coded = encode_texts(table.texts(column))
     filled = pc.not_equal(coded.texts, "").to_numpy(zero_copy_only=False)
@@ -184,8 +185,7 @@ def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
         except FloatingPointError as error:
             largest = int(np.nanargmax(np.abs(numbers)))
             raise table.error(largest, column, "is too large a number") from error
-    filled_in: npt.NDArray[np.float64] = np.nan_to_num(scaled)
-    return filled_in
+    return np.nan_to_num(scaled)
 
 
 def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryColumn) -> None:

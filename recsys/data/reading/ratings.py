@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from recsys.common.arrays import Ints, Singles
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.data.files.columns import encode_texts, parse_numbers, read_labels
@@ -16,10 +16,9 @@ from recsys.data.schema import Schema
 
 # With more different ratings than this, a scale would be a guess.
 MAX_STEPS = 101
-Stars = npt.NDArray[np.float32]
 
 
-def read_stars(table: TextTable, schema: Schema) -> Stars:
+def read_stars(table: TextTable, schema: Schema) -> Singles:
     """The stars of each rating, [N]: 0 or 1 for a label, and 1 without rating and label.
 
     Raises:
@@ -112,9 +111,9 @@ def drop_repeats(
     return kept, [f"{again.sum():,} earlier ratings of a repeated pair are dropped"]
 
 
-def _pairs(ratings: pd.DataFrame, movies: int) -> npt.NDArray[np.int64]:
+def _pairs(ratings: pd.DataFrame, movies: int) -> Ints:
     """A number for each pair of a user and a movie, [N]"""
-    pairs: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
+    pairs: Ints = ratings["user"].to_numpy(np.int64, copy=True)
     pairs *= movies
     pairs += ratings["movie"].to_numpy()
     return pairs

@@ -14,19 +14,14 @@ posterior in time linear in the ratings (`kalman`), or one rating at a time (`po
 Shapes: N ratings, M movies, C content columns.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.features.gaussian_process.factors import learn_factors
 from recsys.features.gaussian_process.kalman import predict_rows
 from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.visibility import Mask, RatingLog
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
+from recsys.features.visibility import RatingLog
 
 
 def fit_and_predict(

@@ -15,18 +15,14 @@ step in time costs S operations in place of S^2. The backward recursion does the
 Shapes: N ratings, G users that have a rating, n ratings of one user, S numbers in a state.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.features.gaussian_process.blocks import run_in_blocks
 from recsys.features.gaussian_process.posterior import GaussianProcess
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
-Mask = npt.NDArray[np.bool_]
 
 # If a scale falls below this, the reference moves, as 1 / scale^2 must not overflow.
 MIN_SCALE = 1e-60

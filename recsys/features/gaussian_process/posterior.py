@@ -19,13 +19,10 @@ Shapes: M movies, K factors, S = 2 K + moods numbers in a state, n movies or rat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
+from recsys.common.arrays import Floats, Ints
 
 SECONDS_PER_DAY = 86_400
 

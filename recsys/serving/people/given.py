@@ -17,7 +17,7 @@ from recsys.serving.people.history import UserHistory, find_repeated
 from recsys.serving.titles import find_titles
 from recsys.storage.dimensions import Dimensions
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 MOVIE, TITLE, RATING, TIME = map(Column, ("movieid", "title", "rating", "timestamp"))
 
 
