@@ -219,12 +219,7 @@ def fit_means(log: RatingLog, params: StatisticsParams) -> TrainingMeans:
         like_rate=float(log.label[log.training].astype(float).mean()),
         spread=float(stars.var()),
         start=int(log.seconds[0]),
-        user_damping=params.user_damping,
-        movie_damping=params.movie_damping,
-        last_damping=params.last_damping,
-        window_damping=params.window_damping,
-        last=params.last,
-        windows=params.windows,
+        **params.model_dump(exclude={"usual_year", "cutoff"}),
     )
 
 

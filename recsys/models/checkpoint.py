@@ -70,7 +70,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
             save_file(checkpoint.weights, partial / WEIGHTS)
         checkpoint.dimensions.save(partial / TABLES, partial / COUNTS)
         content = {
-            "model": checkpoint.description.to_json(),
+            "model": asdict(checkpoint.description),
             "lineage": asdict(checkpoint.lineage),
             "files": digest_files(partial, FILES),
         }

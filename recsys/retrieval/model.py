@@ -21,7 +21,7 @@ from recsys.common.errors import InputError
 from recsys.retrieval.ease import Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
-from recsys.storage.lineage import Lineage, parse_lineage, require_same_run
+from recsys.storage.lineage import Lineage, require_same_run
 from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class RetrievalModel:
         """
         try:
             content = json.loads(unseal((folder / DESCRIPTION).read_bytes().decode()))
-            known = parse_lineage(folder, content["lineage"], "split")
+            known = Lineage(**content["lineage"])
             require_same_run(folder, known, other, lineage)
             encoder, section = None, content.get("sequence")
             check_files(folder, [WEIGHTS, ENCODER] if section else [WEIGHTS], content["files"])

@@ -38,8 +38,8 @@ class Feature:
     missing: float = 0.0
 
     @property
-    def lookup(self) -> str:
-        """The name of the feature's embedding table."""
+    def embedding_table_name(self) -> str:
+        """The embedding table that the feature is looked up in."""
         return self.embedding_table or self.name
 
 

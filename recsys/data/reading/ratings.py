@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from recsys.common.arrays import Ints, Singles
+from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.data.files.columns import encode_texts, parse_numbers, read_labels
@@ -86,7 +86,10 @@ def drop_repeats(
     Raises:
         InputError: a pair is repeated, and `schema.duplicates` is refuse.
     """
-    pairs = _pairs(ratings, len(movies.ids))
+    # A number for each pair of a user and a movie.
+    pairs = ratings["user"].to_numpy(np.int64, copy=True)
+    pairs *= len(movies.ids)
+    pairs += ratings["movie"].to_numpy()
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return ratings, []
@@ -109,11 +112,3 @@ def drop_repeats(
     is_last = np.append(np.diff(pairs[order]) != 0, True)
     kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
     return kept, [f"{again.sum():,} earlier ratings of a repeated pair are dropped"]
-
-
-def _pairs(ratings: pd.DataFrame, movies: int) -> Ints:
-    """A number for each pair of a user and a movie, [N]"""
-    pairs: Ints = ratings["user"].to_numpy(np.int64, copy=True)
-    pairs *= movies
-    pairs += ratings["movie"].to_numpy()
-    return pairs
