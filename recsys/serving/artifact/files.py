@@ -9,6 +9,7 @@ The artifact holds a copy of this file, so it imports torch, safetensors and oth
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
