@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from reprlib import Repr
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -25,6 +25,12 @@ CONFLICT = re.compile(r"^(<{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)
 MAX_PROBLEMS = 5
 SHORT = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 80
+
+
+def list_field(description: str, **limits: Any) -> Any:
+    """A field that is a tuple here and a list in YAML, which pydantic's strict mode refuses."""
+    return Field(strict=False, description=description, **limits)
+
 
 # Error messages quote these descriptions.
 Fraction = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]

@@ -4,14 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Fraction, Section, Seed
+from recsys.common.params import Count, Fraction, Section, Seed, list_field
 from recsys.sources.params import OwnParams
 from recsys.storage.registry import Feature
 
-# YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
-Stars = Annotated[
-    tuple[float, ...], Field(strict=False, description="a list of numbers of stars, or []")
-]
+Stars = Annotated[tuple[float, ...], list_field("a list of numbers of stars, or []")]
 
 
 class EncodeParams(Section):
@@ -70,12 +67,11 @@ def own_features(params: OwnParams) -> tuple[Feature, ...]:
     )
     for file, table in tables:
         for name, kind, _ in params.features(file):
+            source = own_source(name)
             if kind == "number":
                 column = f"{name}_number" if name in TAKEN else name
-                features.append(Feature(name, "dense", table, column, source=own_source(name)))
+                features.append(Feature(name, "dense", table, column, source))
             else:
                 coded: Literal["sparse", "list"] = "list" if kind == "list" else "sparse"
-                features.append(
-                    Feature(name, coded, table, f"{name}_code", source=own_source(name))
-                )
+                features.append(Feature(name, coded, table, f"{name}_code", source))
     return tuple(features)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from recsys.common.arrays import Ints, Mask
 from recsys.features.visibility import RatingLog
 
-Columns = dict[str, npt.NDArray[np.int32]]
 # The label of the entries of each history.
 HISTORIES = {"liked": 1, "disliked": 0}
 
@@ -37,7 +36,7 @@ class History:
     length: Ints
     skip: Ints
 
-    def columns(self, name: str) -> Columns:
+    def columns(self, name: str) -> dict[str, npt.NDArray[np.int32]]:
         """The stretches as columns by name, each [B]."""
         ends = {"start": self.start, "length": self.length, "skip": self.skip}
         return {f"{name}_{end}": values.astype(np.int32) for end, values in ends.items()}

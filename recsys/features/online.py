@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsys.common.arrays import Floats, Ints, Mask, Singles
+from recsys.common.arrays import Floats, Ints, Mask, Singles, concatenate_ranges
 from recsys.features.fitted import Fitted
 from recsys.features.gaussian_process.posterior import UserPosterior
 from recsys.features.histories import HISTORIES, find_history
@@ -143,9 +143,8 @@ class OnlineFeatures:
 
     def _histories(self, name: str, log: RatingLog) -> tuple[Ints, Ints]:
         history = find_history(log, HISTORIES[name], self.fitted.history_length)
-        length = history.length
-        shifts = np.repeat(history.start - (np.cumsum(length) - length), length)
-        return history.movies[shifts + np.arange(len(shifts))], length
+        entries = concatenate_ranges(history.start, history.length)
+        return history.movies[entries], history.length
 
 
 def merge(ratings: LabelledRatings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
-from recsys.common.arrays import Ints, Singles
+from recsys.common.arrays import Ints, Singles, concatenate_ranges
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
 
@@ -81,7 +81,7 @@ class UserHistories:
         """Some people, in the given order."""
         lengths = np.diff(self.starts)[people]
         starts = np.append(0, np.cumsum(lengths))
-        rows = np.arange(starts[-1]) + np.repeat(self.starts[people] - starts[:-1], lengths)
+        rows = concatenate_ranges(self.starts[people], lengths)
         columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
         return UserHistories(starts, *columns, self.movies)
 

@@ -114,8 +114,7 @@ class RetrievalModel:
 
     def find_similar(self, movie: int) -> Singles:
         """The similarity of each movie to this one, as `compare`, [M]"""
-        every, this = np.arange(len(self.ratings)), np.array([[movie]])
-        return self.compare(every[None], this)[0]
+        return self.compare(np.arange(len(self.ratings)), np.array([movie]))
 
     def compare(self, movies: Ints, others: Ints) -> Singles:
         """The similarity of pairs of movies: the mean of their weights for each other, or 0.

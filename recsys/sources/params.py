@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed, show
+from recsys.common.params import Count, Section, Seed, list_field, show
 from recsys.common.rating_scale import RatingScale
 
 
@@ -50,12 +50,9 @@ def _text(description: str) -> Any:
 
 
 Names = Annotated[
-    tuple[str, ...],
-    Field(strict=False, description="a list of COLUMN:category, COLUMN:list or COLUMN:number"),
+    tuple[str, ...], list_field("a list of COLUMN:category, COLUMN:list or COLUMN:number")
 ]
-Scale = Annotated[
-    tuple[float, ...], Field(strict=False, description="[lowest, highest, step], or []")
-]
+Scale = Annotated[tuple[float, ...], list_field("[lowest, highest, step], or []")]
 
 
 class OwnParams(Section):

@@ -21,7 +21,6 @@ ROWS_AT_ONCE = 2**20
 # How many columns an error message names.
 MOST_NAMES = 20
 REMEDY = "run `dvc repro`, or restore it with `dvc checkout`"
-NO_METADATA: Mapping[str, str] = {}
 
 
 class TableWriter:
@@ -32,7 +31,7 @@ class TableWriter:
     """
 
     def __init__(
-        self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] = NO_METADATA
+        self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] | None = None
     ) -> None:
         self.schema = schema.with_metadata(metadata) if metadata else schema
         self.file = pq.ParquetWriter(path, self.schema, compression="zstd", version="2.6")
@@ -54,7 +53,7 @@ def write_parquet(
     rows: pd.DataFrame | pa.Table | Iterable[pd.DataFrame],
     path: Path,
     schema: pa.Schema,
-    metadata: Mapping[str, str] = NO_METADATA,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a table, or one frame after the other, to a file in an atomic write."""
     with atomic_write(path) as partial, TableWriter(partial, schema, metadata) as writer:

@@ -134,11 +134,12 @@ def _by_chunk(
 def parse_numbers(texts: pa.StringArray) -> Floats:
     """The number in each text, or NaN if the text is no number, [N]."""
     try:
-        return _to_floats(pc.cast(texts, pa.float64()))
+        return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         trimmed = pc.utf8_trim_whitespace(texts)
         numbers = pc.if_else(pc.match_substring_regex(trimmed, NUMBER), trimmed, None)
-        return _to_floats(pc.cast(pc.utf8_ltrim(numbers, "+"), pa.float64()))
+        numbers = pc.cast(pc.utf8_ltrim(numbers, "+"), pa.float64())
+        return numbers.to_numpy(zero_copy_only=False)
 
 
 def _parse_iso(texts: pa.StringArray) -> Floats:
@@ -146,14 +147,10 @@ def _parse_iso(texts: pa.StringArray) -> Floats:
     for zone in (None, "UTC"):
         try:
             times = pc.cast(texts, pa.timestamp("us", zone))
-            return _to_floats(times.cast(pa.int64()).cast(pa.float64()))
+            return times.cast(pa.int64()).cast(pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             continue
     trimmed = pc.utf8_trim_whitespace(texts).to_pandas()
     parsed = pd.to_datetime(trimmed, format="ISO8601", utc=True, errors="coerce")
     stamps = parsed.to_numpy("datetime64[us]")
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64).astype(np.float64))
-
-
-def _to_floats(numbers: pa.DoubleArray) -> Floats:
-    return numbers.to_numpy(zero_copy_only=False)

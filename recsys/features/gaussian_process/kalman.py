@@ -28,13 +28,8 @@ from recsys.features.gaussian_process.posterior import GaussianProcess
 MIN_SCALE = 1e-60
 
 
-class Process(NamedTuple):
-    """The arrays of a `GaussianProcess` that the compiled loops take."""
-
-    factors: Floats
-    variances: Floats
-    rates: Floats
-    noise: float
+# What the compiled loops take of a `GaussianProcess`: factors, variances, rates and noise.
+Process = tuple[Floats, Floats, Floats, float]
 
 
 class Rows(NamedTuple):
@@ -90,7 +85,7 @@ def predict_rows(
         np.ascontiguousarray(array, np.float64)
         for array in (process.factors, process.variances, process.rates)
     )
-    arrays = Process(factors, variances, rates, process.noise)
+    arrays = factors, variances, rates, process.noise
     # One type each, as the loops are compiled anew for others.
     movie, seconds = movie.astype(np.int32, copy=False), seconds.astype(np.int64, copy=False)
 
