@@ -128,13 +128,10 @@ def leave_last(users: Ints) -> Assignment:
 
 
 def count_neighbours(users: Ints) -> tuple[Ints, Ints]:
-    """Count the rows of the same user before and after each row.
+    """The number of the same user's rows before each row, and the number behind it, [N] each.
 
     Args:
         users: the user of each rating, in the order of time, [N]
-
-    Returns:
-        the numbers of rows before and after, each [N]
     """
     order = np.argsort(users, kind="stable")
     counts = np.bincount(users)
@@ -145,13 +142,9 @@ def count_neighbours(users: Ints) -> tuple[Ints, Ints]:
 
 
 def count_training(rows: Ints, assignment: Assignment, size: int) -> npt.NDArray[np.int32]:
-    """Count the training ratings of each user, or of each movie.
+    """Count the training ratings of each user, or of each movie, [size].
 
     Args:
         rows: the user or the movie of each rating, [N]
-        size: the number of users or of movies.
-
-    Returns:
-        [size]
     """
     return np.bincount(rows[assignment == 0], minlength=size).astype(np.int32)

@@ -68,7 +68,7 @@ class Computed(NamedTuple):
 
 
 class SplitLog(NamedTuple):
-    """The ratings and the drawn negatives, in the order of time, as the split has them.
+    """The ratings and the drawn negatives in the order of time, and the part of each.
 
     Attributes:
         log: a drawn negative is a query, which no other row sees.

@@ -31,7 +31,7 @@ class Fitted:
         cutoff: standardised columns are clipped at this many deviations.
         standardisation: the mean and the standard deviation of each column in the training part.
         end: the time of the last rating, in seconds since 1970.
-        means: what the statistics share.
+        means: the means of the training part, and the smoothing constants.
         catalogue: the movies and, behind them, an unknown one, [M + 1]
         movies: sums over all visible ratings of each movie, [M + 1]
         processes: the Gaussian process of each group in `GP_TARGETS` that is a group.

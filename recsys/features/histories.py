@@ -3,7 +3,7 @@
 All liked movies are in one log, and all disliked movies in another. A log is sorted by user, then
 time. The history of a rating is a stretch of a log: consecutive entries, except the rating's own.
 
-Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: B target rows, E entries of a log.
 """

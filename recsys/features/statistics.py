@@ -7,7 +7,7 @@ part, those of later rows and of the row itself included, and labels that a trai
 a chronological split, no such label is later than the training part. With a random split, none is
 in the validation or test part.
 
-Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: N rows of a log, B target rows, M movies and one unknown, G genres.
 """

@@ -11,7 +11,7 @@ A row may also be a query: a user, a movie and a time to compute features for. A
 rating in its place would see, and no row sees a query. So one code computes the features of a whole
 log and the features of any other pair.
 
-Every exported artifact holds a copy of this file, so it imports NumPy alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: N rows, B target rows, E entries.
 """
@@ -232,7 +232,7 @@ def smallest(positions: Ints) -> Ints:
 def round_for_exact_sums(values: Floats | Mask) -> Floats:
     """Round values to multiples of 2**-20, so that sums up to 2**33 have no rounding error.
 
-    A running sum carries the rounding errors of all rows before it, even those of other users.
+    A running sum carries the rounding errors of all rows before it, even of other users' rows.
     Without this rounding, a label would change the last digit of features that it must not affect.
     """
     return np.rint(values * 2.0**20) / 2.0**20

@@ -21,9 +21,9 @@ Weights = npt.NDArray[np.float16]
 def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     """The weight of each movie, by row, in the score of each other movie, by column, [m, m].
 
-    The weights are rounded to half precision: those of 6e-5 and more to three digits, smaller ones
-    to a multiple of 6e-8. Other processors may give an inverse with other last digits, which this
-    rounding mostly hides.
+    The weights are rounded to half precision: weights of 6e-5 and more to three digits, smaller
+    weights to a multiple of 6e-8. Other processors may give an inverse with other last digits, and
+    the rounding mostly hides them.
 
     Args:
         user, movie: of each rating; the movies are numbered from 0, and each has a rating

@@ -79,7 +79,7 @@ class RetrievalModel:
             return scores
         eased = np.log(np.maximum(scores, MIN_SCORE))
         joined = self.encoder.score_all(histories, as_of) + self.params.ease_weight * eased
-        # The encoder never learnt that what somebody interacted with does not come again.
+        # The encoder never learnt that people do not interact with a movie again.
         joined[histories.person, histories.movie] = -np.inf
         # The best movie gets 1, so that none of the good ones is too small for its logarithm.
         joined -= joined.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)

@@ -20,7 +20,7 @@ from recsys.storage.schemas import PARTS
 
 
 class People(NamedTuple):
-    """Everybody with a relevant movie in the test part.
+    """The users with a relevant movie in the test part.
 
     Attributes:
         users: rows of the users table, ascending, [B]

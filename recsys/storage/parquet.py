@@ -19,7 +19,7 @@ from recsys.storage.mapped import mapped_array
 # The number of rows that are read or written at once.
 ROWS_AT_ONCE = 2**20
 # How many columns an error message names.
-MOST_NAMES = 20
+MAX_NAMES = 20
 REMEDY = "run `dvc repro`, or restore it with `dvc checkout`"
 
 
@@ -100,7 +100,7 @@ def read_batches(
 
 
 def read_column(
-    path: Path, schema: pa.Schema | None, name: str, share: tuple[int, int] = (0, 1)
+    path: Path, schema: pa.Schema | None, name: str, partition: tuple[int, int] = (0, 1)
 ) -> npt.NDArray[Any]:
     """Read one column into a NumPy array, batch by batch.
 
@@ -109,12 +109,12 @@ def read_column(
 
     Args:
         schema: the schema that the file must have; None accepts any file with this column.
-        share: (rank, size); only rows with row % size == rank are kept.
+        partition: (rank, size); only rows with row % size == rank are kept.
 
     Raises:
         InputError: as for `read_parquet`, the column has nulls, or the disk is full.
     """
-    rank, size = share
+    rank, size = partition
     file = _open(path, schema)
     if name not in file.schema_arrow.names:
         raise InputError(f"{path} has no column {show_key(name)}; {REMEDY}")
@@ -184,9 +184,9 @@ def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:
 
 
 def _describe(schema: pa.Schema, other: pa.Schema) -> str:
-    """The names of the columns or, if they are those of `other`, the types that are not."""
+    """The columns' names or, if both schemas have the same, the types that differ."""
     if schema.names != other.names:
-        return ", ".join(map(show_key, schema.names[:MOST_NAMES]))
+        return ", ".join(map(show_key, schema.names[:MAX_NAMES]))
     fields = (field for field, others in zip(schema, other, strict=True) if field != others)
     return ", ".join(
         f"{show_key(f.name)} ({f.type}{'' if f.nullable else ' not null'})" for f in fields

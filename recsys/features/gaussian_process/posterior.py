@@ -11,7 +11,7 @@ for the lasting factors, the same for the fading factors, and 1 for each mood. S
 two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen & Sarkka 2010,
 "Kalman filtering and smoothing solutions to temporal Gaussian process regression models").
 
-Every exported artifact holds a copy of this file, so it imports NumPy alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: M movies, K factors, S = 2 K + moods numbers in a state, n movies or ratings.
 """
