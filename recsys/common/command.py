@@ -40,14 +40,14 @@ def command(function: Callable[..., None]) -> click.Command:
             try:
                 function(*args, **options)
             except Exception as error:
-                if (message := describe(error)) is None:
+                if (message := explain(error)) is None:
                     raise
                 raise click.ClickException(message) from error
 
     return run
 
 
-def describe(error: Exception) -> str | None:
+def explain(error: Exception) -> str | None:
     """An error that the user can correct, as one line; None for any other error."""
     # atomic_write names the output. This one is of another file, which may be temporary.
     if is_full_disk(error) and not isinstance(error, InputError):

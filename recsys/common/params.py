@@ -80,7 +80,7 @@ def parse_section(content: object, section: type[S], path: Path) -> S:
         # Unknown keys come first: a misspelt key explains why the right one is missing.
         unknown = ("extra_forbidden", "invalid_key")
         problems = sorted(error.errors(), key=lambda problem: problem["type"] not in unknown)
-        descriptions = "; ".join(_describe(section, problem) for problem in problems[:MAX_PROBLEMS])
+        descriptions = "; ".join(_explain(section, problem) for problem in problems[:MAX_PROBLEMS])
         raise InputError(f"{path}: {descriptions}") from error
 
 
@@ -138,7 +138,7 @@ def _reason(error: Exception) -> str:
     return textwrap.shorten(reason, 300, placeholder=" ...")
 
 
-def _describe(section: type[Section], problem: "ErrorDetails") -> str:
+def _explain(section: type[Section], problem: "ErrorDetails") -> str:
     """Turn a pydantic error into "KEY = VALUE: what is allowed"."""
     key = ".".join([section.name, *map(show_key, problem["loc"])])
     if problem["type"] == "value_error":

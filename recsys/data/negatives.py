@@ -1,9 +1,9 @@
 """Draw negatives for data of positives alone: rows of label 0, to tell the positives apart from.
 
-Each positive gets some draws, evenly among the items that there were at its time. A random split
+Each positive gets some draws, evenly among the items that existed at its time. A random split
 follows no time, so all items with a positive in the training part are there. A draw counts if the
 user has had no interaction with the item: so far or, with a random split, in this part and the
-parts before. Later interactions have no say. So a positive of tomorrow may be a negative of today,
+parts before. Later interactions do not count. So a positive of tomorrow may be a negative of today,
 and the negatives of the training part tell nothing about the test part.
 
 Draws come from a hash of the positive and a counter, not from a generator with a state: with

@@ -1,4 +1,4 @@
-"""A number in [0, 1) for each pair of a user and an item, which nothing but the pair determines.
+"""A number in [0, 1) for each pair of a user and an item, which depends on the pair alone.
 
 It needs no generator and no order of rows, so a pair keeps its number when other rows are added. It
 takes integers of 64 bits and SHA-256 alone, so no version of Python, NumPy or pandas changes it.

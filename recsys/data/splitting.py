@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
@@ -133,12 +134,8 @@ def count_neighbours(users: Ints) -> tuple[Ints, Ints]:
     Args:
         users: the user of each rating, in the order of time, [N]
     """
-    order = np.argsort(users, kind="stable")
-    counts = np.bincount(users)
-    starts = np.cumsum(counts) - counts
-    before = np.empty(len(users), np.intp)
-    before[order] = np.arange(len(users)) - starts[users[order]]
-    return before, counts[users] - before - 1
+    rows = pd.Series(users).groupby(users)
+    return rows.cumcount().to_numpy(), rows.cumcount(ascending=False).to_numpy()
 
 
 def count_training(rows: Ints, assignment: Assignment, size: int) -> npt.NDArray[np.int32]:

@@ -27,7 +27,7 @@ from recsys.storage.parquet import (
 )
 from recsys.storage.registry import Feature, select_features
 
-# Dense features are stored once where each row of them stands so often in a batch, on average.
+# Dense features are stored once if each unique row is in a batch this often, on average.
 MIN_REPEATS = 2
 # The features of the default params.yaml.
 DEFAULT_FEATURES = select_features(("userid", "movieid", "genres", "gender"))

@@ -1,4 +1,4 @@
-"""The features of any user with any movie, rated or not: those that need no other rating.
+"""The features of any user with any movie that come from the users and movies tables alone.
 
 Every exported artifact holds a copy of this file, so it imports torch and other copies.
 

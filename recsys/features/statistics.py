@@ -2,10 +2,10 @@
 
 Three things are fitted to the training part as a whole: `TrainingMeans`, the mean and deviation
 that standardise each column, and the Gaussian processes (for a training row, to the other folds).
-Through them alone, a column depends on labels that its row does not see: labels of the training
-part, those of later rows and of the row itself included, and labels that a training row sees. With
-a chronological split, no such label is later than the training part. With a random split, none is
-in the validation or test part.
+Through these alone, a column depends on labels that its row does not see: the labels of the
+training part (also of later rows, and of the row itself), and the labels that training rows see.
+With a chronological split, no such label is later than the training part. With a random split, none
+is in the validation or test part.
 
 Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 

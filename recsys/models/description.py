@@ -1,4 +1,4 @@
-"""What rebuilding a model takes beside its weights: the content of `model.json`.
+"""What is needed beside the weights to rebuild a model: the content of `model.json`.
 
 Every exported artifact holds a copy of this file, so it imports the standard library alone.
 """

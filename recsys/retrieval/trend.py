@@ -1,4 +1,4 @@
-"""Trends: how popular movies are lately, beside how popular they have been all the time.
+"""Trends: the recent popularity of movies, relative to their popularity at all times.
 
 Shapes: N ratings, M movies.
 """

@@ -177,13 +177,13 @@ def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:
         found = file.schema_arrow
     if schema is not None and not found.equals(schema):
         raise InputError(
-            f"{path} has the columns {_describe(found, schema)}, expected "
-            f"{_describe(schema, found)}; {REMEDY}"
+            f"{path} has the columns {_list_columns(found, schema)}, expected "
+            f"{_list_columns(schema, found)}; {REMEDY}"
         )
     return file
 
 
-def _describe(schema: pa.Schema, other: pa.Schema) -> str:
+def _list_columns(schema: pa.Schema, other: pa.Schema) -> str:
     """The columns' names or, if both schemas have the same, the types that differ."""
     if schema.names != other.names:
         return ", ".join(map(show_key, schema.names[:MAX_NAMES]))

@@ -3,10 +3,9 @@
 Texts stay in Arrow arrays. As Python objects, 25 million of them would not fit into memory.
 """
 
-import datetime
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,12 +17,10 @@ from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, TimeFormat
 
 # Seconds since 1970. An earlier time is in another unit than the schema says.
-EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc).timestamp())
+EARLIEST = pd.Timestamp("1990-01-01").timestamp()
 SECONDS_PER_DAY = 86_400
-MICROSECONDS = 1_000_000
 LABELS = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0}
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-NOW = datetime.datetime.now
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
 
 def read_numbers(table: TextTable, column: Column) -> Floats:
     """The numbers of a column, [N]. Raises: InputError: a text is no finite number."""
-    numbers = _by_chunk(table.texts(column), parse_numbers, np.float64)
+    numbers = _by_chunk(table.texts(column), parse_numbers)
     if (wrong := ~np.isfinite(numbers)).any():
         raise table.error(int(np.argmax(wrong)), column, "is not a number")
     return numbers
@@ -102,16 +99,15 @@ def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Int
         InputError: a text is no time, or the time is before 1990 or after tomorrow.
     """
     if time_format == "iso":
-        microseconds = _by_chunk(table.texts(column), _parse_iso, np.float64)
-        if (wrong := np.isnan(microseconds)).any():
+        seconds = _by_chunk(table.texts(column), _parse_iso)
+        if (wrong := np.isnan(seconds)).any():
             problem = "is not a time like 2026-11-25 16:00:00"
             raise table.error(int(np.argmax(wrong)), column, problem)
-        seconds = microseconds
-        seconds /= MICROSECONDS
+        seconds /= 1e6
     else:
         seconds = read_numbers(table, column)
         seconds /= 1000 if time_format == "milliseconds" else 1
-    latest = int(NOW(datetime.timezone.utc).timestamp()) + SECONDS_PER_DAY
+    latest = int(time.time()) + SECONDS_PER_DAY
     if (wrong := (seconds < EARLIEST) | (seconds > latest)).any():
         problem = f"is a time before 1990 or after tomorrow as {time_format}"
         if column.key:
@@ -120,10 +116,8 @@ def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Int
     return np.floor(seconds, out=seconds).astype(np.int64)
 
 
-def _by_chunk(
-    texts: pa.ChunkedArray, convert: Callable[[pa.StringArray], Floats], dtype: Any
-) -> Floats:
-    numbers = np.empty(len(texts), dtype)
+def _by_chunk(texts: pa.ChunkedArray, convert: Callable[[pa.StringArray], Floats]) -> Floats:
+    numbers = np.empty(len(texts))
     start = 0
     for chunk in texts.chunks:
         numbers[start : start + len(chunk)] = convert(chunk)
