@@ -304,17 +304,16 @@ def warn_about_leaks(past_only: bool, implicit: bool, params: FeatureParams) -> 
     Args:
         past_only, implicit: of the split and of the data set.
     """
-    computed = [f for f in select_features(params.names, ()) if f.table == "ratings"]
-    statistics = [feature for feature in computed if feature.kind == "dense"]
     if past_only:
         return
+    computed = [f for f in select_features(params.names, ()) if f.table == "ratings"]
     if computed and implicit:
         logger.warning(
             "features: %s of a random split and drawn negatives: a positive does not see itself, "
             "so counts leak the label of the row. Split by time, or remove them",
             ", ".join(feature.name for feature in computed),
         )
-    elif statistics and "userid" in params.sparse:
+    elif "userid" in params.sparse and any(feature.kind == "dense" for feature in computed):
         logger.warning(
             "features.sparse: userid together with statistics of a random split harms the model: "
             "a user's mean without the row leaks the label of the row. Remove userid, or split by "

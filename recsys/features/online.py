@@ -5,7 +5,7 @@ Every exported artifact holds a copy of this file, so it imports NumPy and other
 Shapes: R ratings, B queries, M movies, d columns.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,13 +40,11 @@ class LabelledRatings(NamedTuple):
 
     def take(self, rows: Ints | Mask | slice) -> "LabelledRatings":
         """Some of the ratings."""
-        columns: list[Any] = [column[rows] for column in self]
-        return LabelledRatings(*columns)
+        return LabelledRatings._make(column[rows] for column in self)
 
     def extend(self, more: "LabelledRatings") -> "LabelledRatings":
         """These ratings, then more of them."""
-        columns: list[Any] = [np.concatenate(pair) for pair in zip(self, more, strict=True)]
-        return LabelledRatings(*columns)
+        return LabelledRatings._make(np.concatenate(pair) for pair in zip(self, more, strict=True))
 
 
 class Queries(NamedTuple):

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.common.arrays import Floats, Ints, Mask, Singles
+from recsys.common.arrays import Floats, Ints, Singles
 from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, TimeFormat
 
@@ -36,14 +36,6 @@ class DictionaryColumn:
     codes: Ints
     texts: pa.StringArray
     spaced: str = ""
-
-    def first_row_where(self, wrong: Mask) -> int:
-        """The first row whose text is wrong.
-
-        Args:
-            wrong: whether each distinct text is wrong; at least one is, [U]
-        """
-        return int(np.argmax(wrong[self.codes]))
 
 
 def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
@@ -69,16 +61,14 @@ def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
     """The ids of a column, as texts. Raises: InputError: an id is empty."""
     ids = encode_texts(table.texts(column))
     empty = pc.equal(ids.texts, "").to_numpy(zero_copy_only=False)
-    if empty.any():
-        raise table.error(ids.first_row_where(empty), column, "is empty, but every row needs an id")
+    table.refuse_where(empty[ids.codes], column, "is empty, but every row needs an id")
     return ids
 
 
 def read_numbers(table: TextTable, column: Column) -> Floats:
     """The numbers of a column, [N]. Raises: InputError: a text is no finite number."""
     numbers = _by_chunk(table.texts(column), parse_numbers)
-    if (wrong := ~np.isfinite(numbers)).any():
-        raise table.error(int(np.argmax(wrong)), column, "is not a number")
+    table.refuse_where(~np.isfinite(numbers), column, "is not a number")
     return numbers
 
 
@@ -86,10 +76,9 @@ def read_labels(table: TextTable, column: Column) -> Singles:
     """The labels of a column, 0 or 1, [N]. Raises: InputError: a text is no label."""
     coded = encode_texts(table.texts(column))
     labels = [LABELS.get(text.lower(), np.nan) for text in coded.texts.to_pylist()]
-    numbers = np.array(labels, np.float32)
-    if (wrong := np.isnan(numbers)).any():
-        raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
-    return numbers[coded.codes]
+    numbers = np.array(labels, np.float32)[coded.codes]
+    table.refuse_where(np.isnan(numbers), column, "is neither 0 nor 1")
+    return numbers
 
 
 def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Ints:
@@ -100,19 +89,16 @@ def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Int
     """
     if time_format == "iso":
         seconds = _by_chunk(table.texts(column), _parse_iso)
-        if (wrong := np.isnan(seconds)).any():
-            problem = "is not a time like 2026-11-25 16:00:00"
-            raise table.error(int(np.argmax(wrong)), column, problem)
+        table.refuse_where(np.isnan(seconds), column, "is not a time like 2026-11-25 16:00:00")
         seconds /= 1e6
     else:
         seconds = read_numbers(table, column)
         seconds /= 1000 if time_format == "milliseconds" else 1
     latest = int(time.time()) + SECONDS_PER_DAY
-    if (wrong := (seconds < EARLIEST) | (seconds > latest)).any():
-        problem = f"is a time before 1990 or after tomorrow as {time_format}"
-        if column.key:
-            problem += "; is own.time_format right, or else"
-        raise table.error(int(np.argmax(wrong)), column, problem)
+    problem = f"is a time before 1990 or after tomorrow as {time_format}"
+    if column.key:
+        problem += "; is own.time_format right, or else"
+    table.refuse_where((seconds < EARLIEST) | (seconds > latest), column, problem)
     return np.floor(seconds, out=seconds).astype(np.int64)
 
 

@@ -65,8 +65,7 @@ def read_entities(
     if listed is not None:
         known = read_ids(listed, column)
         files.insert(0, (listed, known))
-        if (again := pd.Series(known.codes).duplicated().to_numpy()).any():
-            raise listed.error(int(np.argmax(again)), column, "occurs twice")
+        listed.refuse_where(pd.Series(known.codes).duplicated().to_numpy(), column, "occurs twice")
     # The ids of the file come first, in its order.
     every = encode_texts(pa.chunked_array([known.texts, used.texts]))
     numbers = _to_integers(every.texts, id_type or "int64")
@@ -106,10 +105,8 @@ def _require_integers(
     bits = int(id_type.removeprefix("int"))
     whole = pc.match_substring_regex(ids.texts, WHOLE_NUMBER)
     numbers = parse_numbers(pc.if_else(whole, ids.texts, "inf"))
-    if (wrong := np.abs(numbers) >= 2 ** (bits - 1)).any():
-        raise table.error(
-            ids.first_row_where(wrong), column, f"is not a whole number of {bits} bits"
-        )
+    wrong = np.abs(numbers) >= 2 ** (bits - 1)
+    table.refuse_where(wrong[ids.codes], column, f"is not a whole number of {bits} bits")
 
 
 def require_listed(
@@ -117,11 +114,9 @@ def require_listed(
 ) -> None:
     """Check that the file lists all rated movies, or all users who rate. Raises: InputError."""
     unknown = entities.file_row[entities.rows] < 0
-    if unknown.any():
-        row = int(np.argmax(unknown))
-        more = int(unknown.sum()) - 1
-        also = f" (and {more:,} more lines)" if more else ""
-        raise ratings.error(row, column, f"is not in {listed.shown}{also}")
+    more = int(unknown.sum()) - 1
+    also = f" (and {more:,} more lines)" if more else ""
+    ratings.refuse_where(unknown, column, f"is not in {listed.shown}{also}")
 
 
 def describe_titles(
@@ -174,8 +169,8 @@ def _standardise(table: TextTable, column: Column) -> Floats:
     coded = encode_texts(table.texts(column))
     filled = pc.not_equal(coded.texts, "").to_numpy(zero_copy_only=False)
     different = parse_numbers(coded.texts)
-    if (wrong := filled & ~np.isfinite(different)).any():
-        raise table.error(coded.first_row_where(wrong), column, "is not a number")
+    wrong = filled & ~np.isfinite(different)
+    table.refuse_where(wrong[coded.codes], column, "is not a number")
     numbers = np.where(filled, different, np.nan)[coded.codes]
     if not np.isfinite(numbers).any():
         return np.zeros(table.rows)
@@ -193,10 +188,8 @@ def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryCo
         return
     allowed = attribute.allowed
     wrong = ~pc.is_in(coded.texts, pa.array(allowed)).to_numpy(zero_copy_only=False)
-    if wrong.any():
-        choice = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 5 else ", ".join(allowed)
-        problem = f"is none of {choice}"
-        raise table.error(coded.first_row_where(wrong), attribute.columns[0], problem)
+    choice = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 5 else ", ".join(allowed)
+    table.refuse_where(wrong[coded.codes], attribute.columns[0], f"is none of {choice}")
 
 
 def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
@@ -217,8 +210,7 @@ def _flags(table: TextTable, attribute: Attribute) -> list[list[str]]:
     for column in attribute.columns:
         coded = encode_texts(table.texts(column))
         wrong = ~pc.is_in(coded.texts, pa.array(["0", "1"])).to_numpy(zero_copy_only=False)
-        if wrong.any():
-            raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
+        table.refuse_where(wrong[coded.codes], column, "is neither 0 nor 1")
         if column.name not in attribute.missing_values and table.rows:
             flags = pc.equal(coded.texts, "1").to_numpy(zero_copy_only=False)[coded.codes]
             for row in np.flatnonzero(flags):

@@ -31,21 +31,18 @@ def read_stars(table: TextTable, schema: Schema) -> Singles:
     # Few ratings differ, so each is parsed and checked once.
     coded = encode_texts(table.texts(schema.rating))
     numbers = parse_numbers(coded.texts)
-    if (wrong := ~np.isfinite(numbers)).any():
-        raise table.error(coded.first_row_where(wrong), schema.rating, "is not a number")
-    if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
-        raise table.error(coded.first_row_where(wrong), schema.rating, "is too large a number")
-    stars = numbers.astype(np.float32)
-    scale = schema.rating_scale
-    if scale and (wrong := ~scale.has(numbers)).any():
-        more = int(wrong[coded.codes].sum()) - 1
-        problem = f"is not on the scale of {scale}" + (
-            f" (and {more:,} more lines)" if more else ""
-        )
-        if schema.rating.key:
-            problem += "; correct own.rating_scale, or"
-        raise table.error(coded.first_row_where(wrong), schema.rating, problem)
-    return stars[coded.codes]
+    wrong = ~np.isfinite(numbers)
+    table.refuse_where(wrong[coded.codes], schema.rating, "is not a number")
+    wrong = np.abs(numbers) > np.finfo(np.float32).max
+    table.refuse_where(wrong[coded.codes], schema.rating, "is too large a number")
+    if schema.rating_scale:
+        wrong = ~schema.rating_scale.has(numbers)[coded.codes]
+        more = int(wrong.sum()) - 1
+        problem = f"is not on the scale of {schema.rating_scale}"
+        problem += f" (and {more:,} more lines)" if more else ""
+        problem += "; correct own.rating_scale, or" if schema.rating.key else ""
+        table.refuse_where(wrong, schema.rating, problem)
+    return numbers.astype(np.float32)[coded.codes]
 
 
 def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingScale:
