@@ -8,15 +8,13 @@ from recsys.common.params import Count, Fraction, Section, Seed, list_field
 from recsys.sources.params import OwnParams
 from recsys.storage.registry import Feature
 
-Stars = Annotated[tuple[float, ...], list_field("a list of numbers of stars, or []")]
-
 
 class EncodeParams(Section):
     name = "encode"
     label_threshold: Annotated[float, Field(description="a number of stars")]
     zip_prefix: Count
     period_years: Count
-    drop_ratings: Stars
+    drop_ratings: Annotated[tuple[float, ...], list_field("a list of numbers of stars, or []")]
 
 
 class SplitParams(Section):

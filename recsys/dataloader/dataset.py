@@ -14,7 +14,7 @@ from torchrec import KeyedJaggedTensor
 
 from recsys.common.errors import InputError
 from recsys.dataloader.batch import Batch
-from recsys.dataloader.jagged import Bags, Histories
+from recsys.dataloader.jagged import Bags, Lists
 from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -80,7 +80,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         self.pairs = load_pair_features(dimensions, features)
         self.unique_dense = self.pairs.unique_dense()
         self.dense_names = self.pairs.dense_names
-        self.histories: dict[str, Histories] = {}
+        self.histories: dict[str, Lists] = {}
         self.statistics: Tensor | None = None
         self.sparse_features = tuple(f for f in features if f.kind != "dense")
         if any(feature.table == "ratings" for feature in features):
@@ -105,7 +105,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
                     for name in columns
                 )
                 entries = index.index_select(0, torch.from_numpy(log))
-                self.histories[feature.name] = Histories(entries, *stretch)
+                self.histories[feature.name] = Lists(entries, *stretch)
         statistics = [f.name for f in features if f.table == "ratings" and f.kind == "dense"]
         names = tuple(name for each in statistics for name in read_column_names(file, each))
         if statistics:

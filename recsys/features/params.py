@@ -6,7 +6,6 @@ from pydantic import Field
 
 from recsys.common.params import Count, Fraction, Positive, Section, Seed, Workers, list_field
 
-Counts = Annotated[tuple[Count, ...], list_field("a list of integers from 1")]
 Seconds = Annotated[
     tuple[Annotated[int, Field(ge=0, le=10**10)], ...],
     list_field("a list of seconds, integers from 0 to 1e10"),
@@ -25,7 +24,7 @@ class StatisticsParams(Section):
     window_damping: Positive
     usual_year: Annotated[int, Field(description="a year from 1900 to 2100", ge=1900, le=2100)]
     cutoff: Positive
-    last: Counts
+    last: Annotated[tuple[Count, ...], list_field("a list of integers from 1")]
     windows: Seconds
 
 

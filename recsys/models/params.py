@@ -10,7 +10,6 @@ from recsys.models.description import Architecture
 # More layers than any model of this kind has; the limit keeps a mistake from taking all memory.
 MAX_LAYERS = 100
 
-Dropout = Annotated[float, Field(description="a number from 0 to below 1", ge=0, lt=1)]
 Widths = Annotated[
     tuple[Width, ...],
     list_field(
@@ -37,7 +36,7 @@ class ModelParams(Section):
             description=f"a list of at least one integer from 1 to 65536, up to {MAX_LAYERS}",
         ),
     ]
-    dropout: Dropout
+    dropout: Annotated[float, Field(description="a number from 0 to below 1", ge=0, lt=1)]
     cross_layers: Layers
     cross_rank: Width
 

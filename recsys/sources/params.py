@@ -52,7 +52,6 @@ def _text(description: str) -> Any:
 Names = Annotated[
     tuple[str, ...], list_field("a list of COLUMN:category, COLUMN:list or COLUMN:number")
 ]
-Scale = Annotated[tuple[float, ...], list_field("[lowest, highest, step], or []")]
 
 
 class OwnParams(Section):
@@ -72,7 +71,7 @@ class OwnParams(Section):
     duplicates: Literal["refuse", "keep_last"]
     negatives: Annotated[int, Field(description="an integer from 0 to 100", ge=0, le=100)]
     seed: Seed
-    rating_scale: Scale
+    rating_scale: Annotated[tuple[float, ...], list_field("[lowest, highest, step], or []")]
     user_features: Names
     item_features: Names
 
