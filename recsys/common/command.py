@@ -17,9 +17,6 @@ from recsys.common.errors import InputError
 PATH = click.Path(path_type=Path)
 # In the messages of torch's RuntimeErrors, and of the ImportError of a library that is too large.
 NO_MEMORY = "allocate memory|out of memory|start new thread|failed to map segment"
-LESS_MEMORY = (
-    "a smaller release (fetch.dataset), train.batch_size or model.embedding_dimension needs less"
-)
 
 
 def command(function: Callable[..., None]) -> click.Command:
@@ -57,7 +54,10 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, (InputError, OSError)):
         return str(error)
     if isinstance(error, MemoryError) or re.search(NO_MEMORY, str(error)):
-        return f"not enough memory: {LESS_MEMORY}"
+        return (
+            "not enough memory: a smaller release (fetch.dataset), train.batch_size or "
+            "model.embedding_dimension needs less"
+        )
     return None
 
 

@@ -97,8 +97,13 @@ def write_synthetic(planted: PlantedModel, folder: Path, seed: int) -> None:
     options = csv.WriteOptions(include_header=False, delimiter="\t")
     with atomic_write(folder) as partial:
         partial.mkdir()
-        _write_users(planted, partial / "u.user")
-        _write_movies(planted, partial / "u.item")
+        with (partial / "u.user").open("w", encoding="latin-1") as file:
+            for userid, woman in enumerate(planted.woman, 1):
+                file.write(f"{userid}|30|{'F' if woman else 'M'}|other|00000\n")
+        with (partial / "u.item").open("w", encoding="latin-1") as file:
+            for movieid, genres in enumerate(planted.genres.astype(int), 1):
+                flags = "|".join(map(str, genres))
+                file.write(f"{movieid}|Movie {movieid} (2000)|01-Jan-2000|||0|{flags}\n")
         with csv.CSVWriter(partial / "u.data", schema, write_options=options) as writer:
             for columns in draw_ratings(planted, np.random.default_rng([seed, 1])):
                 writer.write_table(pa.table(columns, schema=schema))
@@ -152,16 +157,3 @@ def _apportion(total: int, weights: Floats, most: int) -> Ints:
         parts[able[: abs(difference)]] += np.sign(difference) * change
         np.clip(parts, 1, most, out=parts)
     return parts
-
-
-def _write_users(planted: PlantedModel, path: Path) -> None:
-    with path.open("w", encoding="latin-1") as file:
-        for index, woman in enumerate(planted.woman):
-            file.write(f"{index + 1}|30|{'F' if woman else 'M'}|other|00000\n")
-
-
-def _write_movies(planted: PlantedModel, path: Path) -> None:
-    with path.open("w", encoding="latin-1") as file:
-        for index, genres in enumerate(planted.genres.astype(int)):
-            flags = "|".join(map(str, genres))
-            file.write(f"{index + 1}|Movie {index + 1} (2000)|01-Jan-2000|||0|{flags}\n")
