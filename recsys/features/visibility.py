@@ -127,10 +127,9 @@ class VisibleRatings:
         return sums[end] - sums[start]
 
     def find_window(self, window: int) -> tuple[Ints, Ints]:
-        """The positions in `order` of the rows of the group at most `window` seconds away.
+        """The first position in `order`, and the last plus 1, at most `window` seconds away, [B].
 
-        Returns:
-            the first position, and the last plus 1, each [B]
+        Only positions of the target's group count.
         """
         seconds = self.log.seconds[self.order]
         # A key that ascends over all groups. Keys of different groups differ by more than `window`.

@@ -78,7 +78,7 @@ def drop_repeats(
     """Refuse several ratings of a movie by one user, or keep the last one in time.
 
     Returns:
-        the ratings, and a note about those that were dropped.
+        the ratings, and a note about the dropped ones.
 
     Raises:
         InputError: a pair is repeated, and `schema.duplicates` is refuse.

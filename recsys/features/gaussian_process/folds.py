@@ -75,11 +75,7 @@ def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
 
 
 def rows_to_filter(log: RatingLog, targets: Mask, is_context: Mask) -> Ints:
-    """The rows that predictions of the targets need: the targets, and the context of their users.
-
-    Returns:
-        rows, sorted by user, then time
-    """
+    """The targets and the context of their users, as rows sorted by user, then time."""
     users = np.bincount(log.user, targets) > 0
     order = log.by_user.order
     return order[((targets | is_context) & users[log.user])[order]]

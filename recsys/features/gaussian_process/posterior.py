@@ -90,7 +90,7 @@ class UserPosterior:
         """Condition the state on a rating at its time: a rank-one update.
 
         Args:
-            movie: the movie, as a row of the movies table.
+            movie: a row of the movies table.
             value: the rating, in the units of the target.
         """
         process = self.process
@@ -117,13 +117,10 @@ class UserPosterior:
         self.predict_to(as_of)
 
     def predict_ratings(self, movie: Ints) -> tuple[Floats, Floats]:
-        """Predict the ratings that the user would give to some movies at the state's time.
+        """The mean and the standard deviation of ratings at the state's time, [n] each.
 
         Args:
             movie: the movies, as rows of the movies table, [n]
-
-        Returns:
-            the mean and the standard deviation of each rating, [n]
         """
         process = self.process
         factors = process.factors[movie]
