@@ -12,10 +12,7 @@ MAX_LAYERS = 100
 
 Widths = Annotated[
     tuple[Width, ...],
-    list_field(
-        f"a list of up to {MAX_LAYERS} integers from 1 to 65536",
-        max_length=MAX_LAYERS,
-    ),
+    list_field(f"a list of up to {MAX_LAYERS} integers from 1 to 65536", max_length=MAX_LAYERS),
 ]
 Layers = Annotated[
     int, Field(description=f"an integer from 1 to {MAX_LAYERS}", ge=1, le=MAX_LAYERS)
