@@ -114,7 +114,8 @@ class RetrievalModel:
 
     def find_similar(self, movie: int) -> Singles:
         """The similarity of each movie to this one, as `compare`, [M]"""
-        return self.compare(np.arange(len(self.ratings)), np.array([movie]))
+        # SciPy takes parts of a sparse matrix by arrays of two dimensions.
+        return self.compare(np.arange(len(self.ratings))[None], np.array([[movie]]))[0]
 
     def compare(self, movies: Ints, others: Ints) -> Singles:
         """The similarity of pairs of movies: the mean of their weights for each other, or 0.
