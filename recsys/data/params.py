@@ -59,11 +59,8 @@ def own_features(params: OwnParams) -> tuple[Feature, ...]:
     The first entry, `bias`, is 1 for everybody. It is the dense input of a model without others.
     """
     features = [Feature("bias", "dense", "users", "bias", source="bias", missing=1.0)]
-    tables: tuple[tuple[str, Literal["users", "movies"]], ...] = (
-        ("users", "users"),
-        ("items", "movies"),
-    )
-    for file, table in tables:
+    tables: dict[str, Literal["users", "movies"]] = {"users": "users", "items": "movies"}
+    for file, table in tables.items():
         for name, kind, _ in params.features(file):
             source = own_source(name)
             if kind == "number":

@@ -33,8 +33,6 @@ USER_ATTRIBUTES = (
     Attribute("zip", "category", (Column("zip"),)),
 )
 
-_RATINGS_CSV = File(Path("ratings.csv"), separator=",")
-_MOVIES_CSV = File(Path("movies.csv"), separator=",")
 _RATINGS_DAT = File(Path("ratings.dat"), separator="::", names=RATING_COLUMNS, quoted=False)
 _MOVIES_DAT = replace(_RATINGS_DAT, path=Path("movies.dat"), names=("movieid", "title", "genres"))
 _USERS_DAT = replace(
@@ -54,8 +52,8 @@ _U_USER = replace(
 )
 
 _CSV = Schema(
-    ratings=_RATINGS_CSV,
-    movies=_MOVIES_CSV,
+    ratings=File(Path("ratings.csv"), separator=","),
+    movies=File(Path("movies.csv"), separator=","),
     user=Column("userid"),
     movie=Column("movieid"),
     rating=Column("rating"),

@@ -222,15 +222,13 @@ def describe_entities(
     entities: Entities, table: TextTable | None, attributes: Sequence[Attribute]
 ) -> tuple[pd.DataFrame, list[str]]:
     """A column for each attribute, null without a file; and notes about odd values."""
-    described = pd.DataFrame(index=pd.RangeIndex(len(entities.ids)))
-    notes: list[str] = []
-    if table is not None:
-        what = f"{entities.noun}s that are not in {table.shown}"
-        notes = count_ids(what, entities.file_row < 0, entities.ids)
+    index = pd.RangeIndex(len(entities.ids))
+    if table is None:
+        return pd.DataFrame({attribute.name: None for attribute in attributes}, index), []
+    what = f"{entities.noun}s that are not in {table.shown}"
+    notes = count_ids(what, entities.file_row < 0, entities.ids)
+    described = pd.DataFrame(index=index)
     for attribute in attributes:
-        if table is None:
-            described[attribute.name] = None
-            continue
         described[attribute.name], odd = describe_attribute(entities, table, attribute)
         notes += odd
     return described, notes
