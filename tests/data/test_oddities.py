@@ -8,18 +8,13 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.own import own_schema
-from recsys.data.params import SplitParams
-from recsys.data.presets import preset
 from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
-from recsys.sources.archives import fetch_release
 from recsys.sources.params import OwnParams
-from recsys.sources.releases import RELEASES
 from tests.conftest import PARAMS
 
 OWN = load_params(PARAMS)[OwnParams]
-SPLIT = load_params(PARAMS)[SplitParams]
 
 
 def read(
@@ -161,6 +156,8 @@ def test_impossible_values_of_items_are_refused(
 def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 2: r = '1e300' is too large a number"):
         read(tmp_path, PLAIN.replace("1,1,1 /", "1,1,1e300 /"))
+    with pytest.raises(InputError, match=r"r has 1 different values; set own.rating_scale"):
+        read(tmp_path, "u,i,r / 1,1,3 / 2,2,3")
     tables = read(tmp_path, PLAIN.replace(",3 /", ",0.3 /"), rating_scale=(0.1, 2.0, 0.1))
     assert tables.rating_scale.step == 0.1
 
@@ -192,25 +189,13 @@ def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
     assert tables.notes[0] == "2 earlier ratings of a repeated pair are dropped"
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(
-    ("name", "notes"),
-    [("ml-1m", ()), ("ml-100k", ("movies without genres: 2 of 1,682, such as 267",))],
+    ("changes", "message"),
+    [
+        ({"rating_scale": (0.0, 1000.0, 1e-06)}, r"= \[0.0, 1000.0, 1e-06\]: the step is too"),
+        ({"user": "u", "item": "u"}, "user and item are both 'u'; name two columns"),
+    ],
 )
-def test_the_real_releases_have_few_notes(
-    tmp_path: Path, name: str, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
-
-    fetch_release(RELEASES[name], tmp_path / "raw", os.environ["MOVIELENS_MIRROR"])
-    assert read_dataset(tmp_path / "raw", preset(RELEASES[name])).notes == notes
-
-
-def test_a_step_that_32_bits_cannot_tell_apart_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"rating_scale = \[0.0, 1000.0, 1e-06\]: the step is too"):
-        OwnParams.model_validate(OWN.model_dump() | {"rating_scale": (0.0, 1000.0, 0.000001)})
-
-
-def test_one_column_cannot_be_the_user_and_the_item() -> None:
-    with pytest.raises(ValueError, match="user and item are both 'u'; name two columns"):
-        OwnParams.model_validate(OWN.model_dump() | {"user": "u", "item": "u"})
+def test_impossible_params_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OwnParams.model_validate(OWN.model_dump() | changes)

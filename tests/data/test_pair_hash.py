@@ -1,22 +1,13 @@
-import subprocess
-import sys
+from hashlib import sha256
 
 import numpy as np
 import pytest
 
 from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
 
-# Worked out with Python's integers, not with NumPy; see `by_hand`.
-CODE = """
-from recsys.data.pair_hash import *
-print(hash_pairs(hash_ids(np.array([7]), "a"), hash_ids(np.array(["x y"], object), "b"))[0])
-"""
-
 
 def by_hand(user: object, item: object) -> int:
-    """The key of a pair as one would write it in SQL."""
-    from hashlib import sha256
-
+    """The key of a pair by Python's integers, as one would write it in SQL."""
     key = sum(
         int(sha256(f"{salt} {each}".encode()).hexdigest()[:16], 16)
         for salt, each in (("a", user), ("b", item))
@@ -53,20 +44,6 @@ def test_an_id_has_the_same_key_as_a_number_and_as_a_text() -> None:
 
 def test_the_largest_key_is_below_1() -> None:
     assert to_fractions(np.array([2**64 - 1, 0], np.uint64)).tolist() == [1 - 2.0**-53, 0]
-
-
-def test_the_hash_seed_of_python_changes_nothing() -> None:
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", CODE],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for seed in ("0", "1")
-    }
-    assert found == {str(by_hand(7, "x y"))}
 
 
 def test_fractions_are_even_over_pairs_that_differ_little() -> None:
