@@ -95,7 +95,7 @@ def test_without_the_log_a_time_after_its_end_gives_the_same() -> None:
     )
 
 
-def test_somebody_without_ratings_has_features() -> None:
+def test_a_user_without_ratings_has_features() -> None:
     computed = compute(make_log(past_only=True))
     store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
     nobody = np.full(MOVIES, USERS)

@@ -26,7 +26,7 @@ def rounds() -> UserHistories:
         [int(movie) % MOVIES for movie in range(start, start + length)]
         for start, length in random.integers([0, 2], [MOVIES, 8], (60, 2))
     ]
-    # And somebody without a rating.
+    # And a user without a rating.
     return make_histories([*lists, []], MOVIES)
 
 
@@ -63,7 +63,7 @@ def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
     asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
     scores = encoder.score_all(asked)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
-    # What somebody has interacted with was no negative, so it may have any score.
+    # A user's own movies were no negatives, so they may have any score.
     scores[asked.matrix().nonzero()] = -np.inf
     assert scores.argmax(axis=1).tolist() == [5, 0, 7]
 
@@ -104,8 +104,8 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bits(
     assert taken[steps + 1] == steps // 2 * 2
 
 
-def test_picked_movies_by_hand() -> None:
-    """A movie is interacted from its own rating on; another person's picks do not count."""
+def test_earlier_interactions_by_hand() -> None:
+    """A movie counts from its own rating on; another user's ratings do not count."""
     histories = make_histories([[2, 0], [1, 2]], 4)
     interacted = find_interacted(histories, torch.tensor([0, 2, 3]))
     assert interacted.tolist() == [
