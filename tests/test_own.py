@@ -44,6 +44,12 @@ def describe(**own: Any) -> None:
     set_params(**{f"own.{key}": value for key, value in own.items()})
 
 
+def select(sparse: list[str], dense: list[str], method: str = "random", **encode: object) -> None:
+    """Set the features and the split; `encode` are params of that section."""
+    set_params(**{"features.sparse": sparse, "features.dense": dense, "split.method": method})
+    set_params(**{f"encode.{key}": value for key, value in encode.items()})
+
+
 def draw(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Different pairs of a user and an item, and whether the user likes the item."""
     random = np.random.default_rng(0)
@@ -74,13 +80,7 @@ def test_a_shop_with_clicks() -> None:
         label="clicked", time="ts", time_format="milliseconds",
         item_features=["price:number", "brand:category"],
     )  # fmt: skip
-    set_params(
-        **{
-            "features.sparse": ["userid", "movieid", "brand"],
-            "features.dense": ["price"],
-            "split.method": "chronological",
-        }
-    )
+    select(["userid", "movieid", "brand"], ["price"], "chronological")
     run_all()
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert metrics["rows"] == 40
@@ -117,25 +117,21 @@ def test_books_with_ratings_from_0_to_10() -> None:
         interactions="books.csv", items="books.parquet", user="reader", item="isbn",
         rating="score", title="name", item_features=["subjects:list:/"],
     )  # fmt: skip
-    set_params(
-        **{
-            "features.sparse": ["movieid", "subjects"],
-            "features.dense": ["user", "movie", "affinity"],
-            "encode.label_threshold": 6,
-        }
-    )
+    select(["movieid", "subjects"], ["user", "movie", "affinity"], label_threshold=6)
     assert "own: 400 ratings of 20 movies by 30 users" in run_all()
     movies = pd.read_parquet("data/encoded/movies.parquet")
     assert movies["title"].tolist() == [f"Book {i}" for i in range(ITEMS)]
     assert [codes.tolist() for codes in movies["subjects_code"][:4]] == [[0, 1], [0], [], [1, 0]]
     predictions = pd.read_parquet("data/predictions.parquet")
     assert predictions["raw_userid"].str.startswith("reader, ").all()
-    for key, value in (("split.method", "chronological"), ("features.dense", ["time"])):
-        set_params(**{key: value})
-        result = [run(stage) for stage in ("split", "features")][key == "features.dense"]
+    for stage, dense, method in (
+        ("split", ["user"], "chronological"),
+        ("features", ["time"], "random"),
+    ):
+        select(["movieid"], dense, method)
+        result = run(stage)
         assert result.exit_code == 1
         assert "all ratings have the same time" in result.output
-        set_params(**{"split.method": "random"})
 
 
 def test_pairs_of_texts_are_scored_and_recommended() -> None:
@@ -143,7 +139,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     frame = pd.DataFrame({"user_id": [f"u{u}" for u in users], "item_id": items, "liked": liked})
     frame.to_csv("own.csv", index=False)
     describe(label="liked")
-    set_params(**{"features.sparse": ["userid", "movieid"], "features.dense": ["bias"]})
+    select(["userid", "movieid"], ["bias"])
     run_all()
     predictions = pd.read_parquet("data/predictions.parquet")
     names = {"raw_userid": "userid", "raw_movieid": "movieid"}
@@ -190,13 +186,7 @@ def test_a_playlist_log_of_positives_alone() -> None:
     frame["day"] = pd.date_range("2024-05-01", periods=200, freq="h").astype(str)
     frame.to_csv("plays.csv", index=False)
     describe(interactions="plays.csv", user="listener", item="song", time="day", time_format="iso")
-    set_params(
-        **{
-            "features.sparse": ["userid", "movieid"],
-            "features.dense": ["bias"],
-            "split.method": "chronological",
-        }
-    )
+    select(["userid", "movieid"], ["bias"], "chronological")
     assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
     result = run("encode")
     assert result.exit_code == 1
@@ -237,12 +227,9 @@ def test_features_count_positives_alone() -> None:
     frame = pd.DataFrame({"user_id": users, "item_id": items, "time": 10**9 + np.arange(200) // 3})
     frame.to_csv("own.csv", index=False)
     describe(time="time")
-    features = {
-        "features.sparse": ["movieid", "liked"],
-        "features.dense": ["user", "movie", "time"],
-    }
+    sparse, dense = ["movieid", "liked"], ["user", "movie", "time"]
     for method in ("random", "chronological"):
-        set_params(**features, **{"split.method": method})
+        select(sparse, dense, method)
         found = []
         for negatives in (1, 3):
             describe(negatives=negatives)
@@ -256,8 +243,9 @@ def test_features_count_positives_alone() -> None:
         # What a positive does not see of itself tells it from a negative.
         assert ("counts leak the label" in output) == (method == "random")
     for key, name in (("sparse", "disliked"), ("dense", "gp_stars")):
-        set_params(**features)
-        set_params(**{f"features.{key}": [*features[f"features.{key}"], name]})
+        added = {"sparse": sparse, "dense": dense}
+        added[key] = [*added[key], name]
+        select(**added)
         result = run("features")
         assert result.exit_code == 1
         assert f"features.{key}: {name} needs ratings that are no likes" in result.output
@@ -270,7 +258,7 @@ def test_what_is_wrong_is_one_line_about_the_users_file() -> None:
     """tests/data has all that can be wrong."""
     Path("own.csv").write_text(GOOD + '"1\n2",2,3,1500000000\n2,2,x,1500000000\n')
     describe(rating="stars", time="when")
-    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
+    select(["movieid"], ["user"])
     assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
     result = run("encode")
     assert result.exit_code == 1
@@ -280,7 +268,7 @@ def test_what_is_wrong_is_one_line_about_the_users_file() -> None:
 
 
 def test_a_file_that_is_not_there_and_features_that_are_not_described() -> None:
-    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
+    select(["movieid"], ["user"])
     assert "own.interactions = own.csv: no such file" in run("source").output
     set_params(**{"features.sparse": ["movieid", "genres"]})
     assert "features.sparse: no such feature 'genres'; allowed: userid" in run("source").output

@@ -46,13 +46,6 @@ def test_the_published_files_pass_all_checks(tmp_path: Path, name: str, positive
     assert tables.notes == ((without_genres,) if name == "ml-100k" else ())
 
 
-def test_titles_keep_colons_and_accents(tmp_path: Path) -> None:
-    movies = read("ml-1m", tmp_path / "raw").movies.set_index("raw_movieid")
-    assert movies.loc[2571, "title"] == "Matrix, The (1999)"
-    assert movies.loc[260, "title"] == "Star Wars: Episode IV - A New Hope (1977)"
-    assert movies.loc[73, "title"].startswith("Mis\u00e9rables, Les")
-
-
 def encode(tables: RawDataset) -> pd.DataFrame:
     _, vocabulary = encode_dimensions(tables, ENCODE)
     (ratings,) = encode_ratings(tables.ratings, vocabulary)
