@@ -58,7 +58,7 @@ def test_packages_hold_no_code() -> None:
     """No stage declares recsys/__init__.py or stages/__init__.py as a dependency."""
     package = ROOT / "recsys/__init__.py"
     assert all(isinstance(node, ast.Expr) for node in ast.parse(package.read_text()).body)
-    # That of the stages only ends one: by Ctrl-C, or with its DVC. No output depends on it.
+    # The package `stages` only ends a stage, by Ctrl-C or with DVC. No output depends on it.
     names = direct_imports(ROOT / "stages/__init__.py") - {"sys"}
     assert all(name.startswith("recsys.common.") for name in names)
     files = {path.name for path in (ROOT / "recsys").glob("*.py")}
@@ -144,7 +144,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pin_archive(project: Path, archive: Path) -> None:
-    """Replace the checksum of a release in a copy of the project by that of a toy archive."""
+    """Pin a toy archive in a copy of the project, instead of the published one."""
     (published,) = RELEASES[archive.stem].checksums.values()
     file = project / "recsys/sources/releases.py"
     text = file.read_text()

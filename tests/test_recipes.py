@@ -29,7 +29,7 @@ def test_a_recipe_runs_from_the_archive_to_metrics(
     assert json.loads(Path("metrics/test.json").read_text())[metric] > 0
 
 
-def test_options_are_those_of_dvc_exp_run() -> None:
+def test_options_suit_dvc_exp_run() -> None:
     changes = {"split": {"min_history": 5}, "features": {"sparse": ["movieid", "genres"]}}
     options = "-S split.min_history=5 -S features.sparse=[movieid,genres]"
     assert as_options(changes) == options

@@ -19,7 +19,7 @@ from recsys.sources.releases import RELEASES
 from recsys.storage.registry import REGISTRY
 from tests.conftest import PARAMS, pin
 from tests.params import QUICK, set_params
-from tests.stages import STAGES, run, run_all
+from tests.stages import STAGES, refuse, run, run_all
 from tests.toy import Toy, write_csv, zip_release
 
 
@@ -127,9 +127,7 @@ def test_a_release_without_users_has_a_constant_gender() -> None:
     output = run_all("evaluate")
     message = "ml-latest-small: no genders are published: the dense feature is 0.5 for everyone"
     assert output.count(message) == 1
-    users = pd.read_parquet("data/encoded/users.parquet")
-    assert set(users["gender"]) == {0.5}
-    assert json.loads(Path("metrics/test.json").read_text())["rows"] == 145
+    assert set(pd.read_parquet("data/encoded/users.parquet")["gender"]) == {0.5}
 
 
 def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
@@ -161,50 +159,36 @@ def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
 )
 def test_bad_params_stop_a_stage_before_any_work(stage: str, key: str, value: object) -> None:
     set_params(**{key: value})
-    result = run(stage)
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert line.startswith(f"Error: params.yaml: {key}")
+    assert refuse(stage).startswith(f"Error: params.yaml: {key}")
     assert {str(path) for path in Path().iterdir()} == {"params.yaml"}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_reported() -> None:
     set_params(**{"train.device": "cuda"})
-    result = run("train")
-    assert result.exit_code == 1
-    assert "Error: train.device = 'cuda': torch sees no CUDA device" in result.output
+    assert "Error: train.device = 'cuda': torch sees no CUDA device" in refuse("train")
 
 
 @pytest.mark.parametrize("stage", ["encode", "split", "train", "evaluate"])
 def test_a_missing_input_is_reported_in_one_line(stage: str) -> None:
-    result = run(stage)
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert re.match(
-        r"Error: data/\S+ .*(missing|cannot be read|not a vocab)|Error: models/dlrm", line
-    )
+    message = r"Error: data/\S+ .*(missing|cannot be read|not a vocab)|Error: models/dlrm"
+    assert re.match(message, refuse(stage))
 
 
 def test_a_bad_row_stops_encode_and_keeps_the_old_output(
     mirror: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
-    for stage in ("source", "fetch", "encode"):
-        assert run(stage).exit_code == 0
+    run_all("encode")
     before = Path("data/encoded/ratings.parquet").read_bytes()
     bad = Toy(toy.users, toy.movies, [*toy.ratings, (3, 2, 9, 10**9)])
     archive = zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
-    result = run("fetch")
-    assert "ml-latest-small.zip from" in result.output
-    assert "get it again" in result.output
+    assert re.search("ml-latest-small.zip from .* get it again", refuse("fetch"))
     monkeypatch.setitem(RELEASES, "ml-latest-small", pin(archive))
-    result = run("fetch")
-    assert "changed since stage source ran; run `dvc repro` again" in result.output
-    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
-    result = run("encode")
-    assert result.exit_code == 1
-    assert "ratings.csv line 1502: rating = '9.0' is not on the scale of 0.5" in result.output
+    assert "changed since stage source ran; run `dvc repro` again" in refuse("fetch")
+    run_all("fetch")
+    message = "ratings.csv line 1502: rating = '9.0' is not on the scale of 0.5"
+    assert message in refuse("encode")
     assert Path("data/encoded/ratings.parquet").read_bytes() == before
 
 
@@ -274,9 +258,7 @@ def test_evaluate_refuses_a_model_of_another_run(stage: str, key: str, message: 
     run_all("train")
     set_params(**{key: 7})
     assert run(stage).exit_code == 0
-    result = run("evaluate")
-    assert result.exit_code == 1
-    assert re.match(f"Error: {message}", result.output)
+    assert re.match(f"Error: {message}", refuse("evaluate"))
 
 
 def test_shuffled_ratings_are_refused() -> None:
@@ -285,6 +267,4 @@ def test_shuffled_ratings_are_refused() -> None:
     path = Path("data/encoded/ratings.parquet")
     table = pq.read_table(path)
     pq.write_table(table.take(np.random.default_rng(1).permutation(len(table))), path)
-    result = run("features")
-    assert result.exit_code == 1
-    assert "ratings.parquet is not sorted by time, user and movie" in result.output
+    assert "ratings.parquet is not sorted by time, user and movie" in refuse("features")

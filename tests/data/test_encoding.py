@@ -98,16 +98,16 @@ def test_params_set_the_length_of_a_zip_prefix() -> None:
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
-@pytest.mark.parametrize("share", [0.5, 1])
-def test_a_missing_value_stays_missing(missing: object, share: float) -> None:
+@pytest.mark.parametrize("all_missing", [False, True])
+def test_a_missing_value_stays_missing(missing: object, all_missing: bool) -> None:
     known = {"age": "25", "occupation": "a", "zip": "12345", "gender": "F"}
-    rows = [dict.fromkeys(known, missing), known if share < 1 else dict.fromkeys(known, missing)]
+    rows = [dict.fromkeys(known, missing), dict.fromkeys(known, missing) if all_missing else known]
     users = pd.DataFrame(rows, dtype=object).assign(raw_userid=[1, 2])
     encoded, names = encode_columns(prepare_users(users, ENCODE), "users", MOVIELENS)
-    assert encoded["gender"].tolist() == [0.5, 0 if share < 1 else 0.5]
+    assert encoded["gender"].tolist() == [0.5, 0.5 if all_missing else 0]
     for feature, value in (("age", "25"), ("occupation", "a"), ("zip", "123")):
-        assert names[feature] == (("", value) if share < 1 else ("",))
-        assert encoded[f"{feature}_code"].tolist() == [0, 1 if share < 1 else 0]
+        assert names[feature] == (("",) if all_missing else ("", value))
+        assert encoded[f"{feature}_code"].tolist() == [0, 0 if all_missing else 1]
 
 
 def test_ratings_keep_their_meaning(encoded: tuple[RawDataset, Encoded]) -> None:

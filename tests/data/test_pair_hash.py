@@ -27,7 +27,7 @@ def by_hand(user: object, item: object) -> int:
         (np.array([2**63 - 1, -(2**63), 0]), np.array(["é", "x y", ""], object)),
     ],
 )
-def test_a_key_is_that_of_integers_without_numpy(users: np.ndarray, items: np.ndarray) -> None:
+def test_keys_equal_those_of_plain_integers(users: np.ndarray, items: np.ndarray) -> None:
     keys = hash_pairs(hash_ids(users, "a"), hash_ids(items, "b"))
     expected = [by_hand(*pair) for pair in zip(users.tolist(), items.tolist(), strict=True)]
     assert keys.tolist() == expected
@@ -50,9 +50,9 @@ def test_fractions_are_even_over_pairs_that_differ_little() -> None:
     users, items = (values.ravel() for values in np.divmod(np.arange(300_000), 500))
     keys = hash_ids(np.arange(600), "u"), hash_ids(np.arange(500), "i")
     fractions = to_fractions(hash_pairs(keys[0][users], keys[1][items]))
-    # The share of a tenth: of all pairs, of each user, and of each item.
+    # A tenth of all pairs, of each user and of each item is below 0.1, but for sampling.
     tenth = fractions < 0.1
     assert abs(tenth.mean() - 0.1) < 4 * np.sqrt(0.09 / 300_000)
     for rows, count in ((users, 500), (items, 600)):
-        shares = np.bincount(rows, tenth) / count
-        assert 0.8 < shares.var() / (0.09 / count) < 1.2
+        fractions_below = np.bincount(rows, tenth) / count
+        assert 0.8 < fractions_below.var() / (0.09 / count) < 1.2

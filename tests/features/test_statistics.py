@@ -207,7 +207,7 @@ DECADES = {1900: 0, 1919: 0, 1920: 0, 1929: 0, 1930: 1, 1999: 7, 2000: 8, 2009: 
 
 
 @pytest.mark.parametrize("past_only", [False, True])
-def test_affinities_are_those_of_the_definition(past_only: bool) -> None:
+def test_affinities_follow_their_definition(past_only: bool) -> None:
     """Movies have no genre, one or more."""
     log = make_log(past_only)
     genres = logs.make_catalogue().genres

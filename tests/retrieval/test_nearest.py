@@ -50,7 +50,7 @@ def test_of_equally_near_movies_the_most_rated_is_taken() -> None:
     weights = fit_nearest(user, movie, 1.0, 1, 2).toarray()
     assert np.flatnonzero(weights[:, 0]).tolist() == [2]
     assert weights[2, 0] == np.float16(4 / (8 + 1))
-    # The cosine of movies 1 and 0 is 1 / sqrt(8), that of 1 and 2 is 1 / 4.
+    # The cosine of movies 1 and 0 is 1 / sqrt(8), of movies 1 and 2 1 / 4.
     assert np.flatnonzero(weights[:, 1]).tolist() == [0]
     assert not weights[:, 3:].any()
 

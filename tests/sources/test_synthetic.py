@@ -48,8 +48,8 @@ def test_likes_follow_the_planted_probabilities_and_counts_have_long_tails() -> 
     probability = planted.probability(users, movies)
     for low in (0.1, 0.4, 0.7):
         group = (probability > low) & (probability < low + 0.1)
-        share = np.mean(stars[group] > 3)
-        assert share == pytest.approx(probability[group].mean(), abs=0.02)
+        liked = np.mean(stars[group] > 3)
+        assert liked == pytest.approx(probability[group].mean(), abs=0.02)
     assert 0.75 < roc_auc_score(stars > 3, probability) < 0.85
     for ids in (users, movies):
         counts = np.sort(np.bincount(ids)[1:])

@@ -45,6 +45,7 @@ def test_rows_survive_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     assert column.compression == "ZSTD"
     # The metadata of pandas would name its version.
     assert table.schema.metadata is None
+    assert read_metadata(tmp_path / "one") == {}
 
 
 def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) -> None:
@@ -57,16 +58,6 @@ def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) 
     table = read_parquet(tmp_path / "one", schemas.movies())
     write_parquet(MOVIES, tmp_path / "without", schemas.movies())
     assert table.to_pydict() == read_parquet(tmp_path / "without", schemas.movies()).to_pydict()
-
-
-def test_without_metadata_the_bytes_are_those_of_the_rows_and_the_schema(tmp_path: Path) -> None:
-    write_parquet(MOVIES, tmp_path / "one", schemas.movies())
-    rows = pa.Table.from_pandas(MOVIES, schemas.movies(), preserve_index=False)
-    options = {"compression": "zstd", "version": "2.6"}
-    with pq.ParquetWriter(tmp_path / "two", schemas.movies(), **options) as writer:
-        writer.write_table(rows.replace_schema_metadata(None))
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert read_metadata(tmp_path / "one") == {}
 
 
 def test_wrong_columns_are_reported(tmp_path: Path) -> None:
@@ -85,7 +76,7 @@ def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 20])
-def test_a_share_of_a_column_is_read(
+def test_a_partition_of_a_column_is_read(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 4)
@@ -97,7 +88,7 @@ def test_a_share_of_a_column_is_read(
         assert column.tolist() == list(range(rank, 10, size))
 
 
-def test_the_last_value_is_that_of_the_last_row_group(tmp_path: Path) -> None:
+def test_the_last_value_is_in_the_last_row_group(tmp_path: Path) -> None:
     path = tmp_path / "movies.parquet"
     write_parquet([MOVIES, MOVIES[::-1]], path, schemas.movies())
     assert read_last(path, schemas.movies(), "raw_movieid") == 5

@@ -11,7 +11,7 @@ CONTENT = np.column_stack([np.ones(MOVIES), np.arange(MOVIES) % 3 == 0])
 
 
 @pytest.mark.parametrize("factors", [1, 2, 5])
-def test_the_factors_are_those_of_the_textbook(factors: int) -> None:
+def test_the_factors_equal_the_textbooks(factors: int) -> None:
     log = make_log(past_only=False)
     changes = {"factors": factors, "factor_damping": 3.0, "iterations": 6}
     params = GAUSSIAN_PROCESS.model_copy(update=changes)
@@ -44,7 +44,7 @@ def test_one_iteration_by_hand() -> None:
     covariance = 2.4 / 3.04
     taste = 2 * 0.8 / 3.04
     moments, product = 2 * (covariance + taste**2), 2 * (2 * taste)
-    # The share of the movie is 2 / (2 + 2); the regression on a constant is 0.5 / (0.5 + 1).
+    # The weight of the movie is 2 / (2 + 2); the regression on a constant is 0.5 / (0.5 + 1).
     prior = 0.8 / 3
     factor = (product + 2 * prior) / (moments + 2)
     np.testing.assert_allclose(process.factors[:, 0], [prior, factor], rtol=1e-6)

@@ -54,7 +54,7 @@ def make_rows(
 @pytest.mark.parametrize("past_only", [False, True])
 @pytest.mark.parametrize("gaps", GAPS.values(), ids=GAPS)
 @pytest.mark.parametrize(("factors", "moods"), [(1, 0), (1, 2), (5, 0), (5, 1), (16, 2)])
-def test_predictions_are_those_of_the_textbook(
+def test_predictions_equal_the_textbooks(
     factors: int, moods: int, gaps: list[int], past_only: bool
 ) -> None:
     process, rows = make_process(factors, moods), make_rows(gaps)

@@ -66,9 +66,7 @@ def test_the_first_weights() -> None:
 
 
 @pytest.mark.parametrize("asked", [False, True])
-def test_answers_and_scores_are_those_of_the_textbook(
-    encoder: SequenceEncoder, asked: bool
-) -> None:
+def test_answers_and_scores_equal_the_textbooks(encoder: SequenceEncoder, asked: bool) -> None:
     histories = draw_histories([8, 0, 2, 1])
     seconds = np.arange(4) * 10**6 if asked else None
     expected = textbook.encode(encoder, histories, seconds)

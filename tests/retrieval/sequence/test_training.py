@@ -34,7 +34,7 @@ def weights_of(encoder: SequenceEncoder) -> torch.Tensor:
     return torch.cat([weight.ravel() for weight in encoder.state_dict().values()])
 
 
-def test_the_losses_are_those_of_the_textbook(
+def test_the_losses_equal_the_textbooks(
     rounds: UserHistories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {"epochs": 2, "learning_rate": 2.0, "weight_decay": 2.0, "batch_size": 40}
