@@ -246,13 +246,7 @@ def reruns(project: Repository) -> list[str]:
     # DVC runs the stage source each time, to see whether own files have changed.
     changed = {name for name, why in status.items() if why != ["always changed"]}
     for name, stage in STAGES.items():
-        outs = [
-            out
-            for other in STAGES
-            if other in changed
-            for entry in STAGES[other].get("outs", [])
-            for out in _paths([entry])
-        ]
+        outs = [out for other in changed for out in _paths(STAGES[other].get("outs", []))]
         if any(dep.startswith(out) for dep in stage["deps"] for out in outs):
             changed.add(name)
     return [name for name in STAGES if name in changed]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,11 +19,6 @@ OWN = load_params(PARAMS)[OwnParams]
 TIME = 1_000_000_000
 
 
-def own(**changes: Any) -> Schema:
-    names = {"interactions": "own.csv", "rating": "rating", "time": "timestamp"}
-    return own_schema(OWN.model_copy(update={**names, **changes}))
-
-
 Rows = list[tuple[object, ...]]
 
 
@@ -33,7 +27,8 @@ def write_own(folder: Path, rows: Rows) -> Schema:
     (folder / "interactions").mkdir()
     text = "".join(",".join(map(str, row)) + "\n" for row in lines)
     (folder / "interactions" / "own.csv").write_text(text)
-    return own(rating_scale=(1, 5, 1))
+    names = {"interactions": "own.csv", "rating": "rating", "time": "timestamp"}
+    return own_schema(OWN.model_copy(update=names | {"rating_scale": (1, 5, 1)}))
 
 
 def write_release(folder: Path, rows: Rows) -> Schema:
