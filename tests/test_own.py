@@ -249,7 +249,7 @@ def test_features_count_positives_alone() -> None:
 GOOD = "user_id,item_id,stars,when\n"
 
 
-def test_what_is_wrong_is_one_line_about_the_users_file() -> None:
+def test_a_bad_row_is_reported_in_one_line() -> None:
     """tests/data has all that can be wrong."""
     Path("own.csv").write_text(GOOD + '"1\n2",2,3,1500000000\n2,2,x,1500000000\n')
     describe(rating="stars", time="when")
@@ -259,7 +259,7 @@ def test_what_is_wrong_is_one_line_about_the_users_file() -> None:
     assert not Path("data/encoded").exists()
 
 
-def test_a_file_that_is_not_there_and_features_that_are_not_described() -> None:
+def test_missing_files_and_undescribed_features_are_reported() -> None:
     select(["movieid"], ["user"])
     assert "own.interactions = own.csv: no such file" in refuse("source")
     set_params(**{"features.sparse": ["movieid", "genres"]})

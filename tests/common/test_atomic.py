@@ -104,7 +104,7 @@ def test_a_failure_keeps_the_old_output(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "old"]
 
 
-def test_anything_replaces_anything(tmp_path: Path) -> None:
+def test_files_folders_and_links_replace_each_other(tmp_path: Path) -> None:
     path = tmp_path / "output"
     for name in ("a", "b"):
         write_folder(path, name)

@@ -1,4 +1,4 @@
-"""What is plausible but odd is said, with its count and an example, and used as it is."""
+"""Odd but plausible data are used as they are, and noted with a count and an example."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def test_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
     )
 
 
-def test_spaces_around_ids_are_dropped_and_said(tmp_path: Path) -> None:
+def test_spaces_around_ids_are_dropped_and_noted(tmp_path: Path) -> None:
     tables = read(tmp_path, "u,i,r / 1,1,1 /  1 ,2,2 / 2,1,3 / 2,2 ,1")
     assert tables.ratings["user"].tolist() == [0, 0, 1, 1]
     assert tables.notes == (
@@ -98,7 +98,7 @@ def test_single_ratings_missing_items_and_empty_lists_are_counted(tmp_path: Path
     )
 
 
-def test_one_time_for_all_is_said_where_time_is_used(tmp_path: Path) -> None:
+def test_a_single_time_is_noted_where_time_is_used(tmp_path: Path) -> None:
     text = PLAIN.replace(" / ", ",1000000000 / ") + ",1000000000"
     text = text.replace("r,1000000000", "r,t")
     assert read(tmp_path, text).notes == ()
@@ -153,7 +153,7 @@ def test_impossible_values_of_items_are_refused(
         read(tmp_path, PLAIN, items=items, item_features=(features,))
 
 
-def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
+def test_impossible_ratings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 2: r = '1e300' is too large a number"):
         read(tmp_path, PLAIN.replace("1,1,1 /", "1,1,1e300 /"))
     with pytest.raises(InputError, match=r"r has 1 different values; set own.rating_scale"):
@@ -171,7 +171,7 @@ def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
         ((0.1, 0.35, 0.9123, 0.1), None, 0.0999),
     ],
 )
-def test_a_scale_that_is_found_has_all_ratings(
+def test_an_inferred_scale_has_all_ratings(
     tmp_path: Path, stars: tuple[float, ...], step: float | None, off: float
 ) -> None:
     rows = (f" / {i // 2},{i % 2},{rating}" for i, rating in enumerate(stars))

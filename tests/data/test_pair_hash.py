@@ -46,7 +46,7 @@ def test_the_largest_key_is_below_1() -> None:
     assert to_fractions(np.array([2**64 - 1, 0], np.uint64)).tolist() == [1 - 2.0**-53, 0]
 
 
-def test_fractions_are_even_over_pairs_that_differ_little() -> None:
+def test_fractions_are_uniform_over_similar_pairs() -> None:
     users, items = (values.ravel() for values in np.divmod(np.arange(300_000), 500))
     keys = hash_ids(np.arange(600), "u"), hash_ids(np.arange(500), "i")
     fractions = to_fractions(hash_pairs(keys[0][users], keys[1][items]))

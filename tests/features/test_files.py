@@ -27,7 +27,7 @@ def folder(computed: Computed, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_read_is_what_was_written(computed: Computed, tmp_path: Path) -> None:
+def test_written_features_are_read_unchanged(computed: Computed, tmp_path: Path) -> None:
     lineage = Lineage("ids", fitted=write_fitted(computed.fitted, computed.ratings, tmp_path))
     fitted, ratings = read_fitted(tmp_path, lineage, CHECKPOINT)
     assert ratings.equals(computed.ratings)

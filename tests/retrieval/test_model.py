@@ -51,7 +51,7 @@ def test_a_trend_multiplies_all_scores() -> None:
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
 
-def test_reasons_weigh_most_and_more_than_nothing(retrieval: RetrievalModel) -> None:
+def test_reasons_have_the_largest_positive_weights(retrieval: RetrievalModel) -> None:
     history = np.array([0, 1, 2])
     assert retrieval.find_reasons(history, 4, 2).tolist() == [2]
     assert retrieval.find_reasons(np.array([1, 4]), 2, 2).tolist() == [1, 4]
@@ -73,7 +73,7 @@ def test_any_pairs_are_compared(retrieval: RetrievalModel) -> None:
     assert retrieval.compare(movies[:, None], movies).tolist() == similar.tolist()
 
 
-def test_what_is_loaded_is_what_was_saved(retrieval: RetrievalModel, tmp_path: Path) -> None:
+def test_a_saved_model_loads_unchanged(retrieval: RetrievalModel, tmp_path: Path) -> None:
     retrieval.save(tmp_path / "retrieval")
     loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
     assert (loaded.params, loaded.lineage) == (SECTION, LINEAGE)
@@ -116,7 +116,7 @@ def test_scores_are_0_after_an_interaction_with_every_movie(sequence: RetrievalM
     assert sequence.score_all(make_histories([[0, 1, 2, 3, 4]], 5)).tolist() == [[0] * 5]
 
 
-def test_an_encoder_is_loaded_as_it_was_saved(sequence: RetrievalModel, tmp_path: Path) -> None:
+def test_a_saved_encoder_loads_unchanged(sequence: RetrievalModel, tmp_path: Path) -> None:
     sequence.save(tmp_path / "retrieval")
     loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
     histories = make_histories([[1, 4], [2]], 5)

@@ -97,7 +97,7 @@ def test_the_last_value_is_in_the_last_row_group(tmp_path: Path) -> None:
         read_last(path, schemas.movies(), "raw_movieid")
 
 
-def test_a_column_that_is_not_there_or_has_nulls_is_refused(tmp_path: Path) -> None:
+def test_a_missing_column_or_nulls_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "log"
     write_parquet(pa.table({"movie": [1, None]}, schemas.HISTORY_LOG), path, schemas.HISTORY_LOG)
     with pytest.raises(InputError, match="log: movie is null in 1 rows; run `dvc repro`, or rest"):

@@ -32,7 +32,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return messages
 
 
-def test_a_state_comes_back_as_it_was(file: ResumeFile, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_saved_state_loads_unchanged(file: ResumeFile, caplog: pytest.LogCaptureFixture) -> None:
     assert file.load() is None
     file.save(STATE)
     state = file.load()

@@ -74,7 +74,7 @@ def test_a_changed_or_missing_table_is_refused(path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"{}", b"[]", b"\xff\xfe{}", b"[" * 10_000, b"{}\n{}", b'"\\ud800"']
 )
-def test_what_is_no_vocabulary_is_refused(path: Path, content: bytes) -> None:
+def test_other_content_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     refuse(path, "it was changed, or is of an older version|codec can't decode")
     path.unlink()

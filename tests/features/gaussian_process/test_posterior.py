@@ -82,7 +82,7 @@ def test_a_new_user_is_predicted_by_the_prior(process: GaussianProcess) -> None:
     np.testing.assert_allclose(deviation, np.sqrt(variance))
 
 
-def test_numpy_is_all_that_it_imports() -> None:
+def test_the_module_imports_numpy_alone() -> None:
     source = f"import runpy, sys; runpy.run_path({posterior.__file__!r}); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd="/"

@@ -57,7 +57,7 @@ def test_the_rate_rises_then_falls() -> None:
     assert rates[2:] == pytest.approx([0.03 + 0.97 / 2, 0.03])
 
 
-def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
+def test_the_encoder_learns_the_next_movie(rounds: UserHistories) -> None:
     encoder = fit_encoder(rounds, PARAMS)
     assert not encoder.training
     asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
