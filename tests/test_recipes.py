@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -25,8 +26,14 @@ def test_a_recipe_runs_from_the_archive_to_metrics(
     set_params(**{f"{s}.{key}": v for s, values in changes.items() for key, v in values.items()})
     set_params(**QUICK)
     run_all()
-    metric = "rmse" if name == "regression" else "auc"
-    assert json.loads(Path("metrics/test.json").read_text())[metric] > 0
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert Path("metrics/plots/roc.csv").exists()
+    if name == "regression":
+        assert list(metrics) == ["rmse", "mae", "rows", "calibration_error", "slices"]
+        assert 0 < metrics["mae"] <= metrics["rmse"] < 2
+        assert pd.read_parquet("data/predictions.parquet")["score"].between(1, 5).all()
+    else:
+        assert metrics["auc"] > 0
 
 
 def test_options_suit_dvc_exp_run() -> None:

@@ -112,16 +112,6 @@ def test_the_live_file_has_the_last_epoch_while_train_runs(monkeypatch: pytest.M
     assert not list(Path("live").iterdir())
 
 
-def test_regression_reports_stars() -> None:
-    set_params(**{"train.task": "regression"})
-    run_all()
-    metrics = json.loads(Path("metrics/test.json").read_text())
-    assert list(metrics) == ["rmse", "mae", "rows", "calibration_error", "slices"]
-    assert 0 < metrics["mae"] <= metrics["rmse"] < 2
-    assert pd.read_parquet("data/predictions.parquet")["score"].between(1, 5).all()
-    assert Path("metrics/plots/roc.csv").exists()
-
-
 def test_a_release_without_users_has_a_constant_gender() -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     output = run_all("evaluate")
