@@ -22,8 +22,7 @@ from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.app import make_app
 from recsys.storage.schemas import PARTS
-from tests.conftest import PARAMS
-from tests.params import QUICK, set_params
+from tests.params import set_params
 from tests.stages import STAGES, refuse, run, run_all
 
 USERS, ITEMS = 30, 20
@@ -32,12 +31,9 @@ LOG = Path("data/encoded/ratings.parquet")
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+def own(project: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MOVIELENS_MIRROR", raising=False)
-    Path("params.yaml").write_text(PARAMS.read_text())
-    set_params(**QUICK, **{"fetch.dataset": "own", "own.interactions": "own.csv"})
-    return tmp_path
+    set_params(**{"fetch.dataset": "own", "own.interactions": "own.csv"})
 
 
 def describe(**own: Any) -> None:

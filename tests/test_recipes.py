@@ -8,7 +8,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from recsys.pipeline.recipes import as_options, load_recipe
-from tests.conftest import PARAMS
 from tests.imports import ROOT
 from tests.params import QUICK, set_params
 from tests.stages import run_all
@@ -17,11 +16,8 @@ RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_runs_from_the_archive_to_metrics(
-    name: str, tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(PARAMS.read_text())
+@pytest.mark.usefixtures("mirror", "project")
+def test_a_recipe_runs_from_the_archive_to_metrics(name: str) -> None:
     changes = load_recipe(name)
     set_params(**{f"{s}.{key}": v for s, values in changes.items() for key, v in values.items()})
     set_params(**QUICK)

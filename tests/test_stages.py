@@ -18,19 +18,11 @@ from recsys.models.checkpoint import save_checkpoint
 from recsys.sources.releases import RELEASES
 from recsys.storage.registry import REGISTRY
 from tests.conftest import PARAMS, pin
-from tests.params import QUICK, set_params
+from tests.params import set_params
 from tests.stages import STAGES, refuse, run, run_all
 from tests.toy import Toy, write_csv, zip_release
 
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "params.yaml").write_text(PARAMS.read_text())
-    monkeypatch.chdir(folder)
-    set_params(**QUICK)
-    return folder
+pytestmark = pytest.mark.usefixtures("mirror", "project")
 
 
 def test_from_archive_to_metrics(toy: Toy) -> None:
