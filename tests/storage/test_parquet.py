@@ -46,6 +46,7 @@ def test_rows_survive_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     assert column.compression == "ZSTD"
     # The metadata of pandas would name its version.
     assert table.schema.metadata is None
+    assert read_metadata(tmp_path / "one") == {}
 
 
 def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) -> None:
@@ -58,16 +59,6 @@ def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) 
     table = read_parquet(tmp_path / "one", MOVIES_SCHEMA)
     write_parquet(MOVIES, tmp_path / "without", MOVIES_SCHEMA)
     assert table.to_pydict() == read_parquet(tmp_path / "without", MOVIES_SCHEMA).to_pydict()
-
-
-def test_without_metadata_the_bytes_are_those_of_the_rows_and_the_schema(tmp_path: Path) -> None:
-    write_parquet(MOVIES, tmp_path / "one", MOVIES_SCHEMA)
-    rows = pa.Table.from_pandas(MOVIES, MOVIES_SCHEMA, preserve_index=False)
-    options = {"compression": "zstd", "version": "2.6"}
-    with pq.ParquetWriter(tmp_path / "two", MOVIES_SCHEMA, **options) as writer:
-        writer.write_table(rows.replace_schema_metadata(None))
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert read_metadata(tmp_path / "one") == {}
 
 
 def test_wrong_columns_are_reported(tmp_path: Path) -> None:
@@ -86,7 +77,7 @@ def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 20])
-def test_a_share_of_a_column_is_read(
+def test_a_partition_of_a_column_is_read(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 4)
@@ -98,7 +89,7 @@ def test_a_share_of_a_column_is_read(
         assert column.tolist() == list(range(rank, 10, size))
 
 
-def test_the_last_value_is_that_of_the_last_row_group(tmp_path: Path) -> None:
+def test_the_last_value_is_in_the_last_row_group(tmp_path: Path) -> None:
     path = tmp_path / "movies.parquet"
     write_parquet([MOVIES, MOVIES[::-1]], path, MOVIES_SCHEMA)
     assert read_last(path, MOVIES_SCHEMA, "raw_movieid") == 5
@@ -107,7 +98,7 @@ def test_the_last_value_is_that_of_the_last_row_group(tmp_path: Path) -> None:
         read_last(path, MOVIES_SCHEMA, "raw_movieid")
 
 
-def test_a_column_that_is_not_there_or_has_nulls_is_refused(tmp_path: Path) -> None:
+def test_a_missing_column_or_nulls_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "log"
     write_parquet(pa.table({"movie": [1, None]}, schemas.HISTORY_LOG), path, schemas.HISTORY_LOG)
     with pytest.raises(InputError, match="log: movie is null in 1 rows; run `dvc repro`, or rest"):
