@@ -11,10 +11,10 @@ from recsys.common.errors import InputError
 
 
 @contextmanager
-def refused(text: str) -> Iterator[None]:
+def refused(text: str) -> Iterator[pytest.ExceptionInfo[InputError]]:
     """The block raises an InputError, whose one short line has a text."""
     with pytest.raises(InputError) as error:
-        yield
+        yield error
     message = str(error.value)
     assert text in message
     assert "\n" not in message
