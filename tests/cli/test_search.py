@@ -171,7 +171,10 @@ HEADER = "metric: validation_auc\ndirection: maximize\nparams:\n"
     ],
 )
 def test_a_bad_space_is_one_line(tmp_path: Path, text: str, problem: str) -> None:
-    path = tmp_path / "search.yaml"
+    assert_refused(tmp_path / "search.yaml", text, problem)
+
+
+def assert_refused(path: Path, text: str, problem: str) -> None:
     path.write_text(text)
     with refused(problem) as error:
         space.read_space(path, PARAMS)
@@ -197,7 +200,8 @@ def test_a_bad_space_is_one_line(tmp_path: Path, text: str, problem: str) -> Non
     ],
 )
 def test_bad_values_to_try_are_one_line(tmp_path: Path, values: str, problem: str) -> None:
-    test_a_bad_space_is_one_line(tmp_path, f"{HEADER}  train.learning_rate: {values}\n", problem)
+    text = f"{HEADER}  train.learning_rate: {values}\n"
+    assert_refused(tmp_path / "search.yaml", text, problem)
 
 
 def test_a_bad_space_is_refused_before_the_first_trial(project: SmallProject) -> None:
