@@ -58,6 +58,6 @@ def main(
     of = scorer.dimensions
     retrieval_model = None if scores_only else RetrievalModel.load(retrieval, of.folder, of.lineage)
     export(scorer, precision, artifact, retrieval_model)
-    files = sorted(path for path in artifact.iterdir() if path.is_file())
+    files = sorted((*artifact.glob("*.json"), *artifact.glob("*.safetensors")))
     sizes = {path.name: path.stat().st_size for path in files}
     click.echo("  ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
