@@ -69,7 +69,7 @@ def digest(params: Values, stages: tuple[str, ...], *others: str) -> str:
     content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
     # A stage depends on its script and on whole rooms. Its data follow from the earlier stages.
     for path in sorted(ROOT / dep for dep in code if not dep.startswith(("data", "models"))):
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             content.update(file.read_bytes())
     return content.hexdigest()[:16]
 
@@ -159,10 +159,11 @@ def run_other(
 def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
     """The rows of a recipe that are no runs of the pipeline."""
     task, split = params["train"]["task"], params["split"]["method"]
-    files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
     # The recipe random has almost only ids and lists, and these models need numbers.
     for name in SIMPLE if recipe == "random" else (*SIMPLE, *ON_FEATURES):
-        judged = run_other(name, params, partial(judge_baseline, name, params=params), *files)
+        judged = run_other(
+            name, params, partial(judge_baseline, name, params=params), "benchmarks/baselines.py"
+        )
         yield summarise(recipe, name, [judged])
     if recipe in BAYESIAN:
         name = f"myFM, {STEPS} Gibbs steps"

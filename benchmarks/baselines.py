@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from recsys.dataloader.dataset import MovieLensDataset
-from recsys.reporting.pages.baselines import baselines
+from recsys.evaluation.baselines import baselines
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams, select_features
 from recsys.tasks.metrics import classification_metrics, regression_metrics

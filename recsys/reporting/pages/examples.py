@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from recsys.reporting.rendering.blocks import Table
 from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.people import read_people
-from recsys.serving.catalogue import list_movies
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
@@ -39,7 +38,7 @@ def tabulate_examples() -> list[Table]:
     retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.lineage)
     people = read_people(ENCODED / "ratings.parquet", SPLIT, dimensions, metadata["relevant"])
     counts = dimensions.training_ratings["users"][people.users]
-    titles = list_movies(dimensions)["title"].to_numpy(object)
+    titles = dimensions.tables["movies"]["title"].to_numpy()
     verb = "liked" if metadata["relevant"] == "likes" else "interacted with"
     tables = []
     for name, person in choose(counts).items():

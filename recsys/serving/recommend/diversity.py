@@ -6,11 +6,9 @@ Shapes: B people, N candidates, k recommendations.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from recsys.retrieval.model import Scores
+from recsys.serving.recommend.ranking import Rows, Scores
 
-Rows = npt.NDArray[np.int64]
 # The loss, in units of the score, of a movie with similarity 1. On MovieLens 1M, a diversity of 0.5
 # then costs little NDCG and changes the lists.
 MAX_LOSS = 3.0

@@ -6,18 +6,17 @@ Shapes: B people, M movies.
 """
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 
 from recsys.common.errors import InputError
 from recsys.common.params import show
+from recsys.features.visibility import Mask
 from recsys.retrieval.histories import UserHistories
-from recsys.retrieval.model import Scores
 from recsys.serving.recommend.options import ANY_YEAR, DEFAULT_OPTIONS, RecommendOptions, Years
+from recsys.serving.recommend.ranking import Scores
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
 
-Mask = npt.NDArray[np.bool_]
 # How many genres an error message names.
 MOST_NAMES = 40
 
