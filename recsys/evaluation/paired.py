@@ -91,15 +91,11 @@ def significant_by_holm(differences: Mapping[str, Difference], level: float = LE
     remaining = {name: d for name, d in differences.items() if not np.isnan(d.value)}
     while remaining:
         each = level / len(remaining)
-        name = max(remaining, key=lambda name: _surplus(remaining[name], each))
+        name = max(remaining, key=lambda n: abs(remaining[n].value) - remaining[n].margin(each))
         if not remaining.pop(name).is_significant(each):
             break
         found.add(name)
     return found
-
-
-def _surplus(difference: Difference, level: float) -> float:
-    return abs(difference.value) - difference.margin(level)
 
 
 def compare(

@@ -22,12 +22,7 @@ from recsys.reporting.rendering.blocks import Interval, Verdict
 from recsys.reporting.rendering.text import format_cell
 from recsys.reporting.runs.lock import LOCK, recorded_params
 from recsys.reporting.runs.metrics import Number, numbers, slice_scores
-from recsys.reporting.runs.run import (
-    Run,
-    committed_run,
-    gather_seeds,
-    load_run,
-)
+from recsys.reporting.runs.run import Run, committed_run, gather_seeds, load_run
 from recsys.reporting.runs.seeds import differ_in_seeds_alone
 
 ONE_SEED = (

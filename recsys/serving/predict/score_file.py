@@ -18,7 +18,7 @@ from recsys.common.params import show, show_key
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.streams import Source, check_suffix, open_source, open_writer
 
-# By column of ids, the table that has them.
+# For each column of ids, the table with the published ids.
 ID_COLUMNS = {"userid": "users", "movieid": "movies"}
 SCORE_COLUMN = "score"
 # The types of columns that may hold ids.
