@@ -44,8 +44,7 @@ def main(
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.evaluation.evaluate import evaluate, tabulate_predictions
-    from recsys.evaluation.predict_part import predict_part
+    from recsys.evaluation.evaluate import evaluate, predict_part, tabulate_predictions
     from recsys.evaluation.slices import find_slices
     from recsys.sources.synthetic import plant_model
     from recsys.storage import schemas

@@ -22,22 +22,6 @@ from recsys.cli import (
     verify,
 )
 
-COMMANDS = (
-    card,
-    check_lock,
-    comment,
-    demo,
-    export,
-    predict,
-    recipe,
-    recommend,
-    report,
-    resolve,
-    search,
-    serve,
-    verify,
-)
-
 
 @click.group()
 def main() -> None:
@@ -53,5 +37,16 @@ def main() -> None:
     """
 
 
-for module in COMMANDS:
-    main.add_command(module.main, module.__name__.rpartition(".")[2].replace("_", "-"))
+main.add_command(card.main, "card")
+main.add_command(check_lock.main, "check-lock")
+main.add_command(comment.main, "comment")
+main.add_command(demo.main, "demo")
+main.add_command(export.main, "export")
+main.add_command(predict.main, "predict")
+main.add_command(recipe.main, "recipe")
+main.add_command(recommend.main, "recommend")
+main.add_command(report.main, "report")
+main.add_command(resolve.main, "resolve")
+main.add_command(search.main, "search")
+main.add_command(serve.main, "serve")
+main.add_command(verify.main, "verify")
