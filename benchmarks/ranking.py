@@ -42,7 +42,8 @@ PROTOCOLS = {
 }
 # The changes of a recipe under which its systems are tuned. Where the split is chronological, they
 # make an earlier cut. Of its test part, the ratings up to LAST by people who had rated before are
-# judged. (The recipe's validation part covers 27 days and mostly new users, its test part two years.)
+# judged. (The recipe's validation part covers 27 days and mostly new users; its test part covers
+# two years.)
 TUNED_ON: dict[str, dict[str, Any]] = {
     "likes_random": {},
     "likes_chronological": {"split": {"train": 0.5, "validation": 0.1, "test": 0.4}},

@@ -15,7 +15,7 @@ from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
 # How many movies with a similar title are named.
-MOST_OTHERS = 3
+MAX_OTHERS = 3
 
 
 @command
@@ -169,8 +169,8 @@ def show(found: dict[str, Any], as_json: bool, text: str) -> None:
 def format_match(query: str, found: dict[str, Any]) -> str:
     """A line that says which movie was taken for words of a title, and which others match."""
     movie, others = found["movie"], found["others"]
-    names = [f"{other['movie']}, {other['title']}" for other in others[:MOST_OTHERS]]
-    more = "; ..." if len(others) > MOST_OTHERS else ""
+    names = [f"{other['movie']}, {other['title']}" for other in others[:MAX_OTHERS]]
+    more = "; ..." if len(others) > MAX_OTHERS else ""
     return (
         f'"{query}": taking {movie["movie"]}, {movie["title"]}; {len(others)} more: '
         f"{'; '.join(names)}{more}"

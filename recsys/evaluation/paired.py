@@ -112,12 +112,12 @@ def compare(
         before, after = (np.mean([metric(weights) for metric in run]) for run in (old, new))
         return float(after - before)
 
-    everybody = np.ones(len(users))
-    value = difference(everybody)
+    ones = np.ones(len(users))
+    value = difference(ones)
     if np.isnan(value):
         return Difference(np.nan, np.nan)
     users_error = float(np.nanstd(resample(difference, users, RESAMPLES, SEED)))
-    before, after = ([metric(everybody) for metric in run] for run in (old, new))
+    before, after = ([metric(ones) for metric in run] for run in (old, new))
     return Difference(value, users_error, *seeds_error(before, after))
 
 

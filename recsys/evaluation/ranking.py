@@ -130,7 +130,7 @@ def list_popular(
     lists = np.full((histories.shape[0], top), -1, np.int64)
     for person in range(len(lists)):
         own = histories.indices[histories.indptr[person] : histories.indptr[person + 1]]
-        # So many at most are in the history.
+        # At most len(own) of these are in the history, so `top` are left if there are as many.
         first = order[: top + len(own)]
         left = first[~np.isin(first, own)][:top]
         lists[person, : len(left)] = left

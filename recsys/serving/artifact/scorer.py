@@ -91,7 +91,7 @@ class Scorer:
             artifact.movie_index,
             self.online,
         )
-        # Nothing is known about the others.
+        # Nothing is known about movies without a training rating.
         self.known = artifact.movie_index[:-1].numpy() > 0
         # A regression's factor is the logarithm of the stars above the lowest, as in `Recommender`.
         is_regression = artifact.description.task == "regression"

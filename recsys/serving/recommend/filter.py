@@ -18,7 +18,7 @@ from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
 
 # How many genres an error message names.
-MOST_NAMES = 40
+MAX_NAMES = 40
 
 
 def find_allowed(dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPTIONS) -> Mask:
@@ -73,9 +73,9 @@ def has_genre(dimensions: Dimensions, wanted: tuple[str, ...]) -> Mask:
     folded = {name.casefold() for name in known}
     for name in wanted:
         if name.casefold() not in folded:
-            more = f" and {len(known) - MOST_NAMES:,} more" if len(known) > MOST_NAMES else ""
+            more = f" and {len(known) - MAX_NAMES:,} more" if len(known) > MAX_NAMES else ""
             raise InputError(
-                f"there is no genre {show(name)}; there are {', '.join(known[:MOST_NAMES])}{more}"
+                f"there is no genre {show(name)}; there are {', '.join(known[:MAX_NAMES])}{more}"
             )
     names = {name.casefold() for name in wanted}
     table, found = dimensions.tables["movies"], np.zeros(len(dimensions.tables["movies"]), bool)
