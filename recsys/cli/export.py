@@ -59,6 +59,6 @@ def main(
     else:
         recommender = Recommender.load(checkpoint, features, retrieval)
         export(recommender.scorer, precision, artifact, recommender.retrieval)
-    files = sorted(path for path in artifact.iterdir() if path.is_file())
+    files = [*artifact.glob("*.json"), *sorted(artifact.glob("*.safetensors"))]
     sizes = (f"{path.name} {path.stat().st_size / 1e6:.2f} MB" for path in files)
     click.echo("  ".join(sizes))
