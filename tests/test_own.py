@@ -317,7 +317,7 @@ def test_other_content_is_other_data() -> None:
     assert run("source").exit_code == 0
     before = Path("data/source.json").read_text()
     Path("own.csv").write_text(GOOD + "1,2,3,1500000000\n2,2,5,1500000000\n")
-    assert "a file of own has changed since" in run("fetch").output
+    assert "a file of own changed since" in run("fetch").output
     assert run("source").exit_code == 0
     assert Path("data/source.json").read_text() != before
     assert set(STAGES) >= {"source", "fetch"}

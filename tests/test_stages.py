@@ -279,8 +279,8 @@ def test_all_features_reach_the_model() -> None:
         )
         run_all("train")
         described = json.loads(Path("models/dlrm/model.json").read_text())
-        assert list(described["embedding_rows"]) == sparse
-        assert len(described["dense_features"]) > 25
+        assert list(described["model"]["tables"]) == sparse
+        assert len(described["model"]["dense_features"]) > 25
         columns = pd.read_parquet("data/features/train.parquet")
         assert len(columns) == len(pd.read_parquet("data/split/train.parquet"))
         assert columns.notna().all().all()

@@ -54,17 +54,18 @@ def _remove_leftovers(path: Path) -> None:
     for folder in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         process = folder.name.removeprefix(f".{path.name}.").removesuffix(".partial")
         # Other digits belong to another output, whose name starts with this one's.
-        if process.isdigit() and not _is_another_process(int(process)):
+        if process.isdigit() and not _runs_elsewhere(int(process)):
             _discard(folder, path)
 
 
-def _is_another_process(pid: int) -> bool:
-    """Whether a process other than this one has this id."""
+def _runs_elsewhere(pid: int) -> bool:
+    """Whether a process other than this one runs under this id."""
     try:
-        os.getpgid(pid)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
         return False
-    return pid != os.getpid()
+    # A zombie has ended, although its id stays until its parent asks for its exit code.
+    return state != "Z" and pid != os.getpid()
 
 
 def _discard(folder: Path, path: Path) -> None:

@@ -17,12 +17,14 @@ from recsys.common.errors import InputError
 SUFFIXES = (".parquet", ".csv")
 # What pyarrow raises for a damaged file. ValueError: a name that is not UTF-8.
 READ_ERRORS = (OSError, ValueError, pa.ArrowException)
-# The types of columns that no CSV file can hold.
+# The types of columns that Arrow cannot write to a CSV file.
 NO_TEXT = (
     pa.types.is_nested,
     pa.types.is_binary,
     pa.types.is_large_binary,
     pa.types.is_fixed_size_binary,
+    pa.types.is_string_view,
+    pa.types.is_binary_view,
 )
 # How Arrow names a row with too few or too many values. Its rows count from 1, with the header.
 BAD_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
