@@ -6,9 +6,9 @@ from recsys.tasks.metrics import Array, WeightedMetric
 
 
 def interval(
-    metric: WeightedMetric, users: Array, resamples: int, seed: int
+    metric: WeightedMetric, users: Array, resamples: int, seed: int, coverage: float = 0.95
 ) -> tuple[float, float]:
-    """A 95 % percentile bootstrap interval (Efron 1979) that resamples whole users.
+    """A percentile bootstrap interval (Efron 1979) that resamples whole users.
 
     The ratings of a user resemble each other, so resampling rows would make the interval too
     narrow. Each user counts a Poisson(1) number of times. This is the limit of drawing with
@@ -19,13 +19,15 @@ def interval(
         users: the user of each row, [N]
         resamples: how often the metric is computed; with 0 the interval is (nan, nan).
         seed: of the resampling.
+        coverage: the probability with which the interval should cover the true value.
 
     Returns:
         the lower and the upper end.
     """
     if not resamples:
         return np.nan, np.nan
-    low, high = np.nanquantile(resample(metric, users, resamples, seed), [0.025, 0.975])
+    tail = (1 - coverage) / 2
+    low, high = np.nanquantile(resample(metric, users, resamples, seed), [tail, 1 - tail])
     return float(low), float(high)
 
 
