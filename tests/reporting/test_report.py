@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
-from recsys.reporting.pages.baselines import PRIOR, _means, baselines
+from recsys.evaluation.baselines import PRIOR, _means, baselines
 from recsys.reporting.pages.data_summary import histogram
 from recsys.reporting.pages.examples import choose
 from recsys.reporting.pages.report import make_report

@@ -19,7 +19,7 @@ from recsys.serving.people.person import find_end, find_person
 from recsys.serving.recommend.options import RecommendOptions
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
-from recsys.serving.server.app import MOST_BYTES, make_app
+from recsys.serving.server.app import MAX_BYTES, make_app
 from tests.runs import GROUPS, NEW_USER, Run, compute_run, run_in, save_model
 
 USER = 3
@@ -271,7 +271,7 @@ def assert_refused(served: Served, path: str, question: dict, message: str) -> N
         (b"\xff", 400),
         (b"[" * 100_000, 400),
         (b'{"userid": ' + b"1" * 5_000 + b"}", 400),
-        (b" " * (MOST_BYTES + 1), 413),
+        (b" " * (MAX_BYTES + 1), 413),
     ],
 )
 def test_a_body_that_is_no_question_is_refused(served: Served, body: bytes, status: int) -> None:
@@ -282,7 +282,7 @@ def test_a_body_that_is_no_question_is_refused(served: Served, body: bytes, stat
 
 def test_a_long_body_of_unknown_length_is_refused(served: Served) -> None:
     headers = {"Content-Type": "application/json"}
-    pieces = iter([b" " * (MOST_BYTES // 2)] * 3)
+    pieces = iter([b" " * (MAX_BYTES // 2)] * 3)
     response = served.client.post("/recommendations", content=pieces, headers=headers)
     assert response.status_code == 413
 
