@@ -23,7 +23,7 @@ from recsys.serving.server.app import MOST_BYTES, make_app
 from tests.runs import GROUPS, NEW_USER, Run, compute_run, run_in, save_model
 
 USER = 3
-CHEAP = tuple(name for name in GROUPS if name not in ("taste", "liking"))
+CHEAP = tuple(name for name in GROUPS if name not in ("gp_stars", "gp_like"))
 
 
 class Served(NamedTuple):
