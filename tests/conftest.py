@@ -14,6 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 from recsys.sources.checksums import compute_checksum
 from recsys.sources.releases import RELEASES, Release
 from tests import toy as toys
+from tests.params import QUICK, set_params
 from tests.small import SmallProject, make_small_project
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ def mirror(tmp_path: Path, toy: toys.Toy, monkeypatch: pytest.MonkeyPatch) -> Pa
         monkeypatch.setitem(RELEASES, archive.stem, pin(archive))
     monkeypatch.setenv("MOVIELENS_MIRROR", str(mirror))
     return mirror
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty project with params of quick runs; it is the working directory."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    shutil.copy(PARAMS, "params.yaml")
+    set_params(**QUICK)
 
 
 @pytest.fixture(scope="session")

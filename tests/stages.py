@@ -31,6 +31,14 @@ def run(stage: str) -> Result:
     return CliRunner().invoke(command(stage), ["--params", "params.yaml", *STAGES[stage].split()])
 
 
+def refuse(stage: str) -> str:
+    """Run a stage that must fail, and return what it prints, which is one line."""
+    result = run(stage)
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    return line
+
+
 def run_all(last: str = "rank") -> str:
     """Run the stages up to one, and return what they print."""
     output = ""

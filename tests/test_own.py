@@ -22,9 +22,8 @@ from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.app import make_app
 from recsys.storage.schemas import PARTS
-from tests.conftest import PARAMS
-from tests.params import QUICK, set_params
-from tests.stages import STAGES, run, run_all
+from tests.params import set_params
+from tests.stages import STAGES, refuse, run, run_all
 
 USERS, ITEMS = 30, 20
 
@@ -32,16 +31,19 @@ LOG = Path("data/encoded/ratings.parquet")
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+def own(project: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MOVIELENS_MIRROR", raising=False)
-    Path("params.yaml").write_text(PARAMS.read_text())
-    set_params(**QUICK, **{"fetch.dataset": "own", "own.interactions": "own.csv"})
-    return tmp_path
+    set_params(**{"fetch.dataset": "own", "own.interactions": "own.csv"})
 
 
 def describe(**own: Any) -> None:
     set_params(**{f"own.{key}": value for key, value in own.items()})
+
+
+def select(sparse: list[str], dense: list[str], method: str = "random", **encode: object) -> None:
+    """Set the features and the split; `encode` are params of that section."""
+    set_params(**{"features.sparse": sparse, "features.dense": dense, "split.method": method})
+    set_params(**{f"encode.{key}": value for key, value in encode.items()})
 
 
 def draw(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -74,13 +76,7 @@ def test_a_shop_with_clicks() -> None:
         label="clicked", time="ts", time_format="milliseconds",
         item_features=["price:number", "brand:category"],
     )  # fmt: skip
-    set_params(
-        **{
-            "features.sparse": ["userid", "movieid", "brand"],
-            "features.dense": ["price"],
-            "split.method": "chronological",
-        }
-    )
+    select(["userid", "movieid", "brand"], ["price"], "chronological")
     run_all()
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert metrics["rows"] == 40
@@ -117,25 +113,19 @@ def test_books_with_ratings_from_0_to_10() -> None:
         interactions="books.csv", items="books.parquet", user="reader", item="isbn",
         rating="score", title="name", item_features=["subjects:list:/"],
     )  # fmt: skip
-    set_params(
-        **{
-            "features.sparse": ["movieid", "subjects"],
-            "features.dense": ["user", "movie", "affinity"],
-            "encode.label_threshold": 6,
-        }
-    )
+    select(["movieid", "subjects"], ["user", "movie", "affinity"], label_threshold=6)
     assert "own: 400 ratings of 20 movies by 30 users" in run_all()
     movies = pd.read_parquet("data/encoded/movies.parquet")
     assert movies["title"].tolist() == [f"Book {i}" for i in range(ITEMS)]
     assert [codes.tolist() for codes in movies["subjects_code"][:4]] == [[0, 1], [0], [], [1, 0]]
     predictions = pd.read_parquet("data/predictions.parquet")
     assert predictions["raw_userid"].str.startswith("reader, ").all()
-    for key, value in (("split.method", "chronological"), ("features.dense", ["time"])):
-        set_params(**{key: value})
-        result = [run(stage) for stage in ("split", "features")][key == "features.dense"]
-        assert result.exit_code == 1
-        assert "all ratings have the same time" in result.output
-        set_params(**{"split.method": "random"})
+    for stage, dense, method in (
+        ("split", ["user"], "chronological"),
+        ("features", ["time"], "random"),
+    ):
+        select(["movieid"], dense, method)
+        assert "all ratings have the same time" in refuse(stage)
 
 
 def test_pairs_of_texts_are_scored_and_recommended() -> None:
@@ -143,7 +133,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     frame = pd.DataFrame({"user_id": [f"u{u}" for u in users], "item_id": items, "liked": liked})
     frame.to_csv("own.csv", index=False)
     describe(label="liked")
-    set_params(**{"features.sparse": ["userid", "movieid"], "features.dense": ["bias"]})
+    select(["userid", "movieid"], ["bias"])
     run_all()
     predictions = pd.read_parquet("data/predictions.parquet")
     names = {"raw_userid": "userid", "raw_movieid": "movieid"}
@@ -166,8 +156,8 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
         find_similar(recommender.retrieval, scorer.dimensions, "x", 3)
     log = Log(LOG, scorer.dimensions)
     assert recommend_to_all(recommender, log, Path("all.parquet"), 3) == 90
-    everybody = pd.read_parquet("all.parquet")
-    best = everybody[everybody["userid"] == "u7"]["movieid"].tolist()
+    lists = pd.read_parquet("all.parquet")
+    best = lists[lists["userid"] == "u7"]["movieid"].tolist()
     assert best == [movie["movie"] for movie in found["recommended"]]
     client = TestClient(make_app(recommender, log))
     served = client.post("/recommendations", json={"userid": "u7", "top": 3}).json()
@@ -190,17 +180,10 @@ def test_a_playlist_log_of_positives_alone() -> None:
     frame["day"] = pd.date_range("2024-05-01", periods=200, freq="h").astype(str)
     frame.to_csv("plays.csv", index=False)
     describe(interactions="plays.csv", user="listener", item="song", time="day", time_format="iso")
-    set_params(
-        **{
-            "features.sparse": ["userid", "movieid"],
-            "features.dense": ["bias"],
-            "split.method": "chronological",
-        }
-    )
-    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
-    result = run("encode")
-    assert result.exit_code == 1
-    assert "set own.negatives to the number of items to draw as 0 for each row" in result.output
+    select(["userid", "movieid"], ["bias"], "chronological")
+    run_all("fetch")
+    message = "set own.negatives to the number of items to draw as 0 for each row"
+    assert message in refuse("encode")
     describe(negatives=1)
     output = run_all()
     (drawn,) = [line for line in output.splitlines() if line.endswith("negatives are drawn")]
@@ -237,12 +220,9 @@ def test_features_count_positives_alone() -> None:
     frame = pd.DataFrame({"user_id": users, "item_id": items, "time": 10**9 + np.arange(200) // 3})
     frame.to_csv("own.csv", index=False)
     describe(time="time")
-    features = {
-        "features.sparse": ["movieid", "liked"],
-        "features.dense": ["user", "movie", "time"],
-    }
+    sparse, dense = ["movieid", "liked"], ["user", "movie", "time"]
     for method in ("random", "chronological"):
-        set_params(**features, **{"split.method": method})
+        select(sparse, dense, method)
         found = []
         for negatives in (1, 3):
             describe(negatives=negatives)
@@ -256,59 +236,32 @@ def test_features_count_positives_alone() -> None:
         # What a positive does not see of itself tells it from a negative.
         assert ("counts leak the label" in output) == (method == "random")
     for key, name in (("sparse", "disliked"), ("dense", "gp_stars")):
-        set_params(**features)
-        set_params(**{f"features.{key}": [*features[f"features.{key}"], name]})
-        result = run("features")
-        assert result.exit_code == 1
-        assert f"features.{key}: {name} needs ratings that are no likes" in result.output
+        added = {"sparse": sparse, "dense": dense}
+        added[key] = [*added[key], name]
+        select(**added)
+        assert f"features.{key}: {name} needs ratings that are no likes" in refuse("features")
 
 
 GOOD = "user_id,item_id,stars,when\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "own.csv is empty: a header with the columns' names is needed"),
-        (GOOD, "own.csv has no rows below its header"),
-        ("user,item_id,stars,when\n1,2,3,1500000000\n", "own.csv has no column 'user_id' (own.us"),
-        (
-            "user_id,USER ID,item_id,stars,when\n1,1,2,3,1500000000\n",
-            "own.csv has 2 columns 'user_id' (own.user)",
-        ),
-        (GOOD + "1,2,3,1500000000\n,2,3,1500000000\n", "line 3: user_id = '' is empty, but every"),
-        (GOOD + "1,2,3,1500000000\n2,2,x,1500000000\n", "line 3: stars = 'x' is not a number"),
-        (GOOD + "1,2,3,1500000000\n2,2,nan,1500000000\n", "line 3: stars = 'nan' is not a number"),
-        (GOOD + "1,2,3,1500000000\n2,2,4,15\n", "line 3: when = '15' is a time before 1990 or aft"),
-        (GOOD + "1,2,3,1500000000000\n", "is own.time_format right"),
-        (GOOD + "1,2,3\n", "own.csv line 2 has 3 columns, the header 4; correct the line"),
-        (GOOD + '"1\n2",2,3,1500000000\n2,2,x,1500000000\n', "line 4: stars = 'x'"),
-        (
-            GOOD + "1,2,3,1500000000\n1,2,4,1500000001\n1,2,4,1500000002\n",
-            "line 3: user_id 1 already has item_id 2 (and 1 more lines repeat a pair); remove",
-        ),
-        (GOOD + "1,2,3,1500000000\n2,2,3,1500000000\n", "stars has 1 different values; set own.ra"),
-    ],
-)
-def test_what_is_wrong_is_one_line_about_the_users_file(text: str, message: str) -> None:
-    Path("own.csv").write_text(text)
+def test_a_bad_row_is_reported_in_one_line() -> None:
+    """tests/data has all that can be wrong."""
+    Path("own.csv").write_text(GOOD + '"1\n2",2,3,1500000000\n2,2,x,1500000000\n')
     describe(rating="stars", time="when")
-    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
-    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
-    result = run("encode")
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert message in line
+    select(["movieid"], ["user"])
+    run_all("fetch")
+    assert "own.csv line 4: stars = 'x' is not a number" in refuse("encode")
     assert not Path("data/encoded").exists()
 
 
-def test_a_file_that_is_not_there_and_features_that_are_not_described() -> None:
-    set_params(**{"features.sparse": ["movieid"], "features.dense": ["user"]})
-    assert "own.interactions = own.csv: no such file" in run("source").output
+def test_missing_files_and_undescribed_features_are_reported() -> None:
+    select(["movieid"], ["user"])
+    assert "own.interactions = own.csv: no such file" in refuse("source")
     set_params(**{"features.sparse": ["movieid", "genres"]})
-    assert "features.sparse: no such feature 'genres'; allowed: userid" in run("source").output
+    assert "features.sparse: no such feature 'genres'; allowed: userid" in refuse("source")
     describe(item_features=["genres"])
-    assert "feature 'genres': give COLUMN:category" in run("source").output
+    assert "feature 'genres': give COLUMN:category" in refuse("source")
 
 
 def test_other_content_is_other_data() -> None:

@@ -58,7 +58,7 @@ def test_packages_hold_no_code() -> None:
     """No stage declares recsys/__init__.py or stages/__init__.py as a dependency."""
     package = ROOT / "recsys/__init__.py"
     assert all(isinstance(node, ast.Expr) for node in ast.parse(package.read_text()).body)
-    # That of the stages only ends one: by Ctrl-C, or with its DVC. No output depends on it.
+    # The package `stages` only ends a stage, by Ctrl-C or with DVC. No output depends on it.
     names = direct_imports(ROOT / "stages/__init__.py") - {"sys"}
     assert all(name.startswith("recsys.common.") for name in names)
     files = {path.name for path in (ROOT / "recsys").glob("*.py")}
@@ -144,7 +144,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pin_archive(project: Path, archive: Path) -> None:
-    """Replace the checksum of a release in a copy of the project by that of a toy archive."""
+    """Pin a toy archive in a copy of the project, instead of the published one."""
     (published,) = RELEASES[archive.stem].checksums.values()
     file = project / "recsys/sources/releases.py"
     text = file.read_text()
@@ -246,13 +246,7 @@ def reruns(project: Repository) -> list[str]:
     # DVC runs the stage source each time, to see whether own files have changed.
     changed = {name for name, why in status.items() if why != ["always changed"]}
     for name, stage in STAGES.items():
-        outs = [
-            out
-            for other in STAGES
-            if other in changed
-            for entry in STAGES[other].get("outs", [])
-            for out in _paths([entry])
-        ]
+        outs = [out for other in changed for out in _paths(STAGES[other].get("outs", []))]
         if any(dep.startswith(out) for dep in stage["deps"] for out in outs):
             changed.add(name)
     return [name for name in STAGES if name in changed]
@@ -298,14 +292,9 @@ def test_an_experiment_leaves_the_checkout_unchanged_and_can_be_compared(
     project: Repository, experiment: str
 ) -> None:
     assert project.run("git", "status", "--porcelain") == ""
-    shown = json.loads(project.dvc("exp", "show", "--json"))
-    assert "slow" in json.dumps(shown)
     metrics = json.loads(project.dvc("metrics", "diff", "--json", "HEAD", "slow"))
     metrics = metrics["metrics/test.json"]
     assert metrics["auc"]["old"] != metrics["auc"]["new"]
-    changed = json.loads(project.dvc("params", "diff", "--json", "HEAD", "slow"))
-    assert set(changed["params.yaml"]) == {"train.learning_rate"}
-    assert changed["params.yaml"]["train.learning_rate"]["new"] == SLOW
     project.dvc("plots", "diff", "HEAD", "slow")
     page = (project.folder / "dvc_plots" / "index.html").read_text()
     titles = ("Learning", "ROC", "Precision and recall", "Reliability", "Confusion", "Slices")

@@ -10,8 +10,7 @@ from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import REGISTRY, Feature
-from tests.conftest import PARAMS
-from tests.params import QUICK, set_params
+from tests.params import set_params
 from tests.runs import find_rows
 from tests.stages import run_all
 
@@ -22,19 +21,14 @@ NEW = (
 )
 
 
-@pytest.fixture
-def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "project").mkdir()
-    monkeypatch.chdir(tmp_path / "project")
-    Path("params.yaml").write_text(PARAMS.read_text())
+@pytest.mark.usefixtures("mirror", "project")
+def test_a_new_feature_works_from_the_archive_to_the_artifact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for feature in NEW:
         monkeypatch.setitem(REGISTRY, feature.name, feature)
     sparse, dense = ["userid", "movieid", "genres", "decade"], ["gender", "years"]
-    set_params(**QUICK, **{"features.sparse": sparse, "features.dense": dense})
-
-
-@pytest.mark.usefixtures("project")
-def test_a_new_feature_works_from_the_archive_to_the_artifact() -> None:
+    set_params(**{"features.sparse": sparse, "features.dense": dense})
     run_all()
     model = CheckpointModel(Path("models/dlrm"))
     years = model.dimensions.tables["movies"]["year"].to_pandas()

@@ -1,4 +1,4 @@
-"""The figures of the docs are those of the benchmarks."""
+"""The docs have the figures of the benchmarks."""
 
 import json
 from typing import Any

@@ -13,25 +13,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from click.testing import CliRunner
 
 from recsys.models.checkpoint import save_checkpoint
 from recsys.sources.releases import RELEASES
 from recsys.storage.registry import REGISTRY
 from tests.conftest import PARAMS, pin
-from tests.params import QUICK, set_params
-from tests.stages import STAGES, command, run, run_all
+from tests.params import set_params
+from tests.stages import STAGES, refuse, run, run_all
 from tests.toy import Toy, write_csv, zip_release
 
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "params.yaml").write_text(PARAMS.read_text())
-    monkeypatch.chdir(folder)
-    set_params(**QUICK)
-    return folder
+pytestmark = pytest.mark.usefixtures("mirror", "project")
 
 
 def test_from_archive_to_metrics(toy: Toy) -> None:
@@ -39,17 +30,7 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     assert "ml-1m: 1,500 ratings of 40 movies by 60 users" in output
     assert "random: 1,200 train, 155 validation, 145 test" in output
     metrics = json.loads(Path("metrics/test.json").read_text())
-    assert list(metrics) == [
-        "auc",
-        "accuracy",
-        "log_loss",
-        "normalized_entropy",
-        "positive_rate",
-        "rows",
-        "grouped_auc",
-        "calibration_error",
-        "slices",
-    ]
+    assert metrics.keys() >= {"auc", "log_loss", "grouped_auc", "calibration_error"}
     assert metrics["rows"] == 145
     assert metrics["slices"][0] | {"auc": metrics["auc"]} == metrics["slices"][0]
     assert 0.5 < metrics["auc"] <= 1
@@ -66,17 +47,7 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     assert all(len(movies) == 10 for movies in lists["movies"])
     metadata = pq.read_metadata("data/recommendations.parquet").metadata
     assert (metadata[b"top"], metadata[b"relevant"]) == (b"10", b"likes")
-    assert {path.name for path in Path("metrics/plots").iterdir()} == {
-        "roc.csv",
-        "precision_recall.csv",
-        "calibration.csv",
-        "confusion.csv",
-        "slices.csv",
-    }
-    history = pd.read_csv("models/history.csv")
-    columns = ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
-    assert history.columns.tolist() == columns
-    assert history["epoch"].tolist() == [1, 2]
+    assert pd.read_csv("models/history.csv")["epoch"].tolist() == [1, 2]
 
 
 SEQUENCE = {
@@ -133,24 +104,12 @@ def test_the_live_file_has_the_last_epoch_while_train_runs(monkeypatch: pytest.M
     assert not list(Path("live").iterdir())
 
 
-def test_regression_reports_stars() -> None:
-    set_params(**{"train.task": "regression"})
-    run_all()
-    metrics = json.loads(Path("metrics/test.json").read_text())
-    assert list(metrics) == ["rmse", "mae", "rows", "calibration_error", "slices"]
-    assert 0 < metrics["mae"] <= metrics["rmse"] < 2
-    assert pd.read_parquet("data/predictions.parquet")["score"].between(1, 5).all()
-    assert Path("metrics/plots/roc.csv").exists()
-
-
 def test_a_release_without_users_has_a_constant_gender() -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
     output = run_all("evaluate")
     message = "ml-latest-small: no genders are published: the dense feature is 0.5 for everyone"
     assert output.count(message) == 1
-    users = pd.read_parquet("data/encoded/users.parquet")
-    assert set(users["gender"]) == {0.5}
-    assert json.loads(Path("metrics/test.json").read_text())["rows"] == 145
+    assert set(pd.read_parquet("data/encoded/users.parquet")["gender"]) == {0.5}
 
 
 def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
@@ -163,15 +122,6 @@ def test_synthetic_ratings_need_no_archive_and_have_a_best_possible_score(
     assert "2,000 ratings of 80 movies by 100 users" in run_all("evaluate")
     metrics = json.loads(Path("metrics/test.json").read_text())
     assert 0.7 < metrics["best_possible_auc"] < 0.9
-
-
-def test_labels_of_one_class_give_a_null_auc_and_a_warning() -> None:
-    set_params(**{"encode.label_threshold": 5})
-    output = run_all("evaluate")
-    assert "all 155 labels are 0: AUC is not defined" in output
-    metrics = json.loads(Path("metrics/test.json").read_text())
-    assert metrics["auc"] is None
-    assert metrics["accuracy"] == 1
 
 
 @pytest.mark.parametrize(
@@ -191,54 +141,40 @@ def test_labels_of_one_class_give_a_null_auc_and_a_warning() -> None:
 )
 def test_bad_params_stop_a_stage_before_any_work(stage: str, key: str, value: object) -> None:
     set_params(**{key: value})
-    result = run(stage)
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert line.startswith(f"Error: params.yaml: {key}")
+    assert refuse(stage).startswith(f"Error: params.yaml: {key}")
     assert {str(path) for path in Path().iterdir()} == {"params.yaml"}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_reported() -> None:
     set_params(**{"train.device": "cuda"})
-    result = run("train")
-    assert result.exit_code == 1
-    assert "Error: train.device = 'cuda': torch sees no CUDA device" in result.output
+    assert "Error: train.device = 'cuda': torch sees no CUDA device" in refuse("train")
 
 
 @pytest.mark.parametrize("stage", ["encode", "split", "train", "evaluate"])
 def test_a_missing_input_is_reported_in_one_line(stage: str) -> None:
-    result = run(stage)
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert re.match(
-        r"Error: data/\S+ .*(missing|cannot be read|not a vocab)|Error: models/dlrm", line
-    )
+    message = r"Error: data/\S+ .*(missing|cannot be read|not a vocab)|Error: models/dlrm"
+    assert re.match(message, refuse(stage))
 
 
 def test_a_bad_row_stops_encode_and_keeps_the_old_output(
     mirror: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_params(**{"fetch.dataset": "ml-latest-small"})
-    for stage in ("source", "fetch", "encode"):
-        assert run(stage).exit_code == 0
+    run_all("encode")
     before = Path("data/encoded/ratings.parquet").read_bytes()
     bad = Toy(toy.users, toy.movies, [*toy.ratings, (3, 2, 9, 10**9)])
     archive = zip_release("ml-latest-small", write_csv(bad, mirror / "csv"), mirror)
-    result = run("fetch")
-    assert "ml-latest-small.zip from" in result.output
-    assert "get it again" in result.output
+    assert re.search("ml-latest-small.zip from .* get it again", refuse("fetch"))
     monkeypatch.setitem(RELEASES, "ml-latest-small", pin(archive))
-    result = run("fetch")
-    assert "changed since stage source ran; run `dvc repro` again" in result.output
-    assert [run(stage).exit_code for stage in ("source", "fetch")] == [0, 0]
-    result = run("encode")
-    assert result.exit_code == 1
-    assert "ratings.csv line 1502: rating = '9.0' is not on the scale of 0.5" in result.output
+    assert "changed since stage source ran; run `dvc repro` again" in refuse("fetch")
+    run_all("fetch")
+    message = "ratings.csv line 1502: rating = '9.0' is not on the scale of 0.5"
+    assert message in refuse("encode")
     assert Path("data/encoded/ratings.parquet").read_bytes() == before
 
 
-def test_libraries_print_nothing() -> None:
+def test_labels_of_one_class_give_a_null_auc_and_libraries_print_nothing() -> None:
     """train and evaluate run in a fresh process, and print only our messages, each once."""
     set_params(**{"encode.label_threshold": 5, "train.epochs": 1})
     run_all("features")
@@ -255,13 +191,8 @@ def test_libraries_print_nothing() -> None:
     assert done.stderr == "".join(
         f"all {rows} labels are 0: AUC is not defined\n" for rows in (155, 145)
     )
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_help_names_all_inputs_and_outputs(stage: str) -> None:
-    _, text = CliRunner().invoke(command(stage), ["--help"]).output.split("\n\n", 1)
-    for parameter in command(stage).params:
-        assert parameter.human_readable_name.upper() in text.upper()
+    metrics = json.loads(Path("metrics/test.json").read_text())
+    assert (metrics["auc"], metrics["accuracy"]) == (None, 1)
 
 
 def test_all_features_reach_the_model() -> None:
@@ -295,32 +226,21 @@ def test_threes_can_be_dropped() -> None:
     ratings = pd.read_parquet("data/encoded/ratings.parquet")
     assert len(ratings) > 0
     assert not (ratings["rating"] == 3).any()
-    set_params(**{"encode.drop_ratings": [1, 2, 3, 4, 5]})
-    message = r"encode.drop_ratings = \[1.0, 2.0, 3.0, 4.0, 5.0\]: no rating would be left"
-    assert re.search(message, run("encode").output)
 
 
-def test_evaluate_refuses_a_model_of_another_split() -> None:
-    run_all("train")
-    set_params(**{"split.seed": 7})
-    assert run("split").exit_code == 0
-    result = run("evaluate")
-    assert result.exit_code == 1
-    message = (
-        r"Error: data/split/test.parquet and models/dlrm/tables are of different runs: .* split;"
-    )
-    assert re.match(message, result.output)
-
-
-def test_evaluate_refuses_a_model_of_other_features() -> None:
+@pytest.mark.parametrize(
+    ("stage", "key", "message"),
+    [
+        ("split", "split.seed", "data/split/test.parquet and models/dlrm/tables .* split;"),
+        ("features", "statistics.user_damping", "models/dlrm and data/features .* fitted features"),
+    ],
+)
+def test_evaluate_refuses_a_model_of_another_run(stage: str, key: str, message: str) -> None:
     set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
     run_all("train")
-    set_params(**{"statistics.user_damping": 50.0})
-    assert run("features").exit_code == 0
-    result = run("evaluate")
-    assert result.exit_code == 1
-    message = r"Error: models/dlrm and data/features are of different runs: .* fitted features;"
-    assert re.match(message, result.output)
+    set_params(**{key: 7})
+    assert run(stage).exit_code == 0
+    assert re.match(f"Error: {message}", refuse("evaluate"))
 
 
 def test_shuffled_ratings_are_refused() -> None:
@@ -329,16 +249,4 @@ def test_shuffled_ratings_are_refused() -> None:
     path = Path("data/encoded/ratings.parquet")
     table = pq.read_table(path)
     pq.write_table(table.take(np.random.default_rng(1).permutation(len(table))), path)
-    result = run("features")
-    assert result.exit_code == 1
-    assert "ratings.parquet is not sorted by time, user and movie" in result.output
-
-
-def test_the_save_interval_does_not_change_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_all("train")
-    weights = Path("models/dlrm/model.safetensors").read_bytes()
-    for steps in ("0", "3"):
-        monkeypatch.setenv("RECSYS_SAVE_EVERY", steps)
-        assert run("train").exit_code == 0
-        assert Path("models/dlrm/model.safetensors").read_bytes() == weights
-    assert "save_every" not in PARAMS.read_text()
+    assert "ratings.parquet is not sorted by time, user and movie" in refuse("features")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from recsys.common.arrays import Singles
 from recsys.common.atomic import atomic_write
-from recsys.common.rating_scale import Floats
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.evaluation import curves
 from recsys.evaluation.paired import weighted_metrics
@@ -64,7 +64,7 @@ class Evaluation:
 
 def predict_part(
     part: Path, features: Path, checkpoint: Path
-) -> tuple[Checkpoint, MovieLensDataset, Floats]:
+) -> tuple[Checkpoint, MovieLensDataset, Singles]:
     """The checkpoint, the rows of the part, and the prediction for each row, [N].
 
     Args:
@@ -83,7 +83,7 @@ def predict_part(
     return trained, dataset, predict(load_model(trained), dataset, task)
 
 
-def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Floats) -> pd.DataFrame:
+def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Singles) -> pd.DataFrame:
     """The columns of `schemas.predictions`: the rows of a part, with raw ids and scores."""
     user, movie, rating, label = (
         read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")

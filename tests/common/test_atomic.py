@@ -9,21 +9,16 @@ import pytest
 from recsys.common.atomic import atomic_write, remove
 from recsys.common.errors import InputError
 
-# Kills a process at each of its calls that may change the folder, then lets another write fail.
+# Kill a process at each of its calls that may change the folder, then look at what is left.
 KILLED = """
 import contextlib, os, sys
 from pathlib import Path
 from recsys.common.atomic import atomic_write
+from recsys.storage.resume import ResumeFile
 
 path = Path(sys.argv[1])
 calls = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
-
-def write(name):
-    with atomic_write(path) as partial:
-        partial.mkdir()
-        for number in range(2):
-            (partial / f"{name} {number}").write_text(name)
-
+{output}
 def kill_at(count):
     def hook(event, args):
         nonlocal count
@@ -44,11 +39,34 @@ def write_and_be_killed(count):
 for count in range(100):
     write("old")
     killed = write_and_be_killed(count)
-    with contextlib.suppress(RuntimeError), atomic_write(path):
-        raise RuntimeError
-    print(*sorted(os.listdir(path)), *os.listdir(path.parent), sep=",")
+    print(read(), flush=True)
     if not killed:
         break
+"""
+FOLDER = """
+def write(name):
+    with atomic_write(path) as partial:
+        partial.mkdir()
+        for number in range(2):
+            (partial / f"{name} {number}").write_text(name)
+
+def read():
+    # Another write, even one that fails, restores what a killed process moved away.
+    with contextlib.suppress(RuntimeError), atomic_write(path):
+        raise RuntimeError
+    old_or_new, again = (name.split()[0] for name in os.listdir(path))
+    assert old_or_new == again
+    assert os.listdir(path.parent) == [path.name]
+    return old_or_new
+"""
+STATE = """
+file = ResumeFile(path, [], [], [])
+
+def write(name):
+    file.save({"name": name})
+
+def read():
+    return file.load()["name"]
 """
 
 
@@ -86,7 +104,7 @@ def test_a_failure_keeps_the_old_output(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "old"]
 
 
-def test_anything_replaces_anything(tmp_path: Path) -> None:
+def test_files_folders_and_links_replace_each_other(tmp_path: Path) -> None:
     path = tmp_path / "output"
     for name in ("a", "b"):
         write_folder(path, name)
@@ -106,16 +124,25 @@ def test_anything_replaces_anything(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["moved", "output"]
 
 
-def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", [FOLDER, STATE], ids=["folder", "state of a training"])
+def test_a_kill_at_any_moment_leaves_the_old_output_or_the_new_one(
+    tmp_path: Path, output: str
+) -> None:
+    code = KILLED.replace("{output}", output)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "folder")], capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "output")],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
-    left = done.stdout.splitlines()
-    old, new = "old 0,old 1,folder", "new 0,new 1,folder"
-    assert (left[0], left[-1], set(left)) == (old, new, {old, new})
-    # At least the kills at the two calls of `open` and of `rename` keep the old one.
-    assert left.count(old) >= 4
+    left = done.stdout.split()
+    assert (left[0], left[-1], set(left)) == ("old", "new", {"old", "new"})
+    # The new output stays from the call that puts it there on. Earlier calls keep the old one.
+    assert left == sorted(left, reverse=True)
+    assert left.count("old") >= (4 if output == FOLDER else 2)
+    if output == STATE:
+        remove(tmp_path / "output")
+        assert not list(tmp_path.iterdir())
 
 
 def test_the_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:

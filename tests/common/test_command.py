@@ -1,4 +1,4 @@
-"""What a user can do something about is one line."""
+"""An error that a user can correct is one line."""
 
 import errno
 import signal
@@ -53,7 +53,7 @@ def test_ctrl_c_reaches_a_command_that_a_guarded_stage_runs() -> None:
     assert (result.exit_code, result.output, cleared) == (1, "\nAborted!\n", [True])
 
 
-def test_a_bug_is_no_line() -> None:
+def test_a_bug_is_raised() -> None:
     def fail() -> None:
         raise RuntimeError("a bug")
 

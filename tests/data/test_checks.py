@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,11 +19,6 @@ OWN = load_params(PARAMS)[OwnParams]
 TIME = 1_000_000_000
 
 
-def own(**changes: Any) -> Schema:
-    names = {"interactions": "own.csv", "rating": "rating", "time": "timestamp"}
-    return own_schema(OWN.model_copy(update={**names, **changes}))
-
-
 Rows = list[tuple[object, ...]]
 
 
@@ -33,7 +27,8 @@ def write_own(folder: Path, rows: Rows) -> Schema:
     (folder / "interactions").mkdir()
     text = "".join(",".join(map(str, row)) + "\n" for row in lines)
     (folder / "interactions" / "own.csv").write_text(text)
-    return own(rating_scale=(1, 5, 1))
+    names = {"interactions": "own.csv", "rating": "rating", "time": "timestamp"}
+    return own_schema(OWN.model_copy(update=names | {"rating_scale": (1, 5, 1)}))
 
 
 def write_release(folder: Path, rows: Rows) -> Schema:
@@ -49,16 +44,14 @@ def write_release(folder: Path, rows: Rows) -> Schema:
     [
         (("", 2, 3, TIME), "= '' is empty, but every row needs an id"),
         ((3, 2, "x", TIME), "rating = 'x' is not a number"),
-        ((3, 2, "nan", TIME), "rating = 'nan' is not a number"),
         ((3, 2, 6, TIME), "rating = '6' is not on the scale of"),
         ((3, 2, 3.3, TIME), "rating = '3.3' is not on the scale of"),
         ((3, 2, 3, 0), "timestamp = '0' is a time before 1990 or after tomorrow as seconds"),
         ((3, 2, 3, 10**12), "is a time before 1990 or after tomorrow as seconds"),
-        ((3, 2, 3, "soon"), "timestamp = 'soon' is not a number"),
         ((1, 1, 4, TIME), " 1 already has "),
     ],
 )
-def test_one_line_names_the_row(
+def test_an_error_names_the_line(
     tmp_path: Path,
     write: Callable[[Path, Rows], Schema],
     header: int,
@@ -91,7 +84,7 @@ def test_one_line_names_the_row(
         ("movies.dat", "2::Title::Drama\n", "movies.dat line 41: movieid = '2' occurs twice"),
     ],
 )
-def test_the_line_of_a_release_is_named(
+def test_an_error_names_the_line_of_a_release(
     tmp_path: Path, toy: Toy, file: str, line: str, message: str
 ) -> None:
     write_dat(toy, tmp_path)

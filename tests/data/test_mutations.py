@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
 from tests.conftest import PARAMS, unpinned
 from tests.fuzz.mutations import fuzz, mutate
-from tests.toy import make_toy, write_100k, write_csv, write_dat
+from tests.toy import Toy, make_toy, write_100k, write_csv, write_dat
 
 ENCODE = load_params(PARAMS)[EncodeParams]
 OWN = {
@@ -62,8 +63,7 @@ def test_own_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "write"), [("ml-1m", write_dat), ("ml-100k", write_100k), ("ml-25m", write_csv)]
 )
-def test_releases(tmp_path: Path, name: str, write: object) -> None:
-    assert callable(write)
+def test_releases(tmp_path: Path, name: str, write: Callable[[Toy, Path], Path]) -> None:
     write(make_toy(12, 8, 60), tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
 

@@ -35,7 +35,7 @@ def draw(pairs: Pairs, method: str, count: int = 3) -> tuple[pd.DataFrame, pd.Da
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("count", [1, 4])
-def test_each_positive_in_a_part_gets_up_to_that_many(method: str, count: int) -> None:
+def test_each_positive_gets_up_to_count_negatives(method: str, count: int) -> None:
     positives, negatives = draw(make_positives(), method, count)
     assert (positives["part"] == -1).any()
     assert (negatives["part"] >= 0).all()
@@ -70,7 +70,7 @@ def test_no_earlier_positive_is_drawn_but_a_later_one_may_be(method: str) -> Non
 
 
 @pytest.mark.parametrize("method", ["chronological", "leave_last"])
-def test_draws_do_not_depend_on_what_is_later(method: str) -> None:
+def test_draws_do_not_depend_on_later_interactions(method: str) -> None:
     pairs = make_positives()
     positives, negatives = draw(pairs, method)
     end = len(pairs.user) // 2
@@ -85,7 +85,7 @@ def test_draws_do_not_depend_on_what_is_later(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_draws_are_even_over_the_items_that_there_are(method: str) -> None:
+def test_draws_are_uniform_over_the_known_items(method: str) -> None:
     """Over many seeds, an item that a user never had is drawn as often as any other."""
     pairs = make_positives(60)
     positives, _ = draw(pairs, method)

@@ -1,4 +1,4 @@
-"""What is plausible but odd is said, with its count and an example, and used as it is."""
+"""Odd but plausible data are used as they are, and noted with a count and an example."""
 
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,13 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.own import own_schema
-from recsys.data.params import SplitParams
-from recsys.data.presets import preset
 from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
-from recsys.sources.archives import fetch_release
 from recsys.sources.params import OwnParams
-from recsys.sources.releases import RELEASES
 from tests.conftest import PARAMS
 
 OWN = load_params(PARAMS)[OwnParams]
-SPLIT = load_params(PARAMS)[SplitParams]
 
 
 def read(
@@ -58,7 +53,7 @@ def test_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
     )
 
 
-def test_spaces_around_ids_are_dropped_and_said(tmp_path: Path) -> None:
+def test_spaces_around_ids_are_dropped_and_noted(tmp_path: Path) -> None:
     tables = read(tmp_path, "u,i,r / 1,1,1 /  1 ,2,2 / 2,1,3 / 2,2 ,1")
     assert tables.ratings["user"].tolist() == [0, 0, 1, 1]
     assert tables.notes == (
@@ -103,7 +98,7 @@ def test_single_ratings_missing_items_and_empty_lists_are_counted(tmp_path: Path
     )
 
 
-def test_one_time_for_all_is_said_where_time_is_used(tmp_path: Path) -> None:
+def test_a_single_time_is_noted_where_time_is_used(tmp_path: Path) -> None:
     text = PLAIN.replace(" / ", ",1000000000 / ") + ",1000000000"
     text = text.replace("r,1000000000", "r,t")
     assert read(tmp_path, text).notes == ()
@@ -158,9 +153,11 @@ def test_impossible_values_of_items_are_refused(
         read(tmp_path, PLAIN, items=items, item_features=(features,))
 
 
-def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
+def test_impossible_ratings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 2: r = '1e300' is too large a number"):
         read(tmp_path, PLAIN.replace("1,1,1 /", "1,1,1e300 /"))
+    with pytest.raises(InputError, match=r"r has 1 different values; set own.rating_scale"):
+        read(tmp_path, "u,i,r / 1,1,3 / 2,2,3")
     tables = read(tmp_path, PLAIN.replace(",3 /", ",0.3 /"), rating_scale=(0.1, 2.0, 0.1))
     assert tables.rating_scale.step == 0.1
 
@@ -174,7 +171,7 @@ def test_a_rating_that_no_scale_has_is_refused(tmp_path: Path) -> None:
         ((0.1, 0.35, 0.9123, 0.1), None, 0.0999),
     ],
 )
-def test_a_scale_that_is_found_has_all_ratings(
+def test_an_inferred_scale_has_all_ratings(
     tmp_path: Path, stars: tuple[float, ...], step: float | None, off: float
 ) -> None:
     rows = (f" / {i // 2},{i % 2},{rating}" for i, rating in enumerate(stars))
@@ -192,25 +189,13 @@ def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:
     assert tables.notes[0] == "2 earlier ratings of a repeated pair are dropped"
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(
-    ("name", "notes"),
-    [("ml-1m", ()), ("ml-100k", ("movies without genres: 2 of 1,682, such as 267",))],
+    ("changes", "message"),
+    [
+        ({"rating_scale": (0.0, 1000.0, 1e-06)}, r"= \[0.0, 1000.0, 1e-06\]: the step is too"),
+        ({"user": "u", "item": "u"}, "user and item are both 'u'; name two columns"),
+    ],
 )
-def test_the_real_releases_have_few_notes(
-    tmp_path: Path, name: str, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
-
-    fetch_release(RELEASES[name], tmp_path / "raw", os.environ["MOVIELENS_MIRROR"])
-    assert read_dataset(tmp_path / "raw", preset(RELEASES[name])).notes == notes
-
-
-def test_a_step_that_32_bits_cannot_tell_apart_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"rating_scale = \[0.0, 1000.0, 1e-06\]: the step is too"):
-        OwnParams.model_validate(OWN.model_dump() | {"rating_scale": (0.0, 1000.0, 0.000001)})
-
-
-def test_one_column_cannot_be_the_user_and_the_item() -> None:
-    with pytest.raises(ValueError, match="user and item are both 'u'; name two columns"):
-        OwnParams.model_validate(OWN.model_dump() | {"user": "u", "item": "u"})
+def test_impossible_params_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OwnParams.model_validate(OWN.model_dump() | changes)

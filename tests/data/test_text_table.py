@@ -86,7 +86,7 @@ def test_compressed_files_are_read_by_their_suffix(tmp_path: Path) -> None:
         ("u.csv", b"", "u.csv is missing; run `dvc repro -f fetch`"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_one_line(
+def test_a_bad_file_is_reported_in_one_line(
     tmp_path: Path, name: str, content: bytes | str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:

@@ -27,7 +27,7 @@ def folder(computed: Computed, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_read_is_what_was_written(computed: Computed, tmp_path: Path) -> None:
+def test_written_features_are_read_unchanged(computed: Computed, tmp_path: Path) -> None:
     lineage = Lineage("ids", fitted=write_fitted(computed.fitted, computed.ratings, tmp_path))
     fitted, ratings = read_fitted(tmp_path, lineage, CHECKPOINT)
     assert ratings.equals(computed.ratings)
@@ -49,16 +49,12 @@ def test_files_of_another_run_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["features.json", "fitted.safetensors", "ratings.parquet"])
-def test_a_changed_byte_is_refused(folder: Path, name: str) -> None:
+def test_a_changed_or_missing_file_is_refused(folder: Path, name: str) -> None:
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
     with pytest.raises(InputError, match=r"features.json: .*it was changed.*dvc repro features"):
         read_fitted(folder, Lineage("ids"), CHECKPOINT)
-
-
-@pytest.mark.parametrize("name", ["features.json", "fitted.safetensors", "ratings.parquet"])
-def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(InputError, match=name):
         read_fitted(folder, Lineage("ids"), CHECKPOINT)

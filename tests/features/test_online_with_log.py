@@ -95,11 +95,11 @@ def test_without_the_log_a_time_after_its_end_gives_the_same() -> None:
     )
 
 
-def test_somebody_without_ratings_has_features() -> None:
+def test_a_user_without_ratings_has_features() -> None:
     computed = compute(make_log(past_only=True))
     store = OnlineFeaturesWithLog(computed.fitted, computed.ratings)
-    nobody = np.full(MOVIES, USERS)
-    queries = Queries(nobody, np.arange(MOVIES), store.default_as_of(nobody))
+    unknown = np.full(MOVIES, USERS)
+    queries = Queries(unknown, np.arange(MOVIES), store.default_as_of(unknown))
     found = store.compute(store.ratings_of(np.array([USERS])), queries)
     assert np.isfinite(found.dense).all()
     assert lists(found, "liked") == [[]] * MOVIES

@@ -59,8 +59,22 @@ def make_log(columns: dict[str, np.ndarray], method: str) -> RatingLog:
     )
 
 
-def assert_replay(log: RatingLog, catalogue: Catalogue, groups: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("method", ["random", "chronological"])
+@pytest.mark.parametrize(
+    ("groups", "every"),
+    [(tuple(GROUPS), 1), ((*GROUPS, *GP_TARGETS), 10)],
+    ids=["statistics of all users", "all features of a tenth of the users"],
+)
+def test_a_replay_gives_the_columns(
+    ratings: tuple[dict[str, np.ndarray], Catalogue],
+    groups: tuple[str, ...],
+    every: int,
+    method: str,
+) -> None:
     """Replay the ratings of a sample of users that no fold's process has predicted."""
+    columns, catalogue = ratings
+    some = columns["user"] % every == 0
+    log = make_log({name: values[some] for name, values in columns.items()}, method)
     computed = compute_features(log, catalogue, groups, SETTINGS, label_threshold=3)
     users = np.random.default_rng(1).choice(np.unique(log.user), SAMPLE, replace=False)
     known = log.past_only and not set(groups) & GP_TARGETS.keys()
@@ -71,21 +85,3 @@ def assert_replay(log: RatingLog, catalogue: Catalogue, groups: tuple[str, ...])
     found = store.compute(store.ratings_of(np.sort(users)), queries).dense
     expected = np.column_stack([values[rows] for values in computed.dense.values()])
     np.testing.assert_allclose(found, expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("method", ["random", "chronological"])
-def test_statistics_of_all_users(
-    ratings: tuple[dict[str, np.ndarray], Catalogue], method: str
-) -> None:
-    columns, catalogue = ratings
-    assert_replay(make_log(columns, method), catalogue, tuple(GROUPS))
-
-
-@pytest.mark.parametrize("method", ["random", "chronological"])
-def test_all_features_of_a_tenth_of_the_users(
-    ratings: tuple[dict[str, np.ndarray], Catalogue], method: str
-) -> None:
-    columns, catalogue = ratings
-    some = columns["user"] % 10 == 0
-    log = make_log({name: values[some] for name, values in columns.items()}, method)
-    assert_replay(log, catalogue, (*GROUPS, *GP_TARGETS))

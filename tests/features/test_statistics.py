@@ -9,7 +9,7 @@ from recsys.features.build import fit_means
 from recsys.features.statistics import GROUPS, Catalogue, Columns, Statistics, sum_movies
 from recsys.features.visibility import RatingLog, VisibleRatings
 from tests import logs
-from tests.logs import MOVIES, RATINGS, STATISTICS, USERS, make_log, visible_rows, with_stars
+from tests.logs import RATINGS, STATISTICS, make_log, visible_rows, with_stars
 
 
 def compute(log: RatingLog) -> np.ndarray:
@@ -207,7 +207,7 @@ DECADES = {1900: 0, 1919: 0, 1920: 0, 1929: 0, 1930: 1, 1999: 7, 2000: 8, 2009: 
 
 
 @pytest.mark.parametrize("past_only", [False, True])
-def test_affinities_are_those_of_the_definition(past_only: bool) -> None:
+def test_affinities_follow_their_definition(past_only: bool) -> None:
     """Movies have no genre, one or more."""
     log = make_log(past_only)
     genres = logs.make_catalogue().genres
@@ -234,12 +234,6 @@ def test_stars_that_never_vary_have_a_spread_of_a_tenth() -> None:
     columns = raw_columns(alike, logs.make_catalogue())
     for noun in ("user", "movie"):
         np.testing.assert_allclose(columns[f"{noun}_spread"], 0.1)
-
-
-def test_the_test_data_have_the_expected_size() -> None:
-    log = make_log(past_only=False)
-    assert (log.user.max() + 1, log.movie.max() + 1) == (USERS, MOVIES)
-    assert np.bincount(log.part).tolist() == [8 * RATINGS // 10, RATINGS // 10, RATINGS // 10]
 
 
 def test_time_windows_contain_only_ratings_of_the_user() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.features.visibility import QUERY, RatingLog, VisibleRatings
-from tests.logs import make_log, visible_rows
+from tests.logs import make_log, some_rows, visible_rows
 
 
 def with_queries(log: RatingLog) -> RatingLog:
@@ -33,7 +33,7 @@ def test_sum_of_last_is_over_the_last_visible_rows(count: int) -> None:
 
 
 @pytest.mark.parametrize("past_only", [False, True])
-def test_times_are_those_of_the_visible_rows_that_are_not_later(past_only: bool) -> None:
+def test_times_are_of_visible_rows_that_are_not_later(past_only: bool) -> None:
     for log in (make_log(past_only), with_queries(make_log(past_only))):
         for row, found in enumerate(zip(*log.by_user.times(), strict=True)):
             rows = visible_rows(log, log.user, row)
@@ -48,8 +48,7 @@ def test_no_row_sees_a_query(past_only: bool) -> None:
     log = make_log(past_only)
     queries = with_queries(log)
     kept = np.flatnonzero(queries.part != QUERY)
-    columns = ("user", "movie", "stars", "label", "seconds", "part")
-    without = replace(log, **{name: getattr(log, name)[kept] for name in columns})
+    without = some_rows(log, kept)
     for a, b in ((queries.by_user, without.by_user), (queries.by_movie, without.by_movie)):
         np.testing.assert_array_equal(a.sum(queries.stars)[kept], b.sum(without.stars))
         if past_only:

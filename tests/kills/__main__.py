@@ -1,4 +1,4 @@
-"""Kills `dvc repro` again and again, and compares the bytes with those of a run that none killed.
+"""Kill `dvc repro` many times; compare the outputs with an undisturbed run, byte by byte.
 
     python -m tests.kills [KILLS] [SEED]
 

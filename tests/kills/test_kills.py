@@ -6,7 +6,7 @@ from signal import SIGINT, SIGKILL, SIGTERM
 from tests.kills.killer import Kill, finish, kill_run
 from tests.kills.project import KilledProject
 
-# In the order of the pipeline: each run goes on where the one before was killed.
+# In the order of the pipeline: each run continues after the previous kill.
 KILLS = [
     Kill("fetch", "raw", "group", SIGKILL),
     Kill("encode", 0.1, "group", SIGINT),

@@ -47,7 +47,7 @@ def test_the_matrix_has_a_1_for_each_movie() -> None:
     ("drawn", "starts", "movies"),
     [(True, [0, 1, 2, 2], [2, 1]), (False, [0, 2, 3, 5], [2, 3, 1, 0, 2])],
 )
-def test_movies_that_were_drawn_were_not_picked_up(
+def test_movies_that_were_drawn_as_negatives_are_no_interactions(
     tmp_path: Path, drawn: bool, starts: list[int], movies: list[int]
 ) -> None:
     histories = UserHistories.read(write_part(tmp_path), 3, 4, drawn)

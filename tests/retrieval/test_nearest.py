@@ -11,7 +11,7 @@ Ratings = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 @pytest.fixture
 def rated() -> npt.NDArray[np.bool_]:
-    """Who rated what: 80 users, and 12 movies of which some are rated by many."""
+    """Whether a user rated a movie, [80, 12]; some movies have many ratings."""
     random = np.random.default_rng(1)
     rated: npt.NDArray[np.bool_] = random.random((80, 12)) < random.random(12) * 0.5
     rated[0] = True
@@ -44,13 +44,13 @@ def test_weights_are_the_ridge_regression_on_the_nearest(
 
 
 def test_of_equally_near_movies_the_most_rated_is_taken() -> None:
-    """Movies 1 and 2 share half of their users with movie 0; movies 3 and 4 share nobody's."""
+    """Movies 1 and 2 share half of their users with movie 0; movies 3 and 4 share none."""
     users = {0: [0, 1, 2, 3], 1: [0, 5], 2: [0, 1, 2, 3, 6, 7, 8, 9], 3: [10], 4: [11]}
     user, movie = np.array([(u, m) for m, some in users.items() for u in some]).T
     weights = fit_nearest(user, movie, 1.0, 1, 2).toarray()
     assert np.flatnonzero(weights[:, 0]).tolist() == [2]
     assert weights[2, 0] == np.float16(4 / (8 + 1))
-    # The cosine of movies 1 and 0 is 1 / sqrt(8), that of 1 and 2 is 1 / 4.
+    # The cosine of movies 1 and 0 is 1 / sqrt(8), of movies 1 and 2 1 / 4.
     assert np.flatnonzero(weights[:, 1]).tolist() == [0]
     assert not weights[:, 3:].any()
 

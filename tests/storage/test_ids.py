@@ -53,7 +53,7 @@ def test_an_unknown_id_is_reported_with_the_nearest_ids(wanted: int | str, neare
     assert str(error.value) == expected
 
 
-def test_what_can_be_no_id_is_reported_with_the_kind_of_the_ids() -> None:
+def test_an_impossible_id_is_reported_with_the_kind_of_the_ids() -> None:
     with pytest.raises(InputError) as error:
         NUMBERS.rows(["x" * 1000])
     assert str(error.value).endswith(": the 3 users have whole numbers as ids, from 2 to 9")

