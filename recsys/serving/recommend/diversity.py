@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from recsys.common.arrays import Ints, Singles
+from recsys.common.arrays import Singles
+from recsys.serving.recommend.ranking import Rows
 
 # The loss, in units of the score, of a movie with similarity 1. On MovieLens 1M, a diversity of 0.5
 # then costs little NDCG and changes the lists.
@@ -17,8 +18,8 @@ MIN_SCORE = -1e9
 
 
 def find_diverse(
-    scores: Singles, count: int, diversity: float, compare: Callable[[Ints], Singles]
-) -> Ints:
+    scores: Singles, count: int, diversity: float, compare: Callable[[Rows], Singles]
+) -> Rows:
     """The columns of good and dissimilar candidates, by maximal marginal relevance.
 
     The next candidate has the highest (1 - d) score - d 3 s. Here s is its similarity to the most
