@@ -110,7 +110,8 @@ def _read(part: str, data: Path, params: Params) -> Inputs:
     path = data / f"split/{part}.parquet"
     dataset = MovieLensDataset(path, dimensions, target, features, data / "features")
     rows = dataset.__getitems__(range(len(dataset)))
+    bags = rows.sparse_features.to_dict()
     # Only features with one value in each row. Zip codes and movies have more values than bins.
-    codes = [rows.sparse[name].values for name in ("age", "occupation", "period")]
-    columns = dict(zip(dataset.dense_names, rows.dense.numpy().T, strict=True))
+    codes = [bags[name].values() for name in ("age", "occupation", "period")]
+    columns = dict(zip(dataset.dense_names, rows.dense_features.numpy().T, strict=True))
     return Inputs(columns, np.column_stack(codes), dataset.label.numpy())

@@ -102,7 +102,7 @@ def save_model(
     """Save a checkpoint with random weights, large enough that scores differ widely."""
     dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
-    tables = {f.name: f.lookup for f in features if f.kind != "dense"}
+    tables = {f.name: f.embedding_table_name for f in features if f.kind != "dense"}
     description = Description(
         task=task,
         stars=(1.0, 5.0),

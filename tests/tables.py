@@ -28,6 +28,9 @@ PART = pa.table(
     },
     schemas.PART,
 )
+USERS_SCHEMA, MOVIES_SCHEMA = (
+    schemas.dimension(table, movielens_features(), "int32") for table in ("users", "movies")
+)
 LINEAGE = Lineage("ids", "split", past_only=False)
 COUNTS = {"users": [4, 0, 1], "movies": [1, 2, 0, 3]}
 
@@ -49,7 +52,7 @@ def make_dimensions() -> Dimensions:
     }
     return Dimensions(
         Path("tables"),
-        {"users": pa.table(users, schemas.users()), "movies": pa.table(movies, schemas.movies())},
+        {"users": pa.table(users, USERS_SCHEMA), "movies": pa.table(movies, MOVIES_SCHEMA)},
         Vocabulary(
             "ids",
             {"genres": ("a", "b", "c", "d")},

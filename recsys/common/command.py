@@ -17,9 +17,6 @@ from recsys.common.errors import InputError
 PATH = click.Path(path_type=Path)
 # In the messages of torch's RuntimeErrors, and of the ImportError of a library that is too large.
 NO_MEMORY = "allocate memory|out of memory|start new thread|failed to map segment"
-LESS_MEMORY = (
-    "a smaller release (fetch.dataset), train.batch_size or model.embedding_dimension needs less"
-)
 
 
 def command(function: Callable[..., None]) -> click.Command:
@@ -40,14 +37,14 @@ def command(function: Callable[..., None]) -> click.Command:
             try:
                 function(*args, **options)
             except Exception as error:
-                if (message := describe(error)) is None:
+                if (message := explain(error)) is None:
                     raise
                 raise click.ClickException(message) from error
 
     return run
 
 
-def describe(error: Exception) -> str | None:
+def explain(error: Exception) -> str | None:
     """An error that the user can correct, as one line; None for any other error."""
     # atomic_write names the output. This one is of another file, which may be temporary.
     if is_full_disk(error) and not isinstance(error, InputError):
@@ -57,21 +54,16 @@ def describe(error: Exception) -> str | None:
     if isinstance(error, (InputError, OSError)):
         return str(error)
     if isinstance(error, MemoryError) or re.search(NO_MEMORY, str(error)):
-        return f"not enough memory: {LESS_MEMORY}"
+        return (
+            "not enough memory: a smaller release (fetch.dataset), train.batch_size or "
+            "model.embedding_dimension needs less"
+        )
     return None
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide warnings and the libraries' log messages."""
-    with warnings.catch_warnings(), only_our_messages():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def only_our_messages() -> Iterator[None]:
-    """Print the log messages of `recsys` on stderr, and only errors of other packages."""
+    """Hide warnings, and log messages but those of `recsys` and errors, which go to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     ours = logging.getLogger("recsys")
@@ -83,7 +75,9 @@ def only_our_messages() -> Iterator[None]:
     # torch.fx has its own handler, and TorchRec's modules would print a warning in every run.
     logging.getLogger("torch.fx").setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         ours.removeHandler(handler)
         ours.propagate = True

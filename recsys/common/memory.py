@@ -2,8 +2,8 @@
 
 import ctypes
 
-# Options of glibc's malloc.h: their numbers, and the bytes that they are set to.
-MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**28), "M_MMAP_THRESHOLD": (-3, 2**25)}
+# Options of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> None:
@@ -15,5 +15,5 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        for option, size in MALLOC_OPTIONS.values():
-            mallopt(option, size)
+        mallopt(M_TRIM_THRESHOLD, 2**28)
+        mallopt(M_MMAP_THRESHOLD, 2**25)

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from reprlib import Repr
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -25,6 +25,12 @@ CONFLICT = re.compile(r"^(<{7}|={7}|>{7})(?=\s|$)", re.MULTILINE)
 MAX_PROBLEMS = 5
 SHORT = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 80
+
+
+def list_field(description: str, **limits: Any) -> Any:
+    """A field that is a tuple here and a list in YAML, which pydantic's strict mode refuses."""
+    return Field(strict=False, description=description, **limits)
+
 
 # Error messages quote these descriptions.
 Fraction = Annotated[float, Field(description="a number above 0 and below 1", gt=0, lt=1)]
@@ -74,7 +80,7 @@ def parse_section(content: object, section: type[S], path: Path) -> S:
         # Unknown keys come first: a misspelt key explains why the right one is missing.
         unknown = ("extra_forbidden", "invalid_key")
         problems = sorted(error.errors(), key=lambda problem: problem["type"] not in unknown)
-        descriptions = "; ".join(_describe(section, problem) for problem in problems[:MAX_PROBLEMS])
+        descriptions = "; ".join(_explain(section, problem) for problem in problems[:MAX_PROBLEMS])
         raise InputError(f"{path}: {descriptions}") from error
 
 
@@ -132,7 +138,7 @@ def _reason(error: Exception) -> str:
     return textwrap.shorten(reason, 300, placeholder=" ...")
 
 
-def _describe(section: type[Section], problem: "ErrorDetails") -> str:
+def _explain(section: type[Section], problem: "ErrorDetails") -> str:
     """Turn a pydantic error into "KEY = VALUE: what is allowed"."""
     key = ".".join([section.name, *map(show_key, problem["loc"])])
     if problem["type"] == "value_error":

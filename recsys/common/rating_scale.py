@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from recsys.common.arrays import Floats, Mask, Singles
+
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -28,7 +29,7 @@ class RatingScale:
         return 1.5 * EPSILON * largest / self.step if self.step else 0.0
 
     @np.errstate(over="ignore", invalid="ignore")
-    def to_steps(self, stars: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def to_steps(self, stars: npt.ArrayLike) -> Floats:
         """The number of steps from `lowest` to each rating, [N].
 
         It is whole for a rating on a step, whichever way its last digits were rounded. Without a
@@ -41,7 +42,7 @@ class RatingScale:
         whole = np.rint(steps)
         return np.where(np.abs(steps - whole) <= self.rounding, whole, steps)
 
-    def has(self, stars: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    def has(self, stars: npt.ArrayLike) -> Mask:
         """Whether each number is on the scale, [N]."""
         steps = self.to_steps(stars)
         first, last = self.to_steps([self.lowest, self.highest])
@@ -60,11 +61,11 @@ class RatingScale:
         # A quarter of the way to the next number of 32 bits, so that 32 bits round it to `below`.
         return float(below) + float(np.nextafter(below, np.float32(np.inf)) - below) / 4
 
-    def normalise(self, stars: Floats) -> Floats:
+    def normalise(self, stars: Singles) -> Singles:
         """Map stars to [0, 1]."""
         return ((stars - self.lowest) / (self.highest - self.lowest)).astype(np.float32)
 
-    def denormalise(self, norm: Floats) -> Floats:
+    def denormalise(self, norm: Singles) -> Singles:
         """Map [0, 1] back to stars."""
         return (self.lowest + norm * (self.highest - self.lowest)).astype(np.float32)
 

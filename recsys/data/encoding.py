@@ -1,6 +1,6 @@
 """Encode raw tables as numbers: rows for ids, codes for names, normalised ratings, labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,20 +22,12 @@ from recsys.storage.vocabulary import Vocabulary
 GENDERS = {"F": 0.0, "M": 1.0}
 UNPUBLISHED_GENDER = REGISTRY["gender"].missing
 Names = dict[str, tuple[str, ...]]
-Encoder = Callable[[pd.Series], tuple[Any, tuple[str, ...]]]
 
 
 def encode_dimensions(
     dataset: RawDataset, params: EncodeParams
 ) -> tuple[dict[str, pa.Table], Vocabulary]:
-    """Encode the users and movies.
-
-    Args:
-        dataset: the raw tables.
-
-    Returns:
-        the tables `users` and `movies` with the columns of `schemas`, and their vocabulary.
-    """
+    """The tables `users` and `movies` with the columns of `schemas`, and their vocabulary."""
     frames = {
         "users": prepare_users(dataset.users, params),
         "movies": prepare_movies(dataset.movies, params),
@@ -131,9 +123,10 @@ def encode_columns(
         values = frame[feature.source]
         if feature.kind == "dense":
             columns[feature.column] = values.astype(np.float32)
+        elif feature.kind == "list":
+            columns[feature.column], names[feature.name] = encode_lists(values)
         else:
-            encode: Encoder = encode_lists if feature.kind == "list" else encode_categories
-            columns[feature.column], names[feature.name] = encode(values)
+            columns[feature.column], names[feature.name] = encode_categories(values)
     return frame.assign(**columns), names
 
 

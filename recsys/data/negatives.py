@@ -1,9 +1,9 @@
 """Draw negatives for data of positives alone: rows of label 0, to tell the positives apart from.
 
-Each positive gets some draws, evenly among the items that there were at its time. A random split
+Each positive gets some draws, evenly among the items that existed at its time. A random split
 follows no time, so all items with a positive in the training part are there. A draw counts if the
 user has had no interaction with the item: so far or, with a random split, in this part and the
-parts before. Later interactions have no say. So a positive of tomorrow may be a negative of today,
+parts before. Later interactions do not count. So a positive of tomorrow may be a negative of today,
 and the negatives of the training part tell nothing about the test part.
 
 Draws come from a hash of the positive and a counter, not from a generator with a state: with
@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from recsys.common.arrays import Ints
 from recsys.data.pair_hash import hash_pairs, mix, to_fractions
-from recsys.data.splitting import Assignment, Ints, Pairs, Rows
+from recsys.data.splitting import Assignment, Pairs
 from recsys.storage.schemas import NO_PART
 
 # What one step of a SplitMix64 generator adds to its state.
@@ -34,7 +35,7 @@ class Negatives(NamedTuple):
         movie: row of the movies table, [K]
     """
 
-    positive: Rows
+    positive: Ints
     movie: Ints
 
 

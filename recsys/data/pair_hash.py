@@ -1,4 +1,4 @@
-"""A number in [0, 1) for each pair of a user and an item, which nothing but the pair determines.
+"""A number in [0, 1) for each pair of a user and an item, which depends on the pair alone.
 
 It needs no generator and no order of rows, so a pair keeps its number when other rows are added. It
 takes integers of 64 bits and SHA-256 alone, so no version of Python, NumPy or pandas changes it.
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from recsys.common.arrays import Floats
 
 Keys = npt.NDArray[np.uint64]
 
@@ -52,7 +54,6 @@ def hash_pairs(users: Keys, items: Keys) -> Keys:
     return mix(users + items)
 
 
-def to_fractions(keys: Keys) -> npt.NDArray[np.float64]:
+def to_fractions(keys: Keys) -> Floats:
     """Keys as numbers in [0, 1), of their highest 53 bits, [N]"""
-    fractions: npt.NDArray[np.float64] = (keys >> np.uint64(11)) * 2.0**-53
-    return fractions
+    return (keys >> np.uint64(11)) * 2.0**-53

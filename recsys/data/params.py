@@ -4,14 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Fraction, Section, Seed
+from recsys.common.params import Count, Fraction, Section, Seed, list_field
 from recsys.sources.params import OwnParams
 from recsys.storage.registry import Feature
-
-# YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
-Stars = Annotated[
-    tuple[float, ...], Field(strict=False, description="a list of numbers of stars, or []")
-]
 
 
 class EncodeParams(Section):
@@ -19,7 +14,7 @@ class EncodeParams(Section):
     label_threshold: Annotated[float, Field(description="a number of stars")]
     zip_prefix: Count
     period_years: Count
-    drop_ratings: Stars
+    drop_ratings: Annotated[tuple[float, ...], list_field("a list of numbers of stars, or []")]
 
 
 class SplitParams(Section):
@@ -64,18 +59,14 @@ def own_features(params: OwnParams) -> tuple[Feature, ...]:
     The first entry, `bias`, is 1 for everybody. It is the dense input of a model without others.
     """
     features = [Feature("bias", "dense", "users", "bias", source="bias", missing=1.0)]
-    tables: tuple[tuple[str, Literal["users", "movies"]], ...] = (
-        ("users", "users"),
-        ("items", "movies"),
-    )
-    for file, table in tables:
+    tables: dict[str, Literal["users", "movies"]] = {"users": "users", "items": "movies"}
+    for file, table in tables.items():
         for name, kind, _ in params.features(file):
+            source = own_source(name)
             if kind == "number":
                 column = f"{name}_number" if name in TAKEN else name
-                features.append(Feature(name, "dense", table, column, source=own_source(name)))
+                features.append(Feature(name, "dense", table, column, source))
             else:
                 coded: Literal["sparse", "list"] = "list" if kind == "list" else "sparse"
-                features.append(
-                    Feature(name, coded, table, f"{name}_code", source=own_source(name))
-                )
+                features.append(Feature(name, coded, table, f"{name}_code", source))
     return tuple(features)

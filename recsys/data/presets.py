@@ -6,6 +6,7 @@ ml-100k-README.txt (tabs and pipes) and ml-32m-README.html (CSV with a header).
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from recsys.data.schema import Attribute, Column, File, Schema
 from recsys.sources.releases import Release
@@ -32,8 +33,6 @@ USER_ATTRIBUTES = (
     Attribute("zip", "category", (Column("zip"),)),
 )
 
-_RATINGS_CSV = File(Path("ratings.csv"), separator=",")
-_MOVIES_CSV = File(Path("movies.csv"), separator=",")
 _RATINGS_DAT = File(Path("ratings.dat"), separator="::", names=RATING_COLUMNS, quoted=False)
 _MOVIES_DAT = replace(_RATINGS_DAT, path=Path("movies.dat"), names=("movieid", "title", "genres"))
 _USERS_DAT = replace(
@@ -53,8 +52,8 @@ _U_USER = replace(
 )
 
 _CSV = Schema(
-    ratings=_RATINGS_CSV,
-    movies=_MOVIES_CSV,
+    ratings=File(Path("ratings.csv"), separator=","),
+    movies=File(Path("movies.csv"), separator=","),
     user=Column("userid"),
     movie=Column("movieid"),
     rating=Column("rating"),
@@ -86,15 +85,14 @@ def preset(release: Release) -> Schema:
     """The schema of a release, with its published counts."""
     schema = PRESETS[release.name]
     remedy = f"correct the file, or fetch {release.name} again"
-
-    def complete(file: File | None) -> File | None:
-        return file and replace(file, encoding=release.encoding, remedy=remedy)
-
+    files: dict[str, Any] = {
+        noun: replace(file, encoding=release.encoding, remedy=remedy)
+        for noun in ("ratings", "users", "movies")
+        if (file := getattr(schema, noun))
+    }
     return replace(
         schema,
-        ratings=replace(schema.ratings, encoding=release.encoding, remedy=remedy),
-        users=complete(schema.users),
-        movies=complete(schema.movies),
+        **files,
         features=movielens_features(),
         rating_scale=release.rating_scale,
         published=release.published_counts,

@@ -1,7 +1,7 @@
 """The files of a split.
 
-- `assignment.parquet`: the part of each rating and, behind them, of each drawn negative. No other
-  file says it to features and rank.
+- `assignment.parquet`: the part of each rating and, behind them, of each drawn negative. The
+  stages features and rank read it here.
 - `negatives.parquet`: the drawn negatives, if the data has positives alone.
 - `train.parquet`, `validation.parquet`, `test.parquet`: the rows of each part.
 - `counts`: the number of training ratings of each user and of each movie.

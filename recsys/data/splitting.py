@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
 from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
 from recsys.data.params import SplitParams
 from recsys.storage.parquet import ROWS_AT_ONCE
 from recsys.storage.schemas import NO_PART, PARTS
 
-Rows = npt.NDArray[np.intp]
-Ints = npt.NDArray[np.integer]
 # For each rating, the position of its part in `PARTS`, or `NO_PART`.
 Assignment = npt.NDArray[np.int8]
 
@@ -81,7 +81,7 @@ def require_times(seconds: Ints, params: SplitParams) -> None:
         )
 
 
-def eligible_rows(users: Ints, min_history: int) -> Rows:
+def eligible_rows(users: Ints, min_history: int) -> Ints:
     """The rows whose user has at least `min_history` earlier rows."""
     if not min_history:
         return np.arange(len(users))
@@ -89,7 +89,7 @@ def eligible_rows(users: Ints, min_history: int) -> Rows:
     return np.flatnonzero(before >= min_history)
 
 
-def split_by_pair(pairs: Pairs, rows: Rows, params: SplitParams) -> Assignment:
+def split_by_pair(pairs: Pairs, rows: Ints, params: SplitParams) -> Assignment:
     """Draw the part of some rows by a hash of the seed and the raw ids of user and movie.
 
     A part depends on the pair alone: in tomorrow's data set, today's ratings keep their parts. The
@@ -128,31 +128,20 @@ def leave_last(users: Ints) -> Assignment:
     return np.where(before + after < 2, 0, np.maximum(2 - after, 0)).astype(np.int8)
 
 
-def count_neighbours(users: Ints) -> tuple[Rows, Rows]:
-    """Count the rows of the same user before and after each row.
+def count_neighbours(users: Ints) -> tuple[Ints, Ints]:
+    """The number of the same user's rows before each row, and the number behind it, [N] each.
 
     Args:
         users: the user of each rating, in the order of time, [N]
-
-    Returns:
-        the numbers of rows before and after, each [N]
     """
-    order = np.argsort(users, kind="stable")
-    counts = np.bincount(users)
-    starts = np.cumsum(counts) - counts
-    before = np.empty(len(users), np.intp)
-    before[order] = np.arange(len(users)) - starts[users[order]]
-    return before, counts[users] - before - 1
+    rows = pd.Series(users).groupby(users)
+    return rows.cumcount().to_numpy(), rows.cumcount(ascending=False).to_numpy()
 
 
 def count_training(rows: Ints, assignment: Assignment, size: int) -> npt.NDArray[np.int32]:
-    """Count the training ratings of each user, or of each movie.
+    """Count the training ratings of each user, or of each movie, [size].
 
     Args:
         rows: the user or the movie of each rating, [N]
-        size: the number of users or of movies.
-
-    Returns:
-        [size]
     """
     return np.bincount(rows[assignment == 0], minlength=size).astype(np.int32)

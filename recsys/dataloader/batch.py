@@ -38,8 +38,8 @@ class Batch(NamedTuple):
     def expand(self) -> "Batch":
         """The batch with a row of dense features for each rating.
 
-        A GPU takes it so. If it must add in the same order each time, it adds the gradients of all
-        ratings to a few rows one after another. That takes longer than the few rows save.
+        This is for a GPU. In deterministic mode it adds the gradients of all ratings to the few
+        unique rows one after another, which takes longer than the unique rows save.
         """
         if self.dense_index is None:
             return self

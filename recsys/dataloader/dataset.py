@@ -3,9 +3,8 @@
 Shapes: R rows of a part, B of a batch, d dense features, V rows of dense features.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torchrec import KeyedJaggedTensor
 
 from recsys.common.errors import InputError
 from recsys.dataloader.batch import Batch
-from recsys.dataloader.jagged import Bags, Histories
+from recsys.dataloader.jagged import Bags, Lists
 from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -28,25 +27,10 @@ from recsys.storage.parquet import (
 )
 from recsys.storage.registry import Feature, select_features
 
-# Dense features are stored once where each row of them stands so often in a batch, on average.
+# Dense features are stored once if each unique row is in a batch this often, on average.
 MIN_REPEATS = 2
 # The features of the default params.yaml.
 DEFAULT_FEATURES = select_features(("userid", "movieid", "genres", "gender"))
-
-
-class Rows(NamedTuple):
-    """B rows, column by column.
-
-    Attributes:
-        sparse: the bags of each sparse feature, by name.
-        dense, dense_index: as in `Batch`, [V, d] and [B] or None
-        label: [B]
-    """
-
-    sparse: dict[str, Bags]
-    dense: Tensor
-    dense_index: Tensor | None
-    label: Tensor
 
 
 class MovieLensDataset(Dataset[dict[str, Tensor]]):
@@ -96,7 +80,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         self.pairs = load_pair_features(dimensions, features)
         self.unique_dense = self.pairs.unique_dense()
         self.dense_names = self.pairs.dense_names
-        self.histories: dict[str, Histories] = {}
+        self.histories: dict[str, Lists] = {}
         self.statistics: Tensor | None = None
         self.sparse_features = tuple(f for f in features if f.kind != "dense")
         if any(feature.table == "ratings" for feature in features):
@@ -121,7 +105,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
                     for name in columns
                 )
                 entries = index.index_select(0, torch.from_numpy(log))
-                self.histories[feature.name] = Histories(entries, *stretch)
+                self.histories[feature.name] = Lists(entries, *stretch)
         statistics = [f.name for f in features if f.table == "ratings" and f.kind == "dense"]
         names = tuple(name for each in statistics for name in read_column_names(file, each))
         if statistics:
@@ -143,30 +127,25 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         if not 0 <= row < len(self):
             raise IndexError(row)
-        rows = self.__getitems__([row])
+        batch = self.__getitems__([row])
+        bags = batch.sparse_features.to_dict()
         item = {
-            f.name: rows.sparse[f.name].values
-            if f.kind == "list"
-            else rows.sparse[f.name].values[0]
+            f.name: bags[f.name].values() if f.kind == "list" else bags[f.name].values()[0]
             for f in self.sparse_features
         }
         # A row on its own repeats nothing, so it has no index.
-        dense = dict(zip(self.dense_names, rows.dense[0], strict=True))
-        return item | dense | {"label": rows.label[0]}
+        dense = dict(zip(self.dense_names, batch.dense_features[0], strict=True))
+        return item | dense | {"label": batch.labels[0]}
 
-    def __getitems__(self, rows: Sequence[int] | Tensor) -> Rows:
-        """Several rows at once, as `collate_fn` takes them."""
+    def __getitems__(self, rows: Sequence[int] | Tensor) -> Batch:
+        """Several rows at once."""
         rows = torch.as_tensor(rows)
         users, movies = self.user.index_select(0, rows), self.movie.index_select(0, rows)
         bags = self.pairs.bags(users, movies)
         bags |= {name: history.take(rows) for name, history in self.histories.items()}
         dense, dense_index = self._take_dense(rows, users, movies)
-        return Rows(
-            {feature.name: bags[feature.name] for feature in self.sparse_features},
-            dense,
-            dense_index,
-            self.label.index_select(0, rows).float(),
-        )
+        sparse = join_bags({feature.name: bags[feature.name] for feature in self.sparse_features})
+        return Batch(dense, sparse, self.label.index_select(0, rows).float(), dense_index)
 
     def _take_dense(
         self, rows: Tensor, users: Tensor, movies: Tensor
@@ -183,25 +162,43 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         return self.pairs.dense(users, movies), None
 
 
-def collate_fn(rows: Rows | Sequence[dict[str, Tensor]]) -> Batch:
-    """Make a batch of B rows, without padding.
+def collate_fn(rows: Batch | Sequence[dict[str, Tensor]]) -> Batch:
+    """Make a batch, without padding.
 
     Args:
-        rows: the result of `MovieLensDataset.__getitems__`, or a list of items.
-
-    Returns:
-        dense_features [V, d] with their index, sparse_features with B lengths for each feature, and
-        labels [B].
+        rows: the batch that `MovieLensDataset.__getitems__` made, or a list of items.
     """
-    columns = rows if isinstance(rows, Rows) else _collate_items(rows)
-    one_each = torch.ones(len(columns.label), dtype=torch.int32)
-    bags = columns.sparse.values()
-    sparse = KeyedJaggedTensor(
-        list(columns.sparse),
-        torch.cat([values for values, _ in bags]),
-        lengths=torch.cat([one_each if lengths is None else lengths for _, lengths in bags]),
+    if isinstance(rows, Batch):
+        return rows
+    # Sparse features are integers, dense features are floats.
+    sparse = [name for name, value in rows[0].items() if not value.is_floating_point()]
+    dense = [name for name in rows[0] if name not in sparse and name != "label"]
+    bags = {
+        name: Bags(
+            torch.cat([item[name].reshape(-1) for item in rows]),
+            torch.tensor([item[name].numel() for item in rows], dtype=torch.int32),
+        )
+        for name in sparse
+    }
+    return Batch(
+        torch.stack([torch.stack([item[name] for name in dense]) for item in rows]),
+        join_bags(bags),
+        torch.stack([item["label"] for item in rows]),
     )
-    return Batch(columns.dense, sparse, columns.label, columns.dense_index)
+
+
+def join_bags(bags: Mapping[str, Bags]) -> KeyedJaggedTensor:
+    """The bags of all sparse features as one tensor, with B lengths for each feature."""
+    return KeyedJaggedTensor(
+        list(bags),
+        torch.cat([values for values, _ in bags.values()]),
+        lengths=torch.cat(
+            [
+                torch.ones(len(values), dtype=torch.int32) if lengths is None else lengths
+                for values, lengths in bags.values()
+            ]
+        ),
+    )
 
 
 def batches(
@@ -224,7 +221,7 @@ def batches(
         else torch.randperm(count, generator=shuffle, dtype=kind)
     )
     for rows in order.split(batch_size)[skip:]:
-        yield collate_fn(dataset.__getitems__(dataset.local_rows(rows)))
+        yield dataset.__getitems__(dataset.local_rows(rows))
 
 
 def check_rows(part: Path, computed: Path | None = None) -> None:
@@ -243,24 +240,6 @@ def check_rows(part: Path, computed: Path | None = None) -> None:
         rows, others = read_column(part, schemas.PART, "row"), read_column(computed, None, "row")
         if not np.array_equal(rows, others):
             raise InputError(f"{computed} and {part} have different rows; run `dvc repro features`")
-
-
-def _collate_items(items: Sequence[dict[str, Tensor]]) -> Rows:
-    # Sparse features are integers, dense features are floats.
-    sparse = [name for name, value in items[0].items() if not value.is_floating_point()]
-    dense = [name for name in items[0] if name not in sparse and name != "label"]
-    return Rows(
-        {
-            name: Bags(
-                torch.cat([item[name].reshape(-1) for item in items]),
-                torch.tensor([item[name].numel() for item in items], dtype=torch.int32),
-            )
-            for name in sparse
-        },
-        torch.stack([torch.stack([item[name] for name in dense]) for item in items]),
-        None,
-        torch.stack([item["label"] for item in items]),
-    )
 
 
 def _find_computed(part: Path, computed: Path | None) -> Path:

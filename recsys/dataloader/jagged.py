@@ -38,16 +38,19 @@ class Values:
 
 @dataclass(frozen=True)
 class Lists:
-    """A list of values for each row of a table.
+    """A list of values for each row of a table. Lists may overlap, as user histories do.
 
     Attributes:
         values: the values of all lists, int32.
         starts, lengths: where each row's list starts in `values`, and its length, int32, [T]
+        skips: the position in `values` of an entry of the list that is left out, or -1, [T]; None
+            if no list has one
     """
 
     values: Tensor
     starts: Tensor
     lengths: Tensor
+    skips: Tensor | None = None
 
     @classmethod
     def from_lengths(cls, values: Tensor, lengths: Tensor) -> "Lists":
@@ -56,46 +59,18 @@ class Lists:
 
     def take(self, rows: Tensor) -> Bags:
         """The lists of these rows."""
-        lengths = self.lengths.index_select(0, rows)
-        positions = _list_positions(self.starts.index_select(0, rows), lengths)
+        starts, lengths = (part.index_select(0, rows) for part in (self.starts, self.lengths))
+        if self.skips is not None:
+            skips = self.skips.index_select(0, rows)
+            lengths = lengths - (skips >= 0).int()
+        # A value's position is its list's start plus its index in the list. Its index in the batch
+        # is its index in the list plus the lengths of the lists before. Their difference is the
+        # shift.
+        shifts = starts - (lengths.cumsum(0) - lengths)
+        positions = torch.repeat_interleave(shifts, lengths)
+        positions += torch.arange(len(positions))
+        if self.skips is not None:
+            # Positions at or behind the entry that is left out move on by one.
+            limits = torch.where(skips >= 0, skips, len(self.values)).repeat_interleave(lengths)
+            positions += positions >= limits
         return Bags(self.values.index_select(0, positions).long(), lengths)
-
-
-@dataclass(frozen=True)
-class Histories:
-    """A user history for each row: a stretch of one log, from which one entry may be left out.
-
-    Attributes:
-        log: the entries of all users.
-        starts, lengths: where each row's stretch starts in the log, and its length, [T]
-        skips: the position in the log of the entry that is left out, or -1, [T]
-    """
-
-    log: Tensor
-    starts: Tensor
-    lengths: Tensor
-    skips: Tensor
-
-    def take(self, rows: Tensor) -> Bags:
-        """The histories of these rows."""
-        skips = self.skips.index_select(0, rows)
-        lengths = self.lengths.index_select(0, rows) - (skips >= 0).int()
-        positions = _list_positions(self.starts.index_select(0, rows), lengths)
-        # Positions at or behind the entry that is left out move on by one.
-        limits = torch.repeat_interleave(torch.where(skips >= 0, skips, len(self.log)), lengths)
-        positions += positions >= limits
-        return Bags(self.log.index_select(0, positions).long(), lengths)
-
-
-def _list_positions(starts: Tensor, lengths: Tensor) -> Tensor:
-    """The positions of all values of B lists, list after list, [N].
-
-    Args:
-        starts, lengths: the position of each list's first value, and the list's length, [B]
-    """
-    # A value's position is its list's start plus its index in the list. Its index in the batch is
-    # its index in the list plus the lengths of the lists before. The shift is the difference.
-    shifts = starts - (lengths.cumsum(0) - lengths)
-    positions = torch.repeat_interleave(shifts, lengths)
-    positions += torch.arange(len(positions))
-    return positions

@@ -1,4 +1,4 @@
-"""The features of any user with any movie, rated or not: those that need no other rating.
+"""The features of any user with any movie that come from the users and movies tables alone.
 
 Every exported artifact holds a copy of this file, so it imports torch and other copies.
 
@@ -7,7 +7,6 @@ Shapes: B pairs, U users, M movies, d dense features, V unique rows of them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +15,6 @@ from recsys.dataloader.jagged import Bags, Lists, Values
 
 # The row of the embedding tables for users and movies that the training part has no rating of.
 UNKNOWN = 0
-TableName = Literal["users", "movies"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def load_pair_features(
     """The features that are columns of the users or movies table.
 
     Args:
-        features: those of other tables are left out.
+        features: features of other tables are left out.
         with_unknown_row: add a row behind each table, for users or movies that the table does not
             list. Its id is "unknown". Its other sparse features have no value, and its dense
             features have the registry's missing value.

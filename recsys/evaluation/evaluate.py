@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from recsys.common.arrays import Singles
 from recsys.common.atomic import atomic_write
-from recsys.common.rating_scale import Floats
 from recsys.evaluation import curves
 from recsys.evaluation.paired import weighted_metrics
 from recsys.evaluation.params import EvaluateParams
@@ -57,7 +57,7 @@ class Evaluation:
             partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Floats) -> pd.DataFrame:
+def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Singles) -> pd.DataFrame:
     """The columns of `schemas.predictions`: the rows of a part, with raw ids and scores."""
     user, movie, rating, label = (
         read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")

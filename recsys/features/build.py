@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from recsys.common.arrays import Floats, Mask, Singles
 from recsys.common.errors import InputError
 from recsys.features.fitted import Fitted
 from recsys.features.gaussian_process.folds import fit_and_predict
@@ -25,7 +26,6 @@ from recsys.features.statistics import (
     GROUPS,
     Catalogue,
     Columns,
-    Floats,
     MovieSums,
     Statistics,
     TrainingMeans,
@@ -60,7 +60,7 @@ class Computed(NamedTuple):
         names: the names of the columns of each group.
     """
 
-    dense: dict[str, npt.NDArray[np.float32]]
+    dense: dict[str, Singles]
     histories: dict[str, History]
     fitted: Fitted
     ratings: pa.Table
@@ -68,7 +68,7 @@ class Computed(NamedTuple):
 
 
 class SplitLog(NamedTuple):
-    """The ratings and the drawn negatives, in the order of time, as the split has them.
+    """The ratings and the drawn negatives in the order of time, and the part of each.
 
     Attributes:
         log: a drawn negative is a query, which no other row sees.
@@ -160,7 +160,7 @@ def compute_features(
     sums, movie_adjusted, user_adjusted = sum_movies(log, means)
     statistics = Statistics(log, movie_adjusted, sums, catalogue, means)
     cutoff = settings.statistics.cutoff
-    dense: dict[str, npt.NDArray[np.float32]] = {}
+    dense: dict[str, Singles] = {}
     standardisation: dict[str, tuple[float, float]] = {}
     processes: dict[str, GaussianProcess] = {}
     names: dict[str, list[str]] = {}
@@ -219,12 +219,7 @@ def fit_means(log: RatingLog, params: StatisticsParams) -> TrainingMeans:
         like_rate=float(log.label[log.training].astype(float).mean()),
         spread=float(stars.var()),
         start=int(log.seconds[0]),
-        user_damping=params.user_damping,
-        movie_damping=params.movie_damping,
-        last_damping=params.last_damping,
-        window_damping=params.window_damping,
-        last=params.last,
-        windows=params.windows,
+        **params.model_dump(exclude={"usual_year", "cutoff"}),
     )
 
 
@@ -240,7 +235,7 @@ def make_catalogue(movies: pa.Table, params: StatisticsParams) -> Catalogue:
     )
 
 
-def table_of_codes(lists: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def table_of_codes(lists: pa.ChunkedArray) -> Mask:
     """Whether the list of each movie has each code, [M, codes]."""
     listed = lists.to_pandas()
     table = np.zeros((len(listed), 1 + max((max(g, default=0) for g in listed), default=0)), bool)
@@ -309,17 +304,16 @@ def warn_about_leaks(past_only: bool, implicit: bool, params: FeatureParams) -> 
     Args:
         past_only, implicit: of the split and of the data set.
     """
-    computed = [f for f in select_features(params.names, ()) if f.table == "ratings"]
-    statistics = [feature for feature in computed if feature.kind == "dense"]
     if past_only:
         return
+    computed = [f for f in select_features(params.names, ()) if f.table == "ratings"]
     if computed and implicit:
         logger.warning(
             "features: %s of a random split and drawn negatives: a positive does not see itself, "
             "so counts leak the label of the row. Split by time, or remove them",
             ", ".join(feature.name for feature in computed),
         )
-    elif statistics and "userid" in params.sparse:
+    elif "userid" in params.sparse and any(feature.kind == "dense" for feature in computed):
         logger.warning(
             "features.sparse: userid together with statistics of a random split harms the model: "
             "a user's mean without the row leaks the label of the row. Remove userid, or split by "

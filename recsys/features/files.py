@@ -24,13 +24,10 @@ DESCRIPTION, ARRAYS, RATINGS = "features.json", "fitted.safetensors", "ratings.p
 
 
 def write_fitted(fitted: Fitted | None, ratings: pa.Table | None, folder: Path) -> str:
-    """Write the three files, or the first alone if no feature is computed.
+    """Write the three files, or the first alone if no feature is computed; return its digest.
 
     Args:
         ratings: the columns of `schemas.FITTED_RATINGS`.
-
-    Returns:
-        the digest of `features.json`
     """
     content: dict[str, Any] = {"standardisation": {}, "histories": []}
     if fitted is not None:

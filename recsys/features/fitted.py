@@ -5,9 +5,9 @@ Every exported artifact holds a copy of this file, so it imports NumPy and other
 Shapes: M movies and one unknown movie.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -15,6 +15,7 @@ from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.statistics import Catalogue, MovieSums, TrainingMeans
 
 Arrays = dict[str, npt.NDArray[Any]]
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Fitted:
         cutoff: standardised columns are clipped at this many deviations.
         standardisation: the mean and the standard deviation of each column in the training part.
         end: the time of the last rating, in seconds since 1970.
-        means: what the statistics share.
+        means: the means of the training part, and the smoothing constants.
         catalogue: the movies and, behind them, an unknown one, [M + 1]
         movies: sums over all visible ratings of each movie, [M + 1]
         processes: the Gaussian process of each group in `GP_TARGETS` that is a group.
@@ -52,30 +53,28 @@ class Fitted:
     def to_parts(self) -> tuple[dict[str, Any], Arrays]:
         """The plain values, which JSON can hold, and the arrays by name."""
         plain = asdict(self)
-        arrays = _with_prefix("catalogue.", plain.pop("catalogue"))
-        arrays |= _with_prefix("movies.", plain.pop("movies")._asdict())
+        nested = {"catalogue": plain.pop("catalogue"), "movies": plain.pop("movies")._asdict()}
         for group, process in plain["processes"].items():
-            arrays |= _with_prefix(f"{group}.", {n: process.pop(n) for n in ("mean", "factors")})
-        return plain, arrays
+            nested[group] = {name: process.pop(name) for name in ("mean", "factors")}
+        return plain, {
+            f"{n}.{name}": a for n, arrays in nested.items() for name, a in arrays.items()
+        }
 
     @classmethod
-    def from_parts(cls, plain: dict[str, Any], arrays: Arrays) -> "Fitted":
+    def from_parts(cls, plain: dict[str, Any], arrays: Mapping[str, Any]) -> "Fitted":
         """What `to_parts` gave. Raises: LookupError, TypeError, AttributeError: it gave others."""
         nested = {
             "means": TrainingMeans(**plain["means"]),
-            "catalogue": Catalogue(**_without_prefix("catalogue.", arrays)),
-            "movies": MovieSums(**_without_prefix("movies.", arrays)),
+            "catalogue": Catalogue(**with_prefix("catalogue.", arrays)),
+            "movies": MovieSums(**with_prefix("movies.", arrays)),
             "processes": {
-                group: GaussianProcess(**process, **_without_prefix(f"{group}.", arrays))
+                group: GaussianProcess(**process, **with_prefix(f"{group}.", arrays))
                 for group, process in plain["processes"].items()
             },
         }
         return cls(**(plain | nested))
 
 
-def _with_prefix(prefix: str, arrays: Arrays) -> Arrays:
-    return {prefix + name: array for name, array in arrays.items()}
-
-
-def _without_prefix(prefix: str, arrays: Arrays) -> dict[str, Any]:
-    return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}
+def with_prefix(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
+    """The values whose names begin with a prefix, under their names without it."""
+    return {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}

@@ -3,7 +3,7 @@
 All liked movies are in one log, and all disliked movies in another. A log is sorted by user, then
 time. The history of a rating is a stretch of a log: consecutive entries, except the rating's own.
 
-Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: B target rows, E entries of a log.
 """
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys.features.visibility import Ints, Mask, RatingLog
+from recsys.common.arrays import Ints, Mask
+from recsys.features.visibility import RatingLog
 
-Columns = dict[str, npt.NDArray[np.int32]]
 # The label of the entries of each history.
 HISTORIES = {"liked": 1, "disliked": 0}
 
@@ -36,7 +36,7 @@ class History:
     length: Ints
     skip: Ints
 
-    def columns(self, name: str) -> Columns:
+    def columns(self, name: str) -> dict[str, npt.NDArray[np.int32]]:
         """The stretches as columns by name, each [B]."""
         ends = {"start": self.start, "length": self.length, "skip": self.skip}
         return {f"{name}_{end}": values.astype(np.int32) for end, values in ends.items()}

@@ -4,10 +4,10 @@ Shapes: R ratings, B queries.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Ints
 from recsys.features.statistics import MovieSums
-from recsys.features.visibility import Ints, round_for_exact_sums
+from recsys.features.visibility import round_for_exact_sums
 
 
 class MovieIndex:
@@ -33,7 +33,6 @@ class MovieIndex:
         end = np.searchsorted(self._sorted, self._keys(movie, seconds))
         return MovieSums(*(sums[end] - sums[start] for sums in self._sums))
 
-    def _keys(self, movie: Ints, seconds: Ints) -> npt.NDArray[np.int64]:
+    def _keys(self, movie: Ints, seconds: Ints) -> Ints:
         within = np.clip(seconds - self._first, 0, self._span - 1)
-        keys: npt.NDArray[np.int64] = movie.astype(np.int64) * self._span + within
-        return keys
+        return movie.astype(np.int64) * self._span + within

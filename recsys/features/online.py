@@ -5,16 +5,16 @@ Every exported artifact holds a copy of this file, so it imports NumPy and other
 Shapes: R ratings, B queries, M movies, d columns.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask, Singles, concatenate_ranges
 from recsys.features.fitted import Fitted
 from recsys.features.gaussian_process.posterior import UserPosterior
 from recsys.features.histories import HISTORIES, find_history
 from recsys.features.statistics import GROUPS, MovieSums, Statistics
-from recsys.features.visibility import QUERY, TRAINING, Floats, Ints, Mask, RatingLog
+from recsys.features.visibility import QUERY, TRAINING, RatingLog
 
 # The groups of columns that a Gaussian process predicts, and the target of each.
 GP_TARGETS = {"gp_stars": "stars", "gp_like": "label"}
@@ -40,13 +40,11 @@ class LabelledRatings(NamedTuple):
 
     def take(self, rows: Ints | Mask | slice) -> "LabelledRatings":
         """Some of the ratings."""
-        columns: list[Any] = [column[rows] for column in self]
-        return LabelledRatings(*columns)
+        return LabelledRatings._make(column[rows] for column in self)
 
     def extend(self, more: "LabelledRatings") -> "LabelledRatings":
         """These ratings, then more of them."""
-        columns: list[Any] = [np.concatenate(pair) for pair in zip(self, more, strict=True)]
-        return LabelledRatings(*columns)
+        return LabelledRatings._make(np.concatenate(pair) for pair in zip(self, more, strict=True))
 
 
 class Queries(NamedTuple):
@@ -71,7 +69,7 @@ class Features(NamedTuple):
         histories: for each history, the movies of each query, end to end, and their numbers, [B]
     """
 
-    dense: npt.NDArray[np.float32]
+    dense: Singles
     histories: dict[str, tuple[Ints, Ints]]
 
 
@@ -143,9 +141,8 @@ class OnlineFeatures:
 
     def _histories(self, name: str, log: RatingLog) -> tuple[Ints, Ints]:
         history = find_history(log, HISTORIES[name], self.fitted.history_length)
-        length = history.length
-        shifts = np.repeat(history.start - (np.cumsum(length) - length), length)
-        return history.movies[shifts + np.arange(len(shifts))], length
+        entries = concatenate_ranges(history.start, history.length)
+        return history.movies[entries], history.length
 
 
 def merge(ratings: LabelledRatings, queries: Queries, past_only: bool) -> tuple[RatingLog, Floats]:
@@ -182,5 +179,4 @@ def merge(ratings: LabelledRatings, queries: Queries, past_only: bool) -> tuple[
 def standardise(values: Floats, fitted: tuple[float, float], cutoff: float) -> Floats:
     """Values with mean 0 and standard deviation 1, clipped at `cutoff` deviations."""
     mean, deviation = fitted
-    scaled: Floats = np.clip((values - mean) / (deviation + 1e-6), -cutoff, cutoff)
-    return scaled
+    return np.clip((values - mean) / (deviation + 1e-6), -cutoff, cutoff)

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from recsys.common.arrays import Floats, Ints, concatenate_ranges
 from recsys.features.files import read_fitted
 from recsys.features.fitted import Fitted
 from recsys.features.movie_index import MovieIndex
 from recsys.features.online import GP_TARGETS, LabelledRatings, OnlineFeatures
 from recsys.features.statistics import MovieSums
-from recsys.features.visibility import Floats, Ints, RatingLog
+from recsys.features.visibility import RatingLog
 from recsys.storage.lineage import Lineage
 
 
@@ -55,9 +56,7 @@ class OnlineFeaturesWithLog(OnlineFeatures):
         """
         known = self._ratings.user
         start, end = (np.searchsorted(known, users, side) for side in ("left", "right"))
-        length = end - start
-        rows = np.repeat(start - (np.cumsum(length) - length), length) + np.arange(length.sum())
-        return self._ratings.take(rows)
+        return self._ratings.take(concatenate_ranges(start, end - start))
 
     def default_as_of(self, users: Ints) -> Ints:
         """The second after each user's last rating, [B]; without one, after the end of the log."""

@@ -4,19 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsys.common.params import Count, Fraction, Positive, Section, Seed, Workers
+from recsys.common.params import Count, Fraction, Positive, Section, Seed, Workers, list_field
 
-# YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
-Counts = Annotated[tuple[Count, ...], Field(strict=False, description="a list of integers from 1")]
 Seconds = Annotated[
     tuple[Annotated[int, Field(ge=0, le=10**10)], ...],
-    Field(strict=False, description="a list of seconds, integers from 0 to 1e10"),
+    list_field("a list of seconds, integers from 0 to 1e10"),
 ]
-# (fraction of the target's variance, days)
-Mood = Annotated[tuple[Positive, Positive], Field(strict=False)]
+Mood = Annotated[tuple[Positive, Positive], list_field("[fraction of the variance, days]")]
 Moods = Annotated[
-    tuple[Mood, ...],
-    Field(strict=False, description="a list of [fraction of the variance, days], both above 0"),
+    tuple[Mood, ...], list_field("a list of [fraction of the variance, days], both above 0")
 ]
 
 
@@ -28,7 +24,7 @@ class StatisticsParams(Section):
     window_damping: Positive
     usual_year: Annotated[int, Field(description="a year from 1900 to 2100", ge=1900, le=2100)]
     cutoff: Positive
-    last: Counts
+    last: Annotated[tuple[Count, ...], list_field("a list of integers from 1")]
     windows: Seconds
 
 

@@ -2,12 +2,12 @@
 
 Three things are fitted to the training part as a whole: `TrainingMeans`, the mean and deviation
 that standardise each column, and the Gaussian processes (for a training row, to the other folds).
-Through them alone, a column depends on labels that its row does not see: labels of the training
-part, those of later rows and of the row itself included, and labels that a training row sees. With
-a chronological split, no such label is later than the training part. With a random split, none is
-in the validation or test part.
+Through these alone, a column depends on labels that its row does not see: the labels of the
+training part (also of later rows, and of the row itself), and the labels that training rows see.
+With a chronological split, no such label is later than the training part. With a random split, none
+is in the validation or test part.
 
-Every exported artifact holds a copy of this file, so it imports NumPy and `visibility` alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: N rows of a log, B target rows, M movies and one unknown, G genres.
 """
@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.features.visibility import RatingLog, VisibleRatings
 
-Floats = npt.NDArray[np.float64]
 Columns = dict[str, Floats]
 
 SECONDS_PER_DAY = 86_400
@@ -39,8 +38,8 @@ class Catalogue:
         years: the release year of each movie, [M + 1]
     """
 
-    genres: npt.NDArray[np.bool_]
-    years: npt.NDArray[np.integer]
+    genres: Mask
+    years: Ints
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ class MovieSums(NamedTuple):
     user_adjusted: Floats
 
     @classmethod
-    def of_ratings(
-        cls, stars: Floats, label: npt.NDArray[np.integer], user_adjusted: Floats
-    ) -> "MovieSums":
+    def of_ratings(cls, stars: Floats, label: Ints, user_adjusted: Floats) -> "MovieSums":
         """What each rating adds to the sums of its movie, [R] each."""
         return cls(np.ones(len(stars)), stars, stars**2, label.astype(float), user_adjusted)
 

@@ -11,7 +11,7 @@ A row may also be a query: a user, a movie and a time to compute features for. A
 rating in its place would see, and no row sees a query. So one code computes the features of a whole
 log and the features of any other pair.
 
-Every exported artifact holds a copy of this file, so it imports NumPy alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: N rows, B target rows, E entries.
 """
@@ -20,11 +20,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.signedinteger]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from recsys.common.arrays import Floats, Ints, Mask
 
 # The parts of a log's rows that are in none of `schemas.PARTS`.
 TRAINING, NO_PART, QUERY = 0, -1, -2
@@ -57,14 +54,12 @@ class RatingLog:
     @cached_property
     def training(self) -> Mask:
         """Whether a row is in the training part, [N]."""
-        mask: Mask = self.part == TRAINING
-        return mask
+        return self.part == TRAINING
 
     @cached_property
     def is_context(self) -> Mask:
         """Whether a row is visible to any other row, [N]."""
-        mask: Mask = self.part != QUERY if self.past_only else self.training
-        return mask
+        return self.part != QUERY if self.past_only else self.training
 
     @cached_property
     def by_user(self) -> "VisibleRatings":
@@ -120,8 +115,7 @@ class VisibleRatings:
             return self._sum_between(weights, self.group_start, self.second_start)
         targets = self.log.targets
         totals = np.bincount(self.groups, weights)
-        others: Floats = totals[self.groups[targets]] - weights[targets]
-        return others
+        return totals[self.groups[targets]] - weights[targets]
 
     def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
         """Sum `values`, [N], over the last `count` visible rows, [B]; needs `past_only`."""
@@ -133,10 +127,9 @@ class VisibleRatings:
         return sums[end] - sums[start]
 
     def find_window(self, window: int) -> tuple[Ints, Ints]:
-        """The positions in `order` of the rows of the group at most `window` seconds away.
+        """The first position in `order`, and the last plus 1, at most `window` seconds away, [B].
 
-        Returns:
-            the first position, and the last plus 1, each [B]
+        Only positions of the target's group count.
         """
         seconds = self.log.seconds[self.order]
         # A key that ascends over all groups. Keys of different groups differ by more than `window`.
@@ -238,8 +231,7 @@ def smallest(positions: Ints) -> Ints:
 def round_for_exact_sums(values: Floats | Mask) -> Floats:
     """Round values to multiples of 2**-20, so that sums up to 2**33 have no rounding error.
 
-    A running sum carries the rounding errors of all rows before it, even those of other users.
+    A running sum carries the rounding errors of all rows before it, even of other users' rows.
     Without this rounding, a label would change the last digit of features that it must not affect.
     """
-    rounded: Floats = np.rint(values * 2.0**20) / 2.0**20
-    return rounded
+    return np.rint(values * 2.0**20) / 2.0**20

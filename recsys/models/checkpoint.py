@@ -7,6 +7,7 @@ what was changed after training is refused.
 import json
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -40,7 +41,6 @@ FILES = (
     f"{TABLES}/vocabulary.json",
     *(f"{folder}/{name}.parquet" for folder in (TABLES, COUNTS) for name in RAW_IDS),
 )
-MAX_CHARACTERS = 300
 
 
 class Checkpoint(NamedTuple):
@@ -70,7 +70,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
             save_file(checkpoint.weights, partial / WEIGHTS)
         checkpoint.dimensions.save(partial / TABLES, partial / COUNTS)
         content = {
-            "model": checkpoint.description.to_json(),
+            "model": asdict(checkpoint.description),
             "lineage": asdict(checkpoint.lineage),
             "files": digest_files(partial, FILES),
         }
@@ -135,9 +135,7 @@ def build_model(
 
 
 def not_a_checkpoint(folder: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())
-    if len(reason) > MAX_CHARACTERS:
-        reason = f"{reason[:MAX_CHARACTERS]} ..."
+    reason = textwrap.shorten(str(error), 300, placeholder=" ...")
     return InputError(
         f"{folder} is no checkpoint ({reason}); restore it with `dvc checkout`, or run "
         "`dvc repro train`"

@@ -1,10 +1,10 @@
-"""What rebuilding a model takes beside its weights: the content of `model.json`.
+"""What is needed beside the weights to rebuild a model: the content of `model.json`.
 
 Every exported artifact holds a copy of this file, so it imports the standard library alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -55,13 +55,9 @@ class Description:
     embedding_rows: Mapping[str, int]
     dense_features: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """The description as objects, lists, strings and numbers of JSON."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Description":
-        """The description that `to_json` gave. Raises: TypeError, LookupError: it gave another."""
+        """The inverse of `asdict`, from JSON. Raises: TypeError, LookupError: other keys."""
         architecture = Architecture(**_with_tuples(content["architecture"]))
         return cls(**_with_tuples(content) | {"architecture": architecture})
 

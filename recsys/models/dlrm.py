@@ -55,5 +55,4 @@ class DLRMRecommender(nn.Module):
         Returns:
             logits, [B]
         """
-        logits: Tensor = self.network(dense, look_up(self.tables, sparse), dense_index)
-        return logits
+        return self.network(dense, look_up(self.tables, sparse), dense_index)

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from recsys.models.description import Architecture
 
-# The dense vector and those of the sparse features: F + 1 times [B, D].
+# The dense vector, then a vector for each sparse feature: F + 1 times [B, D].
 Vectors = Sequence[Tensor]
 
 

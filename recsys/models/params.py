@@ -4,24 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from recsys.common.params import Positive, Section, Width
+from recsys.common.params import Positive, Section, Width, list_field
 from recsys.models.description import Architecture
 
 # More layers than any model of this kind has; the limit keeps a mistake from taking all memory.
-MOST_LAYERS = 100
+MAX_LAYERS = 100
 
-Dropout = Annotated[float, Field(description="a number from 0 to below 1", ge=0, lt=1)]
-# YAML has lists but no tuples. In strict mode, pydantic would refuse a list here.
 Widths = Annotated[
     tuple[Width, ...],
-    Field(
-        strict=False,
-        max_length=MOST_LAYERS,
-        description=f"a list of up to {MOST_LAYERS} integers from 1 to 65536",
-    ),
+    list_field(f"a list of up to {MAX_LAYERS} integers from 1 to 65536", max_length=MAX_LAYERS),
 ]
 Layers = Annotated[
-    int, Field(description=f"an integer from 1 to {MOST_LAYERS}", ge=1, le=MOST_LAYERS)
+    int, Field(description=f"an integer from 1 to {MAX_LAYERS}", ge=1, le=MAX_LAYERS)
 ]
 
 
@@ -36,10 +30,10 @@ class ModelParams(Section):
         Widths,
         Field(
             min_length=1,
-            description=f"a list of at least one integer from 1 to 65536, up to {MOST_LAYERS}",
+            description=f"a list of at least one integer from 1 to 65536, up to {MAX_LAYERS}",
         ),
     ]
-    dropout: Dropout
+    dropout: Annotated[float, Field(description="a number from 0 to below 1", ge=0, lt=1)]
     cross_layers: Layers
     cross_rank: Width
 

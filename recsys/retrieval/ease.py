@@ -13,16 +13,17 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
-Ints = npt.NDArray[np.integer]
+from recsys.common.arrays import Ints
+
 Weights = npt.NDArray[np.float16]
 
 
 def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     """The weight of each movie, by row, in the score of each other movie, by column, [m, m].
 
-    The weights are rounded to half precision: those of 6e-5 and more to three digits, smaller ones
-    to a multiple of 6e-8. Other processors may give an inverse with other last digits, which this
-    rounding mostly hides.
+    The weights are rounded to half precision: weights of 6e-5 and more to three digits, smaller
+    weights to a multiple of 6e-8. Other processors may give an inverse with other last digits, and
+    the rounding mostly hides them.
 
     Args:
         user, movie: of each rating; the movies are numbered from 0, and each has a rating
@@ -37,5 +38,4 @@ def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     inverse /= -np.diag(inverse)
     np.fill_diagonal(inverse, 0)
-    weights: Weights = inverse.astype(np.float16)
-    return weights
+    return inverse.astype(np.float16)

@@ -23,7 +23,7 @@ def fit_retrieval_model(
     lineage: Lineage,
     encoder: "SequenceEncoder | None" = None,
 ) -> RetrievalModel:
-    """Fit the weights of all movies that somebody interacted with.
+    """Fit the weights of all movies with a rating in the training part.
 
     Args:
         histories: of all users, in the training part.

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
+from recsys.common.arrays import Ints, Singles, concatenate_ranges
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-
-Ints = npt.NDArray[np.integer]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,13 @@ class UserHistories:
 
     starts: Ints
     movie: Ints
-    rating: Floats
+    rating: Singles
     seconds: Ints
     movies: int
 
     @classmethod
     def group(
-        cls, people: int, movies: int, user: Ints, movie: Ints, rating: Floats, seconds: Ints
+        cls, people: int, movies: int, user: Ints, movie: Ints, rating: Singles, seconds: Ints
     ) -> "UserHistories":
         """Group ratings by person.
 
@@ -84,7 +81,7 @@ class UserHistories:
         """Some people, in the given order."""
         lengths = np.diff(self.starts)[people]
         starts = np.append(0, np.cumsum(lengths))
-        rows = np.arange(starts[-1]) + np.repeat(self.starts[people] - starts[:-1], lengths)
+        rows = concatenate_ranges(self.starts[people], lengths)
         columns = (self.movie[rows], self.rating[rows], self.seconds[rows])
         return UserHistories(starts, *columns, self.movies)
 

@@ -15,12 +15,13 @@ import numpy.typing as npt
 import scipy.sparse
 from safetensors.numpy import load_file, save
 
+from recsys.common.arrays import Ints, Singles
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.retrieval.ease import Ints, Weights
+from recsys.retrieval.ease import Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
-from recsys.storage.lineage import Lineage, parse_lineage, require_same_run
+from recsys.storage.lineage import Lineage, require_same_run
 from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from recsys.retrieval.sequence.encoder import SequenceEncoder
 
 DESCRIPTION, WEIGHTS, ENCODER = "retrieval.json", "retrieval.safetensors", "encoder.safetensors"
-Scores = npt.NDArray[np.float32]
 # Beside an encoder, a sum of weights counts as this at least: its logarithm must be finite.
 MIN_SCORE = 1e-4
 
@@ -61,12 +61,10 @@ class RetrievalModel:
     ) -> None:
         self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
-        self.trend: Scores = trend.astype(np.float32)
+        self.trend: Singles = trend.astype(np.float32)
         self.encoder = encoder
 
-    def score_all(
-        self, histories: UserHistories, as_of: npt.NDArray[np.int64] | None = None
-    ) -> Scores:
+    def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Singles:
         """Unnormalised scores, possibly negative, [B, M]; in [0, 1] with an encoder.
 
         With an encoder, movies that a person interacted with have the score 0.
@@ -81,13 +79,13 @@ class RetrievalModel:
             return scores
         eased = np.log(np.maximum(scores, MIN_SCORE))
         joined = self.encoder.score_all(histories, as_of) + self.params.ease_weight * eased
-        # The encoder never learnt that what somebody interacted with does not come again.
+        # The encoder never learnt that people do not interact with a movie again.
         joined[histories.person, histories.movie] = -np.inf
         # The best movie gets 1, so that none of the good ones is too small for its logarithm.
         joined -= joined.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)
         return np.exp(joined, out=joined)
 
-    def _add_weights(self, interacted: scipy.sparse.csr_matrix) -> Scores:
+    def _add_weights(self, interacted: scipy.sparse.csr_matrix) -> Singles:
         """The sum of the weights of each person's movies, times the trend, [B, M]
 
         Args:
@@ -112,16 +110,14 @@ class RetrievalModel:
             return known[:0]
         weights = to_dense(self.weights[np.searchsorted(self.movies, known), place]).ravel()
         best = np.argsort(-weights, kind="stable")[:top]
-        reasons: Ints = known[best[weights[best] > 0]]
-        return reasons
+        return known[best[weights[best] > 0]]
 
-    def find_similar(self, movie: int) -> Scores:
+    def find_similar(self, movie: int) -> Singles:
         """The similarity of each movie to this one, as `compare`, [M]"""
-        every, this = np.arange(len(self.ratings)), np.array([[movie]])
-        similar: Scores = self.compare(every[None], this)[0]
-        return similar
+        # SciPy takes parts of a sparse matrix by arrays of two dimensions.
+        return self.compare(np.arange(len(self.ratings))[None], np.array([[movie]]))[0]
 
-    def compare(self, movies: Ints, others: Ints) -> Scores:
+    def compare(self, movies: Ints, others: Ints) -> Singles:
         """The similarity of pairs of movies: the mean of their weights for each other, or 0.
 
         Args:
@@ -132,8 +128,7 @@ class RetrievalModel:
         first, second = place[movies], place[others]
         there, back = self.weights[first, second], self.weights[second, first]
         mean = (to_dense(there) + to_dense(back)) / 2
-        compared: Scores = np.where((first >= 0) & (second >= 0), mean, np.float32(0))
-        return compared
+        return np.where((first >= 0) & (second >= 0), mean, np.float32(0))
 
     def to_numbers(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the model: `weights`, or if they are sparse their CSR form."""
@@ -175,7 +170,7 @@ class RetrievalModel:
         """
         try:
             content = json.loads(unseal((folder / DESCRIPTION).read_bytes().decode()))
-            known = parse_lineage(folder, content["lineage"], "split")
+            known = Lineage(**content["lineage"])
             require_same_run(folder, known, other, lineage)
             encoder, section = None, content.get("sequence")
             check_files(folder, [WEIGHTS, ENCODER] if section else [WEIGHTS], content["files"])
@@ -211,6 +206,6 @@ def read_weights(numbers: dict[str, npt.NDArray[Any]]) -> Weights | scipy.sparse
     return scipy.sparse.csr_matrix(parts, (movies, movies))
 
 
-def to_dense(weights: Any) -> Scores:
+def to_dense(weights: Any) -> Singles:
     """An array, or a part of a sparse matrix, as an array."""
     return weights.toarray() if scipy.sparse.issparse(weights) else np.asarray(weights)

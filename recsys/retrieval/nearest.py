@@ -21,10 +21,9 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
+from recsys.common.arrays import Floats, Ints
 from recsys.common.errors import InputError
-from recsys.retrieval.ease import Ints
 
-Floats = npt.NDArray[np.float64]
 # The index arrays of the files have 32 bits.
 MAX_WEIGHTS = 2**31 - 1
 
@@ -98,7 +97,7 @@ def _regress(
     return near, weights
 
 
-def _choose(movie: int, shared: Ints, ratings: Ints, neighbors: int) -> npt.NDArray[np.int64]:
+def _choose(movie: int, shared: Ints, ratings: Ints, neighbors: int) -> Ints:
     """The movies nearest to a movie by cosine, ascending; of equal ones, the most rated, [k]
 
     Args:

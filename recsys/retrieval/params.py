@@ -6,8 +6,6 @@ from pydantic import Field
 
 from recsys.common.params import Count, NotNegative, Positive, Section, Seed, Width, Workers
 
-Dropout = Annotated[float, Field(description="a number from 0, below 1", ge=0, lt=1)]
-
 Weight = Annotated[float, Field(description="a number from 0", ge=0)]
 
 
@@ -30,7 +28,7 @@ class SequenceParams(Section):
     name = "sequence"
     dimension: Width
     blocks: Annotated[int, Field(description="an integer from 1 to 64", ge=1, le=64)]
-    dropout: Dropout
+    dropout: Annotated[float, Field(description="a number from 0, below 1", ge=0, lt=1)]
     learning_rate: Positive
     weight_decay: NotNegative
     negatives: Count

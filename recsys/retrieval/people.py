@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
+from recsys.common.arrays import Floats, Ints
 from recsys.common.errors import InputError
 from recsys.retrieval.histories import UserHistories
 from recsys.storage import schemas
@@ -18,11 +18,9 @@ from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import read_column
 from recsys.storage.schemas import PARTS
 
-Rows = npt.NDArray[np.int64]
-
 
 class People(NamedTuple):
-    """Everybody with a relevant movie in the test part.
+    """The users with a relevant movie in the test part.
 
     Attributes:
         users: rows of the users table, ascending, [B]
@@ -34,11 +32,11 @@ class People(NamedTuple):
             infinite if there is none; None if the split does not follow time
     """
 
-    users: Rows
+    users: Ints
     histories: UserHistories
     relevant: scipy.sparse.csr_matrix
-    seconds: Rows | None
-    gaps: npt.NDArray[np.float64] | None
+    seconds: Ints | None
+    gaps: Floats | None
 
 
 def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: str) -> People:

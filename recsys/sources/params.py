@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from recsys.common.params import Count, Section, Seed, show
+from recsys.common.params import Count, Section, Seed, list_field, show
 from recsys.common.rating_scale import RatingScale
 
 
@@ -50,11 +50,7 @@ def _text(description: str) -> Any:
 
 
 Names = Annotated[
-    tuple[str, ...],
-    Field(strict=False, description="a list of COLUMN:category, COLUMN:list or COLUMN:number"),
-]
-Scale = Annotated[
-    tuple[float, ...], Field(strict=False, description="[lowest, highest, step], or []")
+    tuple[str, ...], list_field("a list of COLUMN:category, COLUMN:list or COLUMN:number")
 ]
 
 
@@ -75,7 +71,7 @@ class OwnParams(Section):
     duplicates: Literal["refuse", "keep_last"]
     negatives: Annotated[int, Field(description="an integer from 0 to 100", ge=0, le=100)]
     seed: Seed
-    rating_scale: Scale
+    rating_scale: Annotated[tuple[float, ...], list_field("[lowest, highest, step], or []")]
     user_features: Names
     item_features: Names
 

@@ -39,8 +39,8 @@ class Release:
         name: its published name, which params.yaml uses too.
         folder: the folder inside NAME.zip that holds the members.
         members: the names of the files of ratings, movies and (where published) users.
-        checksums: the checksum of NAME.zip or of each member, by file name. Members serve where
-            the files also come in other containers, as those of ml-100k do.
+        checksums: the checksum of NAME.zip or of each member, by file name. Members
+            where the files also come in another container: ml-100k comes in a wheel, too.
         rating_scale: the stars that users could give.
         encoding: the text encoding of the files.
         published_counts: None where the project knows of none.

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.sources.params import FetchParams
-
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 # Length of the taste vector of a user or a movie.
 TASTE_DIMENSION = 8
@@ -45,24 +42,23 @@ class PlantedModel:
         womens_bias: log-odds that a woman adds to a like, and a man takes off, [movies]
     """
 
-    activity: npt.NDArray[np.int64]
+    activity: Ints
     popularity: Floats
-    genres: npt.NDArray[np.bool_]
-    woman: npt.NDArray[np.bool_]
+    genres: Mask
+    woman: Mask
     user_bias: Floats
     movie_bias: Floats
     user_taste: Floats
     movie_taste: Floats
     womens_bias: Floats
 
-    def probability(self, userids: Ids, movieids: Ids) -> Floats:
+    def probability(self, userids: Ints, movieids: Ints) -> Floats:
         """The probability of a like for pairs of ids, [N]. No score can rank the pairs better."""
         user, movie = userids - 1, movieids - 1
         taste = np.einsum("nd,nd->n", self.user_taste[user], self.movie_taste[movie])
         gender = np.where(self.woman[user], 1, -1) * self.womens_bias[movie]
         logits = self.user_bias[user] + self.movie_bias[movie] + taste + gender
-        probability: Floats = 1 / (1 + np.exp(-logits))
-        return probability
+        return 1 / (1 + np.exp(-logits))
 
 
 def plant_model(params: FetchParams) -> PlantedModel:
@@ -101,14 +97,19 @@ def write_synthetic(planted: PlantedModel, folder: Path, seed: int) -> None:
     options = csv.WriteOptions(include_header=False, delimiter="\t")
     with atomic_write(folder) as partial:
         partial.mkdir()
-        _write_users(planted, partial / "u.user")
-        _write_movies(planted, partial / "u.item")
+        with (partial / "u.user").open("w", encoding="latin-1") as file:
+            for userid, woman in enumerate(planted.woman, 1):
+                file.write(f"{userid}|30|{'F' if woman else 'M'}|other|00000\n")
+        with (partial / "u.item").open("w", encoding="latin-1") as file:
+            for movieid, genres in enumerate(planted.genres.astype(int), 1):
+                flags = "|".join(map(str, genres))
+                file.write(f"{movieid}|Movie {movieid} (2000)|01-Jan-2000|||0|{flags}\n")
         with csv.CSVWriter(partial / "u.data", schema, write_options=options) as writer:
             for columns in draw_ratings(planted, np.random.default_rng([seed, 1])):
                 writer.write_table(pa.table(columns, schema=schema))
 
 
-def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[list[Ids]]:
+def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[list[Ints]]:
     """Yield batches of the columns userid, movieid, rating and timestamp."""
     ends = np.cumsum(planted.activity)
     pieces = max(int(ends[-1] // RATINGS_AT_ONCE), 1)
@@ -120,7 +121,7 @@ def draw_ratings(planted: PlantedModel, rng: np.random.Generator) -> Iterator[li
         yield [user + 1, movie + 1, stars, rng.integers(*TIMESTAMPS, len(user))]
 
 
-def _draw_pairs(users: Ids, planted: PlantedModel, rng: np.random.Generator) -> tuple[Ids, Ids]:
+def _draw_pairs(users: Ints, planted: PlantedModel, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw distinct movies for each user, as many as the user's activity.
 
     The first draw follows the popularity of the movies. Each repeated movie is then replaced by one
@@ -145,10 +146,10 @@ def _draw_pairs(users: Ids, planted: PlantedModel, rng: np.random.Generator) -> 
     return users[pairs // movies], pairs % movies
 
 
-def _apportion(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
+def _apportion(total: int, weights: Floats, most: int) -> Ints:
     """Divide `total` into integers from 1 to `most`, roughly in proportion to the weights."""
     proportional = (weights / weights.sum() * total).astype(np.int64)
-    parts: npt.NDArray[np.int64] = np.clip(proportional, 1, most)
+    parts: Ints = np.clip(proportional, 1, most)
     # Rounding and clipping change the sum. Make up for the difference in parts that have room.
     while difference := total - int(parts.sum()):
         able = np.flatnonzero(parts < most if difference > 0 else parts > 1)
@@ -156,16 +157,3 @@ def _apportion(total: int, weights: Floats, most: int) -> npt.NDArray[np.int64]:
         parts[able[: abs(difference)]] += np.sign(difference) * change
         np.clip(parts, 1, most, out=parts)
     return parts
-
-
-def _write_users(planted: PlantedModel, path: Path) -> None:
-    with path.open("w", encoding="latin-1") as file:
-        for index, woman in enumerate(planted.woman):
-            file.write(f"{index + 1}|30|{'F' if woman else 'M'}|other|00000\n")
-
-
-def _write_movies(planted: PlantedModel, path: Path) -> None:
-    with path.open("w", encoding="latin-1") as file:
-        for index, genres in enumerate(planted.genres.astype(int)):
-            flags = "|".join(map(str, genres))
-            file.write(f"{index + 1}|Movie {index + 1} (2000)|01-Jan-2000|||0|{flags}\n")

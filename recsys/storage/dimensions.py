@@ -48,8 +48,7 @@ class Dimensions:
 
     def raw_ids(self, table: str) -> npt.NDArray[Any]:
         """The published ids of a table's rows, integers or texts, ascending, [U] or [M]."""
-        ids: npt.NDArray[Any] = self.tables[table][RAW_IDS[table]].to_numpy()
-        return ids
+        return self.tables[table][RAW_IDS[table]].to_numpy()
 
     @cached_property
     def ids(self) -> dict[str, Ids]:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
 
-Rows = npt.NDArray[np.int64]
 # More digits than 64 bits have are no integer, however many there are.
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 QUOTE = Repr()
@@ -41,7 +41,7 @@ class Ids:
     def __len__(self) -> int:
         return len(self.known)
 
-    def find(self, wanted: npt.ArrayLike) -> Rows:
+    def find(self, wanted: npt.ArrayLike) -> Ints:
         """The row of each id, [B]; T for an id that the table does not have.
 
         Args:
@@ -66,7 +66,7 @@ class Ids:
         places = np.minimum(np.searchsorted(self.known, numbers), len(self) - 1)
         return np.where(sound & (self.known[places] == numbers), places, len(self))
 
-    def rows(self, wanted: Sequence[int | str]) -> Rows:
+    def rows(self, wanted: Sequence[int | str]) -> Ints:
         """The row of each id, [B]. Raises: InputError: the table does not have one."""
         rows = self.find(wanted)
         if (unknown := rows == len(self)).any():
@@ -87,8 +87,7 @@ class Ids:
 
     def take(self, rows: npt.ArrayLike) -> list[Any]:
         """The ids of some rows, as integers or texts of Python."""
-        ids: list[Any] = self.known[np.asarray(rows, np.int64)].tolist()
-        return ids
+        return self.known[np.asarray(rows, np.int64)].tolist()
 
     def to_numbers(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Integers as `<name>`; texts as `<name>.bytes`, UTF-8, [N], and `<name>.lengths`, [T]."""

@@ -70,24 +70,15 @@ def read_lineage(path: Path, stage: Stage) -> Lineage:
     Raises:
         InputError: a field is missing or wrong, or the file is missing or damaged.
     """
-    return parse_lineage(path, read_metadata(path), stage)
-
-
-def parse_lineage(path: Path, fields: Mapping[str, object], stage: Stage) -> Lineage:
-    """The lineage that a file holds as texts, or as values of JSON.
-
-    Raises:
-        InputError: as for `read_lineage`.
-    """
+    fields = read_metadata(path)
     for name in FIELDS[stage]:
-        if fields.get(name) is None:
+        if name not in fields:
             raise InputError(f"{path} does not name its {SUBJECTS[name]}: no {name}; {REMEDY}")
     try:
-        lineage: Lineage = CONTENT.validate_python({name: fields[name] for name in FIELDS[stage]})
+        return CONTENT.validate_python({name: fields[name] for name in FIELDS[stage]})
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{path}: {first['loc'][0]}: {first['msg']}; {REMEDY}") from error
-    return lineage
 
 
 def require_same_run(path: Path, lineage: Lineage, other: Path, others: Lineage) -> None:

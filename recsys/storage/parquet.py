@@ -19,9 +19,8 @@ from recsys.storage.mapped import mapped_array
 # The number of rows that are read or written at once.
 ROWS_AT_ONCE = 2**20
 # How many columns an error message names.
-MOST_NAMES = 20
+MAX_NAMES = 20
 REMEDY = "run `dvc repro`, or restore it with `dvc checkout`"
-NO_METADATA: Mapping[str, str] = {}
 
 
 class TableWriter:
@@ -32,7 +31,7 @@ class TableWriter:
     """
 
     def __init__(
-        self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] = NO_METADATA
+        self, path: Path, schema: pa.Schema, metadata: Mapping[str, str] | None = None
     ) -> None:
         self.schema = schema.with_metadata(metadata) if metadata else schema
         self.file = pq.ParquetWriter(path, self.schema, compression="zstd", version="2.6")
@@ -54,7 +53,7 @@ def write_parquet(
     rows: pd.DataFrame | pa.Table | Iterable[pd.DataFrame],
     path: Path,
     schema: pa.Schema,
-    metadata: Mapping[str, str] = NO_METADATA,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a table, or one frame after the other, to a file in an atomic write."""
     with atomic_write(path) as partial, TableWriter(partial, schema, metadata) as writer:
@@ -101,7 +100,7 @@ def read_batches(
 
 
 def read_column(
-    path: Path, schema: pa.Schema | None, name: str, share: tuple[int, int] = (0, 1)
+    path: Path, schema: pa.Schema | None, name: str, partition: tuple[int, int] = (0, 1)
 ) -> npt.NDArray[Any]:
     """Read one column into a NumPy array, batch by batch.
 
@@ -110,12 +109,12 @@ def read_column(
 
     Args:
         schema: the schema that the file must have; None accepts any file with this column.
-        share: (rank, size); only rows with row % size == rank are kept.
+        partition: (rank, size); only rows with row % size == rank are kept.
 
     Raises:
         InputError: as for `read_parquet`, the column has nulls, or the disk is full.
     """
-    rank, size = share
+    rank, size = partition
     file = _open(path, schema)
     if name not in file.schema_arrow.names:
         raise InputError(f"{path} has no column {show_key(name)}; {REMEDY}")
@@ -125,7 +124,8 @@ def read_column(
     column = mapped_array((kept,), kind, path.parent)
     read = filled = 0
     for batch in read_batches(path, schema, [name]):
-        require_filled(path, batch[name], name)
+        if nulls := batch[name].null_count:
+            raise InputError(f"{path}: {name} is null in {nulls:,} rows; {REMEDY}")
         values = np.asarray(batch[name])[(rank - read) % size :: size]
         column[filled : filled + len(values)] = values[: kept - filled]
         read += len(batch)
@@ -149,14 +149,6 @@ def read_last(path: Path, schema: pa.Schema, name: str) -> Any:
         return group[name][-1].as_py()
 
 
-def require_filled(path: Path, column: pa.Array | pa.ChunkedArray, name: str) -> None:
-    """Raises: InputError: the column has nulls."""
-    if column.null_count:
-        raise InputError(
-            f"{path}: {show_key(name)} is null in {column.null_count:,} rows; {REMEDY}"
-        )
-
-
 def read_column_names(path: Path, feature: str) -> tuple[str, ...]:
     """The names of the columns of a feature of the registry, which `schemas.features` names.
 
@@ -176,8 +168,7 @@ def count_rows(path: Path, schema: pa.Schema) -> int:
     Raises:
         InputError: as for `read_parquet`.
     """
-    rows: int = _open(path, schema).metadata.num_rows
-    return rows
+    return _open(path, schema).metadata.num_rows
 
 
 def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:
@@ -186,16 +177,16 @@ def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:
         found = file.schema_arrow
     if schema is not None and not found.equals(schema):
         raise InputError(
-            f"{path} has the columns {_describe(found, schema)}, expected "
-            f"{_describe(schema, found)}; {REMEDY}"
+            f"{path} has the columns {_list_columns(found, schema)}, expected "
+            f"{_list_columns(schema, found)}; {REMEDY}"
         )
     return file
 
 
-def _describe(schema: pa.Schema, other: pa.Schema) -> str:
-    """The names of the columns or, if they are those of `other`, the types that are not."""
+def _list_columns(schema: pa.Schema, other: pa.Schema) -> str:
+    """The columns' names or, if both schemas have the same, the types that differ."""
     if schema.names != other.names:
-        return ", ".join(map(show_key, schema.names[:MOST_NAMES]))
+        return ", ".join(map(show_key, schema.names[:MAX_NAMES]))
     fields = (field for field, others in zip(schema, other, strict=True) if field != others)
     return ", ".join(
         f"{show_key(f.name)} ({f.type}{'' if f.nullable else ' not null'})" for f in fields

@@ -5,11 +5,11 @@ To make a column of the users or movies a feature, add an entry here and name it
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from recsys.common.params import Count, Section
+from recsys.common.params import Count, Section, list_field
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Feature:
     missing: float = 0.0
 
     @property
-    def lookup(self) -> str:
-        """The name of the feature's embedding table."""
+    def embedding_table_name(self) -> str:
+        """The embedding table that the feature is looked up in."""
         return self.embedding_table or self.name
 
 
@@ -90,17 +90,15 @@ def select_features(
     return tuple(feature for feature in ordered if feature.name in names)
 
 
-def _name_list() -> Any:
-    # YAML has lists only, and pydantic's strict mode refuses a list for a tuple.
-    return Field(strict=False, min_length=1, description="a list of at least one name")
+Names = Annotated[tuple[str, ...], list_field("a list of at least one name", min_length=1)]
 
 
 class FeatureParams(Section):
     """The section `features` of params.yaml."""
 
     name = "features"
-    sparse: Annotated[tuple[str, ...], _name_list()]
-    dense: Annotated[tuple[str, ...], _name_list()]
+    sparse: Names
+    dense: Names
     history_length: Count
 
     @property

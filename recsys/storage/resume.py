@@ -76,8 +76,7 @@ class ResumeFile:
                 if read_run(file) != self.run.encode():
                     return None
                 file.seek(0)
-                state: dict[str, Any] = torch.load(file, weights_only=True)
-                return state
+                return torch.load(file, weights_only=True)
         except FileNotFoundError:
             return None
         # A file that ResumeFile did not write may make torch raise anything.

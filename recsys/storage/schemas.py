@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from recsys.storage.registry import Feature, movielens_features
+from recsys.storage.registry import Feature
 
 # The column of published ids of each table.
 RAW_IDS = {"users": "raw_userid", "movies": "raw_movieid"}
-# The names of the Arrow types that they may have: those of MovieLens, and of own data.
+# The names of the Arrow types of raw ids: int32 in MovieLens, the others in own data.
 ID_TYPES = ("int32", "int64", "string")
 COLUMN_TYPES = {"sparse": pa.int32(), "list": pa.list_(pa.int32()), "dense": pa.float32()}
 
@@ -23,7 +23,7 @@ def dimension(table: str, features: Iterable[Feature], id_type: str) -> pa.Schem
     Sparse and list features are codes from 0 of scikit-learn's LabelEncoder, dense ones numbers.
 
     Args:
-        features: those of the data set, of both tables.
+        features: of both tables of the data set.
         id_type: the name of the raw ids' Arrow type.
     """
     columns = [(RAW_IDS[table], pa.type_for_alias(id_type))]
@@ -32,16 +32,6 @@ def dimension(table: str, features: Iterable[Feature], id_type: str) -> pa.Schem
         columns += [("title", pa.string()), ("year", pa.int16())]
     columns += [(str(f.column), COLUMN_TYPES[f.kind]) for f in features if f.table == table]
     return pa.schema(columns)
-
-
-def users() -> pa.Schema:
-    """The schema of the users of a MovieLens release."""
-    return dimension("users", movielens_features(), "int32")
-
-
-def movies() -> pa.Schema:
-    """The schema of the movies of a MovieLens release."""
-    return dimension("movies", movielens_features(), "int32")
 
 
 # The rows are sorted by (timestamp, user, movie), and no two rows have the same key.

@@ -20,7 +20,7 @@ from recsys.storage.sealed import check_files, digest_files, seal, unseal
 # The files that the digests in the vocabulary are of.
 TABLES = tuple(f"{name}.parquet" for name in RAW_IDS)
 # The largest number of 32 bits: columns of larger ones would be infinite.
-MOST = float(np.finfo(np.float32).max)
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def check(vocabulary: Vocabulary) -> None:
     scale, threshold = vocabulary.rating_scale, vocabulary.label_threshold
     width = scale.highest - scale.lowest
     step = width if scale.step is None else scale.step
-    if not (scale.lowest >= -MOST and 0 < step <= width <= MOST):
+    if not (scale.lowest >= -MAX_FLOAT32 and 0 < step <= width <= MAX_FLOAT32):
         raise InputError(f"rating_scale = {scale}: must ascend, by a step above 0")
     if not scale.lowest <= threshold <= scale.highest:
         raise InputError(
@@ -112,7 +112,3 @@ def check(vocabulary: Vocabulary) -> None:
                 f"own.{key}: {show(feature.name)} is the name of another feature; rename the column"
             )
         taken.add(feature.name)
-
-
-# The files that the digests in the vocabulary are of.
-TABLES = tuple(f"{name}.parquet" for name in RAW_IDS)

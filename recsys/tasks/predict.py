@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recsys.common.rating_scale import Floats
+from recsys.common.arrays import Singles
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.tasks.task import Task
 
@@ -15,7 +15,7 @@ SCORING_BATCH = 16_384
 @torch.no_grad()
 def predict(
     model: nn.Module, dataset: MovieLensDataset, task: Task, batch_size: int = SCORING_BATCH
-) -> Floats:
+) -> Singles:
     """Predictions for every row that the dataset holds, in order and in the task's unit, [N].
 
     Args:

@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from recsys.common.rating_scale import Floats, RatingScale
+from recsys.common.arrays import Singles
+from recsys.common.rating_scale import RatingScale
 from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics
 
 
@@ -24,11 +25,11 @@ class Task(ABC):
         """The mean loss of the batch, []."""
 
     @abstractmethod
-    def predictions(self, logits: Tensor) -> Floats:
+    def predictions(self, logits: Tensor) -> Singles:
         """Convert logits to probabilities or to stars, [B]."""
 
     @abstractmethod
-    def validate(self, targets: Floats, predictions: Floats) -> Metrics:
+    def validate(self, targets: Singles, predictions: Singles) -> Metrics:
         """The metrics that are reported after each epoch."""
 
     @abstractmethod
@@ -44,10 +45,10 @@ class Classification(Task):
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.binary_cross_entropy_with_logits(logits, targets)
 
-    def predictions(self, logits: Tensor) -> Floats:
+    def predictions(self, logits: Tensor) -> Singles:
         return torch.sigmoid(logits).cpu().numpy()
 
-    def validate(self, targets: Floats, predictions: Floats) -> Metrics:
+    def validate(self, targets: Singles, predictions: Singles) -> Metrics:
         metrics = classification_metrics(targets, predictions, threshold=0.5)
         return {name: metrics[name] for name in ("auc", "log_loss")}
 
@@ -69,10 +70,10 @@ class Regression(Task):
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.mse_loss(torch.sigmoid(logits), targets)
 
-    def predictions(self, logits: Tensor) -> Floats:
+    def predictions(self, logits: Tensor) -> Singles:
         return self.rating_scale.denormalise(torch.sigmoid(logits).cpu().numpy())
 
-    def validate(self, targets: Floats, predictions: Floats) -> Metrics:
+    def validate(self, targets: Singles, predictions: Singles) -> Metrics:
         metrics = regression_metrics(self.rating_scale.denormalise(targets), predictions)
         return {name: metrics[name] for name in ("rmse", "mae")}
 

@@ -138,7 +138,7 @@ def describe_model(
     """The description of the model that params.yaml asks for, with the sizes of the data."""
     scale = dimensions.vocabulary.rating_scale
     names = params[FeatureParams].names
-    tables = {feature.name: feature.lookup for feature in training.sparse_features}
+    tables = {feature.name: feature.embedding_table_name for feature in training.sparse_features}
     return Description(
         task=params[TrainParams].task,
         stars=(float(scale.lowest), float(scale.highest)),

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import Floats
 from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
@@ -159,7 +159,7 @@ def _step(
 def _validate(
     state: TrainingState,
     validation: MovieLensDataset,
-    targets: Floats,
+    targets: Singles,
     task: Task,
     params: TrainParams,
     group: ProcessGroup,

@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import Floats
 
 Item = TypeVar("Item")
 
@@ -36,7 +36,7 @@ class ProcessGroup:
         """The sum of the processes' values."""
         return value
 
-    def gather_rows(self, values: Floats, rows: int) -> Floats:
+    def gather_rows(self, values: Singles, rows: int) -> Singles:
         """Gather the values of all rows, in order, in every process.
 
         Args:
@@ -74,13 +74,13 @@ class TorchProcessGroup(ProcessGroup):
         dist.all_reduce(total)
         return total.item()
 
-    def gather_rows(self, values: Floats, rows: int) -> Floats:
+    def gather_rows(self, values: Singles, rows: int) -> Singles:
         # The first ranks may have one row more than the last, and all_gather needs equal sizes.
         padded = torch.zeros(-(-rows // self.size), dtype=torch.from_numpy(values).dtype)
         padded[: len(values)] = torch.from_numpy(values)
         parts = [torch.empty_like(padded, device=self.device) for _ in range(self.size)]
         dist.all_gather(parts, padded.to(self.device))
-        gathered: Floats = torch.stack(parts, dim=1).flatten()[:rows].cpu().numpy()
+        gathered: Singles = torch.stack(parts, dim=1).flatten()[:rows].cpu().numpy()
         return gathered
 
     def intersection(self, items: set[Item]) -> set[Item]:

@@ -102,7 +102,7 @@ def test_dense_inputs_are_the_columns_of_the_named_features(tmp_path: Path) -> N
     dataset = MovieLensDataset(write_part(tmp_path), make_dimensions(), "label", features, folder)
     assert dataset.dense_names == ("user_mean",)
     rows = dataset.__getitems__([0, 1, 2, 3, 4])
-    assert rows.dense.tolist() == [[0.0], [1.0], [2.0], [3.0], [4.0]]
+    assert rows.dense_features.tolist() == [[0.0], [1.0], [2.0], [3.0], [4.0]]
 
 
 def test_missing_computed_features_are_an_error(tmp_path: Path) -> None:

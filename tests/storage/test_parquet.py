@@ -15,6 +15,7 @@ from recsys.storage.parquet import (
     read_parquet,
     write_parquet,
 )
+from tests.tables import MOVIES_SCHEMA, USERS_SCHEMA
 
 # The columns are in another order than the schema's, and one is not in the schema.
 MOVIES = pd.DataFrame(
@@ -31,9 +32,9 @@ MOVIES = pd.DataFrame(
 
 def test_rows_survive_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_parquet(MOVIES, tmp_path / name, schemas.movies())
+        write_parquet(MOVIES, tmp_path / name, MOVIES_SCHEMA)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    table = read_parquet(tmp_path / "one", schemas.movies())
+    table = read_parquet(tmp_path / "one", MOVIES_SCHEMA)
     assert table.to_pydict() == {
         "raw_movieid": [5, 9],
         "title": ["a", "é"],
@@ -51,26 +52,26 @@ def test_rows_survive_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
 def test_metadata_survives_and_equal_metadata_gives_equal_bytes(tmp_path: Path) -> None:
     metadata = {"ids": "0123abcd", "split": "é"}
     for name in ("one", "two"):
-        write_parquet(MOVIES, tmp_path / name, schemas.movies(), metadata)
+        write_parquet(MOVIES, tmp_path / name, MOVIES_SCHEMA, metadata)
     assert read_metadata(tmp_path / "one") == metadata
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     # Metadata changes neither the rows nor the schema that a file must have.
-    table = read_parquet(tmp_path / "one", schemas.movies())
-    write_parquet(MOVIES, tmp_path / "without", schemas.movies())
-    assert table.to_pydict() == read_parquet(tmp_path / "without", schemas.movies()).to_pydict()
+    table = read_parquet(tmp_path / "one", MOVIES_SCHEMA)
+    write_parquet(MOVIES, tmp_path / "without", MOVIES_SCHEMA)
+    assert table.to_pydict() == read_parquet(tmp_path / "without", MOVIES_SCHEMA).to_pydict()
 
 
 def test_wrong_columns_are_reported(tmp_path: Path) -> None:
-    write_parquet(MOVIES, tmp_path / "movies", schemas.movies())
+    write_parquet(MOVIES, tmp_path / "movies", MOVIES_SCHEMA)
     with pytest.raises(InputError, match="movies has the columns raw_movieid, title, year"):
-        read_parquet(tmp_path / "movies", schemas.users())
+        read_parquet(tmp_path / "movies", USERS_SCHEMA)
 
 
 def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "damaged").write_bytes(b"PAR1")
     for name in ("missing", "damaged"):
         with pytest.raises(InputError, match=f"{name} cannot be read"):
-            read_parquet(tmp_path / name, schemas.users())
+            read_parquet(tmp_path / name, USERS_SCHEMA)
         with pytest.raises(InputError, match=f"{name} cannot be read"):
             read_metadata(tmp_path / name)
 
@@ -90,11 +91,11 @@ def test_a_partition_of_a_column_is_read(
 
 def test_the_last_value_is_in_the_last_row_group(tmp_path: Path) -> None:
     path = tmp_path / "movies.parquet"
-    write_parquet([MOVIES, MOVIES[::-1]], path, schemas.movies())
-    assert read_last(path, schemas.movies(), "raw_movieid") == 5
-    write_parquet(MOVIES[:0], path, schemas.movies())
+    write_parquet([MOVIES, MOVIES[::-1]], path, MOVIES_SCHEMA)
+    assert read_last(path, MOVIES_SCHEMA, "raw_movieid") == 5
+    write_parquet(MOVIES[:0], path, MOVIES_SCHEMA)
     with pytest.raises(InputError, match=r"movies\.parquet has no rows; run `dvc repro`"):
-        read_last(path, schemas.movies(), "raw_movieid")
+        read_last(path, MOVIES_SCHEMA, "raw_movieid")
 
 
 def test_a_missing_column_or_nulls_are_refused(tmp_path: Path) -> None:
@@ -108,12 +109,12 @@ def test_a_missing_column_or_nulls_are_refused(tmp_path: Path) -> None:
 
 def test_damage_behind_the_columns_names_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "movies"
-    write_parquet(MOVIES, path, schemas.movies())
+    write_parquet(MOVIES, path, MOVIES_SCHEMA)
     content = path.read_bytes()
     path.write_bytes(content[:4] + b"\xff" * 200 + content[204:])
     for read in (read_parquet, lambda *known: read_column(*known, "raw_movieid")):
         with pytest.raises(InputError, match="movies cannot be read") as error:
-            read(path, schemas.movies())
+            read(path, MOVIES_SCHEMA)
         assert "\n" not in str(error.value)
 
 

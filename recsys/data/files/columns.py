@@ -3,31 +3,24 @@
 Texts stay in Arrow arrays. As Python objects, 25 million of them would not fit into memory.
 """
 
-import datetime
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.common.arrays import Floats, Ints, Singles
 from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column, TimeFormat
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
-
 # Seconds since 1970. An earlier time is in another unit than the schema says.
-EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc).timestamp())
+EARLIEST = pd.Timestamp("1990-01-01").timestamp()
 SECONDS_PER_DAY = 86_400
-MICROSECONDS = 1_000_000
 LABELS = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0}
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-NOW = datetime.datetime.now
 
 
 @dataclass(frozen=True)
@@ -40,17 +33,9 @@ class DictionaryColumn:
         spaced: an example of a text that had spaces around it; "" if there is none.
     """
 
-    codes: Codes
+    codes: Ints
     texts: pa.StringArray
     spaced: str = ""
-
-    def first_row_where(self, wrong: npt.NDArray[np.bool_]) -> int:
-        """The first row whose text is wrong.
-
-        Args:
-            wrong: whether each distinct text is wrong; at least one is, [U]
-        """
-        return int(np.argmax(wrong[self.codes]))
 
 
 def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
@@ -65,7 +50,7 @@ def encode_texts(texts: pa.ChunkedArray) -> DictionaryColumn:
     return DictionaryColumn(merged[codes], different_trimmed, example)
 
 
-def _encode(texts: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
+def _encode(texts: pa.ChunkedArray) -> tuple[Ints, pa.StringArray]:
     if not len(texts):
         return np.empty(0, np.int32), pa.array([], pa.string())
     chunks = texts.dictionary_encode().unify_dictionaries().chunks
@@ -76,27 +61,24 @@ def read_ids(table: TextTable, column: Column) -> DictionaryColumn:
     """The ids of a column, as texts. Raises: InputError: an id is empty."""
     ids = encode_texts(table.texts(column))
     empty = pc.equal(ids.texts, "").to_numpy(zero_copy_only=False)
-    if empty.any():
-        raise table.error(ids.first_row_where(empty), column, "is empty, but every row needs an id")
+    table.refuse_where(empty[ids.codes], column, "is empty, but every row needs an id")
     return ids
 
 
 def read_numbers(table: TextTable, column: Column) -> Floats:
     """The numbers of a column, [N]. Raises: InputError: a text is no finite number."""
-    numbers = _by_chunk(table.texts(column), parse_numbers, np.float64)
-    if (wrong := ~np.isfinite(numbers)).any():
-        raise table.error(int(np.argmax(wrong)), column, "is not a number")
+    numbers = _by_chunk(table.texts(column), parse_numbers)
+    table.refuse_where(~np.isfinite(numbers), column, "is not a number")
     return numbers
 
 
-def read_labels(table: TextTable, column: Column) -> npt.NDArray[np.float32]:
+def read_labels(table: TextTable, column: Column) -> Singles:
     """The labels of a column, 0 or 1, [N]. Raises: InputError: a text is no label."""
     coded = encode_texts(table.texts(column))
     labels = [LABELS.get(text.lower(), np.nan) for text in coded.texts.to_pylist()]
-    numbers = np.array(labels, np.float32)
-    if (wrong := np.isnan(numbers)).any():
-        raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
-    return numbers[coded.codes]
+    numbers = np.array(labels, np.float32)[coded.codes]
+    table.refuse_where(np.isnan(numbers), column, "is neither 0 nor 1")
+    return numbers
 
 
 def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Ints:
@@ -106,28 +88,22 @@ def read_times(table: TextTable, column: Column, time_format: TimeFormat) -> Int
         InputError: a text is no time, or the time is before 1990 or after tomorrow.
     """
     if time_format == "iso":
-        microseconds = _by_chunk(table.texts(column), _parse_iso, np.float64)
-        if (wrong := np.isnan(microseconds)).any():
-            problem = "is not a time like 2026-11-25 16:00:00"
-            raise table.error(int(np.argmax(wrong)), column, problem)
-        seconds = microseconds
-        seconds /= MICROSECONDS
+        seconds = _by_chunk(table.texts(column), _parse_iso)
+        table.refuse_where(np.isnan(seconds), column, "is not a time like 2026-11-25 16:00:00")
+        seconds /= 1e6
     else:
         seconds = read_numbers(table, column)
         seconds /= 1000 if time_format == "milliseconds" else 1
-    latest = int(NOW(datetime.timezone.utc).timestamp()) + SECONDS_PER_DAY
-    if (wrong := (seconds < EARLIEST) | (seconds > latest)).any():
-        problem = f"is a time before 1990 or after tomorrow as {time_format}"
-        if column.key:
-            problem += "; is own.time_format right, or else"
-        raise table.error(int(np.argmax(wrong)), column, problem)
+    latest = int(time.time()) + SECONDS_PER_DAY
+    problem = f"is a time before 1990 or after tomorrow as {time_format}"
+    if column.key:
+        problem += "; is own.time_format right, or else"
+    table.refuse_where((seconds < EARLIEST) | (seconds > latest), column, problem)
     return np.floor(seconds, out=seconds).astype(np.int64)
 
 
-def _by_chunk(
-    texts: pa.ChunkedArray, convert: Callable[[pa.StringArray], Floats], dtype: Any
-) -> Floats:
-    numbers = np.empty(len(texts), dtype)
+def _by_chunk(texts: pa.ChunkedArray, convert: Callable[[pa.StringArray], Floats]) -> Floats:
+    numbers = np.empty(len(texts))
     start = 0
     for chunk in texts.chunks:
         numbers[start : start + len(chunk)] = convert(chunk)
@@ -138,11 +114,12 @@ def _by_chunk(
 def parse_numbers(texts: pa.StringArray) -> Floats:
     """The number in each text, or NaN if the text is no number, [N]."""
     try:
-        return _to_floats(pc.cast(texts, pa.float64()))
+        return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         trimmed = pc.utf8_trim_whitespace(texts)
         numbers = pc.if_else(pc.match_substring_regex(trimmed, NUMBER), trimmed, None)
-        return _to_floats(pc.cast(pc.utf8_ltrim(numbers, "+"), pa.float64()))
+        numbers = pc.cast(pc.utf8_ltrim(numbers, "+"), pa.float64())
+        return numbers.to_numpy(zero_copy_only=False)
 
 
 def _parse_iso(texts: pa.StringArray) -> Floats:
@@ -150,15 +127,10 @@ def _parse_iso(texts: pa.StringArray) -> Floats:
     for zone in (None, "UTC"):
         try:
             times = pc.cast(texts, pa.timestamp("us", zone))
-            return _to_floats(times.cast(pa.int64()).cast(pa.float64()))
+            return times.cast(pa.int64()).cast(pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             continue
     trimmed = pc.utf8_trim_whitespace(texts).to_pandas()
     parsed = pd.to_datetime(trimmed, format="ISO8601", utc=True, errors="coerce")
     stamps = parsed.to_numpy("datetime64[us]")
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64).astype(np.float64))
-
-
-def _to_floats(numbers: pa.DoubleArray) -> Floats:
-    floats: Floats = numbers.to_numpy(zero_copy_only=False)
-    return floats

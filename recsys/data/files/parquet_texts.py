@@ -25,8 +25,7 @@ class ParquetTexts:
 
     def read_names(self) -> Sequence[str]:
         """The names of the columns."""
-        names: list[str] = pq.read_schema(self.path).names
-        return names
+        return pq.read_schema(self.path).names
 
     def read(self, places: Sequence[int]) -> pa.Table:
         """The columns at some positions, as texts. A null and a NaN are empty texts.

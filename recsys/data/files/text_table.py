@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
+from recsys.common.arrays import Mask
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.data.files.delimited import Delimited
@@ -77,6 +79,15 @@ class TextTable:
             f"{self.shown} {self.place(row)}: {column.shown} = {show(value)} {problem}; "
             f"{self.file.remedy}"
         )
+
+    def refuse_where(self, wrong: Mask, column: Column, problem: str) -> None:
+        """Raise an `error` about the first row whose value is wrong, if there is one.
+
+        Args:
+            wrong: whether each row's value is wrong, [rows]
+        """
+        if wrong.any():
+            raise self.error(int(np.argmax(wrong)), column, problem)
 
     def _read(self, columns: Sequence[Column]) -> pa.Table:
         try:

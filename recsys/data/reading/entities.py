@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.files.columns import Codes, DictionaryColumn, encode_texts, parse_numbers, read_ids
+from recsys.common.arrays import Floats, Ints
+from recsys.data.files.columns import DictionaryColumn, encode_texts, parse_numbers, read_ids
 from recsys.data.files.text_table import TextTable
 from recsys.data.reading.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
@@ -36,8 +37,8 @@ class Entities:
     noun: str
     ids: npt.NDArray[Any]
     id_type: str
-    file_row: npt.NDArray[np.intp]
-    rows: Codes
+    file_row: Ints
+    rows: Ints
     notes: tuple[str, ...]
 
 
@@ -64,8 +65,7 @@ def read_entities(
     if listed is not None:
         known = read_ids(listed, column)
         files.insert(0, (listed, known))
-        if (again := pd.Series(known.codes).duplicated().to_numpy()).any():
-            raise listed.error(int(np.argmax(again)), column, "occurs twice")
+        listed.refuse_where(pd.Series(known.codes).duplicated().to_numpy(), column, "occurs twice")
     # The ids of the file come first, in its order.
     every = encode_texts(pa.chunked_array([known.texts, used.texts]))
     numbers = _to_integers(every.texts, id_type or "int64")
@@ -105,10 +105,8 @@ def _require_integers(
     bits = int(id_type.removeprefix("int"))
     whole = pc.match_substring_regex(ids.texts, WHOLE_NUMBER)
     numbers = parse_numbers(pc.if_else(whole, ids.texts, "inf"))
-    if (wrong := np.abs(numbers) >= 2 ** (bits - 1)).any():
-        raise table.error(
-            ids.first_row_where(wrong), column, f"is not a whole number of {bits} bits"
-        )
+    wrong = np.abs(numbers) >= 2 ** (bits - 1)
+    table.refuse_where(wrong[ids.codes], column, f"is not a whole number of {bits} bits")
 
 
 def require_listed(
@@ -116,11 +114,9 @@ def require_listed(
 ) -> None:
     """Check that the file lists all rated movies, or all users who rate. Raises: InputError."""
     unknown = entities.file_row[entities.rows] < 0
-    if unknown.any():
-        row = int(np.argmax(unknown))
-        more = int(unknown.sum()) - 1
-        also = f" (and {more:,} more lines)" if more else ""
-        raise ratings.error(row, column, f"is not in {listed.shown}{also}")
+    more = int(unknown.sum()) - 1
+    also = f" (and {more:,} more lines)" if more else ""
+    ratings.refuse_where(unknown, column, f"is not in {listed.shown}{also}")
 
 
 def describe_titles(
@@ -168,13 +164,13 @@ def describe_attribute(
     return pd.Series(listed, dtype=object), notes
 
 
-def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
+def _standardise(table: TextTable, column: Column) -> Floats:
     """The numbers of a column with mean 0 and deviation 1, [rows]. A missing number is 0."""
     coded = encode_texts(table.texts(column))
     filled = pc.not_equal(coded.texts, "").to_numpy(zero_copy_only=False)
     different = parse_numbers(coded.texts)
-    if (wrong := filled & ~np.isfinite(different)).any():
-        raise table.error(coded.first_row_where(wrong), column, "is not a number")
+    wrong = filled & ~np.isfinite(different)
+    table.refuse_where(wrong[coded.codes], column, "is not a number")
     numbers = np.where(filled, different, np.nan)[coded.codes]
     if not np.isfinite(numbers).any():
         return np.zeros(table.rows)
@@ -184,8 +180,7 @@ def _standardise(table: TextTable, column: Column) -> npt.NDArray[np.float64]:
         except FloatingPointError as error:
             largest = int(np.nanargmax(np.abs(numbers)))
             raise table.error(largest, column, "is too large a number") from error
-    filled_in: npt.NDArray[np.float64] = np.nan_to_num(scaled)
-    return filled_in
+    return np.nan_to_num(scaled)
 
 
 def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryColumn) -> None:
@@ -193,10 +188,8 @@ def _require_allowed(table: TextTable, attribute: Attribute, coded: DictionaryCo
         return
     allowed = attribute.allowed
     wrong = ~pc.is_in(coded.texts, pa.array(allowed)).to_numpy(zero_copy_only=False)
-    if wrong.any():
-        choice = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 5 else ", ".join(allowed)
-        problem = f"is none of {choice}"
-        raise table.error(coded.first_row_where(wrong), attribute.columns[0], problem)
+    choice = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 5 else ", ".join(allowed)
+    table.refuse_where(wrong[coded.codes], attribute.columns[0], f"is none of {choice}")
 
 
 def _lists(table: TextTable, attribute: Attribute) -> list[list[str]]:
@@ -217,8 +210,7 @@ def _flags(table: TextTable, attribute: Attribute) -> list[list[str]]:
     for column in attribute.columns:
         coded = encode_texts(table.texts(column))
         wrong = ~pc.is_in(coded.texts, pa.array(["0", "1"])).to_numpy(zero_copy_only=False)
-        if wrong.any():
-            raise table.error(coded.first_row_where(wrong), column, "is neither 0 nor 1")
+        table.refuse_where(wrong[coded.codes], column, "is neither 0 nor 1")
         if column.name not in attribute.missing_values and table.rows:
             flags = pc.equal(coded.texts, "1").to_numpy(zero_copy_only=False)[coded.codes]
             for row in np.flatnonzero(flags):
@@ -230,15 +222,13 @@ def describe_entities(
     entities: Entities, table: TextTable | None, attributes: Sequence[Attribute]
 ) -> tuple[pd.DataFrame, list[str]]:
     """A column for each attribute, null without a file; and notes about odd values."""
-    described = pd.DataFrame(index=pd.RangeIndex(len(entities.ids)))
-    notes: list[str] = []
-    if table is not None:
-        what = f"{entities.noun}s that are not in {table.shown}"
-        notes = count_ids(what, entities.file_row < 0, entities.ids)
+    index = pd.RangeIndex(len(entities.ids))
+    if table is None:
+        return pd.DataFrame({attribute.name: None for attribute in attributes}, index), []
+    what = f"{entities.noun}s that are not in {table.shown}"
+    notes = count_ids(what, entities.file_row < 0, entities.ids)
+    described = pd.DataFrame(index=index)
     for attribute in attributes:
-        if table is None:
-            described[attribute.name] = None
-            continue
         described[attribute.name], odd = describe_attribute(entities, table, attribute)
         notes += odd
     return described, notes

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.common.arrays import Ints, Mask
 from recsys.common.params import show
 from recsys.data.files.columns import DictionaryColumn
 from recsys.data.files.text_table import TextTable
@@ -56,7 +57,7 @@ def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator
         )
 
 
-def count_ids(what: str, odd: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> list[str]:
+def count_ids(what: str, odd: Mask, ids: npt.NDArray[Any]) -> list[str]:
     """A note with the number of odd users or movies, and an example.
 
     Args:
@@ -84,7 +85,7 @@ def find_times_without_zone(table: TextTable, column: Column) -> list[str]:
     ]
 
 
-def find_one_time(seconds: npt.NDArray[np.int64]) -> list[str]:
+def find_one_time(seconds: Ints) -> list[str]:
     """A note if all times are the same, [N]."""
     if len(seconds) < 2 or seconds.min() != seconds.max():
         return []

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
 from recsys.data.files.columns import encode_texts, parse_numbers, read_labels
@@ -16,10 +16,9 @@ from recsys.data.schema import Schema
 
 # With more different ratings than this, a scale would be a guess.
 MAX_STEPS = 101
-Stars = npt.NDArray[np.float32]
 
 
-def read_stars(table: TextTable, schema: Schema) -> Stars:
+def read_stars(table: TextTable, schema: Schema) -> Singles:
     """The stars of each rating, [N]: 0 or 1 for a label, and 1 without rating and label.
 
     Raises:
@@ -32,21 +31,18 @@ def read_stars(table: TextTable, schema: Schema) -> Stars:
     # Few ratings differ, so each is parsed and checked once.
     coded = encode_texts(table.texts(schema.rating))
     numbers = parse_numbers(coded.texts)
-    if (wrong := ~np.isfinite(numbers)).any():
-        raise table.error(coded.first_row_where(wrong), schema.rating, "is not a number")
-    if (wrong := np.abs(numbers) > np.finfo(np.float32).max).any():
-        raise table.error(coded.first_row_where(wrong), schema.rating, "is too large a number")
-    stars = numbers.astype(np.float32)
-    scale = schema.rating_scale
-    if scale and (wrong := ~scale.has(numbers)).any():
-        more = int(wrong[coded.codes].sum()) - 1
-        problem = f"is not on the scale of {scale}" + (
-            f" (and {more:,} more lines)" if more else ""
-        )
-        if schema.rating.key:
-            problem += "; correct own.rating_scale, or"
-        raise table.error(coded.first_row_where(wrong), schema.rating, problem)
-    return stars[coded.codes]
+    wrong = ~np.isfinite(numbers)
+    table.refuse_where(wrong[coded.codes], schema.rating, "is not a number")
+    wrong = np.abs(numbers) > np.finfo(np.float32).max
+    table.refuse_where(wrong[coded.codes], schema.rating, "is too large a number")
+    if schema.rating_scale:
+        wrong = ~schema.rating_scale.has(numbers)[coded.codes]
+        more = int(wrong.sum()) - 1
+        problem = f"is not on the scale of {schema.rating_scale}"
+        problem += f" (and {more:,} more lines)" if more else ""
+        problem += "; correct own.rating_scale, or" if schema.rating.key else ""
+        table.refuse_where(wrong, schema.rating, problem)
+    return numbers.astype(np.float32)[coded.codes]
 
 
 def find_scale(ratings: pd.Series, table: TextTable, schema: Schema) -> RatingScale:
@@ -82,12 +78,15 @@ def drop_repeats(
     """Refuse several ratings of a movie by one user, or keep the last one in time.
 
     Returns:
-        the ratings, and a note about those that were dropped.
+        the ratings, and a note about the dropped ones.
 
     Raises:
         InputError: a pair is repeated, and `schema.duplicates` is refuse.
     """
-    pairs = _pairs(ratings, len(movies.ids))
+    # A number for each pair of a user and a movie.
+    pairs = ratings["user"].to_numpy(np.int64, copy=True)
+    pairs *= len(movies.ids)
+    pairs += ratings["movie"].to_numpy()
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return ratings, []
@@ -110,11 +109,3 @@ def drop_repeats(
     is_last = np.append(np.diff(pairs[order]) != 0, True)
     kept = ratings.iloc[np.sort(order[is_last])].reset_index(drop=True)
     return kept, [f"{again.sum():,} earlier ratings of a repeated pair are dropped"]
-
-
-def _pairs(ratings: pd.DataFrame, movies: int) -> npt.NDArray[np.int64]:
-    """A number for each pair of a user and a movie, [N]"""
-    pairs: npt.NDArray[np.int64] = ratings["user"].to_numpy(np.int64, copy=True)
-    pairs *= movies
-    pairs += ratings["movie"].to_numpy()
-    return pairs

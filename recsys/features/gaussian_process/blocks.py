@@ -13,15 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
+
+from recsys.common.arrays import Ints
 
 # More blocks than threads, because some take longer than others.
 BLOCKS_PER_THREAD = 8
 
 
-def run_in_blocks(
-    work: Callable[[int, int], None], starts: npt.NDArray[np.integer], threads: int
-) -> None:
+def run_in_blocks(work: Callable[[int, int], None], starts: Ints, threads: int) -> None:
     """Call `work(first, last)` for blocks of groups, until all groups from 0 to G are done.
 
     Args:

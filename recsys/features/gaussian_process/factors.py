@@ -11,21 +11,15 @@ Shapes: N ratings, U users, M movies, K factors, C content columns, P = K (K + 1
 symmetric matrix.
 """
 
-from typing import Any
-
 import numba
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
+from recsys.common.arrays import Floats, Ints, Mask, Singles
 from recsys.features.gaussian_process.blocks import run_in_blocks
 from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.visibility import Mask, RatingLog
-
-Floats = npt.NDArray[np.float64]
-Singles = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.integer[Any]]
+from recsys.features.visibility import RatingLog
 
 # A lower bound, for a target that hardly varies.
 MIN_NOISE = 1e-3

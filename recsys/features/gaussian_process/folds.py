@@ -14,19 +14,14 @@ posterior in time linear in the ratings (`kalman`), or one rating at a time (`po
 Shapes: N ratings, M movies, C content columns.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.features.gaussian_process.factors import learn_factors
 from recsys.features.gaussian_process.kalman import predict_rows
 from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.visibility import Mask, RatingLog
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
+from recsys.features.visibility import RatingLog
 
 
 def fit_and_predict(
@@ -80,11 +75,7 @@ def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
 
 
 def rows_to_filter(log: RatingLog, targets: Mask, is_context: Mask) -> Ints:
-    """The rows that predictions of the targets need: the targets, and the context of their users.
-
-    Returns:
-        rows, sorted by user, then time
-    """
+    """The targets and the context of their users, as rows sorted by user, then time."""
     users = np.bincount(log.user, targets) > 0
     order = log.by_user.order
     return order[((targets | is_context) & users[log.user])[order]]

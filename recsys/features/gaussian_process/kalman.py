@@ -15,30 +15,21 @@ step in time costs S operations in place of S^2. The backward recursion does the
 Shapes: N ratings, G users that have a rating, n ratings of one user, S numbers in a state.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.features.gaussian_process.blocks import run_in_blocks
 from recsys.features.gaussian_process.posterior import GaussianProcess
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
-Mask = npt.NDArray[np.bool_]
 
 # If a scale falls below this, the reference moves, as 1 / scale^2 must not overflow.
 MIN_SCALE = 1e-60
 
 
-class Process(NamedTuple):
-    """The arrays of a `GaussianProcess` that the compiled loops take."""
-
-    factors: Floats
-    variances: Floats
-    rates: Floats
-    noise: float
+# What the compiled loops take of a `GaussianProcess`: factors, variances, rates and noise.
+Process = tuple[Floats, Floats, Floats, float]
 
 
 class Rows(NamedTuple):
@@ -94,7 +85,7 @@ def predict_rows(
         np.ascontiguousarray(array, np.float64)
         for array in (process.factors, process.variances, process.rates)
     )
-    arrays = Process(factors, variances, rates, process.noise)
+    arrays = factors, variances, rates, process.noise
     # One type each, as the loops are compiled anew for others.
     movie, seconds = movie.astype(np.int32, copy=False), seconds.astype(np.int64, copy=False)
 

@@ -11,7 +11,7 @@ for the lasting factors, the same for the fading factors, and 1 for each mood. S
 two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen & Sarkka 2010,
 "Kalman filtering and smoothing solutions to temporal Gaussian process regression models").
 
-Every exported artifact holds a copy of this file, so it imports NumPy alone.
+Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
 Shapes: M movies, K factors, S = 2 K + moods numbers in a state, n movies or ratings.
 """
@@ -19,13 +19,10 @@ Shapes: M movies, K factors, S = 2 K + moods numbers in a state, n movies or rat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
+from recsys.common.arrays import Floats, Ints
 
 SECONDS_PER_DAY = 86_400
 
@@ -93,7 +90,7 @@ class UserPosterior:
         """Condition the state on a rating at its time: a rank-one update.
 
         Args:
-            movie: the movie, as a row of the movies table.
+            movie: a row of the movies table.
             value: the rating, in the units of the target.
         """
         process = self.process
@@ -120,13 +117,10 @@ class UserPosterior:
         self.predict_to(as_of)
 
     def predict_ratings(self, movie: Ints) -> tuple[Floats, Floats]:
-        """Predict the ratings that the user would give to some movies at the state's time.
+        """The mean and the standard deviation of ratings at the state's time, [n] each.
 
         Args:
             movie: the movies, as rows of the movies table, [n]
-
-        Returns:
-            the mean and the standard deviation of each rating, [n]
         """
         process = self.process
         factors = process.factors[movie]

@@ -16,17 +16,15 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recsys.common.arrays import Ints, Singles
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
 from recsys.retrieval.sequence.scan import scan
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 # The width of the causal convolution of a block: a row and the rows before it.
 WINDOW = 4
 # Times between ratings are counted in powers of 2, in seconds, up to 34,000 years.
@@ -115,8 +113,7 @@ class Block(nn.Module):
         state = scan(keep, (1 - keep) * new, rows.starts)
         x = x + self.dropout(self.out_projection(state * functional.silu(gate)))
         value, gate = self.up(self.norm_rows(x)).chunk(2, dim=1)
-        mixed: Tensor = x + self.dropout(self.down(functional.silu(value) * gate))
-        return mixed
+        return x + self.dropout(self.down(functional.silu(value) * gate))
 
     def _look_back(self, x: Tensor, place: Tensor) -> Tensor:
         """The causal convolution: weighted sums of each row and the rows before it, [T, D]"""
@@ -161,8 +158,7 @@ class SequenceEncoder(nn.Module):
             x = block(x, rows)
         x = self.norm(x)
         timed = torch.cat([x, self.after(rows.after)], dim=1)
-        encoded: Tensor = x + self.time_out(functional.silu(self.time_in(timed)))
-        return encoded
+        return x + self.time_out(functional.silu(self.time_in(timed)))
 
     def logits(self, encoded: Tensor, movies: Tensor) -> Tensor:
         """The logits of some movies.
@@ -177,7 +173,7 @@ class SequenceEncoder(nn.Module):
         return functional.linear(encoded, self.movie(movies), self.bias[movies])
 
     @torch.no_grad()
-    def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Floats:
+    def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Singles:
         """The logarithm of the probability that each movie comes next, [B, M]
 
         Args:
@@ -187,15 +183,14 @@ class SequenceEncoder(nn.Module):
         rows = make_rows(histories, as_of)
         encoded = self(rows)[rows.starts[1:] - 1]
         logits = self.logits(encoded, torch.arange(histories.movies))
-        scores: Floats = logits.log_softmax(dim=1).numpy()
-        return scores
+        return logits.log_softmax(dim=1).numpy()
 
-    def to_numbers(self) -> dict[str, Floats]:
+    def to_numbers(self) -> dict[str, Singles]:
         """The weights by name."""
         return {name: weight.numpy() for name, weight in self.state_dict().items()}
 
     @classmethod
-    def from_numbers(cls, numbers: dict[str, Floats], params: SequenceParams) -> "SequenceEncoder":
+    def from_numbers(cls, numbers: dict[str, Singles], params: SequenceParams) -> "SequenceEncoder":
         """Load the weights that `to_numbers` gave. Raises: RuntimeError: they do not fit."""
         encoder = cls(len(numbers["bias"]), params)
         encoder.load_state_dict({name: torch.from_numpy(x) for name, x in numbers.items()})

@@ -8,13 +8,10 @@ Shapes: B people, T rows of all people, D numbers in a row.
 from typing import Any
 
 import numba
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from recsys.common.arrays import Ints, Singles
 
 
 def scan(gates: Tensor, inputs: Tensor, starts: Ints) -> Tensor:
@@ -27,8 +24,7 @@ def scan(gates: Tensor, inputs: Tensor, starts: Ints) -> Tensor:
     Returns:
         [T, D]
     """
-    states: Tensor = _Scan.apply(gates.contiguous(), inputs.contiguous(), starts)  # type: ignore[no-untyped-call]
-    return states
+    return _Scan.apply(gates.contiguous(), inputs.contiguous(), starts)  # type: ignore[no-untyped-call]
 
 
 class _Scan(torch.autograd.Function):
@@ -50,7 +46,7 @@ class _Scan(torch.autograd.Function):
 
 
 @numba.njit(cache=True, nogil=True)
-def _run(gates: Floats, inputs: Floats, starts: Ints, states: Floats) -> None:
+def _run(gates: Singles, inputs: Singles, starts: Ints, states: Singles) -> None:
     for person in range(len(starts) - 1):
         first = starts[person]
         states[first] = inputs[first]
@@ -61,11 +57,11 @@ def _run(gates: Floats, inputs: Floats, starts: Ints, states: Floats) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _run_back(
-    gates: Floats,
-    states: Floats,
-    gradient: Floats,
-    gate_grad: Floats,
-    input_grad: Floats,
+    gates: Singles,
+    states: Singles,
+    gradient: Singles,
+    gate_grad: Singles,
+    input_grad: Singles,
     starts: Ints,
 ) -> None:
     for person in range(len(starts) - 1):

@@ -15,11 +15,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
@@ -27,7 +27,6 @@ from recsys.retrieval.sequence.encoder import SequenceEncoder, make_rows
 from recsys.storage.resume import ResumeFile
 
 log = logging.getLogger(__name__)
-Ints = npt.NDArray[np.int64]
 
 WARM_UP_STEPS = 100
 # The last learning rate, as a fraction of the largest.
@@ -143,8 +142,7 @@ def _take_step(
     loss.backward()
     nn.utils.clip_grad_norm_(encoder.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
-    value: float = loss.item()
-    return value
+    return loss.item()
 
 
 def find_interacted(histories: UserHistories, movies: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ MODULES = (
     "recsys.features.visibility",
     "recsys.storage.ids",
     "recsys.storage.sealed",
+    "recsys.common.arrays",
     "recsys.common.errors",
 )
 # The folder of the copies in an artifact, and what its package offers.

@@ -9,22 +9,21 @@ The artifact holds a copy of this file, so it imports torch, safetensors and oth
 
 import hashlib
 import json
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
 from recsys.dataloader.pair_features import PairFeatures
-from recsys.features.fitted import Fitted
+from recsys.features.fitted import Fitted, with_prefix
 from recsys.models.description import Description
 from recsys.serving.artifact.retrieval_weights import RetrievalWeights
 from recsys.storage.ids import Ids
 from recsys.storage.sealed import CHANGED, seal, unseal
 
-V = TypeVar("V")
 FORMAT = 4
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
 RETRIEVAL = "retrieval.safetensors"
@@ -72,7 +71,7 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         (folder / name).write_bytes(data)
     content = {
         "format": FORMAT,
-        "model": artifact.description.to_json(),
+        "model": asdict(artifact.description),
         "fitted": fitted,
         "retrieval": artifact.retrieval and artifact.retrieval.to_json(),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
@@ -112,11 +111,6 @@ def from_parts(content: dict[str, Any], files: dict[str, dict[str, Tensor]]) -> 
         else None,
         RetrievalWeights(files[RETRIEVAL], **content["retrieval"]) if RETRIEVAL in files else None,
     )
-
-
-def with_prefix(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
-    """The values whose names begin with a prefix, under their names without it."""
-    return {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
 
 
 def read_tensors(path: Path, digest: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from recsys.serving.people.history import UserHistory, find_repeated
 from recsys.serving.titles import find_titles
 from recsys.storage.dimensions import Dimensions
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 MOVIE, TITLE, RATING, TIME = map(Column, ("movieid", "title", "rating", "timestamp"))
 
 
@@ -52,7 +52,7 @@ def find_movies(table: TextTable, dimensions: Dimensions) -> Ints:
     texts = listed.texts.to_pylist()
     rows = ids.find(np.array(texts, object))
     if (unknown := rows == len(ids)).any():
-        row = listed.first_row_where(unknown)
+        row = int(np.argmax(unknown[listed.codes]))
         problem = ids.refusal(texts[listed.codes[row]])
         raise InputError(f"{table.shown} {table.place(row)}: {problem}; {table.file.remedy}")
     return rows[listed.codes]
@@ -69,16 +69,14 @@ def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
                 if rows
                 else "is no movie of the data set"
             )
-            row = titles.first_row_where(np.arange(len(found)) == place)
-            raise table.error(row, TITLE, problem)
+            table.refuse_where(titles.codes == place, TITLE, problem)
     return np.concatenate([np.empty(0, np.int64), *found])[titles.codes].astype(np.int64)
 
 
 def read_stars(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.float64]:
     """The ratings, [R]."""
     scale, stars = dimensions.vocabulary.rating_scale, read_numbers(table, RATING)
-    if (wrong := ~scale.has(stars)).any():
-        raise table.error(int(np.argmax(wrong)), RATING, f"is not on the rating scale, {scale}")
+    table.refuse_where(~scale.has(stars), RATING, f"is not on the rating scale, {scale}")
     return stars
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsys.features.visibility import Floats, Ints, Mask
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.retrieval.histories import UserHistories
 from recsys.storage.dimensions import Dimensions
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from recsys.retrieval.model import Scores
+from recsys.common.arrays import Singles
 
-Rows = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.integer]
 # The loss, in units of the score, of a movie with similarity 1. On MovieLens 1M, a diversity of 0.5
 # then costs little NDCG and changes the lists.
 MAX_LOSS = 3.0
@@ -19,7 +19,7 @@ MIN_SCORE = -1e9
 
 
 def find_diverse(
-    scores: Scores, count: int, diversity: float, compare: Callable[[Rows], Scores]
+    scores: Singles, count: int, diversity: float, compare: Callable[[Rows], Singles]
 ) -> Rows:
     """The columns of good and dissimilar candidates, by maximal marginal relevance.
 

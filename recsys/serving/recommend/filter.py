@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.retrieval.histories import UserHistories
-from recsys.retrieval.model import Scores
 from recsys.serving.recommend.options import ANY_YEAR, DEFAULT_OPTIONS, RecommendOptions, Years
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
@@ -40,7 +40,7 @@ def find_allowed(dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPT
     return allowed
 
 
-def keep_allowed(scores: Scores, allowed: Mask, histories: UserHistories) -> None:
+def keep_allowed(scores: Singles, allowed: Mask, histories: UserHistories) -> None:
     """Set the scores of other movies, and of the movies in each history, to minus infinity.
 
     Args:

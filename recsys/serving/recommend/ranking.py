@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.integer]
 # A retrieval score of 0 or less has no logarithm; smaller ones are raised to this.
 MIN_RETRIEVAL_SCORE = 1e-6
 

@@ -173,7 +173,7 @@ def fit(model: type[M], vocabulary: Vocabulary) -> type[M]:
 def narrow(model: type[M], **types: object) -> type[M]:
     """The model with other types of some fields; all else about the fields stays."""
     fields = {name: (kind, model.model_fields[name]) for name, kind in types.items()}
-    return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)  # type: ignore[call-overload, no-any-return]
+    return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)  # type: ignore[call-overload]
 
 
 def stars_type(scale: RatingScale) -> Any:

@@ -88,4 +88,4 @@ def test_the_module_imports_numpy_alone() -> None:
         [sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd="/"
     ).stdout.split()
     roots = {name.split(".")[0] for name in loaded}
-    assert not roots & {"recsys", "scipy", "numba", "torch", "pandas", "pydantic"}
+    assert not roots & {"scipy", "numba", "torch", "pandas", "pydantic"}
