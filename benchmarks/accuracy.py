@@ -36,7 +36,7 @@ KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
 COMPARED, COMPARED_SEEDS = ("chronological",), 2
 # The recipes on which myFM runs, and its Gibbs steps: as many as its published row has.
 BAYESIAN, STEPS = ("random_all", "regression"), 512
-# The model that is judged without anybody's ratings after the training part.
+# The model that knows no rating after the training part.
 FROZEN = "dlrm, histories frozen"
 # A random split is drawn anew from these seeds too, for one training seed each.
 OTHER_SPLITS = (7, 123)
@@ -69,7 +69,7 @@ def digest(params: Values, stages: tuple[str, ...], *others: str) -> str:
     content = hashlib.sha256(json.dumps([params[name] for name in sections]).encode())
     # A stage depends on its script and on whole rooms. Its data follow from the earlier stages.
     for path in sorted(ROOT / dep for dep in code if not dep.startswith(("data", "models"))):
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             content.update(file.read_bytes())
     return content.hexdigest()[:16]
 
@@ -138,7 +138,7 @@ def run(params: Values) -> dict[str, Any]:
 def run_other(
     name: str, params: Values, judge: Callable[[Path], dict[str, Any]], *files: str
 ) -> dict[str, Any]:
-    """The metrics of the test part, and the CPU seconds, of what is no run of the pipeline.
+    """The metrics of the test part, and the CPU seconds, of a model that no stage trains.
 
     Args:
         judge: gets the folder of the data of the protocol.
@@ -157,12 +157,13 @@ def run_other(
 
 
 def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
-    """The rows of a recipe that are no runs of the pipeline."""
+    """The rows of a recipe for models that no stage trains."""
     task, split = params["train"]["task"], params["split"]["method"]
-    files = ("benchmarks/baselines.py", "recsys/reporting/baselines.py")
     # The recipe random has almost only ids and lists, and these models need numbers.
     for name in SIMPLE if recipe == "random" else (*SIMPLE, *ON_FEATURES):
-        judged = run_other(name, params, partial(judge_baseline, name, params=params), *files)
+        judged = run_other(
+            name, params, partial(judge_baseline, name, params=params), "benchmarks/baselines.py"
+        )
         yield summarise(recipe, name, [judged])
     if recipe in BAYESIAN:
         name = f"myFM, {STEPS} Gibbs steps"

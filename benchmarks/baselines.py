@@ -10,21 +10,21 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from recsys.dataloader.dataset import MovieLensDataset
-from recsys.reporting.pages.baselines import baselines
+from recsys.evaluation.baselines import baselines
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams, select_features
 from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]
-# Those of the report, which take no features; and those that take what the stage features computes.
+# The baselines of the report, without features; and baselines on the columns of the stage features.
 SIMPLE = ("base rate", "user and movie means")
 ON_FEATURES = ("Gaussian process alone", "linear model", "gradient boosting")
 # On a random split, these columns are means over all other training ratings of the user or movie.
 # Without a training row's own rating, they say what it was not, and trees find that (AUC .811).
 LEAVE_ONE_OUT = ("_mean", "_like_rate", "_spread", "_residual", "_affinity")
 # Stars above 3 are likes. The Gaussian process takes stars for numbers, so the cut is halfway to 4.
-LEAST_LIKE = 3.5
+MIN_LIKE = 3.5
 
 
 class Inputs(NamedTuple):
@@ -56,7 +56,7 @@ def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
         return answers.get(name) or answers["mean"]
     training, test = (_read(part, data, params) for part in ("train", "test"))
     if name == "Gaussian process alone":
-        scores = _opinion(test, data, task)
+        scores = _predict_by_process(test, data, task)
     elif name == "linear model":
         scores = _fit_line(training, test, task)
     else:
@@ -66,14 +66,14 @@ def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
     return regression_metrics(test.target, np.clip(scores, 1, 5))
 
 
-def _opinion(test: Inputs, data: Path, task: str) -> np.ndarray:
-    """What the Gaussian process over stars predicts: the stars, or the chance of more than 3.5."""
+def _predict_by_process(test: Inputs, data: Path, task: str) -> np.ndarray:
+    """The Gaussian process's prediction: the stars, or the probability of more than 3.5."""
     fitted = json.loads((data / "features/features.json").read_text())["standardisation"]
-    taste, deviation = (
+    stars, deviation = (
         test.columns[name].astype(float) * fitted[name][1] + fitted[name][0]
         for name in ("gp_stars", "gp_stars_deviation")
     )
-    return taste if task == "regression" else ndtr((taste - LEAST_LIKE) / deviation)
+    return stars if task == "regression" else ndtr((stars - MIN_LIKE) / deviation)
 
 
 def _fit_line(training: Inputs, test: Inputs, task: str) -> np.ndarray:

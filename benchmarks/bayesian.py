@@ -1,8 +1,8 @@
 """myFM: a Bayesian factorization machine whose stars are ordered classes, as a baseline.
 
-Of arXiv 1905.01395 this is the Bayesian timeSVD++ "flipped" with an ordered probit. The weights
-are those of the user, of the movie, of the user on a day, of the movies that the user rated, and
-of the users who rated the movie; all of them interact. Predictions are means over the posterior.
+Of arXiv 1905.01395 this is the Bayesian timeSVD++ "flipped" with an ordered probit. It has a vector
+for the user, the movie, the user on that day, the movies that the user rated, and the users who
+rated the movie; all of them interact. Predictions are means over the posterior.
 """
 
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""Time, peak memory and size of what is fitted: the stage features with all features.
+"""The stage features with all features: its time, peak memory, and the size of its fitted files.
 
 The data are MovieLens 1M, from MOVIELENS_MIRROR or GroupLens, and synthetic ratings of the shape of
 MovieLens 25M: as many users, movies and ratings, and a user with as many ratings as its largest.

@@ -1,4 +1,4 @@
-"""What a model is worth if nothing that anybody rates after the training part is known to it."""
+"""The accuracy of a model that knows no rating after the training part."""
 
 from pathlib import Path
 

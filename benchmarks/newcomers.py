@@ -4,7 +4,7 @@
 any of their ratings, and with the first 20 of each. The other users' ratings are split by time, the
 last tenth for validation. Then each of the 500 gives their first 0, 1, 5 or 20 ratings, and the
 model scores all ratings after the 20th at their times. The AUC is over all these ratings. A model
-with the system's own features takes no ratings, so its AUC is that of unknown users throughout.
+with the system's own features takes no ratings, so it always scores an unknown user.
 """
 
 import json

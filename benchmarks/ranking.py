@@ -1,15 +1,15 @@
 """Lists of ten recommendations by several systems: how good they are, their time and memory.
 
 MovieLens 1M, from MOVIELENS_MIRROR or GroupLens. The protocols are recipes. Every system learns
-from the training part and ranks the whole catalogue for the people of the test part, without what
-they rated before, which is their history. The seconds are those of a CPU, with one thread, for
-fitting and for recommending to all people; for ours they include the stages features, train and
-retrieve. The memory is the peak of a process of its own, or of the largest one.
+from the training part and ranks all movies for each person of the test part, except the movies that
+the person rated before. The seconds are CPU time on one thread, for fitting and for recommending to
+all people. For ours they include the stages features, train and retrieve. The memory is the peak of
+a process of its own, or of the largest one.
 
 `make .venv/bench` installs `implicit`. Its models are the item-kNN and the ALS here. `--tune`
 judges the values of `GRIDS` on the validation part, or on the earlier cut of `TUNED_ON`, both of
-which leave the test part out, and writes ranking_tuning.json. The best ones there are those of the
-table. Ours has the values of the recipe.
+which leave the test part out, and writes ranking_tuning.json. The table has the best values there.
+Ours has the values of the recipe.
 """
 
 import json
@@ -41,8 +41,9 @@ PROTOCOLS = {
     "leave_last": "leave_last",
 }
 # The changes of a recipe under which its systems are tuned. Where the split is chronological, they
-# make an earlier cut, and those of its test part are judged who had rated before, up to LAST. (The
-# validation part of the recipe covers 27 days and mostly new users, its test part two years.)
+# make an earlier cut. Of its test part, the ratings up to LAST by people who had rated before are
+# judged. (The recipe's validation part covers 27 days and mostly new users; its test part covers
+# two years.)
 TUNED_ON: dict[str, dict[str, Any]] = {
     "likes_random": {},
     "likes_chronological": {"split": {"train": 0.5, "validation": 0.1, "test": 0.4}},
@@ -148,7 +149,7 @@ def tune(protocol: str, system: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Judge values of `GRIDS`.
 
     One param after the other takes the best of its values, until none changes. The first values
-    are in the middle of the grid; for ours, they are those of the recipe. Learning from all ratings
+    are in the middle of the grid; for ours, they come from the recipe. Learning from all ratings
     and, where likes are relevant, from likes alone are tuned apart.
 
     Args:

@@ -1,11 +1,11 @@
 """Time to score a batch and pairs scored in a second, for models with own and with all features.
 
-The model with the system's own features is that of models/; the one with all features is trained
-here, with the recipe chronological. A batch is one user with 1 movie, 512 movies or all of them. A
-model with all features computes the user's features from the user's ratings in each batch. The
-models take turns on one core. Rates are those of `recsys predict` on the pairs of the training
-part, and of evaluation, which finds all features computed. The benchmark needs the files that `dvc
-repro` writes to data/ and models/.
+The model with the system's own features is the run in models/. This benchmark trains the model with
+all features, with the recipe chronological. A batch is one user with 1 movie, 512 movies or all of
+them. A model with all features computes the user's features from the user's ratings in each batch.
+The models take turns on one core. Rates are of `recsys predict` on the pairs of the training part,
+and of evaluation, which reads computed features. The benchmark needs the files that `dvc repro`
+writes to data/ and models/.
 """
 
 import json

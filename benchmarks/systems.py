@@ -184,10 +184,10 @@ def ease_trend(task: Task, likes_only: bool, damping: float, **trend: float) -> 
 
 
 def ours(task: Task, **changes: float) -> np.ndarray:
-    """Retrieval score and P(like) of the DLRM, as the stage rank has them.
+    """Retrieval score and P(like) of the DLRM, as in the stage rank.
 
     Args:
-        changes: of the section `retrieval`; without any, the retrieval is that of the stage.
+        changes: of the section `retrieval`; without any, the stage's retrieval model is used.
     """
     return _rank(task, task.people.seconds, changes)
 

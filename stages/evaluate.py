@@ -44,29 +44,18 @@ def main(
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.dataloader.dataset import MovieLensDataset
-    from recsys.evaluation.evaluate import evaluate, tabulate_predictions
+    from recsys.evaluation.evaluate import evaluate, predict_part, tabulate_predictions
     from recsys.evaluation.slices import find_slices
-    from recsys.models.checkpoint import load_model, read_checkpoint
     from recsys.sources.synthetic import plant_model
     from recsys.storage import schemas
-    from recsys.storage.lineage import require_same_run
     from recsys.storage.parquet import write_parquet
-    from recsys.tasks.predict import predict
-    from recsys.tasks.task import make_task
 
     torch.set_num_threads(section.threads)
     keep_freed_memory()
-    trained = read_checkpoint(checkpoint)
+    trained, dataset, scores = predict_part(part, features, checkpoint)
     dimensions = trained.dimensions
-    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
-    dataset = MovieLensDataset(part, dimensions, task.target, trained.features, features)
-    require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
-    scores = predict(load_model(trained), dataset, task)
-
     table = tabulate_predictions(part, dimensions, scores)
-    schema = schemas.predictions(dimensions.vocabulary.id_types)
-    write_parquet(table, predictions, schema)
+    write_parquet(table, predictions, schemas.predictions(dimensions.vocabulary.id_types))
     ideal = None
     if fetch.dataset == "synthetic":
         ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))

@@ -27,7 +27,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
 
     The folder PARTS says which part each rating is in. The folder FEATURES gets one file for each
     part, with the same rows, and the logs that the histories refer to. If params.yaml selects
-    neither statistics nor histories, it gets only features.json, which says so.
+    neither statistics nor histories, it gets only features.json, without features.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     from threadpoolctl import threadpool_limits

@@ -34,37 +34,34 @@ def main(
     recommendations: Path,
     metrics: Path,
 ) -> None:
-    """Recommend movies to everybody in the test part, and evaluate the lists.
+    """Recommend movies to each person of the test part, and evaluate the lists.
 
     The lists go to the Parquet file RECOMMENDATIONS, each with its own metrics, and the metrics of
     all to the JSON file METRICS.
 
-    The folder ENCODED has the ratings, and PARTS the test part. The DLRM in CHECKPOINT, with its
-    FEATURES, and the model in RETRIEVAL rank the whole catalogue without what somebody rated before
-    the test part, which is their history. Lists of the most popular movies are evaluated too.
+    The folder ENCODED has the ratings, and PARTS the test part. A person's history is what they
+    rated before the test part. The DLRM in CHECKPOINT, with its FEATURES, and the model in
+    RETRIEVAL rank all movies that are not in the history. Lists of the most popular movies are
+    evaluated too.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     import torch
 
     from recsys.common.atomic import atomic_write
     from recsys.evaluation.ranking import ranking_metrics, tabulate_recommendations
-    from recsys.retrieval.model import RetrievalModel
     from recsys.retrieval.people import read_people
-    from recsys.serving.checkpoint_model import CheckpointModel
     from recsys.serving.recommend.recommender import Recommender
     from recsys.storage import schemas
     from recsys.storage.parquet import write_parquet
 
     torch.set_num_threads(1)
     section = params[RankingParams]
-    scorer = CheckpointModel(checkpoint, features)
-    dimensions = scorer.dimensions
-    retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
+    recommender = Recommender.load(checkpoint, features, retrieval)
+    dimensions = recommender.dimensions
     people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
     result: dict[str, object] = {"people": len(people.users), "top": section.top}
     table = schemas.RECOMMENDATIONS.empty_table()
     if len(people.users):
-        recommender = Recommender(scorer, retrieval_model)
         lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
         result |= ranking_metrics(

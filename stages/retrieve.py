@@ -70,7 +70,7 @@ def main(
 def train_encoder(
     histories: "UserHistories", params: SequenceParams, part: Path, state: Path, save_every: int
 ) -> "SequenceEncoder":
-    """Train the sequence encoder, resuming from the saved state if it is that of this run."""
+    """Train the sequence encoder, resuming from the saved state if this run saved it."""
     # Slow to import, and not needed for every model.
     import torch
 

@@ -19,6 +19,8 @@ class Repository:
             "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"],
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,
+            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "test"),
+            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "test@example.invalid"),
             # Keeps DVC's own state out of the home folder.
             "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
             "DVC_NO_ANALYTICS": "1",
@@ -41,8 +43,10 @@ class Repository:
 
     def commit(self) -> None:
         self.run("git", "add", "--all")
-        name = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
-        self.run("git", *name, "commit", "--quiet", "--message", "test")
+        self.run("git", "commit", "--quiet", "--message", "test")
+
+    def short_name(self, revision: str = "HEAD") -> str:
+        return self.run("git", "rev-parse", "--short", revision).strip()
 
     def set_params(self, **values: object) -> None:
         set_params(self.folder / "params.yaml", **values)

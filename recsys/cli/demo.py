@@ -10,7 +10,7 @@ from recsys.common.command import command
 NAME = "demo"
 # The batches are smaller, as the data set is.
 PARAMS = ("fetch.dataset=ml-100k", "train.batch_size=1024")
-# Of the metrics, those that say it in a line.
+# The metrics that the last message names.
 FIRST = ("auc", "log_loss", "rmse", "ndcg")
 END = """
 MovieLens 100K, test part: {reached}. Experiment "demo"; the checkout is as it was.

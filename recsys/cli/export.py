@@ -49,15 +49,16 @@ def main(
     # Slower to import: a wrong name is refused before.
     import torch
 
-    from recsys.retrieval.model import RetrievalModel
     from recsys.serving.artifact.export import export
     from recsys.serving.checkpoint_model import CheckpointModel
+    from recsys.serving.recommend.recommender import Recommender
 
     torch.set_num_threads(1)
-    scorer = CheckpointModel(checkpoint, features)
-    of = scorer.dimensions
-    retrieval_model = None if scores_only else RetrievalModel.load(retrieval, of.folder, of.lineage)
-    export(scorer, precision, artifact, retrieval_model)
-    files = sorted((*artifact.glob("*.json"), *artifact.glob("*.safetensors")))
-    sizes = {path.name: path.stat().st_size for path in files}
-    click.echo("  ".join(f"{name} {size / 1e6:.2f} MB" for name, size in sizes.items()))
+    if scores_only:
+        export(CheckpointModel(checkpoint, features), precision, artifact)
+    else:
+        recommender = Recommender.load(checkpoint, features, retrieval)
+        export(recommender.scorer, precision, artifact, recommender.retrieval)
+    files = [*artifact.glob("*.json"), *sorted(artifact.glob("*.safetensors"))]
+    sizes = (f"{path.name} {path.stat().st_size / 1e6:.2f} MB" for path in files)
+    click.echo("  ".join(sizes))

@@ -15,7 +15,7 @@ from recsys.common.command import PATH, command
 from recsys.common.errors import InputError
 
 # How many movies with a similar title are named.
-MOST_OTHERS = 3
+MAX_OTHERS = 3
 
 
 @command
@@ -106,22 +106,18 @@ def main(
     # Slow to import: wrong options are refused before.
     import torch
 
-    from recsys.models.checkpoint import read_checkpoint
-    from recsys.retrieval.model import RetrievalModel
     from recsys.serving.people.given import read_given
     from recsys.serving.people.history import NO_RATINGS
     from recsys.serving.people.log import Log
     from recsys.serving.people.person import find_end, find_person
     from recsys.serving.recommend.options import ANY_YEAR, RecommendOptions, read_years
     from recsys.serving.recommend.recommend_all import recommend_to_all
-    from recsys.serving.recommend.recommend_one import find_similar, recommend
+    from recsys.serving.recommend.recommend_one import read_similar, recommend
     from recsys.serving.recommend.recommender import Recommender
 
     torch.set_num_threads(1)
     if movie is not None:
-        dimensions = read_checkpoint(checkpoint).dimensions
-        retrieval_model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
-        found = find_similar(retrieval_model, dimensions, movie, top)
+        found = read_similar(checkpoint, retrieval, movie, top)
         if found["others"]:
             click.echo(format_match(movie, found), err=True)
         show(found, as_json, format_similar(found))
@@ -173,8 +169,8 @@ def show(found: dict[str, Any], as_json: bool, text: str) -> None:
 def format_match(query: str, found: dict[str, Any]) -> str:
     """A line that says which movie was taken for words of a title, and which others match."""
     movie, others = found["movie"], found["others"]
-    names = [f"{other['movie']}, {other['title']}" for other in others[:MOST_OTHERS]]
-    more = "; ..." if len(others) > MOST_OTHERS else ""
+    names = [f"{other['movie']}, {other['title']}" for other in others[:MAX_OTHERS]]
+    more = "; ..." if len(others) > MAX_OTHERS else ""
     return (
         f'"{query}": taking {movie["movie"]}, {movie["title"]}; {len(others)} more: '
         f"{'; '.join(names)}{more}"

@@ -40,7 +40,7 @@ def main(
     """
     for package in ("fastapi", "uvicorn"):
         require_extra(package, "serve")
-    # Before all that takes time.
+    # A port in use is refused before the seconds that the imports take.
     with listen(host, port) as listener:
         # Slow to import: wrong options are refused before.
         import torch

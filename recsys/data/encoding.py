@@ -103,10 +103,9 @@ def prepare_movies(movies: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:
     """Sort the movies by id, and add the release year in the title and the period of that year."""
     movies = movies.sort_values("raw_movieid")
     # As in "Toy Story (1995)" and "Land Before Time III (1995) (V)"; some titles have no year.
-    year = movies["title"].str.extract(r"\((\d{4})\)(?: \(\w+\))?\s*$", expand=False)
-    return movies.assign(
-        year=year.astype("Int16"), period=year.astype(float) // params.period_years
-    )
+    extracted = movies["title"].str.extract(r"\((\d{4})\)(?: \(\w+\))?\s*$", expand=False)
+    year = extracted.astype("Int16")
+    return movies.assign(year=year, period=year // params.period_years)
 
 
 def encode_columns(

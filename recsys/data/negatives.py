@@ -7,7 +7,8 @@ parts before. Later interactions do not count. So a positive of tomorrow may be 
 and the negatives of the training part tell nothing about the test part.
 
 Draws come from a hash of the positive and a counter, not from a generator with a state: with
-another day of data split by time, every earlier positive keeps its negatives.
+another day of data split by time, every earlier positive draws the same items. (A cut that moves
+can bring two draws of one pair into one part, where the pair counts once.)
 
 Shapes: N positives in the order of time, M movies, K draws.
 """

@@ -84,11 +84,7 @@ def confusion_counts(labels: Array, liked: Array) -> pd.DataFrame:
     counts = sk.confusion_matrix(labels, liked, labels=[0, 1])
     names = ["no like", "like"]
     return pd.DataFrame(
-        [
-            {"actual": names[i], "predicted": names[j], "rows": int(counts[i, j])}
-            for i in (0, 1)
-            for j in (0, 1)
-        ]
+        {"actual": np.repeat(names, 2), "predicted": names * 2, "rows": counts.ravel()}
     )
 
 

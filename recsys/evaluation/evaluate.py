@@ -8,12 +8,15 @@ import pandas as pd
 
 from recsys.common.arrays import Singles
 from recsys.common.atomic import atomic_write
+from recsys.dataloader.dataset import MovieLensDataset
 from recsys.evaluation import curves
 from recsys.evaluation.paired import weighted_metrics
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask, metrics_by_slice
+from recsys.models.checkpoint import Checkpoint, load_model, read_checkpoint
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
+from recsys.storage.lineage import require_same_run
 from recsys.storage.parquet import read_column
 from recsys.tasks.metrics import (
     Array,
@@ -24,6 +27,8 @@ from recsys.tasks.metrics import (
     regression_metrics,
     rounded,
 )
+from recsys.tasks.predict import predict
+from recsys.tasks.task import make_task
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,27 @@ class Evaluation:
             # `dvc metrics diff` shows no lists, so the slices do not clutter it.
             content = self.metrics | ({"slices": self.slices} if self.slices else {})
             partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def predict_part(
+    part: Path, features: Path, checkpoint: Path
+) -> tuple[Checkpoint, MovieLensDataset, Singles]:
+    """The checkpoint, the rows of the part, and the prediction for each row, [N].
+
+    Args:
+        part: a file of the stage split.
+        features: the folder that the stage features wrote.
+        checkpoint: the folder that the stage train wrote.
+
+    Raises:
+        InputError: a file is missing, damaged or of another run.
+    """
+    trained = read_checkpoint(checkpoint)
+    dimensions = trained.dimensions
+    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
+    dataset = MovieLensDataset(part, dimensions, task.target, trained.features, features)
+    require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
+    return trained, dataset, predict(load_model(trained), dataset, task)
 
 
 def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Singles) -> pd.DataFrame:

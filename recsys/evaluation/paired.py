@@ -91,15 +91,11 @@ def significant_by_holm(differences: Mapping[str, Difference], level: float = LE
     remaining = {name: d for name, d in differences.items() if not np.isnan(d.value)}
     while remaining:
         each = level / len(remaining)
-        name = max(remaining, key=lambda name: _surplus(remaining[name], each))
+        name = max(remaining, key=lambda n: abs(remaining[n].value) - remaining[n].margin(each))
         if not remaining.pop(name).is_significant(each):
             break
         found.add(name)
     return found
-
-
-def _surplus(difference: Difference, level: float) -> float:
-    return abs(difference.value) - difference.margin(level)
 
 
 def compare(
@@ -116,12 +112,12 @@ def compare(
         before, after = (np.mean([metric(weights) for metric in run]) for run in (old, new))
         return float(after - before)
 
-    everybody = np.ones(len(users))
-    value = difference(everybody)
+    ones = np.ones(len(users))
+    value = difference(ones)
     if np.isnan(value):
         return Difference(np.nan, np.nan)
     users_error = float(np.nanstd(resample(difference, users, RESAMPLES, SEED)))
-    before, after = ([metric(everybody) for metric in run] for run in (old, new))
+    before, after = ([metric(ones) for metric in run] for run in (old, new))
     return Difference(value, users_error, *seeds_error(before, after))
 
 

@@ -32,7 +32,7 @@ def per_user_metrics(lists: Lists, relevant: scipy.sparse.csr_matrix) -> dict[st
         relevant: 1 for each relevant movie of a person, at least one each, [U, M]
 
     Returns:
-        ndcg: the discounted gain, 1 / log2(1 + place) for each hit, over that of the best list,
+        ndcg: the discounted gain, 1 / log2(1 + place) for each hit, over the gain of the best list,
         which has min(k, relevant) hits (Jarvelin & Kekalainen 2002, whose discount is
         1 / log2(max(2, place))); recall: the share of all relevant movies that is in the list;
         hit_rate: 1 if one of them is, else 0; mrr: 1 / place of the first hit, or 0
@@ -96,8 +96,8 @@ def intervals(people: Mapping[str, Floats], samples: int, seed: int) -> dict[str
 def metrics_by_gap(people: Mapping[str, Floats], gaps: Floats) -> dict[str, dict[str, object]]:
     """The means over the people of each slice of `GAPS`, and their number; no empty slices.
 
-    Who has just rated a movie goes on with the next one of the page, so short gaps measure the
-    order of a page.
+    A user of MovieLens rates the movies of a page one after the other. So short gaps measure the
+    order of the movies on a page.
 
     Args:
         people: metrics of each person, [U] each
@@ -130,7 +130,7 @@ def list_popular(
     lists = np.full((histories.shape[0], top), -1, np.int64)
     for person in range(len(lists)):
         own = histories.indices[histories.indptr[person] : histories.indptr[person + 1]]
-        # So many at most are in the history.
+        # At most len(own) of these are in the history, so `top` are left if there are as many.
         first = order[: top + len(own)]
         left = first[~np.isin(first, own)][:top]
         lists[person, : len(left)] = left

@@ -11,7 +11,7 @@ from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.params import ModelParams
 from recsys.retrieval.params import RetrievalParams, SequenceParams
 from recsys.sources.params import FetchParams, OwnParams
-from recsys.storage.registry import Feature, FeatureParams, movielens_features
+from recsys.storage.registry import FeatureParams, movielens_features
 from recsys.training.params import TrainParams
 
 SECTIONS: tuple[type[Section], ...] = (
@@ -74,7 +74,9 @@ def _conflicts(params: Params) -> Iterator[str]:
             f"model.embedding_dimension = {dimension}: train.embedding_optimizer = "
             "rowwise_adagrad needs a multiple of 4; change one of them"
         )
-    yield from params[FeatureParams].find_unknown(known_features(params))
+    own = params[FetchParams].dataset == "own"
+    known = own_features(params[OwnParams]) if own else movielens_features()
+    yield from params[FeatureParams].find_unknown(known)
     # `recent` has columns for each number in one of these lists, and the model needs a column.
     key = "last" if params[SplitParams].follows_time else "windows"
     if params[FeatureParams].dense == ("recent",) and not getattr(statistics, key):
@@ -86,9 +88,3 @@ def _conflicts(params: Params) -> Iterator[str]:
     for key, values in (("last", statistics.last), ("windows", statistics.windows)):
         if len(set(values)) < len(values):
             yield f"statistics.{key} = {show(list(values))}: a number is listed twice; name it once"
-
-
-def known_features(params: Params) -> tuple[Feature, ...]:
-    """The features of the users and movies tables of the data set that params.yaml names."""
-    own = params[FetchParams].dataset == "own"
-    return own_features(params[OwnParams]) if own else movielens_features()

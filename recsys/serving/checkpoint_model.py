@@ -14,7 +14,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.features.online import LabelledRatings
 from recsys.features.online_with_log import OnlineFeaturesWithLog
-from recsys.models.checkpoint import Checkpoint, not_a_checkpoint, read_checkpoint
+from recsys.models.checkpoint import Checkpoint, read_checkpoint
 from recsys.serving.pair_model import PairModel
 
 
@@ -40,24 +40,21 @@ class CheckpointModel(PairModel):
     def __init__(self, folder: Path, features: Path | None = None, threads: int = 1) -> None:
         checkpoint = read_checkpoint(folder)
         dimensions = checkpoint.dimensions
-        try:
-            super().__init__(
-                checkpoint.description,
-                checkpoint.weights,
-                load_pair_features(dimensions, checkpoint.features, with_unknown_row=True),
-                make_index(dimensions, "movies", with_unknown_row=True),
-                load_online_features(folder, checkpoint, features, threads),
-            )
-        except RuntimeError as error:
-            raise not_a_checkpoint(folder, error) from error
+        super().__init__(
+            checkpoint.description,
+            checkpoint.weights,
+            load_pair_features(dimensions, checkpoint.features, with_unknown_row=True),
+            make_index(dimensions, "movies", with_unknown_row=True),
+            load_online_features(folder, checkpoint, features, threads),
+        )
         self.dimensions = dimensions
 
     @property
     def past_only(self) -> bool:
         """Whether only ratings before the time of a question count for its answer.
 
-        Features of a random split take all ratings, and a history must not know fewer: a rating
-        that it lacks would be a feature of the movie's score.
+        Features of a random split take all ratings. So a history must have all of them, too: the
+        movie of a missing one could be recommended, with its own rating among its features.
         """
         return self.online is None or self.online.fitted.past_only
 
@@ -86,7 +83,7 @@ class CheckpointModel(PairModel):
 def load_online_features(
     folder: Path, checkpoint: Checkpoint, features: Path | None, threads: int
 ) -> OnlineFeaturesWithLog | None:
-    """What computes the features that come from ratings; None for a model without.
+    """The features that come from ratings, for any question; None if the model has none.
 
     Raises:
         InputError: a file is missing, was changed, or is of another run than the checkpoint.

@@ -115,7 +115,9 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
         weights = gather(model, group, folder)
         if group.rank == 0:
             checkpoint = Checkpoint(description, training.lineage, dimensions, weights)
-            write_outputs(checkpoint, records, outputs)
+            save_checkpoint(checkpoint, outputs.checkpoint)
+            with atomic_write(outputs.history) as partial:
+                pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")
         # Until all processes are done, one may still fail, and then all of them need their states.
         group.barrier()
         if resume:
@@ -164,10 +166,3 @@ def report_epochs(epochs: Iterator[Metrics], live: Path, group: ProcessGroup) ->
             with atomic_write(live) as partial:
                 partial.write_text(json.dumps(rounded(record)) + "\n")
         yield record
-
-
-def write_outputs(checkpoint: Checkpoint, records: list[Metrics], outputs: Outputs) -> None:
-    """Write the checkpoint and the history."""
-    save_checkpoint(checkpoint, outputs.checkpoint)
-    with atomic_write(outputs.history) as partial:
-        pd.DataFrame(records).to_csv(partial, index=False, float_format="%.6f")

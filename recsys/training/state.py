@@ -90,7 +90,7 @@ _SIMPLE_FIELDS = tuple(
 
 
 def _generators(model: nn.Module) -> list[torch.Generator]:
-    """The generators that dropout may draw from: the CPU's, and that of the model's GPU."""
+    """The generators that dropout may draw from: the CPU's, and on a GPU its own."""
     device = next(model.parameters()).device
     gpu = [torch.cuda.default_generators[device.index]] if device.type == "cuda" else []
     return [torch.default_generator, *gpu]

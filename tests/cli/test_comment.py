@@ -26,14 +26,6 @@ def test_a_comment_is_printed_from_any_folder(
     assert result.exit_code == 0, result.output
     # By this the workflow finds its comment again.
     assert result.output.startswith("<!-- report of ")
-    assert result.output.count("No change.") == 2
-
-
-def test_a_commit_that_is_not_there_is_one_line(small: SmallProject) -> None:
-    result = CliRunner().invoke(main, ["comment", "nowhere"])
-    assert result.exit_code == 1
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: nowhere: no such commit")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

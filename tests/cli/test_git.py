@@ -3,9 +3,8 @@
 import shutil
 
 import pytest
-from click.testing import CliRunner
 
-from recsys.cli.main import main
+from tests.errors import error_of
 from tests.small import SmallProject
 
 COMMANDS = ("card", "comment HEAD", "demo", "report", "resolve", "verify")
@@ -14,11 +13,8 @@ COMMANDS = ("card", "comment HEAD", "demo", "report", "resolve", "verify")
 @pytest.mark.parametrize("command", [*COMMANDS, "check-lock"])
 def test_a_project_without_a_repository_is_one_line(small: SmallProject, command: str) -> None:
     shutil.rmtree(".git")
-    result = CliRunner().invoke(main, command.split())
-    assert (result.exit_code, result.output) == (
-        1,
-        f"Error: {small.folder} has no Git commit, which is needed here: `git init` and commit\n",
-    )
+    message = f"{small.folder} has no Git commit, which is needed here: `git init` and commit"
+    assert error_of(*command.split()) == message
 
 
 # card reads the params first, which the small project lacks.
@@ -28,9 +24,7 @@ def test_a_repository_of_another_user_is_one_line(
 ) -> None:
     """Git then treats the folder as no repository; DVC reads it."""
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    result = CliRunner().invoke(main, command.split())
-    assert (result.exit_code, result.output) == (
-        1,
-        f"Error: {small.folder} belongs to another user, so Git does not read it; if you trust it: "
-        f"git config --global --add safe.directory {small.folder}\n",
+    assert error_of(*command.split()) == (
+        f"{small.folder} belongs to another user, so Git does not read it; if you trust it: "
+        f"git config --global --add safe.directory {small.folder}"
     )

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from recsys.cli.main import main
+from tests.errors import error_of
 from tests.imports import ROOT
 from tests.small import SmallProject
 
@@ -56,10 +57,8 @@ def complete(words: str, folder: Path) -> set[str]:
 def test_the_shell_completes_commands_options_and_recipes(tmp_path: Path) -> None:
     assert complete("recsys rec", tmp_path) == {"recipe", "recommend"}
     assert complete("recsys predict a.csv b.csv --ch", tmp_path) == {"--checkpoint"}
-    assert complete("recsys recipe random_", ROOT / "docs") == {
-        "random_all",
-        "random_without_threes",
-    }
+    recipes = {"random_all", "random_without_threes"}
+    assert complete("recsys recipe random_", ROOT / "docs") == recipes
     assert complete("recsys recipe random_", tmp_path) == set()
 
 
@@ -72,10 +71,9 @@ def test_a_recipe_is_options_of_dvc_exp_run(
     monkeypatch.chdir("recipes")
     result = CliRunner().invoke(main, ["recipe", "wide"])
     assert result.output == "-S model.cross_rank=90 -S model.bottom_layers=[1,2]\n"
-    result = CliRunner().invoke(main, ["recipe", "narrow"])
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: recipe 'narrow': no such file in ")
-    assert result.output.endswith("; there are wide\n")
+    error = error_of("recipe", "narrow")
+    assert error.startswith("recipe 'narrow': no such file in ")
+    assert error.endswith("; there are wide")
 
 
 def test_a_lock_is_checked_from_any_folder(
@@ -87,10 +85,8 @@ def test_a_lock_is_checked_from_any_folder(
     small.set_width(81)
     other = CliRunner().invoke(main, ["check-lock"])
     assert other.exit_code == 1
-    assert (
-        other.stdout.splitlines()[1]
-        == "judge    param model.width: 80 in dvc.lock, 81 in params.yaml"
-    )
+    difference = "judge    param model.width: 80 in dvc.lock, 81 in params.yaml"
+    assert other.stdout.splitlines()[1] == difference
 
 
 @pytest.mark.parametrize(
@@ -114,9 +110,6 @@ def test_outside_of_a_project_the_error_is_one_line(
     arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(main, arguments.split())
-    assert result.exit_code == 1
-    assert result.output == (
-        f"Error: {tmp_path} lies in no project: no folder upwards has a dvc.yaml; "
-        "cd to the project\n"
+    assert error_of(*arguments.split()) == (
+        f"{tmp_path} lies in no project: no folder upwards has a dvc.yaml; cd to the project"
     )

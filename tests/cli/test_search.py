@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 
 from recsys.cli import search
 from recsys.cli.trials import experiment, space, study
-from recsys.common.errors import InputError
 from tests.conftest import PARAMS
+from tests.errors import error_of, refused
 from tests.small import SmallProject
 
 SPACE = """
@@ -37,6 +37,14 @@ if sys.argv[2] == "run":
         print(f"epoch {epoch}  train_loss 0.5  validation_auc {score}", flush=True)
     if slow:
         time.sleep(600)
+"""
+# Holds the lock of a search.
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("runs", flush=True)
+time.sleep(600)
 """
 
 
@@ -131,69 +139,26 @@ def test_a_budget_of_no_time_starts_nothing(project: SmallProject) -> None:
 
 def test_changes_that_are_not_committed_are_refused(project: SmallProject) -> None:
     project.write("judge.py", "# changed")
-    result = run()
-    assert result.exit_code == 1
-    assert "commit your changes" in result.stderr
+    assert "commit your changes" in error_of("search")
 
 
 HEADER = "metric: validation_auc\ndirection: maximize\nparams:\n"
-FIRST = "  train.learning_rate: "
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("", "search = None: must be a section with the keys metric, direction, params"),
         (SPACE.replace("maximize", "up"), "direction = 'up'"),
-        (
-            SPACE.replace("low: 1e-3, ", ""),
-            "argument: 'low'; a range has",
-        ),
         (SPACE.replace("metric: validation_auc", "goal: x"), "metric"),
         (SPACE.replace("validation_auc", "auc"), "metric = 'auc': must be one of train_loss, vali"),
-        ("", "search = None: must be a section with the keys metric, direction, params"),
         (HEADER + "  {}\n", "params = {}: "),
         (HEADER + "  train.rate: [1]\n", "train.rate = 1: no such key; allowed: "),
         (HEADER + "  train: [1]\n", "no such key; allowed: "),
         (HEADER + "  1: [1]\n", "params.1.'[key]' = 1: "),
         (
-            HEADER + FIRST + "3\n",
-            " = 3: cannot be tried; write a list of values, or",
-        ),
-        (HEADER + FIRST + "[]\n", " = []: "),
-        (HEADER + FIRST + "[[0.1]]\n", "; a list has numbers, texts, true or false"),
-        (HEADER + FIRST + "[0.1, a]\n", "train.learning_rate = 'a': must be a number above 0"),
-        (
-            HEADER + FIRST + "{low: 2, high: 1}\n",
-            "`low <= high` must hold, but",
-        ),
-        (
-            HEADER + FIRST + "{low: 0, high: 1, log: true}\n",
-            "; a range has low and high",
-        ),
-        (
-            HEADER + FIRST + "{low: 1.0, high: 2, log: true, step: 1}\n",
-            "; a range has low and high",
-        ),
-        (
-            HEADER + FIRST + "{low: 0.1, high: 1.0, step: 0}\n",
-            "`step > 0` must hold",
-        ),
-        (
-            HEADER + FIRST + "{low: 0.1, high: 1.0, step: 0.4}\n",
-            "is not divisible by `step`",
-        ),
-        (
-            HEADER + "  train.patience: {low: 1, high: 2, step: 0.5}\n",
+            HEADER + "  train.patience: {low: 1, high: 2, step: 0.5}",
             "train.patience = 1.0: must be",
-        ),
-        (
-            HEADER + FIRST + "{low: 1, high: .inf}\n",
-            "train.learning_rate = inf: must",
-        ),
-        (HEADER + FIRST + "{low: 0.0, high: 1.0}\n", "train.learning_rate = 0.0: must be a numb"),
-        (
-            HEADER + FIRST + "{low: 1, high: 2, setp: 1}\n",
-            "argument 'setp'; a range has low",
         ),
         (HEADER + "  model.dropout: {low: 0.5, high: 1.0}\n", "model.dropout = 1.0: must be a num"),
         (HEADER + "  model.top_layers: [64]\n", "model.top_layers = 64: must be a list of"),
@@ -206,21 +171,42 @@ FIRST = "  train.learning_rate: "
     ],
 )
 def test_a_bad_space_is_one_line(tmp_path: Path, text: str, problem: str) -> None:
-    path = tmp_path / "search.yaml"
+    assert_refused(tmp_path / "search.yaml", text, problem)
+
+
+def assert_refused(path: Path, text: str, problem: str) -> None:
     path.write_text(text)
-    with pytest.raises(InputError) as error:
+    with refused(problem) as error:
         space.read_space(path, PARAMS)
-    assert problem in str(error.value)
     assert str(error.value).startswith(f"{path}: ")
-    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ("3", " = 3: cannot be tried; write a list of values, or"),
+        ("[]", " = []: "),
+        ("[[0.1]]", "; a list has numbers, texts, true or false"),
+        ("[0.1, a]", " = 'a': must be a number above 0"),
+        ("{high: 1}", "argument: 'low'; a range has"),
+        ("{low: 1, high: 2, setp: 1}", "argument 'setp'; a range has low"),
+        ("{low: 2, high: 1}", "`low <= high` must hold, but"),
+        ("{low: 0, high: 1, log: true}", "; a range has low and high"),
+        ("{low: 1.0, high: 2, log: true, step: 1}", "; a range has low and high"),
+        ("{low: 0.1, high: 1.0, step: 0}", "`step > 0` must hold"),
+        ("{low: 0.1, high: 1.0, step: 0.4}", "is not divisible by `step`"),
+        ("{low: 1, high: .inf}", " = inf: must"),
+        ("{low: 0.0, high: 1.0}", " = 0.0: must be a numb"),
+    ],
+)
+def test_bad_values_to_try_are_one_line(tmp_path: Path, values: str, problem: str) -> None:
+    text = f"{HEADER}  train.learning_rate: {values}\n"
+    assert_refused(tmp_path / "search.yaml", text, problem)
 
 
 def test_a_bad_space_is_refused_before_the_first_trial(project: SmallProject) -> None:
     project.write("search.yaml", SPACE.replace("low: 1e-3", "low: 0"))
-    result = run()
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: search.yaml: params.train.learning_rate = ")
-    assert result.stderr.count("\n") == 1
+    assert error_of("search").startswith("search.yaml: params.train.learning_rate = ")
     assert not Path("search").exists()
 
 
@@ -229,7 +215,7 @@ def test_a_value_is_not_rounded_beyond_its_range(tmp_path: Path) -> None:
     path.write_text(HEADER + "  model.dropout: {low: 0.9998, high: 0.9999}\n")
     found = space.read_space(path, PARAMS)
     assert found.rounded({"model.dropout": 0.99985}) == {"model.dropout": 0.99985}
-    path.write_text(HEADER + FIRST + "{low: 0.1, high: 0.9}\n")
+    path.write_text(HEADER + "  train.learning_rate: {low: 0.1, high: 0.9}\n")
     found = space.read_space(path, PARAMS)
     assert found.rounded({"train.learning_rate": 0.123456}) == {"train.learning_rate": 0.123}
 
@@ -237,11 +223,8 @@ def test_a_value_is_not_rounded_beyond_its_range(tmp_path: Path) -> None:
 def test_a_damaged_journal_is_one_line(project: SmallProject) -> None:
     Path("search").mkdir()
     Path("search/trials.log").write_text('{"op_code": 0, "worker_id": 1}\n')
-    result = run("--trials", "1")
-    assert result.exit_code == 1
-    assert result.stderr == (
-        "Error: search/trials.log is damaged; remove it to begin the search anew\n"
-    )
+    damaged = "search/trials.log is damaged; remove it to begin the search anew"
+    assert error_of("search", "--trials", "1") == damaged
 
 
 def test_a_second_search_is_refused_while_one_runs_and_a_killed_one_leaves_no_lock(
@@ -250,21 +233,12 @@ def test_a_second_search_is_refused_while_one_runs_and_a_killed_one_leaves_no_lo
     """The first is another process, whose trial goes on."""
     values = space.read_space(Path("search.yaml"))
     study.open_study(values).ask(values.distributions)
-    hold = (
-        "import fcntl, sys, time\n"
-        "file = open(sys.argv[1], 'w')\n"
-        "fcntl.flock(file, fcntl.LOCK_EX)\n"
-        "print('runs', flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    command = [sys.executable, "-c", hold, str(study.LOCK)]
+    command = [sys.executable, "-c", HOLD, str(study.LOCK)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"runs\n"
-        second = run("--trials", "1")
-        assert second.exit_code == 1
-        assert second.stderr == (
-            "Error: another `recsys search` runs in this checkout; wait for its end, or end it\n"
+        assert error_of("search", "--trials", "1") == (
+            "another `recsys search` runs in this checkout; wait for its end, or end it"
         )
         assert [trial.state for trial in tried()] == [TrialState.RUNNING]
         other.kill()
@@ -274,9 +248,8 @@ def test_a_second_search_is_refused_while_one_runs_and_a_killed_one_leaves_no_lo
 
 @pytest.mark.parametrize("minutes", ["nan", "inf"])
 def test_an_endless_budget_is_refused(project: SmallProject, minutes: str) -> None:
-    assert run("--minutes", minutes).stderr == (
-        f"Error: --minutes {minutes}: give a finite number\n"
-    )
+    error = error_of("search", "--minutes", minutes)
+    assert error == f"--minutes {minutes}: give a finite number"
 
 
 @pytest.mark.parametrize("line", ["", "epoch 1:  20%|##  | 3/9", "auc 0.7", "epoch 2  going on"])

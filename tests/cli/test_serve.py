@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner
 
 from recsys.cli import extras
-from recsys.cli.main import main
+from tests.errors import error_of
 from tests.imports import ROOT
 from tests.runs import Run
 
@@ -46,26 +45,22 @@ def test_it_says_where_it_listens_and_ends_with_one_line() -> None:
 def test_a_taken_port_is_refused_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        result = CliRunner().invoke(main, ["serve", "--port", str(port)])
-    assert result.exit_code == 1
-    assert result.output == (
-        f"Error: cannot listen on 127.0.0.1, port {port} (Address already in use); give another "
-        "--host or --port\n"
-    )
+        assert error_of("serve", "--port", str(port)) == (
+            f"cannot listen on 127.0.0.1, port {port} (Address already in use); give another "
+            "--host or --port"
+        )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--host", "nowhere.invalid"], "cannot listen on nowhere.invalid, port 8000 ("),
-        (["--port", "0", "--checkpoint", "models/no"], "models/no is no checkpoint"),
-        (["--port", "0", "--log", "missing.parquet"], "missing.parquet"),
+        ("--host nowhere.invalid", "cannot listen on nowhere.invalid, port 8000 ("),
+        ("--port 0 --checkpoint models/no", "models/no is no checkpoint"),
+        ("--port 0 --log missing.parquet", "missing.parquet"),
     ],
 )
-def test_what_is_missing_is_named_in_one_line(arguments: list[str], message: str) -> None:
-    result = CliRunner().invoke(main, ["serve", *arguments])
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith(f"Error: {message}")
+def test_what_is_missing_is_named_in_one_line(arguments: str, message: str) -> None:
+    assert error_of("serve", *arguments.split()).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +71,7 @@ def test_a_command_whose_packages_are_not_installed_names_them(
 ) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name == package else object())
     Path("search.yaml").touch()
-    result = CliRunner().invoke(main, [command])
-    assert result.exit_code == 1
-    assert result.output == (
-        f"Error: `recsys {command}` needs the package {package}; run `make .venv/{command}`, or "
-        f"`pip install -c requirements/all.lock -e '.[{command}]'`\n"
+    assert error_of(command) == (
+        f"`recsys {command}` needs the package {package}; run `make .venv/{command}`, or "
+        f"`pip install -c requirements/all.lock -e '.[{command}]'`"
     )

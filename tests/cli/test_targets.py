@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from recsys.cli.main import main
 from recsys.cli.targets import check_artifact, check_file
 from recsys.common.errors import InputError
+from tests.errors import error_of
 from tests.runs import Run
 from tests.small import SmallProject
 
@@ -87,10 +86,7 @@ def test_a_wrong_target_is_one_line_and_nothing_is_lost(
     Path("link.csv").symlink_to("pairs.csv")
     Path("folder.csv/report.html").mkdir(parents=True)
     before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
-    result = CliRunner().invoke(main, arguments.split())
-    assert result.exit_code == 1
-    assert result.output.startswith(f"Error: {message}")
-    assert result.output.count("\n") == 1
+    assert error_of(*arguments.split()).startswith(message)
     assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
 
 
@@ -115,15 +111,12 @@ def test_a_full_disk_is_one_line_that_names_the_target(run: Run, full_disk: Path
         ("export models/dlrm", "serving"),
     ):
         target = full_disk / name
-        result = CliRunner().invoke(main, [*command.split(), str(target)])
-        assert result.exit_code == 1
-        message = f"Error: {target}: the disk is full; free some space and run again\n"
-        assert result.output == message
+        message = f"{target}: the disk is full; free some space and run again"
+        assert error_of(*command.split(), str(target)) == message
         assert not list(full_disk.iterdir())
 
 
 def test_a_full_disk_is_named_by_a_report(small: SmallProject, full_disk: Path) -> None:
     (full_disk / "other").write_bytes(bytes(20_000))
-    result = CliRunner().invoke(main, ["report", str(full_disk)])
-    message = f"Error: {full_disk}/report.html: the disk is full; free some space and run again\n"
-    assert (result.exit_code, result.output) == (1, message)
+    message = f"{full_disk}/report.html: the disk is full; free some space and run again"
+    assert error_of("report", str(full_disk)) == message

@@ -63,7 +63,7 @@ def test_encoded_movies_match_an_example_by_hand() -> None:
     assert movies["year"].tolist() == [1994, pd.NA, 1995, 1968]
     # The periods from 1990, of no year, from 1995 and from 1965, coded in the order of their names.
     assert movies["period_code"].tolist() == [2, 0, 3, 1]
-    assert names["period"] == ("", "393.0", "398.0", "399.0")
+    assert names["period"] == ("", "393", "398", "399")
 
 
 def test_params_set_the_years_of_a_period() -> None:

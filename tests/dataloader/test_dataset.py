@@ -79,13 +79,6 @@ def test_all_features_by_hand(full: MovieLensDataset) -> None:
     assert [full[row]["liked"].tolist() for row in range(5)] == [[4, 0], [], [4, 2], [0], [1]]
 
 
-@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 2, 2], [1], [4, 2, 2, 0, 1] * 4])
-def test_a_batch_of_all_features_equals_its_collated_items(
-    full: MovieLensDataset, rows: list[int]
-) -> None:
-    assert_equal(collate_fn(full.__getitems__(rows)), collate_fn([full[row] for row in rows]))
-
-
 def test_one_of_two_partitions_has_every_other_row(tmp_path: Path) -> None:
     whole, half = make_full(tmp_path), make_full(tmp_path, partition=(1, 2))
     assert_equal(collate_fn(whole.__getitems__([1, 3])), collate_fn(half.__getitems__([0, 1])))
@@ -135,7 +128,7 @@ def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
         MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
 
 
-def test_the_origin_has_the_digests_of_all_files(full: MovieLensDataset) -> None:
+def test_the_lineage_has_the_digests_of_all_files(full: MovieLensDataset) -> None:
     assert full.lineage == replace(LINEAGE, fitted="fitted")
 
 
@@ -215,8 +208,12 @@ def test_several_columns_of_one_table_repeat_together() -> None:
     assert PairFeatures({}, {}).unique_dense() is None
 
 
-@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 0, 0], [1], [1, 1], [4, 0, 0, 1] * 4])
-def test_a_batch_equals_its_items_collated(dataset: MovieLensDataset, rows: list[int]) -> None:
+@pytest.mark.parametrize("kind", ["dataset", "full"])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 0, 0], [1], [1, 1], [4, 2, 2, 0, 1] * 4])
+def test_a_batch_equals_its_items_collated(
+    request: pytest.FixtureRequest, kind: str, rows: list[int]
+) -> None:
+    dataset = request.getfixturevalue(kind)
     whole = collate_fn(dataset.__getitems__(torch.tensor(rows)))
     assert_equal(whole, collate_fn([dataset[row] for row in rows]))
 

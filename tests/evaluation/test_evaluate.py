@@ -49,23 +49,13 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
     assert result.metrics["grouped_auc"] == 0.5
     assert result.metrics["calibration_error"] == pytest.approx((0.175 + 0.3) / 2)
     assert [record["slice"] for record in result.slices] == ["all"]
+    assert result.plots["slices"][["slice", "value", "rows"]].to_numpy().tolist() == [
+        ["all", 0.75, 4]
+    ]
     assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
     calibration = result.plots["calibration"]
     assert calibration["actual"].tolist() == [0.5, 0.5]
     assert calibration["predicted"].tolist() == pytest.approx([0.325, 0.8])
-
-
-def test_slices_are_also_a_plot() -> None:
-    result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
-    (record,) = result.slices
-    (point,) = result.plots["slices"].to_dict("records")
-    assert point == {
-        "slice": "all",
-        "value": record["auc"],
-        "low": record["low"],
-        "high": record["high"],
-        "rows": 4,
-    }
 
 
 def test_a_regression_is_judged_in_stars() -> None:

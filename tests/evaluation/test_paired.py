@@ -31,29 +31,30 @@ SECTION = load_params(PARAMS)[EvaluateParams]
 TASKS = ("classification", "regression")
 
 
-def draw_predictions(rows: int = 2_000, users: int = 100, noise: float = 1.0) -> pd.DataFrame:
-    """Predictions that say something of the labels; the more noise, the less."""
+def draw_predictions(
+    rows: int = 2_000, noise: float = 1.0, task: str = "classification"
+) -> pd.DataFrame:
+    """Predictions for 100 users; with more noise, they depend less on the labels."""
     random = np.random.default_rng(1)
     ratings = random.integers(1, 6, rows)
     logits = ratings - 3.5 + noise * random.normal(size=rows)
+    score = 1 / (1 + np.exp(-logits))
     return pd.DataFrame(
         {
-            "raw_userid": np.repeat(np.arange(users), rows // users) * 3,
+            "raw_userid": np.repeat(np.arange(100), rows // 100) * 3,
             "raw_movieid": np.arange(rows),
             "rating": ratings.astype(np.float32),
             "label": (ratings > 3).astype(np.int8),
-            "score": (1 / (1 + np.exp(-logits))).astype(np.float32),
+            "score": (1 + 4 * score if task == "regression" else score).astype(np.float32),
         }
     )
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
-    table = draw_predictions()
-    # Some are exactly the threshold.
-    table.loc[:99, "score"] = 0.5
-    if task == "regression":
-        table["score"] = 1 + 4 * table["score"]
+    table = draw_predictions(task=task)
+    # Some are exactly the threshold: half a like, or three stars.
+    table.loc[:99, "score"] = 3 if task == "regression" else 0.5
     expected = evaluate(task, table, 3, SECTION.model_copy(update={"bootstrap": 0})).metrics
     found = weighted_metrics(task, table, SECTION)
     assert found.keys() == expected.keys() - {"rows", "positive_rate"}
@@ -65,9 +66,7 @@ def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_row_with_weight_2_is_two_rows(task: str) -> None:
-    table = draw_predictions(rows=300)
-    if task == "regression":
-        table["score"] = 1 + 4 * table["score"]
+    table = draw_predictions(rows=300, task=task)
     # Some users have ratings of one class alone.
     weights = table["raw_userid"].to_numpy() // 3 % 3
     found = weighted_metrics(task, table, SECTION)
@@ -179,9 +178,12 @@ def test_only_the_slice_that_got_worse_is_worse() -> None:
     old = draw_predictions()
     bad = (old["raw_movieid"] % 4 == 0).to_numpy()
     new = old.assign(score=np.where(bad, np.float32(1) - old["score"], old["score"]))
-    slices = {"bad": bad, "good": ~bad, "none": np.zeros(len(old), bool)}
+    likes = (old["label"] == 1).to_numpy()
+    slices = {"bad": bad, "good": ~bad, "likes": likes, "none": np.zeros(len(old), bool)}
     found = compare_slices("classification", [old], [new], slices)
-    assert found.keys() == {"all", "bad", "good"}
+    assert found.keys() == {"all", "bad", "good", "likes"}
+    # One class has no AUC.
+    assert np.isnan(found["likes"].value)
     assert found["bad"].high < 0
     assert found["good"] == Difference(0.0, 0.0)
 
@@ -193,14 +195,6 @@ def test_lists_are_compared_person_by_person() -> None:
     found = compare_lists([old], [new])
     assert (found["ndcg"].value, found["ndcg"].margin()) == pytest.approx((0.1, 0))
     assert found["mrr"] == Difference(0.0, 0.0)
-
-
-def test_a_slice_of_one_class_has_no_difference() -> None:
-    table = draw_predictions()
-    found = compare_slices(
-        "classification", [table], [table], {"likes": (table["label"] == 1).to_numpy()}
-    )
-    assert np.isnan(found["likes"].value)
 
 
 def test_users_with_texts_as_ids_are_compared() -> None:

@@ -17,30 +17,11 @@ from recsys.evaluation.ranking import (
 
 # Three people, lists of three movies of six.
 LISTS = np.array([[0, 1, 2], [3, 4, -1], [5, 0, 1]])
-RELEVANT = csr_matrix(
-    np.array(
-        [
-            [0, 1, 1, 1, 0, 1],  # hits at the places 2 and 3, four relevant movies
-            [1, 0, 0, 0, 0, 0],  # no hit
-            [0, 0, 0, 0, 0, 1],  # a hit at place 1, the only relevant movie
-        ]
-    )
-)
+# Hits at places 2 and 3 of four relevant movies; no hit; a hit at place 1, the only relevant movie.
+RELEVANT = csr_matrix(np.array([[0, 1, 1, 1, 0, 1], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]]))
+# The third person has rated all movies but the last.
+HISTORIES = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
 RATINGS = np.array([8, 4, 2, 1, 1, 1])
-
-
-def test_metrics_of_each_person_by_hand() -> None:
-    found = per_user_metrics(LISTS, RELEVANT)
-    second, third = 1 / np.log2(3), 1 / np.log2(4)
-    expected = {
-        "ndcg": [(second + third) / (1 + second + third), 0, 1],
-        "recall": [2 / 4, 0, 1],
-        "hit_rate": [1, 0, 1],
-        "mrr": [1 / 2, 0, 1],
-    }
-    assert found.keys() == expected.keys()
-    for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values)
 
 
 def test_a_person_is_a_row_with_the_list_and_its_metrics() -> None:
@@ -61,20 +42,23 @@ def test_metrics_equal_those_of_rectools_and_lenskit() -> None:
     - Recall: RecTools divides by all relevant movies, as here. LensKit divides by min(k, relevant):
       2 / 3 for the first person, who has four.
     - HitRate and MRR of RecTools, Hit and RecipRank of LensKit are the same.
-    - RecTools' CatalogCoverage counts the movies; its novelty (MeanInvUserFreq) takes the share of
-      the users. Here it is that of the ratings, which adds log2(ratings / users).
+    - RecTools' CatalogCoverage counts the movies; its novelty (MeanInvUserFreq) takes the fraction
+      of the users. Here it is the fraction of the ratings, which adds log2(ratings / users).
     """
     lists = np.array([[0, 1, 2], [3, 4, 5], [5, 0, 1], [2, 3, 0]])
     relevant = csr_matrix(
         np.array([[0, 1, 1, 1, 0, 1], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 0]])
     )
     expected = {
+        # By hand, the first is (1 / log2(3) + 1 / log2(4)) / (1 + 1 / log2(3) + 1 / log2(4)).
         "ndcg": [0.5307212739772434, 0, 1, 0.9197207891481876],
         "recall": [0.5, 0, 1, 1],
         "hit_rate": [1, 0, 1, 1],
         "mrr": [0.5, 0, 1, 1],
     }
-    for name, values in per_user_metrics(lists, relevant).items():
+    found = per_user_metrics(lists, relevant)
+    assert found.keys() == expected.keys()
+    for name, values in found.items():
         np.testing.assert_allclose(values, expected[name])
     together = catalogue_metrics(lists, RATINGS)
     assert together["coverage"] == 6 / 6
@@ -99,7 +83,7 @@ def test_overlap_and_novelty_by_hand() -> None:
     found = catalogue_metrics(lists, np.array([8, 4, 4, 0]))
     # Of the six ordered pairs of people, two share two movies and four share one, of two each.
     assert found["overlap"] == pytest.approx((2 * 2 + 4 * 1) / (6 * 2))
-    # Shares of 1/2, 1/4, 1/2, 1/4, 1/2 and 1/4.
+    # Fractions of 1/2, 1/4, 1/2, 1/4, 1/2 and 1/4.
     assert found["novelty"] == pytest.approx((1 + 2 + 1 + 2 + 1 + 2) / 6)
     # The last movie has no training rating, and so no chance to be recommended.
     assert found["coverage"] == 1
@@ -118,10 +102,9 @@ def test_slices_by_gap_contain_their_shortest_gap() -> None:
 
 
 def test_popular_movies_leave_out_the_history() -> None:
-    histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
-    assert list_popular(RATINGS, histories, 3).tolist() == [[1, 2, 3], [0, 1, 2], [5, -1, -1]]
+    assert list_popular(RATINGS, HISTORIES, 3).tolist() == [[1, 2, 3], [0, 1, 2], [5, -1, -1]]
 
-    # Nothing is known about movies without a training rating, and nobody is recommended one.
+    # Nothing is known about movies without a training rating, so they are never recommended.
     assert list_popular(np.array([0, 3, 0]), csr_matrix((1, 3)), 3).tolist() == [[1, -1, -1]]
 
 
@@ -140,16 +123,15 @@ def test_intervals_contain_the_mean_and_shrink_with_more_people() -> None:
 
 
 def test_all_metrics_stand_beside_those_of_popular_movies() -> None:
-    histories = csr_matrix(np.array([[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]]))
     params = RankingParams(top=3, relevant="likes", bootstrap=0, seed=1)
-    plain = ranking_metrics(LISTS, histories, RELEVANT, RATINGS, params)
+    plain = ranking_metrics(LISTS, HISTORIES, RELEVANT, RATINGS, params)
     assert (plain["recall"], plain["hit_rate"]) == (0.5, 0.66667)
     # The lists are those of the test above: three hits of four, one of one and one of one.
     assert plain["popular"] == {"ndcg": 1, "recall": 0.91667, "hit_rate": 1, "mrr": 1}
     assert not plain.keys() & {"gaps", "intervals"}
     gaps = np.array([0.0, 10.0, 10.0**6])
     resampled = params.model_copy(update={"bootstrap": 20})
-    full = ranking_metrics(LISTS, histories, RELEVANT, RATINGS, resampled, gaps)
+    full = ranking_metrics(LISTS, HISTORIES, RELEVANT, RATINGS, resampled, gaps)
     people = per_user_metrics(LISTS, RELEVANT)
     assert full == {
         **plain,

@@ -30,6 +30,7 @@ from recsys.pipeline.params import load_params
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.sealed import digest_files, seal
 from tests.conftest import PARAMS
+from tests.errors import refused
 from tests.prepared import prepare
 from tests.toy import make_toy
 
@@ -69,9 +70,7 @@ def test_a_saved_model_is_loaded_unchanged(tmp_path: Path, dimensions: Dimension
     # The order of the tables is that of the features.
     assert list(read.description.tables) == ["userid", "movieid", "genres"]
     assert read.features == DEFAULT_FEATURES
-    weights = load_model(read).state_dict()
-    assert weights.keys() == saved.weights.keys()
-    assert all(torch.equal(weights[name], saved.weights[name]) for name in weights)
+    torch.testing.assert_close(load_model(read).state_dict(), saved.weights, rtol=0, atol=0)
     assert read.dimensions.vocabulary == dimensions.vocabulary
     for name, table in dimensions.tables.items():
         assert read.dimensions.tables[name].equals(table)
@@ -101,8 +100,7 @@ def test_mapped_tables_have_the_same_weights(tmp_path: Path, dimensions: Dimensi
     for folder in (None, tmp_path):
         torch.manual_seed(1)
         built.append(build_model(make_checkpoint(dimensions).description, folder).state_dict())
-    for name, weight in built[0].items():
-        torch.testing.assert_close(built[1][name], weight, rtol=0, atol=0)
+    torch.testing.assert_close(*built, rtol=0, atol=0)
     assert str(tmp_path) in Path("/proc/self/maps").read_text()
 
 
@@ -119,11 +117,10 @@ def test_the_folder_holds_everything_that_scoring_needs(checkpoint: Path) -> Non
 def test_a_missing_or_damaged_file_is_an_error(checkpoint: Path, file: str) -> None:
     content = (checkpoint / file).read_bytes()
     (checkpoint / file).write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match="dlrm is no checkpoint") as error:
+    with refused("dlrm is no checkpoint"):
         read_checkpoint(checkpoint)
-    assert "\n" not in str(error.value)
     (checkpoint / file).unlink()
-    with pytest.raises(InputError, match="dlrm is no checkpoint"):
+    with refused("dlrm is no checkpoint"):
         read_checkpoint(checkpoint)
 
 
@@ -156,8 +153,7 @@ def test_any_changed_byte_of_the_description_is_refused(
 
 
 def replace_weights(checkpoint: Path) -> None:
-    weights = load_file(checkpoint / "model.safetensors")
-    weights = {name: weight.clone() for name, weight in weights.items()}
+    weights = {n: w.clone() for n, w in load_file(checkpoint / "model.safetensors").items()}
     weights["network.over_arch.0.bias"][0] += 1
     save_file(weights, checkpoint / "model.safetensors")
 

@@ -63,8 +63,7 @@ def test_embeddings_and_gradients_equal_torchrecs(
     for output in (stack(collection, features), SparseArch(collection)(features)):
         gradients = torch.autograd.grad((output * direction).sum(), weights)
         results.append((output, *gradients))
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
 
 
 def test_an_index_outside_of_its_table_is_an_error() -> None:
@@ -93,10 +92,8 @@ def test_the_fused_optimizer_is_rowwise_adagrad(pooling: PoolingType) -> None:
         for weight, total, gradient in zip(weights, sums, gradients, strict=True):
             total += gradient.square().mean(1)
             weight.data -= 0.1 * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
-    for ours, other in zip(fused.parameters(), weights, strict=True):
-        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
-    for ours, other in zip(fused_optimizer_states(fused), sums, strict=True):
-        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-5)
+    for ours, expected in ((fused.parameters(), weights), (fused_optimizer_states(fused), sums)):
+        torch.testing.assert_close(list(ours), expected, rtol=1e-4, atol=1e-5)
     # Some users are in no batch, so their rows must have kept their weights.
     assert (sums[0] == 0).any()
 
@@ -136,5 +133,4 @@ def test_without_the_operator_torchs_own_gradient_is_taken(
     finally:
         has_fast_gradient.cache_clear()
     found = torch.autograd.grad(output.square().sum(), list(tables.parameters()))
-    for ours, theirs in zip(expected, found, strict=True):
-        torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(found, expected)

@@ -1,19 +1,25 @@
 import re
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
 from recsys.common.params import Section
-from recsys.evaluation.params import EvaluateParams
 from recsys.pipeline.params import SECTIONS, load_params
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
 from recsys.training.params import TrainParams
 from tests.conftest import PARAMS
+from tests.errors import refused
+from tests.params import set_params
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A copy of the project's params, to change."""
+    return Path(shutil.copy(PARAMS, tmp_path))
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -35,10 +41,10 @@ def test_every_release_can_be_chosen() -> None:
     assert set(get_args(FetchParams.model_fields["dataset"].annotation)) == set(RELEASES) | {"own"}
 
 
-def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
-    # PyYAML would read `3e-4` as a string.
-    path = tmp_path / "params.yaml"
-    path.write_text(re.sub("learning_rate: .*", "learning_rate: 3e-4", PARAMS.read_text()))
+def test_a_file_as_an_editor_of_windows_saves_it_is_read(path: Path) -> None:
+    """With a byte order mark and CRLF. PyYAML would read `3e-4` as a string."""
+    text = re.sub("learning_rate: .*", "learning_rate: 3e-4", PARAMS.read_text())
+    path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
     assert load_params(path)[TrainParams].learning_rate == 0.0003
 
 
@@ -57,16 +63,8 @@ def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
         ("train.learning_rate", float("nan"), "train.learning_rate = nan: must be a number above"),
         ("train.learning_rat", 1.0, "train.learning_rat = 1.0: no such key; allowed: task, learn"),
         ("fetch.dataset", "ml-2m", "fetch.dataset = 'ml-2m': must be one of ml-100k, ml-1m, ml-l"),
-        (
-            "features.sparse",
-            ["userid", "colour"],
-            "features.sparse: no such feature 'colour'; ",
-        ),
-        (
-            "features.sparse",
-            ["gender"],
-            "features.sparse: no such feature 'gender'; allow",
-        ),
+        ("features.sparse", ["userid", "colour"], "features.sparse: no such feature 'colour'; "),
+        ("features.sparse", ["gender"], "features.sparse: no such feature 'gender'; allow"),
         ("features.dense", ["taste"], "features.dense: taste is called gp_stars now"),
         ("features.dense", ["gender", "gender"], "features: dense: gender is listed twice; name i"),
         ("features.dense", [], "features.dense = []: must be a list of at least one name"),
@@ -75,21 +73,28 @@ def test_an_exponent_is_read_as_a_number(tmp_path: Path) -> None:
         ("model.dropout", 1, "model.dropout = 1: must be a number from 0 to below 1"),
         ("model.top_layers", [], "model.top_layers = []: must be a list of at least one integer"),
         ("model.top_layers", [8, 0], "model.top_layers.1 = 0: must be a list of at least one"),
+        ("encode.label_threshold", float("nan"), "encode.label_threshold = nan: must be a"),
+        ("encode.label_threshold", float("inf"), "encode.label_threshold = inf: must be a"),
+        ("encode.drop_ratings", [float("nan")], "encode.drop_ratings.0 = nan: must be a"),
+        ("encode.drop_ratings", [float("inf")], "encode.drop_ratings.0 = inf: must be a"),
+        (
+            "statistics.last",
+            [1, 5, 1],
+            "statistics.last = [1, 5, 1]: a number is listed twice; name",
+        ),
+        (
+            "statistics.windows",
+            [0, 0],
+            "statistics.windows = [0, 0]: a number is listed twice; nam",
+        ),
     ],
 )
 def test_a_bad_value_is_reported_in_one_line(
-    tmp_path: Path, key: str, value: object, message: str
+    path: Path, key: str, value: object, message: str
 ) -> None:
-    path = tmp_path / "params.yaml"
-    section, name = key.split(".")
-    content = YAML(typ="safe").load(PARAMS)
-    content[section][name] = value
-    YAML(typ="safe").dump(content, path)
-    with pytest.raises(InputError) as error:
+    set_params(path, **{key: value})
+    with refused(f"{path}: {message}"):
         load_params(path)
-    assert message in str(error.value)
-    assert str(path) in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +103,14 @@ def test_a_bad_value_is_reported_in_one_line(
         ("fetch: {dataset: ml-1m}\n", "fetch.synthetic_users missing: must be an integer from 1"),
         ("fetch: 3\n", "fetch = 3: must be a section with the keys dataset, synthetic_users"),
         ("splits: {}\n", "splits: no such section; allowed: fetch, own, encode, split, featur"),
-        ("- 1\n", "expected sections, found [1]"),
         ("split: [\n", "is not valid YAML: line 2: "),
         ("", "expected sections, found None"),
         ("fetch: 1\nfetch: 2\n", "is not valid YAML: line 2: found duplicate key"),
-        ("fetch:\n\tdataset: ml-1m\n", "is not valid YAML: line 2: found character"),
-        ("fetch: {}\n---\nfetch: {}\n", "is not valid YAML: line 2: but found another document"),
         ("fetch: \0\n", "is not valid YAML: unacceptable character"),
         ("1: 2\n", "1: no such section"),
         ('"a\\nb": 2\n', r"'a\nb': no such section"),
-        ("? [a]\n: 2\n", "('a',): no such section"),
         ("fetch: {1: 2}\n", "fetch.1 = 1: no such key"),
         ("fetch: {dataset: 2001-13-45}\n", "is not valid YAML: month must be in 1..12"),
-        ("fetch: {dataset: 0x_}\n", "is not valid YAML: invalid literal for int()"),
         ("fetch: {dataset: !!python/object:os.system x}\n", "is not valid YAML: line 1: could not"),
         ("fetch: {dataset: 2001-12-14}\n", "fetch.dataset = datetime.date(2001, 12, 14): must be"),
         (f"fetch: {{synthetic_users: {10**400}}}\n", "synthetic_users = 1000000000000000000000000"),
@@ -118,126 +118,59 @@ def test_a_bad_value_is_reported_in_one_line(
         ("[" * 500, "is not valid YAML: maximum recursion depth"),
         ("<<<<<<< HEAD\nfetch: 1\n=======\n>>>>>>> x\n", "has merge conflicts (line 1); resolve"),
         ("\x80", "is not UTF-8 (byte 0); save it as UTF-8"),
-        (
-            "fetch: {}\n".encode("utf-16").decode("latin-1"),
-            "is not UTF-8 (byte 0); save it as UTF-8",
-        ),
+        (f"fetch: {dict.fromkeys(map('key{}'.format, range(300)), 1)}", "fetch.key0 = 1: no such"),
     ],
 )
-def test_a_bad_file_is_reported_in_one_short_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "params.yaml"
+def test_a_bad_file_is_reported_in_one_short_line(path: Path, text: str, message: str) -> None:
     path.write_text(text, encoding="latin-1")
-    with pytest.raises(InputError) as error:
+    with refused(message):
         load_params(path)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-    assert len(str(error.value)) < 1500
-
-
-def test_many_bad_keys_are_a_short_line(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text("fetch: {" + ", ".join(f"key{i}: 1" for i in range(300)) + "}\n")
-    with pytest.raises(InputError, match=r"fetch\.key0 = 1: no such key") as error:
-        load_params(path)
-    assert len(str(error.value)) < 1500
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda text: "\ufeff" + text.replace("\n", "\r\n"),
-        lambda text: f"%YAML 1.2\n---\n{text}...\n",
-        lambda text: text.replace("dataset: ml-1m", 'dataset: &name !!str "ml-1m"'),
-        lambda text: text.replace("  threshold: 0.5\n", "").replace(
-            "evaluate:\n", "evaluate:\n  <<: {threshold: 0.5}\n"
-        ),
-        lambda text: re.sub(
-            r"user_steps:(\n  - \d+){2}\n  movie_steps:(\n  - \d+){2}",
-            "user_steps: &steps [20, 100]\n  movie_steps: *steps",
-            text,
-        ),
-    ],
-    ids=["byte order mark and CRLF", "markers", "anchor and tag", "merge", "alias"],
-)
-def test_a_file_in_odd_but_valid_yaml_is_read(tmp_path: Path, change: Callable[[str], str]) -> None:
-    path = tmp_path / "params.yaml"
-    text = change(PARAMS.read_text())
-    assert text != PARAMS.read_text()
-    path.write_bytes(text.encode())
-    assert load_params(path)[EvaluateParams].threshold == 0.5
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         (
-            {"embedding_optimizer": "rowwise_adagrad", "embedding_dimension": 6},
+            {"train.embedding_optimizer": "rowwise_adagrad", "model.embedding_dimension": 6},
             "model.embedding_dimension = 6: train.embedding_optimizer = rowwise_adagrad needs a m",
         ),
         (
-            {"last": [1, 5, 1]},
-            "statistics.last = [1, 5, 1]: a number is listed twice; name it once",
-        ),
-        (
-            {"windows": [0, 0]},
-            "statistics.windows = [0, 0]: a number is listed twice; name it once",
-        ),
-        (
-            {"sparse": ["movieid"], "dense": ["recent"], "windows": []},
+            {"features.dense": ["recent"], "statistics.windows": []},
             "features.dense = ['recent']: statistics.windows = [] gives it no column; add a number",
         ),
         (
-            {"method": "leave_last", "dense": ["recent"], "last": []},
+            {
+                "split.method": "leave_last",
+                "features.dense": ["recent"],
+                "statistics.last": [],
+            },
             "features.dense = ['recent']: statistics.last = [] gives it no column; add a number",
         ),
     ],
 )
 def test_values_that_do_not_go_together_are_reported(
-    tmp_path: Path, changes: dict[str, object], message: str
+    path: Path, changes: dict[str, object], message: str
 ) -> None:
-    path = tmp_path / "params.yaml"
-    content = YAML(typ="safe").load(PARAMS)
-    for section in content.values():
-        section.update({name: value for name, value in changes.items() if name in section})
-    YAML(typ="safe").dump(content, path)
-    with pytest.raises(InputError) as error:
-        load_params(path)
-    assert str(error.value).startswith(f"{path}: {message}")
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-@pytest.mark.parametrize("key", ["label_threshold", "drop_ratings"])
-def test_stars_are_finite(tmp_path: Path, key: str, number: float) -> None:
-    path = tmp_path / "params.yaml"
-    content = YAML(typ="safe").load(PARAMS)
-    content["encode"][key] = [number] if key == "drop_ratings" else number
-    YAML(typ="safe").dump(content, path)
-    with pytest.raises(InputError, match=rf"encode\.{key}.* = {number}: must be a"):
+    set_params(path, **changes)
+    with refused(f"{path}: {message}"):
         load_params(path)
 
 
-def test_a_folder_is_no_params_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Is a directory; make it a file that you may read"):
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with refused("No such file or directory; run from the project's folder"):
+        load_params(tmp_path / "params.yaml")
+    with refused("Is a directory; make it a file that you may read"):
         load_params(tmp_path)
 
 
-def test_a_misspelt_key_comes_before_the_missing_one(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+def test_a_misspelt_key_comes_before_the_missing_one(path: Path) -> None:
     path.write_text(PARAMS.read_text().replace("  batch_size: 4096", "  batchsize: 4096"))
     with pytest.raises(InputError, match=r"train\.batchsize = 4096: no such key; .* missing"):
         load_params(path)
 
 
-def test_a_missing_file_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file or directory; run from the project's"):
-        load_params(tmp_path / "params.yaml")
-
-
-def test_a_mistake_in_any_section_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    for section in SECTIONS:
-        content = YAML(typ="safe").load(PARAMS)
-        del content[section.name]
-        YAML(typ="safe").dump(content, path)
-        with pytest.raises(InputError, match=f"{section.name} = None: must be a section with"):
-            load_params(path)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_that_is_missing_is_named(path: Path, section: type[Section]) -> None:
+    path.write_text(re.sub(rf"(?m)^{section.name}:\n(  .*\n|\n)*", "", PARAMS.read_text()))
+    with refused(f"{section.name} = None: must be a section with"):
+        load_params(path)

@@ -10,7 +10,8 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.common.params import read_yaml
 from recsys.common.rating_scale import WHOLE_STARS
-from recsys.reporting.pages.card import best_epoch, count_weights, make_card, name_code
+from recsys.evaluation.epochs import best_epoch
+from recsys.reporting.pages.card import count_weights, make_card, name_code
 from recsys.reporting.rendering.render import render_markdown
 from recsys.reporting.runs.stages import check_files
 from recsys.storage.vocabulary import Vocabulary

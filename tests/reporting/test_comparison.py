@@ -37,6 +37,8 @@ from tests.small import SmallProject
 OUTPUTS = ("data/predictions.parquet", "data/recommendations.parquet")
 IN_GIT = ("dvc.lock", "metrics/test.json", "metrics/ranking.json")
 SECTIONS: Any = read_yaml(PARAMS)
+# Params of another run, which no seed explains.
+OTHER = SECTIONS | {"split": {}}
 LINEAGE = {"ids": "1", "split": "2", "top": "10", "relevant": "likes"}
 
 
@@ -143,13 +145,12 @@ def test_seeds_widen_the_interval_and_the_values_are_means(runs: SmallProject) -
     add_experiment(runs, shift=0.2, seed=2)
     write_run(runs, shift=0.4)
     # Another param makes the workspace another run.
-    other = SECTIONS | {"split": {}}
-    runs.record(other, *OUTPUTS)
+    runs.record(OTHER, *OUTPUTS)
     # A seed of one run alone says nothing of the other's.
     found = compare_runs("HEAD")
     assert found.notes[-1].startswith("The intervals are over users alone")
     assert by_name(found)["ndcg"].delta == pytest.approx((0.3, Verdict.BETTER_WITH_ONE_SEED))
-    add_experiment(runs, shift=0.6, seed=2, params=other)
+    add_experiment(runs, shift=0.6, seed=2, params=OTHER)
     found = compare_runs("HEAD")
     assert found.notes[0] == (
         "Means over train.seed 1, 2 of the workspace, and over train.seed 1, 2 of HEAD; the "
@@ -182,7 +183,7 @@ def test_an_experiment_that_is_not_in_the_cache_is_left_out(runs: SmallProject) 
     (lost,) = find_seeds(Path("dvc.lock").read_text()).values()
     cached_output(OUTPUTS[1], lost).unlink()
     write_run(runs, shift=0.4)
-    runs.record(SECTIONS | {"split": {}}, *OUTPUTS)
+    runs.record(OTHER, *OUTPUTS)
     left_out, *_, last = compare_runs("HEAD").notes
     assert re.match(
         r"An experiment with another seed is left out: data/recommendations\.parquet of \w+ is not "
@@ -210,7 +211,7 @@ def test_experiments_of_other_params_code_or_data_are_no_seeds(runs: SmallProjec
     for change in (
         {"deps": [{"path": "recsys/models", "md5": "1" * 32}]},
         {"outs": [{"path": "data/raw", "md5": "1" * 32}]},
-        {"params": {"params.yaml": SECTIONS | {"split": {}}}},
+        {"params": {"params.yaml": OTHER}},
     ):
         other = content | {"stages": {"evaluate": stage | change}}
         assert find_seeds(json.dumps(other)) == {}
@@ -296,11 +297,10 @@ def test_only_verdicts_of_several_seeds_are_green_or_red(
     # DVC takes most of a report's time to load the plots.
     monkeypatch.setattr("recsys.reporting.pages.report.load_charts", lambda _: ([], ""))
     write_run(runs, shift=0.2)
-    other = SECTIONS | {"split": {}}
-    runs.record(other, *OUTPUTS)
+    runs.record(OTHER, *OUTPUTS)
     if seeds == 2:
         add_experiment(runs, shift=0.1001, seed=2)
-        add_experiment(runs, shift=0.2001, seed=2, params=other)
+        add_experiment(runs, shift=0.2001, seed=2, params=OTHER)
     report = make_report("HEAD")
     page, comment = html(report), make_comment("HEAD")
     assert (' good">' in page) == (seeds == 2)

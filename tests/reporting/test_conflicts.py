@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from recsys.cli.main import main
 from recsys.reporting.runs.conflicts import find_conflicts, take_one_side
+from tests.errors import error_of
 from tests.imports import ROOT
 from tests.small import SmallProject
 
@@ -24,9 +25,8 @@ def merge(small: SmallProject) -> None:
         small.write("dvc.lock", base[0].replace("width: 80", f"width: {width}"))
         small.write("metrics/test.json", base[1].replace("0.8", f"{width / 100}"))
         small.commit()
-    name = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
     with pytest.raises(AssertionError, match="Automatic merge failed"):
-        small.run("git", *name, "merge", "other")
+        small.run("git", "merge", "other")
 
 
 def test_a_merge_is_resolved_by_one_command(small: SmallProject) -> None:
@@ -36,11 +36,8 @@ def test_a_merge_is_resolved_by_one_command(small: SmallProject) -> None:
     # Git keeps one side whole, so that DVC and all commands still read it.
     assert "width: 70" in Path("dvc.lock").read_text()
     assert find_conflicts() == (MADE, ["params.yaml"])
-    early = CliRunner().invoke(main, ["resolve"])
-    assert early.exit_code == 1
-    assert early.output == (
-        "Error: conflicts in params.yaml; resolve them and `git add` them, then `recsys resolve`\n"
-    )
+    remedy = "resolve them and `git add` them, then `recsys resolve`"
+    assert error_of("resolve") == f"conflicts in params.yaml; {remedy}"
 
     small.set_width(75)
     small.run("git", "add", "params.yaml")
@@ -58,11 +55,9 @@ def test_a_merge_is_resolved_by_one_command(small: SmallProject) -> None:
 
 def test_the_markers_of_a_merge_without_our_attributes_go_too(small: SmallProject) -> None:
     merge(small)
-    result = CliRunner().invoke(main, ["check-lock"])
-    (line,) = result.output.splitlines()
-    assert result.exit_code == 1
-    assert line.startswith("Error: dvc.lock has merge conflicts or is damaged;")
-    assert "`recsys resolve`" in line
+    error = error_of("check-lock")
+    assert error.startswith("dvc.lock has merge conflicts or is damaged;")
+    assert "`recsys resolve`" in error
     take_one_side()
     assert "width: 70" in Path("dvc.lock").read_text()
     assert json.loads(Path("metrics/test.json").read_text())["auc"] == 0.7

@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from recsys.common.errors import InputError
-from recsys.reporting.runs.lock import (
-    read_stages,
-    recorded_outputs,
-    recorded_params,
-)
+from recsys.reporting.runs.lock import read_stages, recorded_outputs, recorded_params
 from recsys.reporting.runs.stages import check_run, lock_differences
+from tests.errors import refused
 from tests.small import PREPARE, SmallProject
 
 
@@ -73,9 +69,8 @@ def lock(small_template: Path) -> str:
 
 @pytest.mark.parametrize("change", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_lock_is_one_line(lock: str, change: Callable[[str], str]) -> None:
-    with pytest.raises(InputError, match=r"^dvc\.lock has merge conflicts or is damaged") as error:
+    with refused("dvc.lock has merge conflicts or is damaged"):
         read_stages(change(lock))
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "schema: '2.0'\n", "schema: '2.0'\nstages: {a: {cmd: x}}\n"])
@@ -83,28 +78,22 @@ def test_a_lock_without_outputs_records_none(text: str) -> None:
     assert recorded_outputs(text) == recorded_params(text) == {}
 
 
-def test_merge_conflicts_are_named_before_anything_is_compared(small: SmallProject) -> None:
-    small.write("dvc.lock", "<<<<<<< HEAD\n" + Path("dvc.lock").read_text())
-    with pytest.raises(InputError, match=r"^dvc\.lock has merge conflicts or"):
-        lock_differences()
-
-
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("dvc.yaml", "=======\n", r"dvc.yaml has merge conflicts \(line 1\)"),
-        ("params.yaml", "<<<<<<< HEAD\n", r"params.yaml has merge conflicts \(line 1\)"),
-        ("dvc.lock", ">>>>>>> x\n", "dvc.lock has merge conflicts or .*`recsys resolve`"),
+        ("dvc.yaml", "=======\n", "has merge conflicts (line 1)"),
+        ("dvc.yaml", "- 1", ": expected sections, found [1]"),
+        ("params.yaml", "<<<<<<< HEAD\n", "has merge conflicts (line 1)"),
+        ("params.yaml", "", ": expected sections, found None"),
+        ("dvc.lock", ">>>>>>> x\n", "has merge conflicts or is damaged; "),
         (
             "metrics/test.json",
             "<<<<<<< HEAD\n",
             "has merge conflicts or is damaged; run `dvc repro`",
         ),
-        ("metrics/test.json", "[" * 100_000, "metrics/test.json has merge conflicts or is damaged"),
-        ("dvc.yaml", "- 1", r"dvc.yaml: expected sections, found \[1\]"),
-        ("params.yaml", "", r"params.yaml: expected sections, found None"),
-        ("metrics/ranking.json", "<<<<<<<", "ranking.json has merge conflicts or is damaged"),
-        ("metrics/test.json", "[]", "metrics/test.json has merge conflicts or is damaged"),
+        ("metrics/test.json", "[" * 100_000, "has merge conflicts or is damaged"),
+        ("metrics/test.json", "[]", "has merge conflicts or is damaged"),
+        ("metrics/ranking.json", "<<<<<<<", "has merge conflicts or is damaged"),
     ],
 )
 def test_a_damaged_file_of_a_run_is_one_line(
@@ -113,6 +102,6 @@ def test_a_damaged_file_of_a_run_is_one_line(
     check_run(tmp_path)
     (tmp_path / "metrics").mkdir()
     (tmp_path / name).write_text(text)
-    with pytest.raises(InputError, match=message) as error:
+    with refused(message) as error:
         check_run(tmp_path)
-    assert "\n" not in str(error.value)
+    assert name in str(error.value)

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
-from recsys.reporting.pages.baselines import PRIOR, _means, baselines
+from recsys.evaluation.baselines import PRIOR, _means, baselines
 from recsys.reporting.pages.data_summary import histogram
 from recsys.reporting.pages.examples import choose
 from recsys.reporting.pages.report import make_report
@@ -75,11 +75,11 @@ def read_rows(markdown: str) -> dict[str, list[str]]:
 def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, str]) -> None:
     _, markdown = pages
     cells = read_rows(markdown)
-    head = SmallProject(Path()).run("git", "rev-parse", "--short", "HEAD").strip()
-    header = ["workspace", "difference", "verdict", "95 % interval", head]
+    small = SmallProject(Path())
+    header = ["workspace", "difference", "verdict", "95 % interval", small.short_name()]
     assert cells["metric"][1:] == [*header, "base rate", "user and movie means"]
     new = json.loads(Path("metrics/test.json").read_text())
-    old = json.loads(SmallProject(Path()).run("git", "show", "HEAD:metrics/test.json"))
+    old = json.loads(small.run("git", "show", "HEAD:metrics/test.json"))
     assert cells["auc"][1] == f"{new['auc']:.5f}"
     assert cells["auc"][5:7] == [f"{old['auc']:.5f}", "0.50000"]
     assert float(cells["auc"][2]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
@@ -133,11 +133,8 @@ def test_a_report_shows_lists_of_three_people_and_why(pages: tuple[str, str]) ->
 def test_three_people_stand_for_all_whatever_their_order() -> None:
     counts = np.random.default_rng(1).permutation(100)
     found = choose(counts)
-    assert {name: counts[person] for name, person in found.items()} == {
-        "few": 10,
-        "some": 50,
-        "many": 90,
-    }
+    named = {name: counts[person] for name, person in found.items()}
+    assert named == {"few": 10, "some": 50, "many": 90}
     assert list(choose(np.array([5])).values()) == [0]
     assert choose(np.array([], int)) == {}
 

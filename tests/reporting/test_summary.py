@@ -78,9 +78,7 @@ def test_a_report_is_beside_the_commit_that_is_named(small: SmallProject) -> Non
     for width in (90, 70):
         small.set_width(width)
         small.commit()
-    first, last = (
-        small.run("git", "rev-parse", "--short", name).strip() for name in ("HEAD~2", "HEAD~1")
-    )
+    first, last = map(small.short_name, ("HEAD~2", "HEAD~1"))
     assert find_base() == last
     assert make_report("HEAD~2").text.startswith(f"Changed since {first}: model.width 80 → 70. ")
     with pytest.raises(InputError, match="nowhere: no such commit"):

@@ -72,9 +72,8 @@ def test_predict_takes_the_times_of_a_column(computed: Run, scorer: CheckpointMo
         "movieid": scorer.dimensions.ids["movies"].known[part["movie"]],
     }
     pd.DataFrame(ids | {"at": part["timestamp"]}).to_csv("pairs.csv", index=False)
-    assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="at") == len(
-        part
-    )
+    rows = score_file(scorer, Path("pairs.csv"), Path("scores.parquet"), time_column="at")
+    assert rows == len(part)
     scores = pq.read_table("scores.parquet")["score"].to_numpy()
     np.testing.assert_allclose(scores, evaluate(computed), atol=1e-4)
     with pytest.raises(InputError, match=r"pairs\.csv has 0 columns when"):
@@ -88,11 +87,11 @@ def test_the_usual_time_is_just_after_the_last_rating(
     last = int(log[log["user"] == 0]["timestamp"].max())
     movies = torch.arange(len(scorer.dimensions.ids["movies"]))
     users = torch.zeros_like(movies)
-    at_that_time = scorer.score(users, movies, torch.full_like(movies, last + 1))
-    np.testing.assert_array_equal(scorer.score(users, movies), at_that_time)
-    assert (
-        scorer.score(users, movies, torch.full_like(movies, 10**6 + last)) != at_that_time
-    ).any()
+    after, later = (
+        scorer.score(users, movies, torch.full_like(movies, last + gap)) for gap in (1, 10**6)
+    )
+    np.testing.assert_array_equal(scorer.score(users, movies), after)
+    assert (later != after).any()
 
 
 def test_recommendations_have_the_scores_of_the_model(
@@ -119,28 +118,21 @@ def test_new_ratings_change_what_is_recommended(
     computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
     before = recommend(recommender, find_person(scorer, computed.ratings, NEW_USER), 50)
+    ids = scorer.dimensions.ids["movies"]
     known = {movie["movie"] for movie in before["liked"]}
-    rows = [
-        row
-        for row, movie in enumerate(scorer.dimensions.ids["movies"].known.tolist())
-        if movie not in known
-    ][:6]
+    rows = np.flatnonzero(~np.isin(ids.known, list(known)))[:6]
     given = rate(rows, [1.0, 5, 1, 5, 1, 5], scorer)
     person = find_person(scorer, computed.ratings, NEW_USER, given)
     after = recommend(recommender, person, 50)
     assert after["rated"] == before["rated"] + 6
     scores = [{m["movie"]: m["score"] for m in found["recommended"]} for found in (before, after)]
-    assert not scores[1].keys() & set(scorer.dimensions.ids["movies"].known[rows].tolist())
+    assert not scores[1].keys() & set(ids.known[rows].tolist())
     assert any(scores[0][movie] != scores[1][movie] for movie in scores[1])
     again = CheckpointModel(computed.checkpoint, computed.features)
     find_person(again, computed.ratings, NEW_USER, given)
+    twice = rate(ids.rows([known.pop()]), [5.0], scorer)
     with pytest.raises(InputError, match=f"user {NEW_USER} has rated movie"):
-        find_person(
-            again,
-            computed.ratings,
-            NEW_USER,
-            rate(scorer.dimensions.ids["movies"].rows([known.pop()]), [5.0], scorer),
-        )
+        find_person(again, computed.ratings, NEW_USER, twice)
 
 
 def rate(movies: Sequence[int], stars: Sequence[float], scorer: CheckpointModel) -> UserHistory:
@@ -152,7 +144,7 @@ def rate(movies: Sequence[int], stars: Sequence[float], scorer: CheckpointModel)
 def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
     computed: Run, recommender: Recommender, scorer: CheckpointModel
 ) -> None:
-    """Apart from the age and the gender, which nobody knows; so the model is asked without them."""
+    """Apart from the age and the gender, which are unknown; so the features are compared."""
     person = find_person(scorer, computed.ratings, USER)
     new = find_person(scorer, computed.ratings, None, person.history)
     assert new.user == len(scorer.dimensions.ids["users"])
@@ -161,14 +153,10 @@ def test_a_new_person_with_the_ratings_of_a_user_gets_the_scores_of_the_user(
         for mine, theirs in zip(new.ratings[1:], person.ratings[1:], strict=True):
             order, other = np.argsort(new.ratings.movie), np.argsort(person.ratings.movie)
             np.testing.assert_allclose(mine[order], theirs[other], atol=1e-6)
-    assert len(recommend(recommender, new, 5)["recommended"]) == 5
-
-
-def test_somebody_without_any_rating_gets_movies(
-    computed: Run, recommender: Recommender, scorer: CheckpointModel
-) -> None:
-    found = recommend(recommender, find_person(scorer, computed.ratings, None), 5)
-    assert (found["user"], found["rated"], len(found["recommended"])) == (None, 0, 5)
+    without = find_person(scorer, computed.ratings, None)
+    for asked, rated in ((new, len(person.history.movie)), (without, 0)):
+        found = recommend(recommender, asked, 5)
+        assert (found["user"], found["rated"], len(found["recommended"])) == (None, rated, 5)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -178,25 +166,24 @@ def test_an_artifact_gives_the_scores_of_the_project(
 ) -> None:
     export(scorer, precision, Path("serving"), recommender.retrieval)
     served = Scorer(Path("serving"))
-    movies = torch.arange(len(scorer.dimensions.ids["movies"]) + 1)
+    known = scorer.dimensions.ids["movies"].known
+    movies = torch.arange(len(known) + 1)
     row = len(scorer.dimensions.ids["users"]) if user is None else 0
     users = torch.full_like(movies, row)
     end = scorer.online.end
     rated, stars = np.array([1, 4, 7]), np.array([5.0, 1.0, 4.0])
     given = scorer.online.label_new_ratings(np.full(3, row), rated, stars, np.full(3, end + 100))
     expected = scorer.score(users, movies, torch.full_like(movies, end + 500), given)
-    ids = [*scorer.dimensions.ids["movies"].known.tolist(), 999]
-    mine = Rated(scorer.dimensions.ids["movies"].known[rated], stars.tolist(), [end + 100] * 3)
+    ids = [*known.tolist(), 999]
+    mine = Rated(known[rated], stars.tolist(), [end + 100] * 3)
     found = served.score([user or 999] * len(ids), ids, mine, end + 500)
     assert expected.std() > 0.01
     assert np.abs(found.numpy() - expected).max() < (1e-5 if precision == "fp32" else 0.08)
-    history = make_histories([list(rated)], len(scorer.dimensions.ids["movies"]))
+    history = make_histories([list(rated)], len(known))
     best = recommender.rank(np.array([row]), history, 5, np.array([end + 500]), given)
     recommended = served.recommend(user, mine, 5, end + 500)
     if precision == "fp32":
-        assert (
-            recommended.movieids == scorer.dimensions.ids["movies"].known[best.movies[0]].tolist()
-        )
+        assert recommended.movieids == known[best.movies[0]].tolist()
         np.testing.assert_allclose(recommended.scores, best.scores[0], atol=1e-4)
     with pytest.raises(ValueError, match="one user at a time"):
         served.score([3, 6], [2, 2])

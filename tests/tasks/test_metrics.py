@@ -108,8 +108,5 @@ def test_regression_by_hand() -> None:
 
 
 def test_rounding_keeps_counts_and_nulls() -> None:
-    assert rounded({"auc": 0.1234567, "rows": 7, "none": None}) == {
-        "auc": 0.12346,
-        "rows": 7,
-        "none": None,
-    }
+    metrics = {"auc": 0.1234567, "rows": 7, "none": None}
+    assert rounded(metrics) == {"auc": 0.12346, "rows": 7, "none": None}

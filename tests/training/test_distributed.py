@@ -5,6 +5,7 @@ There are only three launches, because each takes seconds to import torch.
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,19 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ruamel.yaml import YAML
 from torch import Tensor
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import WHOLE_STARS
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.checkpoint import load_model, read_checkpoint
-from recsys.models.dlrm import DLRMRecommender
-from recsys.models.params import ModelParams
-from recsys.pipeline.params import load_params
 from recsys.storage.resume import ResumeFile
 from recsys.tasks.metrics import Metrics
-from recsys.tasks.task import make_task
 from recsys.training import launcher, loop, sharding
 from recsys.training.launcher import launch
 from recsys.training.loop import train
@@ -37,18 +32,13 @@ from recsys.training.resume import ROOMS, DistributedResume
 from recsys.training.sharding import gather, shard
 from tests.conftest import PARAMS
 from tests.imports import ROOT
+from tests.params import set_params
 from tests.prepared import load_dimensions, prepare
 from tests.toy import make_toy
+from tests.training.small import TASK, make_model, make_train_params
 
 # There are 2403 training rows. The last batch of an epoch has one row, so one process has none.
-QUICK = {
-    "learning_rate": 1e-2,
-    "batch_size": 126,
-    "epochs": 25,
-    "patience": 25,
-    "processes": 2,
-}
-TASK = make_task("classification", WHOLE_STARS)
+QUICK = {"learning_rate": 1e-2, "batch_size": 126, "epochs": 25, "patience": 25, "processes": 2}
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +50,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_params(**changes: object) -> TrainParams:
-    values = load_params(PARAMS)[TrainParams].model_dump()
-    return TrainParams.model_validate(values | QUICK | changes)
+    return make_train_params(QUICK | changes)
 
 
 def make_part(tables: Path, name: str, group: ProcessGroup = SINGLE_PROCESS) -> MovieLensDataset:
@@ -69,21 +58,12 @@ def make_part(tables: Path, name: str, group: ProcessGroup = SINGLE_PROCESS) -> 
     return MovieLensDataset(part, load_dimensions(tables), TASK.target, partition=group.partition)
 
 
-def make_model(tables: Path, group: ProcessGroup = SINGLE_PROCESS) -> DLRMRecommender:
-    torch.manual_seed(1)
-    dimensions = load_dimensions(tables)
-    rows = {name: dimensions.count_embeddings(name) for name in ("userid", "movieid", "genres")}
-    folder = tables if group.size > 1 else None
-    architecture = load_params(PARAMS)[ModelParams].architecture()
-    return DLRMRecommender(rows, 1, architecture, folder=folder)
-
-
 def take_steps(
     tables: Path, params: TrainParams, group: ProcessGroup, count: int
 ) -> tuple[dict[str, Tensor], list[float]]:
     """The weights after some steps, and the loss of each step."""
     part = make_part(tables, "train", group)
-    model = shard(make_model(tables, group), params, group)
+    model = shard(make_model(tables if group.size > 1 else None), params, group)
     state = loop._begin(model, params, 20, torch.empty(0))
     losses = []
     # The first batch has a single row.
@@ -100,7 +80,7 @@ def fit(
 ) -> tuple[dict[str, Tensor], list[Metrics]]:
     params = make_params(**changes)
     parts = [make_part(tables, name, group) for name in ("train", "validation")]
-    model = shard(make_model(tables, group), params, group)
+    model = shard(make_model(tables if group.size > 1 else None), params, group)
     history = list(train(model, *parts, TASK, params, group=group))
     return gather(model, group, tables), history
 
@@ -143,12 +123,11 @@ def test_each_table_trains_as_in_one_process(tables: Path, group_results: tuple[
     """The genres' table trains too, although FBGEMM registers no autograd for its kernel."""
     weights, losses = group_results[1]
     expected, expected_losses = take_steps(tables, make_params(), SINGLE_PROCESS, 6)
-    first = make_model(tables).state_dict()
+    first = make_model().state_dict()
     assert losses == pytest.approx(expected_losses, rel=1e-5)
-    assert set(weights) == set(expected)
+    torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-5)
     for name, weight in expected.items():
         assert (weight - first[name]).abs().max() > 0.01, name
-        torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5)
 
 
 def test_fused_tables_train_by_rowwise_adagrad(
@@ -157,14 +136,13 @@ def test_fused_tables_train_by_rowwise_adagrad(
     weights, losses = group_results[2]
     expected, expected_losses = rowwise_adagrad(tables, 6)
     assert losses == pytest.approx(expected_losses, rel=1e-5)
-    for name, weight in expected.items():
-        torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-5)
 
 
 def rowwise_adagrad(tables: Path, count: int) -> tuple[dict[str, Tensor], list[float]]:
     """`take_steps` in one process, with row-wise Adagrad written out."""
     params = make_params()
-    part, model = make_part(tables, "train"), make_model(tables)
+    part, model = make_part(tables, "train"), make_model()
     embeddings = list(model.tables.parameters())
     squares = [torch.zeros(len(table)) for table in embeddings]
     others = [w for name, w in model.named_parameters() if not name.startswith("tables.")]
@@ -200,18 +178,13 @@ def test_two_processes_train_as_one_does(tables: Path, group_results: tuple[Any,
 
 def command(folder: Path, tables: Path, **changes: object) -> list[str]:
     """The command that DVC runs for the stage, with the outputs in the folder."""
-    content = YAML(typ="safe").load(PARAMS)
-    content["train"] |= QUICK | changes
-    YAML(typ="safe").dump(content, folder / "params.yaml")
-    outputs = (
-        str(folder / name) for name in ("dlrm", "history.csv", "--state", "state", "--live", "live")
-    )
-    return [
-        *(sys.executable, "-m", "stages.train", "--params", str(folder / "params.yaml")),
-        *(str(tables / name) for name in ("encoded", "split", "no features")),
-        *(output.replace(str(folder / "--"), "--") for output in outputs),
-        *("--save-every", "4"),
-    ]
+    params = Path(shutil.copy(PARAMS, folder))
+    set_params(params, **{f"train.{name}": value for name, value in (QUICK | changes).items()})
+    inputs = [str(tables / name) for name in ("encoded", "split", "no features")]
+    outputs = [str(folder / name) for name in ("dlrm", "history.csv")]
+    options = [f"--params={params}", f"--state={folder}/state", f"--live={folder}/live"]
+    stage = [sys.executable, "-m", "stages.train", "--save-every=4"]
+    return [*stage, *options, *inputs, *outputs]
 
 
 def test_a_killed_process_is_restarted_and_the_result_is_the_same(
@@ -237,15 +210,11 @@ def test_a_killed_process_is_restarted_and_the_result_is_the_same(
     assert "killed\n" in output
     assert re.search(r"resuming after step \d+ of epoch [2-9]", output), output
     model = load_model(read_checkpoint(tmp_path / "dlrm"))
-    for name, weight in model.state_dict().items():
-        assert torch.equal(weight, weights[name]), name
+    torch.testing.assert_close(model.state_dict(), weights, rtol=0, atol=0)
     losses = pd.read_csv(tmp_path / "history.csv")["train_loss"]
     assert list(losses) == [round(record["train_loss"], 6) for record in history]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "dlrm",
-        "history.csv",
-        "params.yaml",
-    ]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"dlrm", "history.csv", "params.yaml"}
 
 
 def find_workers(stage: int) -> list[int]:

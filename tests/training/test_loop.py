@@ -14,8 +14,6 @@ from recsys.common.rating_scale import WHOLE_STARS
 from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
-from recsys.models.params import ModelParams
-from recsys.pipeline.params import load_params
 from recsys.storage.resume import ResumeFile
 from recsys.tasks.metrics import Metrics
 from recsys.tasks.predict import predict
@@ -26,9 +24,9 @@ from recsys.training.fit import set_up_torch
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.resume import ROOMS
-from tests.conftest import PARAMS
 from tests.prepared import load_dimensions, prepare
 from tests.toy import make_toy
+from tests.training.small import MODEL_PARAMS, TASK, make_model, make_train_params
 
 Parts = dict[str, MovieLensDataset]
 
@@ -41,15 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(
-    params=[
-        "cpu",
-        pytest.param(
-            "cuda",
-            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"),
-        ),
-    ]
-)
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=NO_GPU)])
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each device in turn, with torch set up as the stage train does."""
     set_up_torch(make_params())
@@ -66,15 +59,8 @@ def make_parts(folder: Path, task: Task) -> Parts:
 
 
 def make_params(**changes: object) -> TrainParams:
-    values = load_params(PARAMS)[TrainParams].model_dump()
     quick = {"learning_rate": 1e-2, "batch_size": 128, "average_epochs": 0.5, "epochs": 8}
-    return TrainParams.model_validate(values | quick | changes)
-
-
-def make_model(seed: int = 1) -> DLRMRecommender:
-    torch.manual_seed(seed)
-    architecture = load_params(PARAMS)[ModelParams].architecture()
-    return DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
+    return make_train_params(quick | changes)
 
 
 def fit(
@@ -87,17 +73,15 @@ def fit(
     return model, parts, task, history
 
 
-def validate(model: DLRMRecommender, parts: Parts, task: Task) -> Metrics:
-    part = parts["validation"]
-    return task.validate(part.label.numpy(), predict(model, part, task))
+def validate(model: DLRMRecommender, parts: Parts, task: Task, name: str = "validation") -> Metrics:
+    return task.validate(parts[name].label.numpy(), predict(model, parts[name], task))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
 def test_classification_finds_the_planted_taste(folder: Path, device: str, optimizer: str) -> None:
     model, parts, task, history = fit(folder, embedding_optimizer=optimizer, device=device)
-    test = task.validate(parts["test"].label.numpy(), predict(model, parts["test"], task))
     # The planted taste allows an AUC of about 0.96.
-    assert test["auc"] > 0.85
+    assert validate(model, parts, task, "test")["auc"] > 0.85
     assert list(history[0]) == ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
     assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
     assert history[0]["train_loss"] == pytest.approx(math.log(2), abs=0.1)
@@ -109,18 +93,14 @@ def test_regression_finds_the_planted_stars(folder: Path, device: str) -> None:
     predictions = predict(model, parts["test"], task)
     assert 1 <= predictions.min() <= predictions.max() <= 5
     stars = WHOLE_STARS.denormalise(parts["test"].label.numpy())
-    base = float(np.std(stars))
-    assert task.validate(parts["test"].label.numpy(), predictions)["rmse"] < 0.8 * base
+    assert validate(model, parts, task, "test")["rmse"] < 0.8 * float(np.std(stars))
     assert list(history[0]) == ["epoch", "train_loss", "validation_rmse", "validation_mae"]
 
 
 def test_the_best_epoch_is_kept(folder: Path) -> None:
     model, parts, task, history = fit(folder, epochs=30, patience=3)
-    kept = task.validate(
-        parts["validation"].label.numpy(), predict(model, parts["validation"], task)
-    )
     scores = [record["validation_auc"] for record in history]
-    assert kept["auc"] == max(scores)
+    assert validate(model, parts, task)["auc"] == max(scores)
     assert len(history) == scores.index(max(scores)) + 1 + 3
 
 
@@ -139,11 +119,9 @@ def test_runs_with_the_same_seed_are_equal(folder: Path, device: str, optimizer:
 
 def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -> None:
     """Train our model in our loop, and TorchRec's own DLRM in a plain loop, for five epochs."""
-    task = make_task("classification", WHOLE_STARS)
-    parts = make_parts(folder, task)
-    architecture = replace(load_params(PARAMS)[ModelParams].architecture(), dropout=0.0)
-    torch.manual_seed(1)
-    ours = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
+    parts = make_parts(folder, TASK)
+    architecture = replace(MODEL_PARAMS.architecture(), dropout=0.0)
+    ours = make_model(architecture=architecture)
     theirs = DLRM(
         copy.deepcopy(ours.tables),
         dense_in_features=1,
@@ -156,7 +134,7 @@ def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -
     params = make_params(
         learning_rate=3e-3, epochs=5, patience=5, average_epochs=0, weight_decay=1e-4
     )
-    history = list(train(ours, parts["train"], parts["validation"], task, params))
+    history = list(train(ours, parts["train"], parts["validation"], TASK, params))
 
     adam = torch.optim.Adam(theirs.parameters(), params.learning_rate, weight_decay=1e-4)
     shuffle = torch.Generator().manual_seed(params.seed)
@@ -207,16 +185,13 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
     device: str,
 ) -> None:
     """Kill the run in the middle of an epoch of 19 steps, at its end, or later; twice."""
-    task = make_task("classification", WHOLE_STARS)
-    parts = make_parts(folder, task)
+    parts = make_parts(folder, TASK)
     params = make_params(epochs=4, embedding_optimizer=optimizer, device=device)
-    section = load_params(PARAMS)[ModelParams].model_copy(update={"dropout": 0.3})
-    architecture = section.architecture()
+    section = MODEL_PARAMS.model_copy(update={"dropout": 0.3})
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
-        torch.manual_seed(1)
-        model = DLRMRecommender({"userid": 81, "movieid": 61, "genres": 4}, 1, architecture)
-        epochs = train(model, parts["train"], parts["validation"], task, params, save_every, resume)
+        model = make_model(architecture=section.architecture())
+        epochs = train(model, parts["train"], parts["validation"], TASK, params, save_every, resume)
         history = list(epochs)
         return model.state_dict(), history
 
@@ -268,23 +243,21 @@ def test_divergence_raises_an_error_that_names_the_remedy(
 def test_labels_of_one_class_are_judged_by_the_loss(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    task = make_task("classification", WHOLE_STARS)
-    parts = make_parts(folder, task)
+    parts = make_parts(folder, TASK)
     for part in parts.values():
         part.label.fill_(1)
     model = make_model()
-    history = list(train(model, parts["train"], parts["validation"], task, make_params(epochs=3)))
+    history = list(train(model, parts["train"], parts["validation"], TASK, make_params(epochs=3)))
     assert [record["validation_auc"] for record in history] == [None] * 3
-    assert validate(model, parts, task)["log_loss"] == min(
+    assert validate(model, parts, TASK)["log_loss"] == min(
         record["validation_log_loss"] for record in history
     )
     assert "AUC is not defined" in caplog.text
 
 
 def test_the_batch_size_has_no_effect_on_predictions(folder: Path) -> None:
-    task = make_task("classification", WHOLE_STARS)
-    part = make_parts(folder, task)["test"]
+    part = make_parts(folder, TASK)["test"]
     model = make_model()
-    whole = predict(model, part, task)
+    whole = predict(model, part, TASK)
     assert whole.shape == (len(part),)
-    np.testing.assert_allclose(predict(model, part, task, batch_size=7), whole, rtol=1e-5)
+    np.testing.assert_allclose(predict(model, part, TASK, batch_size=7), whole, rtol=1e-5)

@@ -22,7 +22,6 @@ from recsys.common.rating_scale import WHOLE_STARS
 from recsys.pipeline.params import parse_params
 from recsys.pipeline.recipes import Values, apply_changes
 from recsys.tasks.task import make_task
-from recsys.training.params import TrainParams
 
 Value = float | int | str | bool
 
@@ -92,8 +91,9 @@ def read_space(path: Path, params: Path = Path("params.yaml")) -> Space:
         for name, value in values.items():
             section, _, key = name.partition(".")
             changes.setdefault(section, {})[key] = value
-        tried = parse_params(apply_changes(cast("Values", base), changes), path)
-        _check_metric(space.metric, tried[TrainParams].task, path)
+        tried = apply_changes(cast("Values", base), changes)
+        parse_params(tried, path)
+        _check_metric(space.metric, tried["train"]["task"], path)
     return space
 
 

@@ -22,12 +22,7 @@ from recsys.reporting.rendering.blocks import Interval, Verdict
 from recsys.reporting.rendering.text import format_cell
 from recsys.reporting.runs.lock import LOCK, recorded_params
 from recsys.reporting.runs.metrics import Number, numbers, slice_scores
-from recsys.reporting.runs.run import (
-    Run,
-    committed_run,
-    gather_seeds,
-    load_run,
-)
+from recsys.reporting.runs.run import Run, committed_run, gather_seeds, load_run
 from recsys.reporting.runs.seeds import differ_in_seeds_alone
 
 ONE_SEED = (
@@ -43,7 +38,7 @@ WORSE = (Verdict.WORSE, Verdict.WORSE_WITH_ONE_SEED)
 Differences = dict[str, Difference]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Found:
     """The differences of paired runs, by the name of the metric or of the slice."""
 
@@ -115,25 +110,22 @@ def compare_runs(base: str | None, project: Path = Path(), seeds: bool = True) -
 
 def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: list[str]) -> Found:
     """The differences with their errors, as far as the runs can be paired."""
-    tested: Differences = {}
-    in_slices: Differences = {}
-    ranked: Differences = {}
-    old, new = olds[0], news[0]
+    found, old, new = Found(), olds[0], news[0]
     if old.metrics and old.metrics != new.metrics:
         try:
             task, before, after = pair_predictions(olds, news)
             sections = _read_params(old.lock), _read_params(new.lock)
-            tested = compare_predictions(task, before, after, sections)
+            found.metrics = compare_predictions(task, before, after, sections)
             masks = pair_slices(after[0], sections[1], project)
-            in_slices = compare_slices(task, before, after, masks)
+            found.slices = compare_slices(task, before, after, masks)
         except InputError as error:
-            notes.append(f"{'Slices' if tested else 'Metrics'} without intervals: {error}.")
+            notes.append(f"{'Slices' if found.metrics else 'Metrics'} without intervals: {error}.")
     if old.ranking and old.ranking != new.ranking:
         try:
-            ranked = compare_lists(*pair_lists(olds, news))
+            found.ranking = compare_lists(*pair_lists(olds, news))
         except InputError as error:
             notes.append(f"Ranking without intervals: {error}.")
-    return Found(tested, ranked, in_slices)
+    return found
 
 
 def _read_params(lock: str) -> EvaluateParams:

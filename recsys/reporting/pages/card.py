@@ -7,13 +7,12 @@ import json
 import math
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from safetensors import safe_open
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import RatingScale
+from recsys.evaluation.epochs import HISTORY, best_epoch
 from recsys.pipeline.params import parse_params
 from recsys.reporting.comparison.change import meaning
 from recsys.reporting.rendering.render import render_markdown
@@ -32,11 +31,8 @@ from recsys.reporting.runs.stages import check_files
 from recsys.storage import schemas
 from recsys.storage.parquet import count_rows
 from recsys.storage.vocabulary import Vocabulary
-from recsys.tasks.task import make_task
-from recsys.training.params import TrainParams
 
 ENCODED, SPLIT, CHECKPOINT = "data/encoded", "data/split", "models/dlrm"
-HISTORY = "models/history.csv"
 
 
 def make_card(project: Path) -> str:
@@ -52,7 +48,7 @@ def make_card(project: Path) -> str:
     check_files(project, (ENCODED, SPLIT, CHECKPOINT, HISTORY, str(PATH), str(RANKING)))
     params = recorded_params(lock)
     try:
-        task = parse_params(params, project / LOCK)[TrainParams].task
+        parse_params(params, project / LOCK)
     except InputError as error:
         raise InputError(f"{error}; run `dvc repro`") from error
     metrics = load_metrics(project)
@@ -72,7 +68,7 @@ def make_card(project: Path) -> str:
             for part in schemas.PARTS
         },
         epochs=len(epochs),
-        best=best_epoch(epochs, task, vocabulary.rating_scale),
+        best=best_epoch(epochs, params["train"]["task"], vocabulary.rating_scale),
         metrics=[(name, value, meaning(name)) for name, value in numbers(metrics).items()],
         slice_columns=list(records[0]) if records else [],
         slices=[list(record.values()) for record in records],
@@ -93,30 +89,6 @@ def tabulate_ranking(ranking: Content) -> list[list[object]]:
         [name, value, *intervals.get(name, (None, None)), popular.get(name), meaning(name)]
         for name, value in numbers(ranking).items()
     ]
-
-
-def best_epoch(epochs: pd.DataFrame, task: str, rating_scale: RatingScale) -> dict[str, Any]:
-    """The record of the epoch that training kept.
-
-    Args:
-        epochs: the columns of models/history.csv.
-
-    Raises:
-        InputError: it is not of this task.
-    """
-    select = make_task(task, rating_scale).selection_metric
-    records: list[dict[str, Any]] = [
-        {str(name): None if pd.isna(value) else value for name, value in record.items()}
-        for record in epochs.to_dict("records")
-    ]
-    try:
-        return max(
-            records,
-            key=lambda r: select({k.removeprefix("validation_"): v for k, v in r.items()}),
-        )
-    # The file is of another task, or empty.
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{HISTORY} has no epochs of a {task}; run `dvc repro`") from error
 
 
 def count_weights(checkpoint: Path) -> int:

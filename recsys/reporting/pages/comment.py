@@ -15,8 +15,8 @@ def make_comment(base: str) -> str:
         base: a name of the commit to compare with.
 
     Raises:
-        InputError: `base` is no commit, or the workspace has no metrics. A file of `base` that is
-            damaged is no error: the comment says so in its place.
+        InputError: `base` is no commit, or the workspace has no metrics. A damaged file of `base`
+            is no error: the comment has the reason in place of the comparison.
     """
     commit = find_commit(base)
     runs = compare_runs(commit)

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from recsys.reporting.rendering.blocks import Table
 from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.people import read_people
-from recsys.serving.catalogue import list_movies
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
@@ -17,7 +16,7 @@ from recsys.storage.parquet import read_column, read_metadata, read_parquet
 
 ENCODED, SPLIT, RETRIEVAL = Path("data/encoded"), Path("data/split"), Path("models/retrieval")
 RECOMMENDATIONS = Path("data/recommendations.parquet")
-# Where the three stand among all people, by their number of training ratings.
+# The quantiles of the number of training ratings at which the three people are.
 PLACES = {"few": 0.1, "some": 0.5, "many": 0.9}
 # How many of the movies that a person liked are shown, and how many reasons for a recommendation.
 LIKED, REASONS = 5, 2
@@ -39,7 +38,7 @@ def tabulate_examples() -> list[Table]:
     retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.lineage)
     people = read_people(ENCODED / "ratings.parquet", SPLIT, dimensions, metadata["relevant"])
     counts = dimensions.training_ratings["users"][people.users]
-    titles = list_movies(dimensions)["title"].to_numpy(object)
+    titles = dimensions.tables["movies"]["title"].to_numpy()
     verb = "liked" if metadata["relevant"] == "likes" else "interacted with"
     tables = []
     for name, person in choose(counts).items():
@@ -63,7 +62,7 @@ def tabulate_examples() -> list[Table]:
 
 
 def choose(counts: Ints) -> dict[str, int]:
-    """The places of up to three people with few, some and many ratings.
+    """The indices of up to three people with few, some and many ratings.
 
     Args:
         counts: each person's number of training ratings
@@ -71,7 +70,7 @@ def choose(counts: Ints) -> dict[str, int]:
     order = np.argsort(counts, kind="stable")
     if not len(order):
         return {}
-    # Of very few people, one may stand in several places.
+    # With very few people, one of them may be at several quantiles.
     chosen = {int(order[int(share * len(order))]): name for name, share in PLACES.items()}
     return {name: person for person, name in chosen.items()}
 

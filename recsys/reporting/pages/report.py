@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from recsys.common.errors import InputError
+from recsys.evaluation.baselines import baselines
 from recsys.reporting.comparison.change import Change
 from recsys.reporting.comparison.compare import Comparison, compare_runs
 from recsys.reporting.comparison.summary import summarise
-from recsys.reporting.pages.baselines import baselines
 from recsys.reporting.pages.data_summary import summarise_data
 from recsys.reporting.pages.examples import tabulate_examples
 from recsys.reporting.pages.provenance import provenance

@@ -25,11 +25,13 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def format_cell(value: object) -> str:
-    """Five digits of a fraction, thousands of a count, nothing for None."""
+    """Five digits of a fraction, thousands of a count; a difference with its sign; "" for None."""
     if value is None:
         return ""
     if isinstance(value, Delta):
-        return format_difference(value.value)
+        change = value.value
+        signed = f"{change:+,}" if isinstance(change, int) else f"{change:+.5f}"
+        return signed if change else "="
     if isinstance(value, Interval):
         return f"[{value.low:+.5f}, {value.high:+.5f}]"
     if isinstance(value, Verdict):
@@ -39,13 +41,6 @@ def format_cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.5f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def format_difference(value: float) -> str:
-    """With its sign; `=` where there is none."""
-    if not value:
-        return "="
-    return f"{value:+,}" if isinstance(value, int) else f"{value:+.5f}"
 
 
 def escape(text: str) -> str:

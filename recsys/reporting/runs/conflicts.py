@@ -6,7 +6,7 @@ from recsys.common.params import CONFLICT
 from recsys.reporting.runs.git import git
 from recsys.reporting.runs.lock import LOCK
 
-# All outputs in Git lie there; tests/test_pipeline.py says so.
+# All outputs in Git lie there, as tests/test_pipeline.py checks.
 GENERATED = (str(LOCK), "metrics")
 
 
@@ -14,11 +14,11 @@ def find_conflicts() -> tuple[list[str], list[str]]:
     """The files of the current folder's project that are in conflict.
 
     Returns:
-        the files that `dvc repro` makes, and the files that a person has to resolve. A file is in
-        conflict if Git says so; a file that `dvc repro` makes, also if it has conflict markers
+        the files that `dvc repro` makes, and the files that a person has to resolve. Git lists the
+        files in conflict. A file that `dvc repro` makes is in conflict, too, if it has markers
     """
     unmerged = set(git("diff", "--name-only", "--diff-filter=U", "--relative", "-z").split("\0"))
-    made = {path for path in unmerged if _is_generated(path)}
+    made = {path for path in unmerged if path.split("/")[0] in GENERATED}
     known = git("ls-files", "-z", "--", *GENERATED).split("\0")
     marked = {path for path in known if path and _has_markers(Path(path))}
     return sorted(made | marked), sorted(unmerged - made - {""})
@@ -34,10 +34,6 @@ def take_one_side() -> None:
     git("restore", "--source=HEAD", "--worktree", "--", *tracked)
     if _has_markers(LOCK):
         LOCK.unlink()
-
-
-def _is_generated(path: str) -> bool:
-    return path.split("/")[0] in GENERATED
 
 
 def _has_markers(file: Path) -> bool:

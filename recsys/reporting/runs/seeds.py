@@ -1,7 +1,7 @@
 """Runs that differ in training seeds alone: DVC experiments with the same code, data and params."""
 
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -14,22 +14,15 @@ from recsys.reporting.runs.lock import LOCK, recorded_params, recorded_sources
 TRAINED, SEED = ("train", "sequence"), "seed"
 SEEDS = {(section, SEED) for section in TRAINED}
 Seeds = tuple[Any, ...]
+Inputs = tuple[dict[str, dict[str, Any]], dict[str, str | None]]
 
 
-class Recipe(NamedTuple):
-    """The inputs of a run, without the training seeds.
+def read_recipe(lock: str) -> tuple[Inputs, Seeds]:
+    """The inputs of the run in the text of a dvc.lock, apart from its training seeds, and these.
 
-    Attributes:
-        params: the sections of params.yaml.
-        sources: the hashes of code and data.
-    """
-
-    params: dict[str, dict[str, Any]]
-    sources: dict[str, str | None]
-
-
-def read_recipe(lock: str) -> tuple[Recipe, Seeds]:
-    """The recipe of the run in the text of a dvc.lock, and the seed of each section of `TRAINED`.
+    Returns:
+        the sections of params.yaml and the hashes of code and data; the seed of each section of
+        `TRAINED`
 
     Raises:
         InputError: the text is no dvc.lock.
@@ -40,7 +33,7 @@ def read_recipe(lock: str) -> tuple[Recipe, Seeds]:
         name: {key: value for key, value in section.items() if (name, key) not in SEEDS}
         for name, section in params.items()
     }
-    return Recipe(others, recorded_sources(lock)), seeds
+    return (others, recorded_sources(lock)), seeds
 
 
 def differ_in_seeds_alone(lock: str, base: str) -> bool:

@@ -57,13 +57,13 @@ def check_files(project: Path, needed: Collection[str]) -> None:
                 raise InputError(f"{path} is not what dvc.lock records; run `dvc repro`")
 
 
-def lock_differences(folder: str = ".") -> dict[str, list[str]]:
-    """What differs from dvc.lock, for each stage of a project; an empty list: nothing does.
+def lock_differences() -> dict[str, list[str]]:
+    """What differs from dvc.lock, for each stage of the project; an empty list: nothing does.
 
     Unlike `dvc status`, this needs no data. For data that another stage makes, it compares the two
     hashes in dvc.lock.
     """
-    with _open_stages(Path(folder)) as stages:
+    with _open_stages(Path()) as stages:
         made = {out.fs_path: out for stage in stages for out in stage.outs}
         return {stage.name: list(_differences(stage, made)) for stage in stages}
 

@@ -37,7 +37,7 @@ MODULES = (
     "recsys.common.arrays",
     "recsys.common.errors",
 )
-# The folder of the copies in an artifact, and what its package offers.
+# The folder of the copies in an artifact, and the __init__.py of the artifact.
 CODE = "code"
 INIT = f'''"""An exported model: `Scorer()` loads it."""
 
@@ -84,7 +84,7 @@ def export(
 
 
 def convert_retrieval_model(retrieval: RetrievalModel) -> RetrievalWeights:
-    """The retrieval model as an artifact has it.
+    """The retrieval model in the form that an artifact holds.
 
     Raises:
         InputError: it has a sequence encoder.

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -83,8 +83,8 @@ def read_artifact(folder: Path) -> Artifact:
     """Read the data files.
 
     Raises:
-        ValueError: a file is missing, or is not the one that was written with the others. The
-            message is one line that names the file and the remedy.
+        ValueError: a file is missing or was changed. The message is one line with the file and
+            the remedy.
     """
     try:
         content = json.loads(unseal((folder / DESCRIPTION).read_bytes().decode()))
@@ -92,12 +92,7 @@ def read_artifact(folder: Path) -> Artifact:
             raise ValueError(f"its format is not {FORMAT}")
     except (OSError, ValueError, LookupError) as error:
         raise refusal(folder / DESCRIPTION, error) from error
-    files = {name: read_tensors(folder / name, content["files"][name]) for name in content["files"]}
-    return from_parts(content, files)
-
-
-def from_parts(content: dict[str, Any], files: dict[str, dict[str, Tensor]]) -> Artifact:
-    """The artifact whose description and tensors were read."""
+    files = {name: read_tensors(folder / name, digest) for name, digest in content["files"].items()}
     tables, description = files[TABLES], Description.from_json(content["model"])
     arrays = {name: tensor.numpy() for name, tensor in tables.items()}
     return Artifact(

@@ -41,7 +41,7 @@ class Rated(NamedTuple):
     Attributes:
         movieids: the published ids, [R]
         stars: [R]
-        seconds: the times, in seconds since 1970, [R]; None for that of the data set's last rating
+        seconds: the times, in seconds since 1970, [R]; None for the end of the data set
     """
 
     movieids: PublishedIds
@@ -91,9 +91,9 @@ class Scorer:
             artifact.movie_index,
             self.online,
         )
-        # Nothing is known about the others.
+        # Nothing is known about movies without a training rating.
         self.known = artifact.movie_index[:-1].numpy() > 0
-        # The logarithm of a regression's stars is that of their distance to the lowest.
+        # A regression's factor is the logarithm of the stars above the lowest, as in `Recommender`.
         is_regression = artifact.description.task == "regression"
         self.lowest = artifact.description.stars[0] if is_regression else 0
 

@@ -6,9 +6,9 @@ Shapes: R ratings.
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 
+from recsys.common.arrays import Floats, Ints
 from recsys.common.errors import InputError
 from recsys.data.files.columns import encode_texts, read_ids, read_numbers, read_times
 from recsys.data.files.text_table import TextTable
@@ -17,7 +17,6 @@ from recsys.serving.people.history import UserHistory, find_repeated
 from recsys.serving.titles import find_titles
 from recsys.storage.dimensions import Dimensions
 
-Ints = npt.NDArray[np.integer]
 MOVIE, TITLE, RATING, TIME = map(Column, ("movieid", "title", "rating", "timestamp"))
 
 
@@ -73,7 +72,7 @@ def find_titled(table: TextTable, dimensions: Dimensions) -> Ints:
     return np.concatenate([np.empty(0, np.int64), *found])[titles.codes].astype(np.int64)
 
 
-def read_stars(table: TextTable, dimensions: Dimensions) -> npt.NDArray[np.float64]:
+def read_stars(table: TextTable, dimensions: Dimensions) -> Floats:
     """The ratings, [R]."""
     scale, stars = dimensions.vocabulary.rating_scale, read_numbers(table, RATING)
     table.refuse_where(~scale.has(stars), RATING, f"is not on the rating scale, {scale}")

@@ -92,7 +92,8 @@ def new_person(scorer: CheckpointModel, new: UserHistory, end: int) -> Person:
 def find_end(scorer: CheckpointModel, log: Path) -> int:
     """The time of the data set's last rating, in seconds since 1970; 0 if the log is not there.
 
-    A new person needs no log. 0 then leaves their ratings before any time that is asked for.
+    A new person needs no log. Their ratings without a time then have the time 0, so they count at
+    any time of the question.
 
     Raises:
         InputError: the log belongs to another run.

@@ -18,7 +18,7 @@ from recsys.common.params import show, show_key
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.streams import Source, check_suffix, open_source, open_writer
 
-# By column of ids, the table that has them.
+# For each column of ids, the table with the published ids.
 ID_COLUMNS = {"userid": "users", "movieid": "movies"}
 SCORE_COLUMN = "score"
 # The types of columns that may hold ids.
@@ -27,7 +27,7 @@ NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 ID_TYPES = (*NUMBERS, *TEXTS, pa.types.is_null)
 WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0*)?$"
 # How many columns an error message lists.
-MOST_NAMES = 20
+MAX_NAMES = 20
 
 
 def score_file(
@@ -85,8 +85,8 @@ def output_schema(
     names = table.schema.names
     for name in ID_COLUMNS:
         if names.count(name) != 1:
-            listed = ", ".join(map(show_key, names[:MOST_NAMES])) or "none"
-            more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+            listed = ", ".join(map(show_key, names[:MAX_NAMES])) or "none"
+            more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
             raise InputError(f"{source} has the columns {listed}{more}; exactly one must be {name}")
         kind = table.schema.field(name).type
         value_kind = kind.value_type if pa.types.is_dictionary(kind) else kind

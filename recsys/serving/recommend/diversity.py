@@ -6,11 +6,10 @@ Shapes: B people, N candidates, k recommendations.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys.common.arrays import Singles
+from recsys.serving.recommend.ranking import Rows
 
-Rows = npt.NDArray[np.integer]
 # The loss, in units of the score, of a movie with similarity 1. On MovieLens 1M, a diversity of 0.5
 # then costs little NDCG and changes the lists.
 MAX_LOSS = 3.0

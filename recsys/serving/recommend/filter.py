@@ -6,10 +6,9 @@ Shapes: B people, M movies.
 """
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 
-from recsys.common.arrays import Singles
+from recsys.common.arrays import Mask, Singles
 from recsys.common.errors import InputError
 from recsys.common.params import show
 from recsys.retrieval.histories import UserHistories
@@ -17,9 +16,8 @@ from recsys.serving.recommend.options import ANY_YEAR, DEFAULT_OPTIONS, Recommen
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
 
-Mask = npt.NDArray[np.bool_]
 # How many genres an error message names.
-MOST_NAMES = 40
+MAX_NAMES = 40
 
 
 def find_allowed(dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPTIONS) -> Mask:
@@ -74,9 +72,9 @@ def has_genre(dimensions: Dimensions, wanted: tuple[str, ...]) -> Mask:
     folded = {name.casefold() for name in known}
     for name in wanted:
         if name.casefold() not in folded:
-            more = f" and {len(known) - MOST_NAMES:,} more" if len(known) > MOST_NAMES else ""
+            more = f" and {len(known) - MAX_NAMES:,} more" if len(known) > MAX_NAMES else ""
             raise InputError(
-                f"there is no genre {show(name)}; there are {', '.join(known[:MOST_NAMES])}{more}"
+                f"there is no genre {show(name)}; there are {', '.join(known[:MAX_NAMES])}{more}"
             )
     names = {name.casefold() for name in wanted}
     table, found = dimensions.tables["movies"], np.zeros(len(dimensions.tables["movies"]), bool)

@@ -17,7 +17,7 @@ from recsys.serving.recommend.recommender import Recommender
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.schemas import RAW_IDS
 
-# The rows of a row group, about: enough to be read fast, few enough for memory.
+# About the rows of a row group. With more, writing takes more memory; with fewer, reading is slow.
 ROWS_AT_ONCE = 2**15
 
 

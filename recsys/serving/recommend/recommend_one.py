@@ -1,8 +1,11 @@
 """Recommends movies to a person, and finds movies that are similar to a movie."""
 
+from pathlib import Path
+
 import numpy as np
 
 from recsys.common.errors import InputError
+from recsys.models.checkpoint import read_checkpoint
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import Record, list_movies, movie_records
 from recsys.serving.people.history import to_histories
@@ -61,6 +64,17 @@ def recommend(
         "liked": movie_records(catalogue, liked.movie, "rating", liked.stars),
         "recommended": recommended,
     }
+
+
+def read_similar(checkpoint: Path, retrieval: Path, wanted: str | int, top: int) -> Record:
+    """As `find_similar`, by the users and movies of a checkpoint. The DLRM itself is not built.
+
+    Args:
+        checkpoint, retrieval: the folders of the two models of a run.
+    """
+    dimensions = read_checkpoint(checkpoint).dimensions
+    model = RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage)
+    return find_similar(model, dimensions, wanted, top)
 
 
 def find_similar(

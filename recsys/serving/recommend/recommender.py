@@ -53,11 +53,9 @@ class Recommender:
         self.lowest = lowest if scorer.description.task == "regression" else 0
 
     @classmethod
-    def load(
-        cls, checkpoint: Path, features: Path | None, retrieval: Path, threads: int = 1
-    ) -> "Recommender":
+    def load(cls, checkpoint: Path, features: Path | None, retrieval: Path) -> "Recommender":
         """Read a model and the retrieval model of the same run. Raises: InputError."""
-        scorer = CheckpointModel(checkpoint, features, threads)
+        scorer = CheckpointModel(checkpoint, features)
         dimensions = scorer.dimensions
         return cls(scorer, RetrievalModel.load(retrieval, dimensions.folder, dimensions.lineage))
 

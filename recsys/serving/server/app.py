@@ -14,8 +14,8 @@ from recsys.serving.people.log import Log
 from recsys.serving.recommend.filter import find_year_range, list_genres
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.messages import (
-    MOST_FOUND,
-    MOST_QUERY,
+    MAX_FOUND,
+    MAX_QUERY,
     FoundMovies,
     Health,
     Problem,
@@ -28,13 +28,13 @@ from recsys.serving.server.messages import (
 from recsys.serving.server.page import read_page
 from recsys.serving.server.service import Service
 
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 # How many problems of a question are named.
-MOST_PROBLEMS = 3
+MAX_PROBLEMS = 3
 UNITS = {"classification": "probability of a like", "regression": "expected stars"}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is no JSON"},
-    413: {"description": f"The body has more than {MOST_BYTES:,} bytes"},
+    413: {"description": f"The body has more than {MAX_BYTES:,} bytes"},
     422: {"model": Problem, "description": "An id is unknown, or a value is not allowed"},
 }
 
@@ -47,7 +47,7 @@ def make_app(recommender: Recommender, log: Log) -> FastAPI:
     """
     # Without the pages /docs and /redoc: they load their scripts from elsewhere.
     app = FastAPI(title="recsys serve", version="1", docs_url=None, redoc_url=None)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BYTES)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BYTES)
     app.add_exception_handler(InputError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     add_questions(app, Service(recommender, log))
@@ -77,8 +77,8 @@ def add_questions(app: FastAPI, service: Service) -> None:
 
     @app.get("/movies", response_model=FoundMovies, responses={422: PROBLEMS[422]})
     def search(
-        query: Annotated[str, Query(max_length=MOST_QUERY, description="words of a title")],
-        limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = 10,
+        query: Annotated[str, Query(max_length=MAX_QUERY, description="words of a title")],
+        limit: Annotated[int, Query(ge=1, le=MAX_FOUND)] = 10,
     ) -> Record:
         """Find movies by parts of the words of their titles, in any letter case."""
         return {"movies": service.search(query, limit)}
@@ -118,7 +118,7 @@ def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
 
 def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    problems = [describe_problem(problem) for problem in error.errors()[:MOST_PROBLEMS]]
+    problems = [describe_problem(problem) for problem in error.errors()[:MAX_PROBLEMS]]
     return refuse(request, InputError("; ".join(problems)))
 
 

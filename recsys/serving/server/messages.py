@@ -1,4 +1,4 @@
-"""What goes in and out of the HTTP interface, as models that its OpenAPI schema is made from."""
+"""The questions and answers over HTTP as pydantic models, which become the OpenAPI schema."""
 
 from types import GenericAlias
 from typing import Annotated, Any, TypeVar
@@ -10,8 +10,8 @@ from recsys.common.rating_scale import RatingScale
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions, check_years
 from recsys.storage.vocabulary import Vocabulary
 
-MOST_RATINGS, MOST_MOVIES, MOST_RECOMMENDED = 5_000, 5_000, 1_000
-MOST_FOUND, MOST_QUERY, MOST_ID, MOST_GENRES = 50, 100, 200, 100
+MAX_RATINGS, MAX_MOVIES, MAX_RECOMMENDED = 5_000, 5_000, 1_000
+MAX_FOUND, MAX_QUERY, MAX_ID_LENGTH, MAX_GENRES = 50, 100, 200, 100
 # The end of the year 9999.
 LAST_SECOND = 253_402_300_799
 
@@ -45,7 +45,7 @@ class Question(Message):
     userid: Id | None = Field(None, description="the published id; null for a new person")
     ratings: list[GivenRating] = Field(
         default=[],
-        max_length=MOST_RATINGS,
+        max_length=MAX_RATINGS,
         description="ratings that the data set does not have, a movie once; nothing is stored",
     )
     time: Seconds | None = Field(None, description=TIME)
@@ -54,10 +54,10 @@ class Question(Message):
 class RecommendationQuestion(Question):
     """Which movies would this person like?"""
 
-    top: int = Field(10, ge=1, le=MOST_RECOMMENDED, description="how many movies to recommend")
+    top: int = Field(10, ge=1, le=MAX_RECOMMENDED, description="how many movies to recommend")
     genres: list[str] = Field(
         default=[],
-        max_length=MOST_GENRES,
+        max_length=MAX_GENRES,
         description="names, in any letter case: a movie needs one of them; empty for any movie",
     )
     from_year: Year | None = Field(None, description="the first release year")
@@ -83,9 +83,7 @@ class RecommendationQuestion(Question):
 class ScoreQuestion(Question):
     """How would this person like these movies?"""
 
-    movieids: list[Id] = Field(
-        min_length=1, max_length=MOST_MOVIES, description="the published ids"
-    )
+    movieids: list[Id] = Field(min_length=1, max_length=MAX_MOVIES, description="the published ids")
 
 
 class Movie(Message):
@@ -192,5 +190,5 @@ def stars_type(scale: RatingScale) -> Any:
 def id_type(name: str) -> Any:
     """The type of ids, from the name of their Arrow type."""
     if name == "string":
-        return Annotated[str, Field(max_length=MOST_ID)]
+        return Annotated[str, Field(max_length=MAX_ID_LENGTH)]
     return Annotated[int, Field(ge=-(2**63), lt=2**63)]

@@ -29,9 +29,9 @@ from recsys.serving.titles import Titles
 class Service:
     """Recommends to known and new people, scores movies for them, and finds titles.
 
-    No question changes the service: its ratings count for its own answer alone. Any number of
-    threads may ask. Scores are computed for one question at a time. So memory stays bounded, and
-    the threads of torch and NumPy do not compete for the cores.
+    No question changes the service: its ratings count for its own answer alone. The methods may be
+    called in any number of threads. Scores are computed for one question at a time. So memory stays
+    bounded, and the threads of torch and NumPy do not compete for the cores.
     """
 
     def __init__(self, recommender: Recommender, log: Log) -> None:

@@ -3,7 +3,7 @@ import numpy as np
 from recsys.serving.recommend.diversity import MAX_LOSS, find_diverse
 
 LEAST = -np.inf
-# The first two are the same film twice; the fourth says nothing of any other.
+# The first two are the same film twice; the fourth is like no other.
 SIMILAR = np.array([[1, 1, 0.5, 0], [1, 1, 0.5, 0], [0.5, 0.5, 1, 0], [0, 0, 0, 1]], np.float32)
 
 
@@ -13,7 +13,7 @@ def choose(scores: list[list[float]], count: int, diversity: float) -> list[list
     ).tolist()
 
 
-def test_a_movie_loses_what_one_before_it_says() -> None:
+def test_a_movie_loses_score_for_similar_ones_before_it() -> None:
     # At 0.5: half the score less half the loss. Second: 1.5 - 1.5, 1 - 0.75 or 0.3.
     assert MAX_LOSS == 3
     scores = [[4.0, 3.0, 2.0, 0.6]]
@@ -23,7 +23,7 @@ def test_a_movie_loses_what_one_before_it_says() -> None:
     assert choose(scores, 4, 1) == [[0, 3, 2, 1]]
 
 
-def test_everybody_has_their_own_list() -> None:
+def test_each_person_has_an_own_list() -> None:
     scores = [[4.0, 3.0, 2.0, 0.6], [0.6, 2.0, 3.0, 4.0]]
     assert choose(scores, 4, 0.5) == [choose([row], 4, 0.5)[0] for row in scores]
 

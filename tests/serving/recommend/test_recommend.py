@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from recsys.common.errors import InputError
 from recsys.retrieval.model import RetrievalModel
@@ -29,6 +30,11 @@ def recommend_to(recommender: Recommender, run: Run, user: int | None, top: int)
     return recommend(recommender, find_person(recommender.scorer, run.ratings, user), top)
 
 
+def rows_of(recommender: Recommender, found: list[Record]) -> np.ndarray:
+    """The rows of the movies table of some recommended movies."""
+    return find_rows(recommender.scorer, "movies", [movie["movie"] for movie in found]).numpy()
+
+
 def test_a_user_gets_the_unrated_movies(run: Run, recommender: Recommender, toy: Toy) -> None:
     rated = {movie for user, movie, *_ in toy.ratings if user == USER}
     unrated = {movie for movie, *_ in toy.movies} - rated
@@ -36,9 +42,9 @@ def test_a_user_gets_the_unrated_movies(run: Run, recommender: Recommender, toy:
     assert (found["user"], found["rated"], found["in_training"]) == (USER, len(rated), True)
     movies = [movie["movie"] for movie in found["recommended"]]
     assert sorted(movies) == sorted(unrated)
-    scorer = recommender.scorer
-    users = find_rows(scorer, "users", [USER] * len(movies))
-    expected = scorer.score(users, find_rows(scorer, "movies", movies))
+    users = find_rows(recommender.scorer, "users", [USER] * len(movies))
+    rows = torch.from_numpy(rows_of(recommender, found["recommended"]))
+    expected = recommender.scorer.score(users, rows)
     assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
     assert recommend_to(recommender, run, USER, 3)["recommended"] == found["recommended"][:3]
 
@@ -47,7 +53,7 @@ def test_the_order_is_retrieval_times_a_power_of_the_probability(
     run: Run, recommender: Recommender
 ) -> None:
     found = recommend_to(recommender, run, USER, 1000)["recommended"]
-    rows = find_rows(recommender.scorer, "movies", [movie["movie"] for movie in found]).numpy()
+    rows = rows_of(recommender, found)
     retrieval = recommender.retrieval
     rated = find_person(recommender.scorer, run.ratings, USER).history.movie
     history = make_histories([rated.tolist()], len(retrieval.ratings))
@@ -136,11 +142,13 @@ def test_a_new_user_is_reported_and_gets_movies(run: Run, recommender: Recommend
     assert len(found["recommended"]) == 38
 
 
-def test_somebody_without_ratings_gets_popular_movies(run: Run, recommender: Recommender) -> None:
+def test_a_new_person_without_ratings_gets_popular_movies(
+    run: Run, recommender: Recommender
+) -> None:
     recommender.params = recommender.params.model_copy(update={"like_weight": 0.0})
     found = recommend_to(recommender, run, None, 5)["recommended"]
     ratings = recommender.retrieval.ratings
-    rows = find_rows(recommender.scorer, "movies", [movie["movie"] for movie in found]).numpy()
+    rows = rows_of(recommender, found)
     assert ratings[rows].tolist() == sorted(ratings, reverse=True)[:5]
 
 

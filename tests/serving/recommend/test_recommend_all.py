@@ -33,7 +33,7 @@ def loaded(run: Run, request: pytest.FixtureRequest) -> tuple[Recommender, Log]:
     return load(run)
 
 
-def test_everybody_gets_what_each_user_gets(
+def test_all_users_get_what_each_user_gets(
     run: Run, loaded: tuple[Recommender, Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recommender, log = loaded
