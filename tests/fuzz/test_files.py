@@ -171,7 +171,9 @@ def test_counts(run: Run) -> None:
         else:
             counts = np.array(table[0].to_pylist(), np.int32)
             counts[rng.randrange(len(counts))] = rng.choice((0, -1, 2**31 - 1))
-            column = pa.array(counts) if rng.random() < 0.3 else rng.choice(COLUMNS)(counts)
+            column = (
+                pa.array(counts) if rng.random() < 0.3 else rng.choice(COLUMNS)(counts.astype(int))
+            )
             name = table.column_names[0] if rng.random() < 0.8 else rng.choice(ODD_TEXTS)
             changed = pa.table({name: column}).replace_schema_metadata(table.schema.metadata)
             pq.write_table(changed[: rng.choice((len(counts), 3))], file)
