@@ -104,7 +104,9 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_one_line_that_names_the_target(run: Run, full_disk: Path) -> None:
     Path("dvc.yaml").touch()
-    Path("pairs.csv").write_text("userid,movieid\n" + "3,2\n" * 20_000)
+    # Numbers that Parquet cannot compress to the size of the disk.
+    rows = "".join(f"3,2,{number**2}\n" for number in range(20_000))
+    Path("pairs.csv").write_text(f"userid,movieid,number\n{rows}")
     for command, name in (
         ("predict pairs.csv", "scores.csv"),
         ("predict pairs.csv", "scores.parquet"),
