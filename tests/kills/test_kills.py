@@ -15,7 +15,8 @@ KILLS = [
     Kill("split", "train.parquet", "dvc", SIGKILL),
     Kill("split", 0.1, "stage", SIGINT),
 ]
-IN_TRAIN = Kill("train", "epoch.json", "dvc", SIGKILL)
+# The state is saved often, so a moment of that is not missed.
+IN_TRAIN = Kill("train", "train.state", "dvc", SIGKILL)
 
 
 def test_a_run_that_was_killed_again_and_again_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def test_scores_equal_those_of_evaluation(
     expected = predict(model, dataset, make_task(task, dimensions.vocabulary.rating_scale))
     rows = dataset.user.long(), dataset.movie.long()
     np.testing.assert_allclose(scorer.score(*rows), expected, atol=1e-6)
-    assert (dataset.__getitems__(range(len(dataset))).sparse["userid"].values == 0).any()
+    batch = dataset.__getitems__(range(len(dataset)))
+    assert (batch.sparse_features["userid"].values() == 0).any()
     assert expected.std() > 0.005
     assert (expected.max() > 1) == (task == "regression")
 
