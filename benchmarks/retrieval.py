@@ -74,7 +74,7 @@ def measure_lists(folder: Path, users: int) -> list[Row]:
     recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "retrieval")
     retrieval, part = recommender.retrieval, folder / "split/train.parquet"
     shape = len(recommender.scorer.dimensions.ids["users"]), len(retrieval.ratings)
-    histories = UserHistories.read(part, *shape, implicit=False)
+    histories = UserHistories.read([part], *shape, implicit=False)
     number = np.diff(histories.starts)
     drawn = np.random.default_rng(1).choice(np.flatnonzero(number), users, replace=False)
 

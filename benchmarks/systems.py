@@ -21,8 +21,6 @@ from recsys.serving.recommend.ranking import find_best
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.schemas import PARTS
 
-# The share of the ratings, in the order of time, after which the test part of the recipe begins.
-LAST = 0.9
 TOP, PEOPLE_AT_ONCE = 10, 256
 # From histories of B people to the scores of all movies, [B, M].
 Score = Callable[[UserHistories], np.ndarray]
@@ -34,6 +32,7 @@ class Task(NamedTuple):
     Attributes:
         folder: of the run, with encoded, split, features, dlrm and params.yaml.
         training: the ratings of the training part.
+        validation: those of the validation part; empty if it is judged.
         people: whom to recommend to, and what is relevant.
         liked: what each of them liked before.
         start: the first second of the part that is judged.
@@ -41,6 +40,7 @@ class Task(NamedTuple):
 
     folder: Path
     training: pd.DataFrame
+    validation: pd.DataFrame
     people: People
     liked: UserHistories
     start: int
@@ -50,21 +50,26 @@ class Task(NamedTuple):
         """The number of training ratings of each movie, [M]."""
         return np.bincount(self.training["movie"], minlength=self.liked.movies)
 
-    def learnt(self, likes_only: bool) -> UserHistories:
-        """What all users rated, or liked, in the training part."""
-        rated = self.training[self.training["label"] == 1] if likes_only else self.training
-        return group(rated, int(self.training["user"].max()) + 1, self.liked.movies)
+    def learnt(self, likes_only: bool, refit: bool = False) -> UserHistories:
+        """What all users rated, or liked, in the training part, or with `refit` in both parts."""
+        rated = pd.concat([self.training, self.validation]) if refit else self.training
+        rated = rated[rated["label"] == 1] if likes_only else rated
+        return group(rated, int(rated["user"].max()) + 1, self.liked.movies)
 
     def inputs(self, likes_only: bool) -> UserHistories:
         """What the people rated, or liked, before."""
         return self.liked if likes_only else self.people.histories
 
 
-def read_task(folder: Path, tuned: bool) -> Task:
+def read_task(folder: Path, tuned: bool, age: int = 0) -> Task:
     """Read what a system gets.
 
     Args:
-        tuned: whether it is judged to tune it, which leaves the test part of the recipe out.
+        tuned: whether it is judged on the validation part, which leaves the test part out. Only
+            people with training ratings are judged, as nearly all people of the test part have
+            earlier ratings.
+        age: systems do not learn from this many last days of the training part. (The people's
+            histories have them.)
     """
     dimensions = Dimensions.load(folder / "encoded", folder / "split/counts")
     ratings = pd.read_parquet(folder / "encoded/ratings.parquet")
@@ -77,15 +82,14 @@ def read_task(folder: Path, tuned: bool) -> Task:
     size = int(ratings["user"].max()) + 1, people.histories.movies
     before = pd.concat([training, validation])
     if tuned:
-        if method == "chronological":
-            judged = judged[judged["row"] < round(LAST * len(ratings))]
-        else:
-            before, judged = training, validation
+        before, judged, validation = training, validation, validation[:0]
         people = _find_people(before, judged, relevant, size)
         if method == "random":
             people = people._replace(seconds=None)
     liked = group(before[before["label"] == 1], *size).select(people.users)
-    return Task(folder, training, people, liked, int(judged["timestamp"].min()))
+    seconds = training["timestamp"]
+    training = training[seconds <= seconds.max() - age * 86_400]
+    return Task(folder, training, validation, people, liked, int(judged["timestamp"].min()))
 
 
 def _find_people(
@@ -171,15 +175,18 @@ def fit_ease(task: Task, likes_only: bool = False, **changes: Any) -> RetrievalM
     """
     section = load_params(task.folder / "params.yaml")[RetrievalParams].model_copy(update=changes)
     lineage = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").lineage
-    return fit_retrieval_model(task.learnt(likes_only), section, lineage)
+    return fit_retrieval_model(task.learnt(likes_only, section.refit), section, lineage)
 
 
 def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:
-    return ease_trend(task, likes_only, damping, trend_weight=0.0)
+    """As published: all ratings (or likes) count alike."""
+    return ease_returning(task, likes_only, damping, return_weight=0.0)
 
 
-def ease_trend(task: Task, likes_only: bool, damping: float, **trend: float) -> np.ndarray:
-    retrieval = fit_ease(task, likes_only, damping=damping, **trend)
+def ease_returning(task: Task, likes_only: bool, damping: float, **returns: float) -> np.ndarray:
+    """EASE, times what people rate when they come back."""
+    alike = {"star_weight": 0.0, "user_power": 0.0}
+    retrieval = fit_ease(task, likes_only, damping=damping, **alike, **returns)
     return recommend(retrieval.score_all, task.inputs(likes_only), task)
 
 
@@ -215,12 +222,14 @@ SYSTEMS: dict[str, Callable[..., np.ndarray]] = {
     "item_knn": item_knn,
     "als": als,
     "ease": ease,
-    # Left out where the recipe has no trend.
-    "ease_trend": ease_trend,
+    # Left out where the recipe has no weight for what people rate when they come back.
+    "ease_returning": ease_returning,
     "ours": ours,
     # Left out where the split does not follow time.
     "ours_at_once": ours_at_once,
+    # With `retrieval.refit`: it learns from the validation part, too.
+    "ours_refit": ours,
 }
 # The stages that a system needs besides.
 OURS = ("features", "train", "retrieve")
-NEEDS = {"ours": OURS, "ours_at_once": OURS}
+NEEDS = {"ours": OURS, "ours_at_once": OURS, "ours_refit": OURS}

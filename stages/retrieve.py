@@ -26,15 +26,23 @@ ROOMS = ("common", "retrieval", "storage")
 
 @stage
 @click.argument("encoded", type=PATH)
-@click.argument("part", type=PATH)
+@click.argument("train", type=PATH)
+@click.argument("validation", type=PATH)
 @click.argument("retrieval", type=PATH)
 @resuming
 def main(
-    params: Params, encoded: Path, part: Path, retrieval: Path, state: Path, save_every: int
+    params: Params,
+    encoded: Path,
+    train: Path,
+    validation: Path,
+    retrieval: Path,
+    state: Path,
+    save_every: int,
 ) -> None:
-    """Fit the retrieval model to the ratings in the file PART of the movies in ENCODED.
+    """Fit the retrieval model to the ratings in the file TRAIN of the movies in ENCODED.
 
-    The weights go to the folder RETRIEVAL. With retrieval.model=sequence, a sequence encoder is
+    With retrieval.refit, it learns from those in VALIDATION, too. The weights go to the folder
+    RETRIEVAL. With retrieval.model=sequence, a sequence encoder is
     trained, too. A training that was killed resumes from the file STATE, and ends with the same
     model.
     """
@@ -52,13 +60,14 @@ def main(
         count_rows(encoded / f"{name}.parquet", vocabulary.schema(name))
         for name in ("users", "movies")
     )
-    histories = UserHistories.read(part, users, movies, vocabulary.implicit)
     section, encoder = params[RetrievalParams], None
+    parts = [train, validation] if section.refit else [train]
+    histories = UserHistories.read(parts, users, movies, vocabulary.implicit)
     if section.model == "sequence":
-        encoder = train_encoder(histories, params[SequenceParams], part, state, save_every)
+        encoder = train_encoder(histories, params[SequenceParams], parts, state, save_every)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_retrieval_model(histories, section, read_lineage(part, "split"), encoder)
+        fitted = fit_retrieval_model(histories, section, read_lineage(train, "split"), encoder)
     fitted.save(retrieval)
     # Until the model is written, a killed run resumes from the state.
     remove(state)
@@ -68,7 +77,11 @@ def main(
 
 
 def train_encoder(
-    histories: "UserHistories", params: SequenceParams, part: Path, state: Path, save_every: int
+    histories: "UserHistories",
+    params: SequenceParams,
+    parts: list[Path],
+    state: Path,
+    save_every: int,
 ) -> "SequenceEncoder":
     """Train the sequence encoder, resuming from the saved state if this run saved it."""
     # Slow to import, and not needed for every model.
@@ -81,7 +94,7 @@ def train_encoder(
     torch.set_num_threads(params.threads)
     torch.use_deterministic_algorithms(True)
     keep_freed_memory()
-    return fit_encoder(histories, params, ResumeFile(state, [params], [part], ROOMS), save_every)
+    return fit_encoder(histories, params, ResumeFile(state, [params], parts, ROOMS), save_every)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys.retrieval.histories import UserHistories
 
@@ -24,3 +25,11 @@ def make_histories(
     return UserHistories.group(
         len(lists), movies, user, movie, np.ones(len(movie), np.float32), times
     )
+
+
+def find_ratings(
+    rated: npt.NDArray[np.floating],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The user, the movie and the value of each rating that is not 0, of a table [U, M]."""
+    user, movie = np.nonzero(rated)
+    return user, movie, rated[user, movie].astype(np.float32)

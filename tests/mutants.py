@@ -38,7 +38,7 @@ ROOMS = {
         *("gaussian_process/kalman", "gaussian_process/factors", "gaussian_process/posterior"),
     ),
     "retrieval": (
-        *("ease", "nearest", "trend", "histories", "model"),
+        *("ease", "nearest", "returning", "histories", "model"),
         *("sequence/encoder", "sequence/training"),
     ),
 }

@@ -123,7 +123,7 @@ def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the retrieval model to the training part."""
     dimensions, part = run.dimensions(), run.split / "train.parquet"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
-    histories = UserHistories.read(part, users, movies, dimensions.vocabulary.implicit)
+    histories = UserHistories.read([part], users, movies, dimensions.vocabulary.implicit)
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
     fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)

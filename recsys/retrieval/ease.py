@@ -3,9 +3,9 @@
 The model is EASE (Steck 2019, "Embarrassingly shallow autoencoders for sparse data",
 https://arxiv.org/abs/1905.03375): a movie's score for a user is the sum, over the user's movies, of
 a weight for each pair of movies. The weights are the ridge regression of each movie on all others,
-in closed form. Every rating counts as a movie that was interacted with, whatever its stars.
+in closed form. The regression weighs each rating (`fit`).
 
-Shapes: m movies.
+Shapes: N ratings, m movies.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
-from recsys.common.arrays import Ints
+from recsys.common.arrays import Ints, Singles
 
 Weights = npt.NDArray[np.float16]
 
 
-def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
+def fit_weights(user: Ints, movie: Ints, value: Singles, damping: float) -> Weights:
     """The weight of each movie, by row, in the score of each other movie, by column, [m, m].
 
     The weights are rounded to half precision: weights of 6e-5 and more to three digits, smaller
@@ -26,10 +26,11 @@ def fit_weights(user: Ints, movie: Ints, damping: float) -> Weights:
     the rounding mostly hides them.
 
     Args:
-        user, movie: of each rating; the movies are numbered from 0, and each has a rating
+        user, movie: of each rating; the movies are numbered from 0, and each has a rating, [N]
+        value: what a rating counts, in the place of EASE's 1, [N]
         damping: the number of users that pull each weight to 0.
     """
-    rated = scipy.sparse.csr_matrix((np.ones(len(user), np.float32), (user, movie)))
+    rated = scipy.sparse.csr_matrix((value, (user, movie)))
     together = (rated.T @ rated).toarray().astype(np.float64)
     together[np.diag_indices(len(together))] += damping
     # In place, and with half of the work of another inverse.

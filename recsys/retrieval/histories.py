@@ -3,6 +3,7 @@
 Shapes: B people, R ratings of all of them, M movies.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +50,13 @@ class UserHistories:
         return cls(starts, movie[order], rating[order], seconds[order], movies)
 
     @classmethod
-    def read(cls, part: Path, users: int, movies: int, implicit: bool) -> "UserHistories":
-        """The interactions of each user in a part, without drawn negatives.
+    def read(
+        cls, parts: Sequence[Path], users: int, movies: int, implicit: bool
+    ) -> "UserHistories":
+        """The interactions of each user in some parts, without drawn negatives.
 
         Args:
-            part: a file of `schemas.PART`.
+            parts: files of `schemas.PART`.
             users, movies: B and M
             implicit: whether the rows of label 0 were drawn.
 
@@ -61,7 +64,10 @@ class UserHistories:
             InputError: the file is missing or damaged.
         """
         names = ("user", "movie", "rating_norm", "timestamp", "label")
-        *columns, label = (read_column(part, schemas.PART, name) for name in names)
+        *columns, label = (
+            np.concatenate([read_column(part, schemas.PART, name) for part in parts])
+            for name in names
+        )
         interacted = (label == 1) | (not implicit)
         return cls.group(users, movies, *(column[interacted] for column in columns))
 

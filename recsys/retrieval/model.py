@@ -43,7 +43,7 @@ class RetrievalModel:
         weights: the weight of each movie, by row, in the score of another, by column; sparse if
             only the nearest movies have a weight, [m, m]
         ratings: the number of training ratings of each movie, [M]
-        trend: what each movie's score is multiplied by, [M]
+        returning: what each movie's score is multiplied by, [M]
         params: how recommendations use the scores.
         lineage: digests of the users and movies, and of the split.
         encoder: for the model `sequence`, which takes order, stars and times into account.
@@ -54,14 +54,14 @@ class RetrievalModel:
         movies: Ints,
         weights: Weights | scipy.sparse.csr_matrix,
         ratings: Ints,
-        trend: npt.NDArray[np.floating],
+        returning: npt.NDArray[np.floating],
         params: RetrievalParams,
         lineage: Lineage,
         encoder: "SequenceEncoder | None" = None,
     ) -> None:
         self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
-        self.trend: Singles = trend.astype(np.float32)
+        self.returning: Singles = returning.astype(np.float32)
         self.encoder = encoder
 
     def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Singles:
@@ -86,7 +86,7 @@ class RetrievalModel:
         return np.exp(joined, out=joined)
 
     def _add_weights(self, interacted: scipy.sparse.csr_matrix) -> Singles:
-        """The sum of the weights of each person's movies, times the trend, [B, M]
+        """The sum of the weights of each person's movies, times `returning`, [B, M]
 
         Args:
             interacted: 1 for each movie that a person interacted with, else 0, [B, M]
@@ -95,7 +95,7 @@ class RetrievalModel:
         scores[:, self.movies] = to_dense(interacted[:, self.movies] @ self.weights)
         # Nothing is known about the movies of these people.
         scores[~scores.any(axis=1)] = self.ratings / self.ratings.sum()
-        scores *= self.trend
+        scores *= self.returning
         return scores
 
     def find_reasons(self, history: Ints, movie: int, top: int) -> Ints:
@@ -136,7 +136,7 @@ class RetrievalModel:
         numbers: dict[str, npt.NDArray[Any]] = {
             "movies": self.movies.astype(np.int32),
             "ratings": self.ratings.astype(np.int32),
-            "trend": self.trend,
+            "returning": self.returning,
         }
         if isinstance(weights, np.ndarray):
             return numbers | {"weights": weights.astype(np.float16)}
@@ -184,7 +184,7 @@ class RetrievalModel:
                 numbers["movies"],
                 read_weights(numbers),
                 numbers["ratings"],
-                numbers["trend"],
+                numbers["returning"],
                 RetrievalParams(**content["params"]),
                 known,
                 encoder,

@@ -5,9 +5,10 @@ K nearest ones alone: those with the highest cosine between the users who rated 
 grows with the number of movies, not with its square. Steck 2019 (https://arxiv.org/abs/1905.03375)
 compares the exact weights with such neighborhoods.
 
-A regression takes the number of users whom each two of its movies share. For the most rated movies,
-these numbers are counted once, for all pairs. For the others they are counted in each regression,
-from their fewer users.
+A regression takes the overlap of each two of its movies: the sum, over the users who rated both, of
+what one rating counts times what the other counts. For the most rated movies, the overlaps are
+summed once, for all pairs. For the others they are summed in each regression, from their fewer
+users.
 
 Movies are numbered from the most to the least rated here, and a user's or movie's ratings ascend.
 
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
-from recsys.common.arrays import Floats, Ints
+from recsys.common.arrays import Floats, Ints, Singles
 from recsys.common.errors import InputError
 
 # The index arrays of the files have 32 bits.
@@ -29,7 +30,7 @@ MAX_WEIGHTS = 2**31 - 1
 
 
 def fit_nearest(
-    user: Ints, movie: Ints, damping: float, neighbors: int, counted: int
+    user: Ints, movie: Ints, value: Singles, damping: float, neighbors: int, counted: int
 ) -> scipy.sparse.csr_matrix:
     """The weight of each movie, by row, in the scores of the movies that it is near to, [m, m].
 
@@ -37,6 +38,7 @@ def fit_nearest(
 
     Args:
         user, movie: of each rating; the movies are numbered from 0, and each has a rating, [N]
+        value: what a rating counts, [N]
         damping: the number of users that pull each weight to 0.
         neighbors: K
         counted: h, which has no effect on the weights. The table takes 4 h^2 bytes.
@@ -52,7 +54,7 @@ def fit_nearest(
         )
     order = np.argsort(-ratings, kind="stable").astype(np.int32)
     rank = np.argsort(order).astype(np.int32)
-    rated = scipy.sparse.csr_matrix((np.ones(len(user), np.int8), (user, rank[movie])))
+    rated = scipy.sparse.csr_matrix((value, (user, rank[movie])))
     near, weights = _regress(rated, damping, min(neighbors, len(ratings)), counted)
     some = near >= 0
     values = weights[some].astype(np.float32)
@@ -66,27 +68,28 @@ def _regress(
     """The nearest movies of each movie, -1 where there are fewer than K, and their weights, [m, K]
 
     Args:
-        rated: anything for each movie that a user rated, [U, m]
+        rated: what each rating counts, [U, m]
     """
     rated.sort_indices()
-    by_user, by_movie = ((part.indptr, part.indices) for part in (rated, rated.tocsc()))
+    by_user, by_movie = ((part.indptr, part.indices, part.data) for part in (rated, rated.tocsc()))
     users, movies = rated.shape
-    ratings = np.diff(by_movie[0])
-    table = np.empty((min(counted, movies),) * 2, np.int32)
-    shared = np.empty(movies, np.int32)
-    _count_table(*by_user, *by_movie, shared, table)
+    ratings, norm = np.diff(by_movie[0]), rated.power(2).sum(0).A1
+    table = np.empty((min(counted, movies),) * 2, np.float32)
+    shared = np.empty(movies, np.float32)
+    _sum_table(*by_user, *by_movie, shared, table)
 
     longest = int(ratings[len(table) :][:neighbors].sum())
     lists = np.full(users, -1, np.int32), *np.empty((2, longest), np.int32)
+    values = np.empty(longest, np.float32)
     gram, diagonal = np.empty((neighbors, neighbors)), np.arange(neighbors)
     near = np.full((movies, neighbors), -1, np.int32)
     weights = np.zeros((movies, neighbors), np.float16)
     for movie in range(movies):
-        _count_shared(movie, *by_user, *by_movie, movies, shared)
-        some = _choose(movie, shared, ratings, neighbors)
+        _sum_shared(movie, *by_user, *by_movie, movies, shared)
+        some = _choose(movie, shared, norm, neighbors)
         number = len(some)
         near[movie, :number] = some
-        _fill(some, np.searchsorted(some, counted), table, *by_movie, *lists, gram)
+        _fill(some, np.searchsorted(some, counted), table, *by_movie, *lists, values, gram)
         gram[diagonal[:number], diagonal[:number]] += damping
         if number:
             # LAPACK reads matrices by columns: what is below the diagonal here is above it there.
@@ -97,15 +100,15 @@ def _regress(
     return near, weights
 
 
-def _choose(movie: int, shared: Ints, ratings: Ints, neighbors: int) -> Ints:
+def _choose(movie: int, shared: Singles, norm: Floats, neighbors: int) -> Ints:
     """The movies nearest to a movie by cosine, ascending; of equal ones, the most rated, [k]
 
     Args:
-        shared: the users whom each movie shares with it, [m]
-        ratings: of each movie, [m]
+        shared: the overlap of each movie with it, [m]
+        norm: the overlap of each movie with itself, [m]
     """
     # The squared cosine, but for a factor that is the same for all movies.
-    nearness = np.square(shared, dtype=np.float64) / ratings
+    nearness = np.square(shared, dtype=np.float64) / np.maximum(norm, np.finfo(float).tiny)
     nearness[movie] = 0
     least = np.partition(nearness, -neighbors)[-neighbors]
     nearer, equal = np.flatnonzero(nearness > least), np.flatnonzero(nearness == least)
@@ -114,42 +117,58 @@ def _choose(movie: int, shared: Ints, ratings: Ints, neighbors: int) -> Ints:
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_shared(
+def _sum_shared(
     target: int,
     user_starts: Ints,
     movies: Ints,
+    movie_values: Singles,
     movie_starts: Ints,
     users: Ints,
+    user_values: Singles,
     most: int,
-    shared: Ints,
+    shared: Singles,
 ) -> None:
-    """Count the users whom a movie shares with each of the `most` most rated movies.
+    """Sum the overlap of a movie with each of the `most` most rated movies.
 
     Args:
-        user_starts, movies: the movies of each user, [U + 1] and [N]
-        movie_starts, users: the users of each movie, [m + 1] and [N]
-        shared: gets the numbers, [most or more]
+        user_starts, movies, movie_values: the movies of each user, and what their ratings count,
+            [U + 1], [N] and [N]
+        movie_starts, users, user_values: the same for the users of each movie, [m + 1], [N] and [N]
+        shared: gets the overlaps, [most or more]
     """
     shared[:most] = 0
-    for user in users[movie_starts[target] : movie_starts[target + 1]]:
-        for movie in movies[user_starts[user] : user_starts[user + 1]]:
-            if movie >= most:
+    for own in range(movie_starts[target], movie_starts[target + 1]):
+        user = users[own]
+        for row in range(user_starts[user], user_starts[user + 1]):
+            if movies[row] >= most:
                 break
-            shared[movie] += 1
+            shared[movies[row]] += user_values[own] * movie_values[row]
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_table(
+def _sum_table(
     user_starts: Ints,
     movies: Ints,
+    movie_values: Singles,
     movie_starts: Ints,
     users: Ints,
-    shared: Ints,
-    table: Ints,
+    user_values: Singles,
+    shared: Singles,
+    table: Singles,
 ) -> None:
-    """Count the users whom each two of the most rated movies share, [h, h]."""
+    """Sum the overlap of each two of the most rated movies, [h, h]."""
     for movie in range(len(table)):
-        _count_shared(movie, user_starts, movies, movie_starts, users, len(table), shared)
+        _sum_shared(
+            movie,
+            user_starts,
+            movies,
+            movie_values,
+            movie_starts,
+            users,
+            user_values,
+            len(table),
+            shared,
+        )
         table[movie] = shared[: len(table)]
 
 
@@ -157,15 +176,17 @@ def _count_table(
 def _fill(
     near: Ints,
     counted: int,
-    table: Ints,
+    table: Singles,
     movie_starts: Ints,
     users: Ints,
+    values: Singles,
     last: Ints,
     places: Ints,
     before: Ints,
+    counts: Singles,
     gram: Floats,
 ) -> None:
-    """Write how many users each two of some movies share, below and on the diagonal.
+    """Write the overlap of each two of some movies, below and on the diagonal.
 
     The movies without a row in the table make a linked list for each of their users. These movies,
     and then those with a row, walk the lists of their users.
@@ -173,12 +194,13 @@ def _fill(
     Args:
         near: the movies, ascending, [k]
         counted: how many of them have a row in the table.
-        table: the counted pairs, [h, h]
-        movie_starts, users: the users of each movie, [m + 1] and [N]
+        table: the overlaps of the most rated movies, [h, h]
+        movie_starts, users, values: the users of each movie, and what their ratings count,
+            [m + 1], [N] and [N]
         last: the end of each user's list; -1, before and after, for an empty one, [U]
-        places, before: are overwritten with the places of the movies in the lists, and the elements
-            before them, [E]
-        gram: gets the numbers, [k or more, k or more]
+        places, before, counts: are overwritten with the places of the movies in the lists, the
+            elements before them, and what the ratings count, [E]
+        gram: gets the overlaps, [k or more, k or more]
     """
     for i in range(counted):
         for j in range(i + 1):
@@ -188,18 +210,20 @@ def _fill(
     gram[counted : len(near)] = 0
     elements = 0
     for i in range(counted, len(near)):
-        for user in users[movie_starts[near[i]] : movie_starts[near[i] + 1]]:
+        for row in range(movie_starts[near[i]], movie_starts[near[i] + 1]):
+            user = users[row]
             places[elements], before[elements], last[user] = i, last[user], elements
+            counts[elements] = values[row]
+            element = elements
             elements += 1
-            element = last[user]
             while element >= 0:
-                gram[i, places[element]] += 1
+                gram[i, places[element]] += values[row] * counts[element]
                 element = before[element]
     for j in range(counted):
-        for user in users[movie_starts[near[j]] : movie_starts[near[j] + 1]]:
-            element = last[user]
+        for row in range(movie_starts[near[j]], movie_starts[near[j] + 1]):
+            element = last[users[row]]
             while element >= 0:
-                gram[places[element], j] += 1
+                gram[places[element], j] += values[row] * counts[element]
                 element = before[element]
     for movie in near[counted:]:
         for user in users[movie_starts[movie] : movie_starts[movie + 1]]:

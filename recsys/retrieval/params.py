@@ -14,11 +14,14 @@ class RetrievalParams(Section):
     model: Literal["ease", "sequence"]
     exact_movies: Annotated[int, Field(description="an integer from 1 to 20000", ge=1, le=20_000)]
     neighbors: Annotated[int, Field(description="an integer from 1 to 2000", ge=1, le=2000)]
+    refit: Annotated[bool, Field(description="true or false")]
     damping: Positive
     candidates: Count
     like_weight: Weight
-    trend_weight: Weight
-    trend_days: Positive
+    star_weight: Annotated[float, Field(description="a number from 0 to 1", ge=0, le=1)]
+    user_power: Weight
+    return_weight: Weight
+    return_days: Positive
     ease_weight: Weight
 
 

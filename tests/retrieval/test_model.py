@@ -44,9 +44,9 @@ def test_without_weighted_movies_scores_are_the_movies_fractions_of_the_ratings(
     np.testing.assert_allclose(scores, [[0, 0.6, 0.3, 0, 0.1]] * 3, atol=1e-6)
 
 
-def test_a_trend_multiplies_all_scores() -> None:
-    trend = np.array([1, 1, 2, 1, 0.5])
-    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, trend, SECTION, LINEAGE)
+def test_a_ratio_of_later_ratings_multiplies_all_scores() -> None:
+    returning = np.array([1, 1, 2, 1, 0.5])
+    retrieval = RetrievalModel(MOVIES, WEIGHTS, RATINGS, returning, SECTION, LINEAGE)
     scores = retrieval.score_all(make_histories([[1, 4], []], 5))
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
@@ -77,7 +77,7 @@ def test_a_saved_model_loads_unchanged(retrieval: RetrievalModel, tmp_path: Path
     retrieval.save(tmp_path / "retrieval")
     loaded = RetrievalModel.load(tmp_path / "retrieval", Path("tables"), LINEAGE)
     assert (loaded.params, loaded.lineage) == (SECTION, LINEAGE)
-    for name in ("movies", "weights", "ratings", "trend"):
+    for name in ("movies", "weights", "ratings", "returning"):
         np.testing.assert_array_equal(*(to_dense(getattr(x, name)) for x in (loaded, retrieval)))
 
 

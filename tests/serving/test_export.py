@@ -317,7 +317,7 @@ def test_an_artifact_of_another_format_is_refused(serving: Path) -> None:
 
 def test_a_model_with_a_sequence_encoder_is_refused(run: Run) -> None:
     retrieval = RetrievalModel.load(run.retrieval, run.encoded, run.dimensions().lineage)
-    retrieval.encoder = SequenceEncoder(retrieval.trend.size, PARAMS)
+    retrieval.encoder = SequenceEncoder(retrieval.returning.size, PARAMS)
     with pytest.raises(InputError, match="which no artifact holds; export with --scores-only"):
         export(CheckpointModel(run.checkpoint), "int8", Path("serving"), retrieval)
     assert not Path("serving").exists()

@@ -18,16 +18,17 @@ class RetrievalWeights:
     """How likely people are to interact with movies, from the movies that they interacted with.
 
     Args:
-        numbers: as `RetrievalModel.to_numbers` gives them: movies, [m]; ratings and trend, [M]; and
-            either weights, [m, m], or of a large catalogue starts, [m + 1], columns and values, [n]
+        numbers: as `RetrievalModel.to_numbers` gives them: movies, [m]; ratings and returning, [M];
+            and either weights, [m, m], or of a large catalogue starts, [m + 1], columns and values,
+            [n]
         candidates: P(like) is predicted for this many movies, by retrieval score.
         like_weight: the weight of log P(like) beside log retrieval score.
     """
 
     def __init__(self, numbers: dict[str, Tensor], candidates: int, like_weight: float) -> None:
         self.numbers, self.candidates, self.like_weight = numbers, candidates, like_weight
-        names = ("movies", "ratings", "trend")
-        self.movies, self.ratings, self.trend = (numbers[name].numpy() for name in names)
+        names = ("movies", "ratings", "returning")
+        self.movies, self.ratings, self.returning = (numbers[name].numpy() for name in names)
         self.is_dense = "weights" in numbers
         self.values = numbers["weights" if self.is_dense else "values"].float().numpy()
 
@@ -44,7 +45,7 @@ class RetrievalWeights:
         if not scores.any():
             # Nothing is known about the person's movies.
             scores[:] = self.ratings / self.ratings.sum()
-        scores *= self.trend
+        scores *= self.returning
         return scores
 
     def _add(self, places: Rows) -> Scores:
