@@ -11,9 +11,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.evaluation.baselines import baselines
+from recsys.scoring.metrics import classification_metrics, regression_metrics
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams, select_features
-from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]

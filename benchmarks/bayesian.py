@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics
+from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics
 
 RANK, SEED = 32, 1
 # The first Gibbs steps are not yet samples of the posterior, and count for nothing.

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 import torch
+from recsys.scoring.task import make_task
 
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.features.files import read_fitted
 from recsys.features.online import Queries
 from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.scoring.metrics import Metrics, classification_metrics
+from recsys.scoring.predict import predict
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import Metrics, classification_metrics
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 
 
 def judge_frozen(data: Path, checkpoint: Path) -> Metrics:

@@ -26,11 +26,11 @@ from recsys.data.splitting import count_neighbours
 from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
+from recsys.scoring.metrics import auc
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage import schemas
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
 from recsys.storage.vocabulary import Vocabulary
-from recsys.tasks.metrics import auc
 
 PEOPLE, FEWEST, FIRST = 500, 40, 20
 GIVEN = (0, 1, 5, FIRST)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from pyarrow import csv
+from recsys.scoring.task import make_task
 from ruamel.yaml import YAML
 
 from benchmarks.machine import describe_machine
@@ -29,14 +30,13 @@ from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.models.plain_tables import PRECISIONS
 from recsys.pipeline.recipes import apply_changes, load_recipe
+from recsys.scoring.predict import predict
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.score_file import score_file
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 
 TURN = 20
 Row = dict[str, Any]

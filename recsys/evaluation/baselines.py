@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics, rounded
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics, rounded
 
 # Ratings of the mean that a user or a movie starts with: few ratings say little.
 PRIOR = 10

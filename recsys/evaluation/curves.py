@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from recsys.tasks.metrics import Array, WeightedMetric, Weights
+from recsys.scoring.metrics import Array, WeightedMetric, Weights
 
 
 def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from recsys.common.errors import InputError
 from recsys.common.rating_scale import RatingScale
-from recsys.tasks.task import make_task
+from recsys.scoring.task import make_task
 
 HISTORY = "models/history.csv"
 

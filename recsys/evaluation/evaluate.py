@@ -13,12 +13,9 @@ from recsys.evaluation import curves
 from recsys.evaluation.paired import weighted_metrics
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask, metrics_by_slice
+from recsys.models.answers import Answers, read_answers
 from recsys.models.checkpoint import Checkpoint, load_model, read_checkpoint
-from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions
-from recsys.storage.lineage import require_same_run
-from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import (
+from recsys.scoring.metrics import (
     Array,
     Metrics,
     auc,
@@ -27,8 +24,11 @@ from recsys.tasks.metrics import (
     regression_metrics,
     rounded,
 )
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
+from recsys.scoring.predict import predict
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.lineage import require_same_run
+from recsys.storage.parquet import read_column
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Evaluation:
 
 def predict_part(
     part: Path, features: Path, checkpoint: Path
-) -> tuple[Checkpoint, MovieLensDataset, Singles]:
-    """The checkpoint, the rows of the part, and the prediction for each row, [N].
+) -> tuple[Checkpoint, MovieLensDataset, Answers]:
+    """The checkpoint, the rows of the part, and the answers for the rows.
 
     Args:
         part: a file of the stage split.
@@ -77,10 +77,10 @@ def predict_part(
     """
     trained = read_checkpoint(checkpoint)
     dimensions = trained.dimensions
-    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
-    dataset = MovieLensDataset(part, dimensions, task.target, trained.features, features)
+    dataset = MovieLensDataset(part, dimensions, trained.features, features)
     require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
-    return trained, dataset, predict(load_model(trained), dataset, task)
+    logits = predict(load_model(trained), dataset)
+    return trained, dataset, read_answers(logits, trained.description.heads)
 
 
 def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Singles) -> pd.DataFrame:

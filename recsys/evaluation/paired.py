@@ -22,7 +22,7 @@ from recsys.evaluation.bootstrap import resample
 from recsys.evaluation.curves import weighted_calibration_error
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask
-from recsys.tasks.metrics import (
+from recsys.scoring.metrics import (
     Array,
     WeightedMetric,
     Weights,

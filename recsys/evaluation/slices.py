@@ -6,8 +6,8 @@ import pandas as pd
 
 from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
+from recsys.scoring.metrics import weighted_auc, weighted_rmse
 from recsys.storage.dimensions import Dimensions
-from recsys.tasks.metrics import weighted_auc, weighted_rmse
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]

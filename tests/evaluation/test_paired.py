@@ -23,7 +23,7 @@ from recsys.evaluation.paired import (
 )
 from recsys.evaluation.params import EvaluateParams
 from recsys.pipeline.params import load_params
-from recsys.tasks.metrics import weighted_auc, weighted_mean
+from recsys.scoring.metrics import weighted_auc, weighted_mean
 from tests.conftest import PARAMS
 
 PROBABILITIES = {"first": 0.01, "second": 0.02, "third": 0.03, "fourth": 0.04}

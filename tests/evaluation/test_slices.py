@@ -5,7 +5,7 @@ from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import find_slices, metrics_by_slice
 from recsys.pipeline.params import load_params
-from recsys.tasks.metrics import weighted_auc
+from recsys.scoring.metrics import weighted_auc
 from tests.conftest import PARAMS
 from tests.tables import PART, make_dimensions
 

@@ -28,9 +28,9 @@ from recsys.reporting.rendering.render import as_markdown, html
 from recsys.reporting.runs.lock import cached_output
 from recsys.reporting.runs.run import Run
 from recsys.reporting.runs.seeds import find_seeds, name_seeds
+from recsys.scoring.metrics import classification_metrics
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
-from recsys.tasks.metrics import classification_metrics
 from tests.conftest import PARAMS
 from tests.small import SmallProject
 

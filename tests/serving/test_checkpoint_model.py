@@ -1,13 +1,13 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from recsys.scoring.task import make_task
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.scoring.predict import predict
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import Feature
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 from tests.runs import NEW_USER, SIDES, UNRATED_MOVIE, Run, find_rows, save_model
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from recsys.scoring.task import make_task
 
 from recsys.common.errors import InputError
 from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.scoring.predict import predict
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
@@ -20,8 +22,6 @@ from recsys.serving.predict.score_file import score_file
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
 from recsys.storage.sealed import seal, unseal
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 from tests.histories import make_histories
 from tests.runs import COMPUTED, NEW_USER, Run, compute_run, find_rows
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recsys.scoring.task import make_task
 
 from recsys.common.rating_scale import WHOLE_STARS
 from recsys.models.description import Architecture
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
-from recsys.tasks.task import make_task
 from recsys.training.params import TrainParams
 from tests.conftest import PARAMS
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from recsys.common.errors import InputError
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.scoring.metrics import Metrics
 from recsys.storage.resume import ResumeFile
-from recsys.tasks.metrics import Metrics
 from recsys.training import launcher, loop, sharding
 from recsys.training.launcher import launch
 from recsys.training.loop import train

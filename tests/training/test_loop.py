@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recsys.scoring.task import Task, make_task
 from torchrec.models.dlrm import DLRM
 
 from recsys.common.errors import InputError
@@ -14,10 +15,9 @@ from recsys.common.rating_scale import WHOLE_STARS
 from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.dlrm import DLRMRecommender
+from recsys.scoring.metrics import Metrics
+from recsys.scoring.predict import predict
 from recsys.storage.resume import ResumeFile
-from recsys.tasks.metrics import Metrics
-from recsys.tasks.predict import predict
-from recsys.tasks.task import Task, make_task
 from recsys.training import loop
 from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.fit import set_up_torch

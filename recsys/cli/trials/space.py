@@ -21,7 +21,7 @@ from recsys.common.params import Section, parse_section, read_yaml, show, show_k
 from recsys.common.rating_scale import WHOLE_STARS
 from recsys.pipeline.params import parse_params
 from recsys.pipeline.recipes import Values, apply_changes
-from recsys.tasks.task import make_task
+from recsys.scoring.task import make_task
 
 Value = float | int | str | bool
 
