@@ -102,7 +102,8 @@ def score(
         movies, seconds = (
             torch.tensor(rest[name].to_numpy()).long() for name in ("movie", "timestamp")
         )
-        scores.append(scorer.score(torch.full_like(movies, row), movies, seconds, rated))
+        answers = scorer.score(torch.full_like(movies, row), movies, seconds, rated)
+        scores.append(answers.likes)
         labels.append(rest["label"].to_numpy())
     return np.concatenate(labels), np.concatenate(scores)
 

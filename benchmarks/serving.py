@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from pyarrow import csv
-from recsys.scoring.task import make_task
 from ruamel.yaml import YAML
 
 from benchmarks.machine import describe_machine
@@ -149,8 +148,7 @@ def measure_rates(run: Run, turns: int) -> list[Row]:
     scorer, part = run.load(), run.data / "split/train.parquet"
     checkpoint = read_checkpoint(run.checkpoint)
     dimensions, features = checkpoint.dimensions, checkpoint.features
-    dataset = MovieLensDataset(part, dimensions, "label", features, run.data / "features")
-    task = make_task("classification", dimensions.vocabulary.rating_scale)
+    dataset = MovieLensDataset(part, dimensions, features, run.data / "features")
     model = load_model(checkpoint)
     users, movies = (
         torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
@@ -169,7 +167,7 @@ def measure_rates(run: Run, turns: int) -> list[Row]:
         csv.write_csv(pairs, source.with_suffix(".csv"))
         more = run.load(threads=2)
         loops: dict[str, Callable[[], object]] = {
-            "evaluation": lambda: predict(model, dataset, task),
+            "evaluation": lambda: predict(model, dataset),
             "predict, Parquet": lambda: score_file(scorer, source.with_suffix(".parquet"), target),
             "predict, CSV": lambda: score_file(
                 scorer, source.with_suffix(".csv"), target.with_suffix(".csv")

@@ -10,6 +10,9 @@ from recsys.models.answers import read_answers
 from recsys.models.description import Heads
 from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics
 
+# The metrics of an epoch, by `train.thresholds`.
+VALIDATED = {"label": ("auc", "log_loss"), "all": ("auc", "log_loss", "rmse", "mae")}
+
 
 def validate(labels: Tensor, logits: Tensor, heads: Heads) -> Metrics:
     """auc and log_loss of the label's threshold; with the others rmse and mae, in stars.
@@ -23,12 +26,11 @@ def validate(labels: Tensor, logits: Tensor, heads: Heads) -> Metrics:
     answers = read_answers(logits, heads)
     liked = labels[:, heads.label].numpy()
     metrics = classification_metrics(liked, answers.likes, threshold=0.5)
-    found = {name: metrics[name] for name in ("auc", "log_loss")}
     if answers.stars is None:
-        return found
+        return {name: metrics[name] for name in VALIDATED["label"]}
     stars = np.array(heads.stars)[labels.sum(1).numpy()]
-    errors = regression_metrics(stars, answers.stars)
-    return found | {name: errors[name] for name in ("rmse", "mae")}
+    metrics |= regression_metrics(stars, answers.stars)
+    return {name: metrics[name] for name in VALIDATED["all"]}
 
 
 def quality(validation: Metrics) -> float:
