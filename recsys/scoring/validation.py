@@ -34,7 +34,7 @@ def validate(labels: Tensor, logits: Tensor, heads: Heads) -> Metrics:
 
 
 def quality(validation: Metrics) -> float:
-    """A number that is higher for a better epoch: AUC or, if all labels are equal, minus log loss."""
+    """AUC or, if all labels are equal, minus log loss: it is highest for the best epoch."""
     if validation["auc"] is not None:
         return validation["auc"]
     assert validation["log_loss"] is not None
