@@ -97,19 +97,18 @@ def make_run(folder: Path, toy: Toy) -> None:
 def save_model(
     run: Run,
     kind: str = "dlrm",
+    thresholds: str = "all",
     features: tuple[Feature, ...] = DEFAULT_FEATURES,
     dimension: int = 8,
-    thresholds: str = "all",
 ) -> None:
     """Save a checkpoint with random weights, large enough that scores differ widely."""
     dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
     tables = {f.name: f.embedding_table_name for f in features if f.kind != "dense"}
-    params = load_params(PARAMS)
-    section = params[TrainParams].model_copy(update={"thresholds": thresholds})
+    section = load_params(PARAMS)[TrainParams].model_copy(update={"thresholds": thresholds})
     description = Description(
         heads=make_heads(section, dimensions.vocabulary),
-        architecture=params[ModelParams].model_copy(update=changes).architecture(),
+        architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes).architecture(),
         features=tuple(feature.name for feature in features),
         tables=tables,
         embedding_rows={name: dimensions.count_embeddings(name) for name in tables.values()},
