@@ -75,7 +75,8 @@ def main(
     Ids are those that the data set publishes. The list leaves out movies that the person has rated
     and movies without a training rating. First come movies that people with the same movies
     interact with, and that the person would like. The score is the probability of a like. Beside
-    it stand the expected stars, unless the model was trained with `train.thresholds: label`.
+    it stand the expected stars, but for a model of the label alone (`train.thresholds: label`, or
+    labels 0 and 1).
 
     With --time, ratings of that second and later are as if they were not there yet, so their movies
     may be recommended. What the models learnt in training stays. Where features come from ratings

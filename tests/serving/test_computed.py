@@ -191,7 +191,9 @@ def test_an_artifact_gives_the_scores_of_the_project(
     if precision == "fp32":
         assert recommended.movieids == known[best.movies[0]].tolist()
         np.testing.assert_allclose(recommended.scores, best.scores[0], atol=1e-4)
-        assert_close(Answers(recommended.likes, recommended.stars), Answers(best.likes[0], best.stars[0]))
+        assert_close(
+            Answers(recommended.likes, recommended.stars), Answers(best.likes[0], best.stars[0])
+        )
     with pytest.raises(ValueError, match="one user at a time"):
         served.score([3, 6], [2, 2])
     with pytest.raises(ValueError, match="is not after"):

@@ -99,9 +99,7 @@ class Recommender:
             pieces.append(self._order(movies, candidates, answers, top, options))
         *columns, stars = zip(*pieces, strict=True)
         movies, scores, likes = map(np.concatenate, columns)
-        return Ranking(
-            movies, scores, likes, None if stars[0] is None else np.concatenate(stars)
-        )
+        return Ranking(movies, scores, likes, None if stars[0] is None else np.concatenate(stars))
 
     def _predict(
         self, users: Rows, movies: Rows, as_of: Rows | None, ratings: LabelledRatings | None
