@@ -104,7 +104,9 @@ class Scorer:
         rated: Rated = NOTHING,
         as_of: int | None = None,
     ) -> Answers:
-        """Score user i with movie i. Ids that the data set does not have are scored as unknown.
+        """The probability of a like and the expected stars of user i with movie i.
+
+        Ids that the data set does not have are scored as unknown.
 
         Args:
             userids, movieids: the published ids, [B]

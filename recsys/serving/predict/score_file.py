@@ -3,7 +3,7 @@
 Shapes: B pairs of a piece.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,8 +60,7 @@ def score_file(
     """
     check_suffix(target)
     table = open_source(source)
-    id_types, answers = scorer.dimensions.vocabulary.id_types, answer_fields(scorer.heads)
-    schema = output_schema(table, source, id_types, answers, time_column)
+    schema = output_schema(table, source, scorer, time_column)
     done = 0
     with atomic_write(target) as partial, open_writer(partial, target, schema) as writer:
         for batch in _progress(table):
@@ -77,16 +76,9 @@ def score_file(
 
 
 def output_schema(
-    table: Source,
-    source: Path,
-    id_types: Mapping[str, str],
-    answers: list[pa.Field],
-    time_column: str | None = None,
+    table: Source, source: Path, scorer: CheckpointModel, time_column: str | None
 ) -> pa.Schema:
     """The table's columns, with ids of the data set's type, and the answers.
-
-    Args:
-        id_types: the names of the ids' Arrow types, by table.
 
     Raises:
         InputError: the table does not have exactly one userid and one movieid, their type can hold
@@ -106,10 +98,12 @@ def output_schema(
             )
     if time_column and names.count(time_column) != 1:
         raise InputError(f"{source} has {names.count(time_column)} columns {show_key(time_column)}")
+    answers = answer_fields(scorer.heads)
     for field in answers:
         if field.name in names:
             raise InputError(f"{source} already has a column {field.name}; rename it")
     # Integers have 64 bits here, also where the data set needs fewer.
+    id_types = scorer.dimensions.vocabulary.id_types
     types = {
         name: pa.string() if id_types[side] == "string" else pa.int64()
         for name, side in ID_COLUMNS.items()
