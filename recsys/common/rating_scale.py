@@ -9,8 +9,8 @@ import numpy.typing as npt
 from recsys.common.arrays import Floats, Mask, Singles
 
 EPSILON = float(np.finfo(np.float32).eps)
-# A scale of more steps has about this many thresholds.
-MAX_THRESHOLDS = 10
+# A scale of more steps is divided into this many parts.
+MAX_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,17 @@ class RatingScale:
             label_cut: from `cut_above`; one of the thresholds.
         """
         width = self.highest - self.lowest
-        steps = round(width / self.step) if self.step else MAX_THRESHOLDS + 1
-        count = min(steps, MAX_THRESHOLDS)
-        cuts = (self.cut_above(self.lowest + width * place / count) for place in range(count))
+        steps = int(np.floor(self.to_steps(self.highest))) if self.step else MAX_PARTS + 1
+        # The first part of a fine scale has more ratings than the lowest alone.
+        places = range(steps) if steps <= MAX_PARTS else range(1, MAX_PARTS)
+        cuts = (self.cut_above(self.lowest + width * p / min(steps, MAX_PARTS)) for p in places)
         return tuple(sorted({*cuts, label_cut}))
 
     def stars_between(self, thresholds: tuple[float, ...]) -> tuple[float, ...]:
         """The middle of the ratings below, between and above some thresholds, [T + 1]."""
-        margin = (self.step or 0.0) / 2
-        edges = (self.lowest - margin, *thresholds, self.highest + margin)
-        return tuple((low + high) / 2 for low, high in pairwise(edges))
+        edges = (self.lowest - (self.step or 0) / 2, *thresholds, self.cut_above(self.highest))
+        # No rating is above a label's threshold that is the highest rating.
+        return tuple(min((low + high) / 2, self.highest) for low, high in pairwise(edges))
 
     def normalise(self, stars: Singles) -> Singles:
         """Map stars to [0, 1]."""

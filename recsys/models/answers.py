@@ -1,12 +1,14 @@
 """What a model answers, from its logits: the probability of a like, and the expected stars.
 
-Every exported artifact holds a copy of this file, so it imports torch and other copies.
+Every exported artifact holds a copy of this file, so it imports torch, NumPy and other copies.
 
 Shapes: B rows, T thresholds.
 """
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -24,6 +26,10 @@ class Answers(NamedTuple):
 
     likes: Singles
     stars: Singles | None
+
+    def take(self, pairs: npt.NDArray[np.integer | np.bool_]) -> "Answers":
+        """The answers for some of the pairs, in the shape of the array that chooses them."""
+        return Answers(self.likes[pairs], None if self.stars is None else self.stars[pairs])
 
 
 def read_answers(logits: Tensor, heads: Heads) -> Answers:

@@ -57,7 +57,7 @@ class PairModel(nn.Module):
         online: OnlineFeatures | None,
     ) -> None:
         super().__init__()
-        self.description, self.online = description, online
+        self.description, self.heads, self.online = description, description.heads, online
         self.pair_features, self.movie_index = pair_features, movie_index
         architecture, tables = description.architecture, description.tables
         # On "meta" the layers take no memory. They take the given tensors.
@@ -73,7 +73,7 @@ class PairModel(nn.Module):
                 architecture,
                 len(tables),
                 len(description.dense_features),
-                len(description.heads.thresholds),
+                len(self.heads.thresholds),
             )
         self.load_state_dict(weights, assign=True)
         self.eval()
@@ -95,15 +95,14 @@ class PairModel(nn.Module):
             ratings: all ratings of the users; None without computed features
         """
         computed = self._compute(users, movies, as_of, ratings)
-        heads = self.description.heads
-        logits = [torch.empty(0, len(heads.thresholds))]
+        logits = [torch.empty(0, len(self.heads.thresholds))]
         for rows in torch.arange(len(users)).split(BATCH):
             some = users[rows], movies[rows]
             bags = self.pair_features.bags(*some)
             bags |= {name: lists.take(rows) for name, lists in computed.histories.items()}
             dense = torch.cat([self.pair_features.dense(*some), computed.dense[rows]], dim=1)
             logits.append(self.network(dense, self.tables(bags)))
-        return read_answers(torch.cat(logits), heads)
+        return read_answers(torch.cat(logits), self.heads)
 
     def _compute(
         self,
