@@ -24,7 +24,6 @@ from recsys.features.statistics import (
     FIRST_YEAR,
     GROUPS,
     Catalogue,
-    Columns,
     MovieSums,
     Statistics,
     TrainingMeans,

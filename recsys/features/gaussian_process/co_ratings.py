@@ -1,4 +1,4 @@
-"""Who rated what: vectors of movies and of users that tell which ratings there are, no star of them.
+"""Who rated what: vectors of movies and of users that tell which ratings there are, but no star.
 
 They are the singular vectors of the normalised matrix of ratings
 
@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils.extmath import randomized_svd
 
-from recsys.common.arrays import Floats, Ints, Singles
+from recsys.common.arrays import Ints, Singles
 
 RANK = 64
 POWER_ITERATIONS = 4

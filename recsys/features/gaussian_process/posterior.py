@@ -7,10 +7,11 @@ stationary process in time, which no rating changes:
 - K fading factors and one number a mood, each an Ornstein-Uhlenbeck process.
 
 The prior of x is independent normals. The prior mean of the lasting factors is linear in what the
-user rated, whatever the stars; the other means are 0. The observation vector h is the movie's factors
-for the lasting factors, the same for the fading factors, and 1 for each mood. So the covariance of
-two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen & Sarkka 2010,
-"Kalman filtering and smoothing solutions to temporal Gaussian process regression models").
+user rated, whatever the stars; the other means are 0. The observation vector h is the movie's
+factors for the lasting factors, the same for the fading factors, and 1 for each mood. So the
+covariance of two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen &
+Sarkka 2010, "Kalman filtering and smoothing solutions to temporal Gaussian process regression
+models").
 
 Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 

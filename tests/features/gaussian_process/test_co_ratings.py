@@ -15,7 +15,9 @@ def draw(users: int, movies: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return user, movie
 
 
-def find(user: np.ndarray, movie: np.ndarray, users: int = USERS, movies: int = MOVIES) -> CoRatings:
+def find(
+    user: np.ndarray, movie: np.ndarray, users: int = USERS, movies: int = MOVIES
+) -> CoRatings:
     return find_co_ratings(user, movie, users, movies, seed=0)
 
 

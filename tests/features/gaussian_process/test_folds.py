@@ -56,14 +56,21 @@ def test_each_row_is_predicted_by_what_was_learnt_from_the_other_folds(past_only
         assert getattr(process, name).tobytes() == getattr(learnt_process, name).tobytes()
 
 
-def test_targets_have_no_effect_on_each_other() -> None:
+def test_a_second_target_starts_at_the_factors_of_the_first() -> None:
+    """It is the first one in other units, so a quarter of the iterations goes on from there."""
     log = make_log(past_only=False)
-    targets = {"stars": log.stars, "label": log.label.astype(float)}
+    targets = {"stars": log.stars, "tenths": 10 * log.stars}
     together = fit_and_predict(log, targets, CONTENT, GAUSSIAN_PROCESS)
-    for name, values in targets.items():
-        alone = predict(log, values)
-        np.testing.assert_array_equal(together[name].mean, alone.mean)
-        np.testing.assert_array_equal(together[name].deviation, alone.deviation)
+    alone = predict(log, log.stars)
+    np.testing.assert_array_equal(together["stars"].mean, alone.mean)
+    assert together["stars"].process.factors.tobytes() == alone.process.factors.tobytes()
+    changes = {"iterations": GAUSSIAN_PROCESS.iterations * 20}
+    converged = predict(log, 10 * log.stars, GAUSSIAN_PROCESS.model_copy(update=changes))
+    few = predict(log, 10 * log.stars, GAUSSIAN_PROCESS.model_copy(update={"iterations": 3}))
+    from_start, cold = (
+        np.abs(some.mean - converged.mean).mean() for some in (together["tenths"], few)
+    )
+    assert from_start < cold / 2
 
 
 @pytest.mark.parametrize("past_only", [False, True])
@@ -101,10 +108,7 @@ def test_no_prediction_depends_on_a_query(past_only: bool) -> None:
     log = make_log(past_only)
     is_query = np.arange(len(log.part)) % 7 == 0
     log = replace(log, part=np.where(is_query, QUERY, log.part))
-    first, second = (
-        predict(log, np.where(is_query, value, log.stars))
-        for value in (1.0, 5.0)
-    )
+    first, second = (predict(log, np.where(is_query, value, log.stars)) for value in (1.0, 5.0))
     for mine, others in zip(first[:2], second[:2], strict=True):
         np.testing.assert_array_equal(mine, others)
 
