@@ -27,8 +27,6 @@ from recsys.features.visibility import RatingLog
 MIN_NOISE = 1e-3
 # The length of a step, where plain expectation maximisation has 1; it converges below 2.
 RELAXATION = 1.8
-# Another target of the same rows takes a part of the iterations: one in so many.
-FEWER_ITERATIONS = 4
 # Pseudo-ratings: a user with few ratings has little weight in the regression of users' factors.
 USER_DAMPING = 10.0
 # The ridges of the two regressions. With few users, a lower one of theirs fits the ratings that the
@@ -43,7 +41,6 @@ def learn_factors(
     content: Floats,
     co_ratings: CoRatings,
     params: GaussianProcessParams,
-    start: Floats | None = None,
 ) -> GaussianProcess:
     """Learn the means, the factors, the noise and the prior means of users from some rows.
 
@@ -52,8 +49,6 @@ def learn_factors(
         rows: the rows to learn from, [N]
         content: columns that describe the movies, one of them constant, [M, C]
         co_ratings: of the rows to learn from.
-        start: factors of another target that were learnt from the same rows, as multiples of that
-            target's deviation, [M, K]. With them, a part of the iterations is enough.
     """
     user, movie, values = log.user[rows], log.movie[rows], values[rows]
     users, movies = len(co_ratings.users), len(content)
@@ -71,16 +66,11 @@ def learn_factors(
         USER_DAMPING,
         USER_RIDGE,
     )
-    iterations = params.iterations
-    if start is None:
-        start = np.random.default_rng(params.seed).normal(0, 0.1, (movies, params.factors))
-        # The first factor starts equal for all movies: a user with much of it gives high ratings.
-        start[:, 0] = 0.4
-    else:
-        iterations = max(1, iterations // FEWER_ITERATIONS)
-    noise = max(0.6 * spread, MIN_NOISE)
+    start = np.random.default_rng(params.seed).normal(0, 0.1, (movies, params.factors))
+    # The first factor starts equal for all movies: a user with much of it gives high ratings.
+    start[:, 0] = 0.4 * values.std()
     factors, noise, coefficients = _iterate(
-        residuals, of_movies, of_users, start * values.std(), noise, iterations, params
+        residuals, of_movies, of_users, start, max(0.6 * spread, MIN_NOISE), params
     )
     return GaussianProcess(
         mean,
@@ -125,7 +115,6 @@ def _iterate(
     of_users: Regression,
     factors: Floats,
     noise: float,
-    iterations: int,
     params: GaussianProcessParams,
 ) -> tuple[Floats, float, Floats]:
     """Improve the factors and the noise by expectation maximisation.
@@ -160,7 +149,7 @@ def _iterate(
         _fit_factors(*ratings, user_factors, moments, *of_block)
 
     previous = factors
-    for _ in range(iterations):
+    for _ in range(params.iterations):
         factors = previous + RELAXATION * (factors - previous)
         previous = factors.copy()
         _square(factors, squares)

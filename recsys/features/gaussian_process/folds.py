@@ -51,8 +51,7 @@ def fit_and_predict(
     the same way, a row of a random split has a prior mean from its user's rows in the other folds.
 
     Args:
-        targets: stars or labels by name, [N] each. Those behind the first start at the factors of
-            the one before.
+        targets: stars or labels by name, [N] each
         content: columns that describe the movies, one of them constant, [M, C]
 
     Returns:
@@ -72,10 +71,8 @@ def fit_and_predict(
         )
         rows = rows_to_filter(log, wanted)
         take = wanted[rows]
-        start = None
         for name, values in targets.items():
-            process = learn_factors(log, values, learnt, content, co_ratings, params, start)
-            start = process.factors / (values[learnt].std() or 1.0)
+            process = learn_factors(log, values, learnt, content, co_ratings, params)
             mean, deviation = predict_rows(
                 process,
                 log.user[rows],

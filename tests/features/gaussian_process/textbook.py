@@ -100,8 +100,7 @@ def learn_factors(
     residual = values - (average + sums / (counts + params.mean_damping))[movie]
     damping, one = params.factor_damping, np.eye(count)
     factors = np.random.default_rng(params.seed).normal(0, 0.1, (movies, count))
-    factors[:, 0] = 0.4
-    factors *= values.std()
+    factors[:, 0] = 0.4 * values.std()
     noise = 0.6 * values.var()
     user_prior = np.zeros((users, count))
     previous = factors
