@@ -35,7 +35,8 @@ ROOMS = {
     "evaluation": ("bootstrap", "curves", "slices", "ranking", "paired"),
     "features": (
         *("statistics", "histories", "visibility", "gaussian_process/folds"),
-        *("gaussian_process/kalman", "gaussian_process/factors", "gaussian_process/posterior"),
+        *("gaussian_process/kalman", "gaussian_process/factors", "gaussian_process/co_ratings"),
+        "gaussian_process/posterior",
     ),
     "retrieval": (
         *("ease", "nearest", "trend", "histories", "model"),
