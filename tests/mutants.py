@@ -30,12 +30,13 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome
 from tests.imports import ROOT, closure
 
 ROOMS = {
-    "tasks": ("metrics",),
+    "scoring": ("metrics",),
     "data": ("splitting", "encoding", "pair_hash", "negatives"),
     "evaluation": ("bootstrap", "curves", "slices", "ranking", "paired"),
     "features": (
         *("statistics", "histories", "visibility", "gaussian_process/folds"),
-        *("gaussian_process/kalman", "gaussian_process/factors", "gaussian_process/posterior"),
+        *("gaussian_process/kalman", "gaussian_process/factors", "gaussian_process/co_ratings"),
+        "gaussian_process/posterior",
     ),
     "retrieval": (
         *("ease", "nearest", "returning", "histories", "model"),

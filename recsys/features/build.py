@@ -15,8 +15,7 @@ import pyarrow as pa
 from recsys.common.arrays import Floats, Mask, Singles
 from recsys.common.errors import InputError
 from recsys.features.fitted import Fitted
-from recsys.features.gaussian_process.folds import fit_and_predict
-from recsys.features.gaussian_process.posterior import GaussianProcess
+from recsys.features.gaussian_process.folds import Predictions, fit_and_predict
 from recsys.features.histories import HISTORIES, History, find_history
 from recsys.features.online import GP_TARGETS, standardise
 from recsys.features.params import GaussianProcessParams, StatisticsParams
@@ -25,7 +24,6 @@ from recsys.features.statistics import (
     FIRST_YEAR,
     GROUPS,
     Catalogue,
-    Columns,
     MovieSums,
     Statistics,
     TrainingMeans,
@@ -162,15 +160,16 @@ def compute_features(
     cutoff = settings.statistics.cutoff
     dense: dict[str, Singles] = {}
     standardisation: dict[str, tuple[float, float]] = {}
-    processes: dict[str, GaussianProcess] = {}
+    predictions = predict_ratings(groups, log, catalogue, settings.gaussian_process)
     names: dict[str, list[str]] = {}
     for group in groups:
         if group in GROUPS:
             columns = GROUPS[group](statistics)
         else:
-            columns, processes[group] = predict_ratings(
-                group, log, catalogue, settings.gaussian_process
-            )
+            columns = {
+                group: predictions[group].mean,
+                f"{group}_deviation": predictions[group].deviation,
+            }
         names[group] = list(columns)
         for name, values in columns.items():
             training = values[log.training]
@@ -194,7 +193,7 @@ def compute_features(
         means=means,
         catalogue=catalogue,
         movies=sum_all(log, user_adjusted, len(catalogue.years)),
-        processes=processes,
+        processes={group: found.process for group, found in predictions.items()},
     )
     ratings = list_ratings(log, movie_adjusted, user_adjusted)
     return Computed(dense, histories, fitted, ratings, names)
@@ -245,16 +244,19 @@ def table_of_codes(lists: pa.ChunkedArray) -> Mask:
 
 
 def predict_ratings(
-    group: str, log: RatingLog, catalogue: Catalogue, params: GaussianProcessParams
-) -> tuple[Columns, GaussianProcess]:
-    """Columns of a Gaussian process's predictions and their standard deviations; the process."""
+    groups: tuple[str, ...], log: RatingLog, catalogue: Catalogue, params: GaussianProcessParams
+) -> dict[str, Predictions]:
+    """The predictions of a Gaussian process for each group in `GP_TARGETS`."""
     half_decades = np.clip((catalogue.years - FIRST_YEAR) // 5, 0, 2 * DECADES - 2)
     content = np.column_stack(
         [np.ones(len(half_decades)), catalogue.genres, np.eye(2 * DECADES - 1)[half_decades]]
     )
-    values = getattr(log, GP_TARGETS[group]).astype(float)
-    mean, deviation, process = fit_and_predict(log, values, content, params)
-    return {group: mean, f"{group}_deviation": deviation}, process
+    targets = {
+        group: getattr(log, GP_TARGETS[group]).astype(float)
+        for group in groups
+        if group in GP_TARGETS
+    }
+    return fit_and_predict(log, targets, content, params) if targets else {}
 
 
 def sum_all(log: RatingLog, user_adjusted: Floats, movies: int) -> MovieSums:

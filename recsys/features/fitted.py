@@ -16,6 +16,8 @@ from recsys.features.statistics import Catalogue, MovieSums, TrainingMeans
 
 Arrays = dict[str, npt.NDArray[Any]]
 V = TypeVar("V")
+# The fields of a `GaussianProcess` that are arrays.
+PROCESS_ARRAYS = ("mean", "factors", "prior_mean", "prior_shifts")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Fitted:
         plain = asdict(self)
         nested = {"catalogue": plain.pop("catalogue"), "movies": plain.pop("movies")._asdict()}
         for group, process in plain["processes"].items():
-            nested[group] = {name: process.pop(name) for name in ("mean", "factors")}
+            nested[group] = {name: process.pop(name) for name in PROCESS_ARRAYS}
         return plain, {
             f"{n}.{name}": a for n, arrays in nested.items() for name, a in arrays.items()
         }

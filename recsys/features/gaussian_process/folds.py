@@ -14,9 +14,13 @@ posterior in time linear in the ratings (`kalman`), or one rating at a time (`po
 Shapes: N ratings, M movies, C content columns.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 
 from recsys.common.arrays import Floats, Ints, Mask
+from recsys.features.gaussian_process.co_ratings import find_co_ratings
 from recsys.features.gaussian_process.factors import learn_factors
 from recsys.features.gaussian_process.kalman import predict_rows
 from recsys.features.gaussian_process.posterior import GaussianProcess
@@ -24,46 +28,65 @@ from recsys.features.params import GaussianProcessParams
 from recsys.features.visibility import RatingLog
 
 
+class Predictions(NamedTuple):
+    """What the processes of all folds predict.
+
+    Attributes:
+        mean, deviation: of the prediction of each row, [N]
+        process: learnt from the whole training part. It predicts all rows outside of it.
+    """
+
+    mean: Floats
+    deviation: Floats
+    process: GaussianProcess
+
+
 def fit_and_predict(
-    log: RatingLog, values: Floats, content: Floats, params: GaussianProcessParams
-) -> tuple[Floats, Floats, GaussianProcess]:
-    """Predict the value of each row from the rows that are visible to it.
+    log: RatingLog, targets: Mapping[str, Floats], content: Floats, params: GaussianProcessParams
+) -> dict[str, Predictions]:
+    """Predict the targets of each row from the rows that are visible to it.
 
     A training row is predicted with factors that were learnt from the other folds. Factors learnt
-    from the row itself would make the predictions of the training part better than the others.
+    from the row itself would make the predictions of the training part better than the others. In
+    the same way, a row of a random split has a prior mean from its user's rows in the other folds.
 
     Args:
-        values: stars or labels, [N]
+        targets: stars or labels by name, [N] each
         content: columns that describe the movies, one of them constant, [M, C]
 
     Returns:
-        the mean and the standard deviation of each prediction, [N], and the process that was learnt
-        from the whole training part, which predicts all rows outside of the training part
+        the predictions by the name of the target
     """
-    is_context = log.is_context
     fold = draw_folds(log, params)
-    mean, deviation = np.empty(len(values)), np.empty(len(values))
+    users, count = int(log.user.max()) + 1, len(log.user)
+    means, deviations = ({name: np.empty(count) for name in targets} for _ in range(2))
+    processes: dict[str, GaussianProcess] = {}
     for number in range(params.folds + 1):
-        targets = log.training & (fold == number) if number < params.folds else ~log.training
-        learnt = log.training & ~targets
+        wanted = log.training & (fold == number) if number < params.folds else ~log.training
+        learnt = log.training & ~wanted
         # With very few users, one fold can contain all of them and leave no rows to learn from.
-        process = learn_factors(
-            log, values, learnt if learnt.any() else log.training, content, params
+        learnt = learnt if learnt.any() else log.training
+        co_ratings = find_co_ratings(
+            log.user[learnt], log.movie[learnt], users, len(content), params.seed
         )
-        rows = rows_to_filter(log, targets, is_context)
-        means, deviations = predict_rows(
-            process,
-            log.user[rows],
-            log.movie[rows],
-            log.seconds[rows],
-            values[rows],
-            is_context[rows],
-            log.past_only,
-            params.threads,
-        )
-        take = targets[rows]
-        mean[rows[take]], deviation[rows[take]] = means[take], deviations[take]
-    return mean, deviation, process
+        rows = rows_to_filter(log, wanted)
+        take = wanted[rows]
+        for name, values in targets.items():
+            process = learn_factors(log, values, learnt, content, co_ratings, params)
+            mean, deviation = predict_rows(
+                process,
+                log.user[rows],
+                log.movie[rows],
+                log.seconds[rows],
+                values[rows],
+                log.is_context[rows],
+                log.past_only,
+                params.threads,
+                in_prior=learnt[rows],
+            )
+            means[name][rows[take]], deviations[name][rows[take]] = mean[take], deviation[take]
+            processes[name] = process
+    return {name: Predictions(means[name], deviations[name], processes[name]) for name in targets}
 
 
 def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
@@ -74,8 +97,8 @@ def draw_folds(log: RatingLog, params: GaussianProcessParams) -> Ints:
     return folds[log.user] if log.past_only else folds
 
 
-def rows_to_filter(log: RatingLog, targets: Mask, is_context: Mask) -> Ints:
-    """The targets and the context of their users, as rows sorted by user, then time."""
-    users = np.bincount(log.user, targets) > 0
+def rows_to_filter(log: RatingLog, wanted: Mask) -> Ints:
+    """The wanted rows and the context of their users, as rows sorted by user, then time."""
+    users = np.bincount(log.user, wanted) > 0
     order = log.by_user.order
-    return order[((targets | is_context) & users[log.user])[order]]
+    return order[((wanted | log.is_context) & users[log.user])[order]]

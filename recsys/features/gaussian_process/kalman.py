@@ -28,8 +28,9 @@ from recsys.features.gaussian_process.posterior import GaussianProcess
 MIN_SCALE = 1e-60
 
 
-# What the compiled loops take of a `GaussianProcess`: factors, variances, rates and noise.
-Process = tuple[Floats, Floats, Floats, float]
+# What the compiled loops take of a `GaussianProcess`: factors, variances, rates, prior_mean,
+# prior_shifts and noise.
+Process = tuple[Floats, Floats, Floats, Floats, Floats, float]
 
 
 class Rows(NamedTuple):
@@ -40,6 +41,7 @@ class Rows(NamedTuple):
         movie, seconds: [N]
         residual: the rating less the movie's mean, [N]
         is_context: whether other rows are predicted from the row, [N]
+        in_prior: whether the row moves the prior mean of its user, in leave-one-out, [N]
         mean, variance: get the predictions of the residuals, [N]
     """
 
@@ -48,6 +50,7 @@ class Rows(NamedTuple):
     seconds: Ints
     residual: Floats
     is_context: Mask
+    in_prior: Mask
     mean: Floats
     variance: Floats
 
@@ -61,6 +64,7 @@ def predict_rows(
     is_context: Mask,
     past_only: bool,
     threads: int = 1,
+    in_prior: Mask | None = None,
 ) -> tuple[Floats, Floats]:
     """Predict each row from the context rows of its user.
 
@@ -71,6 +75,8 @@ def predict_rows(
             depends on them.
         past_only: predict from the context of earlier seconds; otherwise from all but the row.
         threads: any number gives the same bytes.
+        in_prior: which ratings move the prior mean of their user in leave-one-out, [N]; without it,
+            all that are known. If the past is visible alone, all that are known move it.
 
     Returns:
         the mean and the standard deviation of each rating, [N]
@@ -80,12 +86,13 @@ def predict_rows(
     mean, variance = np.empty(len(user)), np.empty(len(user))
     new_user = np.flatnonzero(np.diff(user, prepend=user[:1] - 1))
     starts = np.append(new_user, len(user))
+    in_prior = is_context if in_prior is None else in_prior
     predict = _predict_from_earlier if past_only else _predict_leave_one_out
-    factors, variances, rates = (
-        np.ascontiguousarray(array, np.float64)
-        for array in (process.factors, process.variances, process.rates)
+    factors, variances, rates, prior_mean, prior_shifts = (
+        np.ascontiguousarray(getattr(process, name), np.float64)
+        for name in ("factors", "variances", "rates", "prior_mean", "prior_shifts")
     )
-    arrays = factors, variances, rates, process.noise
+    arrays = factors, variances, rates, prior_mean, prior_shifts, process.noise
     # One type each, as the loops are compiled anew for others.
     movie, seconds = movie.astype(np.int32, copy=False), seconds.astype(np.int64, copy=False)
 
@@ -97,6 +104,7 @@ def predict_rows(
             seconds[rows],
             residual[rows],
             is_context[rows],
+            in_prior[rows],
             mean[rows],
             variance[rows],
         )
@@ -109,26 +117,32 @@ def predict_rows(
 @numba.njit(nogil=True, cache=True)
 def _predict_from_earlier(process: Process, rows: Rows) -> None:
     """Predict each row from the context rows of earlier seconds."""
-    factors, variances, rates, noise = process
-    starts, movie, seconds, residual, is_context, mean, variance = rows
+    factors, variances, rates, prior_mean, prior_shifts, noise = process
+    starts, movie, seconds, residual, is_context, _, mean, variance = rows
     size = len(variances)
     state, reduction, prior = np.empty(size), np.empty((size, size)), np.empty(size)
     scale, observation, covariance = np.empty(size), np.empty(size), np.empty(size)
+    shifts, weights = np.empty(len(prior_mean)), np.empty(len(prior_mean))
     for group in range(len(starts) - 1):
         row, stop = starts[group], starts[group + 1]
         reference = seconds[row]
         state[:] = 0
         reduction[:] = 0
+        shifts[:] = 0
+        count = 0
         while row < stop:
             now = seconds[row]
             if _rescale(now - reference, rates, scale, state, reduction):
                 reference = now
             prior[:] = variances / scale**2
+            # The gain of the prior mean of the lasting factors is covariance / prior variance.
+            for i in range(len(weights)):
+                weights[i] = (prior_mean[i] + shifts[i] / np.sqrt(max(count, 1))) / variances[i]
             end = row
             while end < stop and seconds[end] == now:
                 _observe(factors[movie[end]], scale, observation)
                 _covary(prior, reduction, observation, covariance)
-                mean[end] = _dot(observation, state)
+                mean[end] = _dot(observation, state) + _dot(weights, covariance)
                 variance[end] = _dot(observation, covariance) + noise
                 end += 1
             while row < end:
@@ -139,6 +153,8 @@ def _predict_from_earlier(process: Process, rows: Rows) -> None:
                     innovation = residual[row] - _dot(observation, state)
                     _add(covariance, innovation / total, state)
                     _add_square(covariance, 1 / total, reduction)
+                    _add(prior_shifts[movie[row]], 1.0, shifts)
+                    count += 1
                 row += 1
 
 
@@ -146,6 +162,7 @@ def _predict_from_earlier(process: Process, rows: Rows) -> None:
 def _predict_leave_one_out(process: Process, rows: Rows) -> None:
     """Predict each row from the other context rows.
 
+    The prior mean of a user's state is the same for all rows, so their residuals are shifted by it.
     With k = p / D_f the gain of a row, de Jong's recursion from the last row to the first is
 
         u = e / D_f - k . r             r <- r + h u
@@ -155,15 +172,19 @@ def _predict_leave_one_out(process: Process, rows: Rows) -> None:
     Without the row, the rating has mean y - u / D and variance 1 / D. A row that is no context has
     the filter's mean + p . r and variance D_f - p . N p.
     """
-    factors, variances, rates, noise = process
-    starts, movie, seconds, residual, is_context, mean, variance = rows
+    factors, variances, rates, prior_mean, prior_shifts, noise = process
+    starts, movie, seconds, residual, is_context, in_prior, mean, variance = rows
     size = len(variances)
     longest = np.max(starts[1:] - starts[:-1])
     covariances = np.empty((longest, size))
     state, matrix, prior = np.empty(size), np.empty((size, size)), np.empty(size)
     scale, observation, product = np.empty(size), np.empty(size), np.empty(size)
+    user_mean = np.empty(len(prior_mean))
     for group in range(len(starts) - 1):
         start, stop = starts[group], starts[group + 1]
+        _average(prior_mean, prior_shifts, movie[start:stop], in_prior[start:stop], user_mean)
+        for row in range(start, stop):
+            residual[row] -= _dot(user_mean, factors[movie[row]])
         # Forward: state is the mean, matrix the reduction.
         reference = seconds[start]
         state[:] = 0
@@ -208,6 +229,21 @@ def _predict_leave_one_out(process: Process, rows: Rows) -> None:
             else:
                 mean[row] += shift
                 variance[row] = total - shrinkage
+            mean[row] += _dot(user_mean, factors[movie[row]])
+
+
+@numba.njit(nogil=True, cache=True)
+def _average(
+    prior_mean: Floats, prior_shifts: Floats, movie: Ints, in_prior: Mask, user_mean: Floats
+) -> None:
+    """The prior mean of one user's lasting factors, [K]."""
+    user_mean[:] = 0
+    for row in range(len(movie)):
+        if in_prior[row]:
+            _add(prior_shifts[movie[row]], 1.0, user_mean)
+    count = max(in_prior.sum(), 1)
+    for i in range(len(user_mean)):
+        user_mean[i] = prior_mean[i] + user_mean[i] / np.sqrt(count)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -6,10 +6,12 @@ stationary process in time, which no rating changes:
 - K lasting factors, which never change;
 - K fading factors and one number a mood, each an Ornstein-Uhlenbeck process.
 
-The prior of x is independent normals with mean 0. The observation vector h is the movie's factors
-for the lasting factors, the same for the fading factors, and 1 for each mood. So the covariance of
-two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen & Sarkka 2010,
-"Kalman filtering and smoothing solutions to temporal Gaussian process regression models").
+The prior of x is independent normals. The prior mean of the lasting factors is linear in what the
+user rated, whatever the stars; the other means are 0. The observation vector h is the movie's
+factors for the lasting factors, the same for the fading factors, and 1 for each mood. So the
+covariance of two ratings is the kernel of recsys/features/gaussian_process/folds.py (Hartikainen &
+Sarkka 2010, "Kalman filtering and smoothing solutions to temporal Gaussian process regression
+models").
 
 Every exported artifact holds a copy of this file, so it imports NumPy and other copies.
 
@@ -38,6 +40,9 @@ class GaussianProcess:
         lasting: the fraction of a factor's variance that lasts; the rest fades.
         fading_days: the days after which the fading part has fallen to 37 %.
         moods: (variance, days after which it has fallen to 37 %) of each mood.
+        prior_mean: the prior mean of the lasting factors of a user without ratings, [K]
+        prior_shifts: what each rated movie adds to it, times the square root of the number of
+            rated movies, [M, K]
     """
 
     mean: Floats
@@ -46,6 +51,8 @@ class GaussianProcess:
     lasting: float
     fading_days: float
     moods: Sequence[tuple[float, float]]
+    prior_mean: Floats
+    prior_shifts: Floats
 
     @cached_property
     def variances(self) -> Floats:
@@ -65,7 +72,9 @@ class UserPosterior:
     """The normal distribution of one user's state, given the ratings so far: a Kalman filter.
 
     Attributes:
-        mean: the mean of the state, [S]
+        mean: the mean of the state if its prior mean were 0, [S]
+        shifts, count: the sum of `prior_shifts` over the ratings, [K], and the number of ratings.
+            The prior mean moves with each rating, so the predictions add its effect.
         reduction: the prior covariance less the covariance of the state, [S, S]. Time only scales
             it, because the prior is stationary.
         seconds: the time of the state, in seconds since 1970; None before the first rating.
@@ -76,6 +85,8 @@ class UserPosterior:
         self.mean = np.zeros(len(process.variances))
         self.reduction = np.zeros((len(self.mean), len(self.mean)))
         self.seconds: int | None = None
+        self.shifts = np.zeros_like(process.prior_mean)
+        self.count = 0
 
     def predict_to(self, seconds: int) -> None:
         """Predict the state at a time, which must not be before the present one."""
@@ -104,6 +115,8 @@ class UserPosterior:
         gain = covariance / variance
         self.mean += gain * innovation
         self.reduction += gain[:, None] * covariance
+        self.shifts += process.prior_shifts[movie]
+        self.count += 1
 
     def filter_until(self, movie: Ints, values: Floats, seconds: Ints, as_of: int) -> None:
         """Update with the ratings of seconds before `as_of`, then predict to `as_of`.
@@ -126,11 +139,14 @@ class UserPosterior:
         factors = process.factors[movie]
         count = factors.shape[1]
         covariance = np.diag(process.variances) - self.reduction
+        # The gain of the prior mean of the lasting factors is covariance / prior variance.
+        prior_mean = process.prior_mean + self.shifts / np.sqrt(max(self.count, 1))
+        mean = self.mean + covariance[:, :count] @ (prior_mean / process.lasting)
         # A movie has the same factors for the lasting and the fading part, so both add up.
         fold = np.zeros((len(self.mean), count + 1))
         fold[:count, :count] = fold[count : 2 * count, :count] = np.eye(count)
         fold[2 * count :, count] = 1
-        mean, covariance = self.mean @ fold, fold.T @ covariance @ fold
+        mean, covariance = mean @ fold, fold.T @ covariance @ fold
         variance = ((factors @ covariance[:-1, :-1] + 2 * covariance[-1, :-1]) * factors).sum(1)
         variance += covariance[-1, -1] + process.noise
         return process.mean[movie] + factors @ mean[:-1] + mean[-1], np.sqrt(variance)

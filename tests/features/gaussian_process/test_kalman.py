@@ -24,6 +24,8 @@ def make_process(factors: int, moods: int) -> GaussianProcess:
         lasting=0.7,
         fading_days=20.0,
         moods=((0.1, 0.02), (0.05, 10.0))[:moods],
+        prior_mean=random.normal(0, 1, factors),
+        prior_shifts=random.normal(0, 1, (40, factors)),
     )
 
 
@@ -133,15 +135,45 @@ def test_two_ratings_by_hand(
         lasting=0.75,
         fading_days=2.0,
         moods=moods,
+        prior_mean=np.zeros(1),
+        prior_shifts=np.zeros((2, 1)),
     )
     mean, variance = predict_second(process, 2 * DAY, past_only)
     assert mean == pytest.approx(2.5 + covariance / (variances[0] + 0.6))
     assert variance == pytest.approx(variances[1] + 0.6 - covariance**2 / (variances[0] + 0.6))
 
 
+@pytest.mark.parametrize("past_only", [False, True])
+def test_a_prior_mean_by_hand(past_only: bool) -> None:
+    """Four context rows of one user share a second, and a query follows."""
+    process = GaussianProcess(
+        mean=np.array([3.0, 2.0]),
+        factors=np.array([[0.0], [0.5]]),
+        noise=0.6,
+        lasting=0.75,
+        fading_days=2.0,
+        moods=(),
+        prior_mean=np.array([0.2]),
+        prior_shifts=np.array([[0.6], [9.0]]),
+    )
+    mean, _ = predict_rows(
+        process,
+        user=np.zeros(5, int),
+        movie=np.array([0, 0, 0, 0, 1]),
+        seconds=np.array([1, 1, 1, 1, 2]),
+        values=np.array([5.0, 1.0, 5.0, 1.0, np.nan]),
+        is_context=np.array([True, True, True, True, False]),
+        past_only=past_only,
+    )
+    # A movie without factors says nothing about tastes by its stars, but by being rated:
+    # 0.2 + 4 x 0.6 / sqrt(4) = 1.4.
+    np.testing.assert_allclose(mean, [3, 3, 3, 3, 2 + 0.5 * 1.4])
+
+
 def test_only_a_rating_of_an_earlier_second_is_past() -> None:
     process = make_process(2, 1)
-    prior = process.mean[1], (process.factors[1] ** 2).sum() + 0.1 + 0.6
+    mean = process.mean[1] + process.factors[1] @ process.prior_mean
+    prior = mean, (process.factors[1] ** 2).sum() + 0.1 + 0.6
     assert predict_second(process, 0, past_only=True) == pytest.approx(prior)
     assert predict_second(process, 1, past_only=True) != pytest.approx(prior)
     assert predict_second(process, 0, past_only=False) != pytest.approx(prior)

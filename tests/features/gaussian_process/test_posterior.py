@@ -22,6 +22,8 @@ def process() -> GaussianProcess:
         lasting=0.7,
         fading_days=20.0,
         moods=((0.1, 0.02), (0.05, 10.0)),
+        prior_mean=random.normal(0, 1, 6),
+        prior_shifts=random.normal(0, 1, (MOVIES, 6)),
     )
 
 
@@ -33,6 +35,8 @@ def test_the_state_of_a_process_by_hand() -> None:
         lasting=0.75,
         fading_days=2.0,
         moods=((0.3, 0.5),),
+        prior_mean=np.zeros(2),
+        prior_shifts=np.zeros((3, 2)),
     )
     assert process.variances.tolist() == [0.75, 0.75, 0.25, 0.25, 0.3]
     days = [0, 0, 0.5, 0.5, 2]
@@ -76,7 +80,7 @@ def test_replayed_log_gives_the_predictions_of_the_batch(
 
 def test_a_new_user_is_predicted_by_the_prior(process: GaussianProcess) -> None:
     mean, deviation = UserPosterior(process).predict_ratings(np.array([3, 7]))
-    assert mean.tolist() == process.mean[[3, 7]].tolist()
+    np.testing.assert_allclose(mean, (process.mean + process.factors @ process.prior_mean)[[3, 7]])
     # The tastes have variance 1 in sum, and so do the lasting and the fading part.
     variance = (process.factors[[3, 7]] ** 2).sum(1) + 0.1 + 0.05 + 0.6
     np.testing.assert_allclose(deviation, np.sqrt(variance))
