@@ -31,11 +31,13 @@ from recsys.pipeline.recipes import Values, apply_changes, load_recipe
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".accuracy"
-KINDS = ("dlrm", "dcn", "deepfm", "fm", "lr")
+# The DLRM as the system's description has it, without the other thresholds.
+LITERAL = "dlrm, label alone"
+KINDS = ("dcn", "deepfm", "fm", "lr")
 # The recipes for which other models than the DLRM are trained too, and the number of their seeds.
 COMPARED, COMPARED_SEEDS = ("chronological",), 2
 # The recipes on which myFM runs, and its Gibbs steps: as many as its published row has.
-BAYESIAN, STEPS = ("random_all", "regression"), 512
+BAYESIAN, STEPS = ("random_all", "stars"), 512
 # The model that knows no rating after the training part.
 FROZEN = "dlrm, histories frozen"
 # A random split is drawn anew from these seeds too, for one training seed each.
@@ -54,7 +56,7 @@ PROTOCOLS = {
         "all",
         "AUC 0.9076 (FCN), 0.8998 (RecBole's DCN V2), 0.8890 (DLRM)",
     ),
-    "regression": ("regression", "all", "RMSE 0.8227 (GLocal-K)"),
+    "stars": ("stars", "all", "RMSE 0.8227 (GLocal-K)"),
 }
 # A model of a random split knows later ratings than a test row: its figure is for comparison.
 SERVABLE = ("chronological",)
@@ -156,9 +158,16 @@ def run_other(
     return content
 
 
+def list_models(recipe: str) -> dict[str, Values]:
+    """The models that the pipeline trains, and the params that make them."""
+    # A model of the label alone expects no stars.
+    literal = {} if recipe == "stars" else {LITERAL: {"train": {"thresholds": "label"}}}
+    others = KINDS if recipe in COMPARED else ()
+    return {"dlrm": {}} | literal | {kind: {"model": {"kind": kind}} for kind in others}
+
+
 def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
     """The rows of a recipe for models that no stage trains."""
-    task, split = params["train"]["task"], params["split"]["method"]
     # The recipe random has almost only ids and lists, and these models need numbers.
     for name in SIMPLE if recipe == "random" else (*SIMPLE, *ON_FEATURES):
         judged = run_other(
@@ -170,11 +179,11 @@ def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
         judged = run_other(
             name,
             params,
-            lambda data: bayesian.judge(data / "split", task, STEPS),
+            lambda data: bayesian.judge(data / "split", STEPS),
             "benchmarks/bayesian.py",
         )
         yield summarise(recipe, name, [judged])
-    if split == "chronological":
+    if params["split"]["method"] == "chronological":
         seeded = apply_changes(params, {"train": {"seed": 1}})
         run(seeded)
         checkpoint = find_run(seeded) / "dlrm"
@@ -249,12 +258,13 @@ def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
     for recipe in only or PROTOCOLS:
         params = apply_changes(cast("Values", read_yaml(ROOT / "params.yaml")), load_recipe(recipe))
         rows += other_rows(recipe, params)
-        for kind in KINDS if recipe in COMPARED else KINDS[:1]:
+        for model, changes in list_models(recipe).items():
+            changed = apply_changes(params, changes)
             runs = [
-                run(apply_changes(params, {"model": {"kind": kind}, "train": {"seed": seed}}))
-                for seed in range(1, 1 + (seeds if kind == "dlrm" else COMPARED_SEEDS))
+                run(apply_changes(changed, {"train": {"seed": seed}}))
+                for seed in range(1, 1 + (COMPARED_SEEDS if model in KINDS else seeds))
             ]
-            rows.append(summarise(recipe, kind, runs))
+            rows.append(summarise(recipe, model, runs))
             click.echo(json.dumps(rows[-1]))
         for seed in OTHER_SPLITS if params["split"]["method"] == "random" else ():
             runs = [run(apply_changes(params, {"train": {"seed": 1}, "split": {"seed": seed}}))]

@@ -11,12 +11,16 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.evaluation.baselines import baselines
+from recsys.scoring.metrics import classification_metrics, regression_metrics
+from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
+from recsys.storage.parquet import read_column
 from recsys.storage.registry import FeatureParams, select_features
-from recsys.tasks.metrics import classification_metrics, regression_metrics
 
 Params = dict[str, dict[str, Any]]
 Metrics = dict[str, Any]
+# Probabilities of a like, and stars, [rows] each.
+Predictions = tuple[np.ndarray, np.ndarray]
 # The baselines of the report, without features; and baselines on the columns of the stage features.
 SIMPLE = ("base rate", "user and movie means")
 ON_FEATURES = ("Gaussian process alone", "linear model", "gradient boosting")
@@ -25,6 +29,7 @@ ON_FEATURES = ("Gaussian process alone", "linear model", "gradient boosting")
 LEAVE_ONE_OUT = ("_mean", "_like_rate", "_spread", "_residual", "_affinity")
 # Stars above 3 are likes. The Gaussian process takes stars for numbers, so the cut is halfway to 4.
 MIN_LIKE = 3.5
+BOOSTING = {"max_iter": 300, "learning_rate": 0.08, "max_leaf_nodes": 31, "random_state": 1}
 
 
 class Inputs(NamedTuple):
@@ -33,12 +38,13 @@ class Inputs(NamedTuple):
     Attributes:
         columns: the standardised dense columns by name, [rows] each
         codes: of features with few values, [rows, 3]
-        target: the label or the stars, [rows]
+        labels, stars: what is predicted, [rows] each
     """
 
     columns: dict[str, np.ndarray]
     codes: np.ndarray
-    target: np.ndarray
+    labels: np.ndarray
+    stars: np.ndarray
 
 
 def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
@@ -49,43 +55,38 @@ def judge_baseline(name: str, data: Path, params: Params) -> Metrics:
         data: a folder with encoded, split and features.
         params: the content of params.yaml.
     """
-    task = params["train"]["task"]
     if name in SIMPLE:
-        answers = baselines(data / "split", task)
-        # For a regression, the first baseline predicts the mean and is named so.
-        return answers.get(name) or answers["mean"]
+        return baselines(data / "split")[name]
     training, test = (_read(part, data, params) for part in ("train", "test"))
     if name == "Gaussian process alone":
-        scores = _predict_by_process(test, data, task)
+        likes, stars = _predict_by_process(test, data)
     elif name == "linear model":
-        scores = _fit_line(training, test, task)
+        likes, stars = _fit_line(training, test)
     else:
-        scores = _boost(training, test, task, params["split"]["method"] == "random")
-    if task == "classification":
-        return classification_metrics(test.target, scores, 0.5)
-    return regression_metrics(test.target, np.clip(scores, 1, 5))
+        likes, stars = _boost(training, test, params["split"]["method"] == "random")
+    found = classification_metrics(test.labels, likes, 0.5)
+    return found | regression_metrics(test.stars, np.clip(stars, 1, 5))
 
 
-def _predict_by_process(test: Inputs, data: Path, task: str) -> np.ndarray:
-    """The Gaussian process's prediction: the stars, or the probability of more than 3.5."""
+def _predict_by_process(test: Inputs, data: Path) -> Predictions:
+    """The probability of more than 3.5 stars, and the stars, by the Gaussian process."""
     fitted = json.loads((data / "features/features.json").read_text())["standardisation"]
     stars, deviation = (
         test.columns[name].astype(float) * fitted[name][1] + fitted[name][0]
         for name in ("gp_stars", "gp_stars_deviation")
     )
-    return stars if task == "regression" else ndtr((stars - MIN_LIKE) / deviation)
+    return ndtr((stars - MIN_LIKE) / deviation), stars
 
 
-def _fit_line(training: Inputs, test: Inputs, task: str) -> np.ndarray:
-    """scikit-learn's logistic or linear regression on the dense columns."""
+def _fit_line(training: Inputs, test: Inputs) -> Predictions:
+    """scikit-learn's logistic and linear regression on the dense columns."""
     inputs, asked = (np.column_stack(list(part.columns.values())) for part in (training, test))
-    if task == "regression":
-        return np.asarray(LinearRegression().fit(inputs, training.target).predict(asked))
-    model = LogisticRegression(max_iter=300).fit(inputs, training.target)
-    return np.asarray(model.predict_proba(asked)[:, 1])
+    likes = LogisticRegression(max_iter=300).fit(inputs, training.labels)
+    stars = LinearRegression().fit(inputs, training.stars)
+    return likes.predict_proba(asked)[:, 1], stars.predict(asked)
 
 
-def _boost(training: Inputs, test: Inputs, task: str, leave_one_out: bool) -> np.ndarray:
+def _boost(training: Inputs, test: Inputs, leave_one_out: bool) -> Predictions:
     """scikit-learn's boosted trees, on dense columns and codes.
 
     Args:
@@ -96,22 +97,20 @@ def _boost(training: Inputs, test: Inputs, task: str, leave_one_out: bool) -> np
         np.column_stack([*(part.columns[name] for name in names), part.codes])
         for part in (training, test)
     )
-    classify = task == "classification"
-    kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    model = kind(max_iter=300, learning_rate=0.08, max_leaf_nodes=31, random_state=1)
-    model.fit(inputs, training.target)
-    return np.asarray(model.predict_proba(asked)[:, 1] if classify else model.predict(asked))
+    likes = HistGradientBoostingClassifier(**BOOSTING).fit(inputs, training.labels)
+    stars = HistGradientBoostingRegressor(**BOOSTING).fit(inputs, training.stars)
+    return likes.predict_proba(asked)[:, 1], stars.predict(asked)
 
 
 def _read(part: str, data: Path, params: Params) -> Inputs:
-    target = "label" if params["train"]["task"] == "classification" else "rating"
     features = select_features(FeatureParams.model_validate(params["features"]).names)
     dimensions = Dimensions.load(data / "encoded", data / "split/counts")
     path = data / f"split/{part}.parquet"
-    dataset = MovieLensDataset(path, dimensions, target, features, data / "features")
+    dataset = MovieLensDataset(path, dimensions, features, data / "features")
     rows = dataset.__getitems__(range(len(dataset)))
     bags = rows.sparse_features.to_dict()
     # Only features with one value in each row. Zip codes and movies have more values than bins.
     codes = [bags[name].values() for name in ("age", "occupation", "period")]
     columns = dict(zip(dataset.dense_names, rows.dense_features.numpy().T, strict=True))
-    return Inputs(columns, np.column_stack(codes), dataset.label.numpy())
+    stars = read_column(path, schemas.PART, "rating")
+    return Inputs(columns, np.column_stack(codes), dataset.labels[:, 0].numpy(), stars)

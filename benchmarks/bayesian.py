@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics
+from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics
 
 RANK, SEED = 32, 1
 # The first Gibbs steps are not yet samples of the posterior, and count for nothing.
@@ -26,12 +26,11 @@ STARS = np.arange(1, 6)
 DAY = 24 * 60 * 60
 
 
-def judge(split: Path, task: str, steps: int, log: Path | None = None) -> Metrics:
+def judge(split: Path, steps: int, log: Path | None = None) -> Metrics:
     """The metrics of the test part; learnt from the training part alone.
 
     Args:
         split: the folder with train.parquet and test.parquet.
-        task: classification, of stars above 3, or regression.
         log: the metrics after every ten Gibbs steps become lines of this file.
     """
     fm = _import()
@@ -55,7 +54,7 @@ def judge(split: Path, task: str, steps: int, log: Path | None = None) -> Metric
             total += sample.oprobit_predict_proba(test_days, related, 0)
         done = step + 1
         if done > BURN_IN and (done % 10 == 0 or done == steps):
-            metrics = _judge(test, total / total.sum(axis=1, keepdims=True), task)
+            metrics = _judge(test, total / total.sum(axis=1, keepdims=True))
             if log:
                 line = {"steps": done, "seconds": time.process_time() - start} | metrics
                 with log.open("a") as file:
@@ -75,11 +74,11 @@ def judge(split: Path, task: str, steps: int, log: Path | None = None) -> Metric
     return metrics
 
 
-def _judge(test: pd.DataFrame, chances: np.ndarray, task: str) -> Metrics:
-    """The metrics of the probabilities of the stars, [rows, 5]."""
-    if task == "regression":
-        return regression_metrics(test["rating"].to_numpy(), chances @ STARS)
-    return classification_metrics(test["label"].to_numpy(), chances[:, STARS > 3].sum(axis=1), 0.5)
+def _judge(test: pd.DataFrame, chances: np.ndarray) -> Metrics:
+    """The metrics of the probabilities of the stars, [rows, 5]; more than 3 are a like."""
+    likes = chances[:, STARS > 3].sum(axis=1)
+    found = classification_metrics(test["label"].to_numpy(), likes, 0.5)
+    return found | regression_metrics(test["rating"].to_numpy(), chances @ STARS)
 
 
 def _days(training: pd.DataFrame, test: pd.DataFrame) -> tuple[sparse.csr_matrix, ...]:

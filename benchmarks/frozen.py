@@ -10,12 +10,12 @@ from recsys.dataloader.dataset import MovieLensDataset
 from recsys.features.files import read_fitted
 from recsys.features.online import Queries
 from recsys.features.online_with_log import OnlineFeaturesWithLog
+from recsys.models.answers import read_answers
 from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.scoring.metrics import Metrics, classification_metrics
+from recsys.scoring.predict import predict
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import Metrics, classification_metrics
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 
 
 def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
@@ -23,17 +23,17 @@ def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
 
     Args:
         data: the folder with encoded, split and features, of a chronological split.
-        checkpoint: a classifier without histories among its features.
+        checkpoint: a model without histories among its features.
     """
     trained = read_checkpoint(checkpoint)
     dimensions = trained.dimensions
-    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
     end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
     fitted, ratings = read_fitted(data / "features", trained.lineage, checkpoint)
     store = OnlineFeaturesWithLog(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
     part = data / "split/test.parquet"
-    test = MovieLensDataset(part, dimensions, task.target, trained.features, data / "features")
+    test = MovieLensDataset(part, dimensions, trained.features, data / "features")
     queries = Queries(*(read_column(part, schemas.PART, n) for n in ("user", "movie", "timestamp")))
     features = store.compute(store.ratings_of(np.unique(queries.user)), queries)
     test.statistics = torch.from_numpy(features.dense)
-    return classification_metrics(test.label.numpy(), predict(load_model(trained), test, task), 0.5)
+    answers = read_answers(predict(load_model(trained), test), trained.description.heads)
+    return classification_metrics(test.labels[:, 0].numpy(), answers.likes, 0.5)

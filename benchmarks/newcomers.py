@@ -26,11 +26,11 @@ from recsys.data.splitting import count_neighbours
 from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
+from recsys.scoring.metrics import auc
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage import schemas
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
 from recsys.storage.vocabulary import Vocabulary
-from recsys.tasks.metrics import auc
 
 PEOPLE, FEWEST, FIRST = 500, 40, 20
 GIVEN = (0, 1, 5, FIRST)
@@ -102,7 +102,8 @@ def score(
         movies, seconds = (
             torch.tensor(rest[name].to_numpy()).long() for name in ("movie", "timestamp")
         )
-        scores.append(scorer.score(torch.full_like(movies, row), movies, seconds, rated))
+        answers = scorer.score(torch.full_like(movies, row), movies, seconds, rated)
+        scores.append(answers.likes)
         labels.append(rest["label"].to_numpy())
     return np.concatenate(labels), np.concatenate(scores)
 

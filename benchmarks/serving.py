@@ -29,14 +29,13 @@ from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.models.plain_tables import PRECISIONS
 from recsys.pipeline.recipes import apply_changes, load_recipe
+from recsys.scoring.predict import predict
 from recsys.serving.artifact.export import export
 from recsys.serving.artifact.scorer import Rated, Scorer
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict.score_file import score_file
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 
 TURN = 20
 Row = dict[str, Any]
@@ -149,8 +148,7 @@ def measure_rates(run: Run, turns: int) -> list[Row]:
     scorer, part = run.load(), run.data / "split/train.parquet"
     checkpoint = read_checkpoint(run.checkpoint)
     dimensions, features = checkpoint.dimensions, checkpoint.features
-    dataset = MovieLensDataset(part, dimensions, "label", features, run.data / "features")
-    task = make_task("classification", dimensions.vocabulary.rating_scale)
+    dataset = MovieLensDataset(part, dimensions, features, run.data / "features")
     model = load_model(checkpoint)
     users, movies = (
         torch.from_numpy(read_column(part, schemas.PART, name)).long() for name in ("user", "movie")
@@ -169,7 +167,7 @@ def measure_rates(run: Run, turns: int) -> list[Row]:
         csv.write_csv(pairs, source.with_suffix(".csv"))
         more = run.load(threads=2)
         loops: dict[str, Callable[[], object]] = {
-            "evaluation": lambda: predict(model, dataset, task),
+            "evaluation": lambda: predict(model, dataset),
             "predict, Parquet": lambda: score_file(scorer, source.with_suffix(".parquet"), target),
             "predict, CSV": lambda: score_file(
                 scorer, source.with_suffix(".csv"), target.with_suffix(".csv")

@@ -85,7 +85,7 @@ class ByRow(Dataset):
             "movieid": self.movieid[movie].long(),
             "genres": self.genres[self.offsets[movie] : self.offsets[movie + 1]].long(),
             "gender": self.gender[user],
-            "label": self.dataset.label[row].float(),
+            "label": self.dataset.labels[row].float(),
         }
 
 
@@ -95,7 +95,7 @@ def load_dimensions(data: Path) -> Dimensions:
 
 def load(data: Path, deduplicated: bool = True) -> MovieLensDataset:
     """The training part, with repeated dense features once in a batch or in each row."""
-    dataset = MovieLensDataset(data / "split/train.parquet", load_dimensions(data), "label")
+    dataset = MovieLensDataset(data / "split/train.parquet", load_dimensions(data))
     if not deduplicated:
         dataset.unique_dense = None
     return dataset
@@ -185,9 +185,7 @@ def train(
         inputs = [batch.dense_features, batch.sparse_features]
         if batch.dense_index is not None:
             inputs.append(batch.dense_index)
-        # TorchRec's logits are [B, 1].
-        logits = model(*inputs).view(-1)
-        loss_function(logits, batch.labels).backward()
+        loss_function(model(*inputs), batch.labels).backward()
         adam.step()
         yield
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 from recsys.common.params import Section  # noqa: E402
 from recsys.evaluation import bootstrap, curves, ranking, slices  # noqa: E402
 from recsys.pipeline.params import SECTIONS  # noqa: E402
-from recsys.tasks import metrics  # noqa: E402
+from recsys.scoring import metrics  # noqa: E402
 
 
 def comments(section: type[Section]) -> dict[str, str]:

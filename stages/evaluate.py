@@ -52,17 +52,17 @@ def main(
 
     torch.set_num_threads(section.threads)
     keep_freed_memory()
-    trained, dataset, scores = predict_part(part, features, checkpoint)
+    trained, dataset, answers = predict_part(part, features, checkpoint)
     dimensions = trained.dimensions
-    table = tabulate_predictions(part, dimensions, scores)
-    write_parquet(table, predictions, schemas.predictions(dimensions.vocabulary.id_types))
+    table = tabulate_predictions(part, dimensions, answers)
+    schema = schemas.predictions(dimensions.vocabulary.id_types, answers.stars is not None)
+    write_parquet(table, predictions, schema)
     ideal = None
     if fetch.dataset == "synthetic":
         ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))
         ideal = plant_model(fetch).probability(*ids)
     slices = find_slices(dataset.user.numpy(), dataset.movie.numpy(), dimensions, section)
-    threshold = dimensions.vocabulary.label_threshold
-    result = evaluate(trained.description.task, table, threshold, section, slices, ideal)
+    result = evaluate(table, section, slices, ideal)
     result.save(metrics, plots)
     for name, value in result.metrics.items():
         click.echo(f"{name:20} {value}")

@@ -30,7 +30,7 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome
 from tests.imports import ROOT, closure
 
 ROOMS = {
-    "tasks": ("metrics",),
+    "scoring": ("metrics",),
     "data": ("splitting", "encoding", "pair_hash", "negatives"),
     "evaluation": ("bootstrap", "curves", "slices", "ranking", "paired"),
     "features": (

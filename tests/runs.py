@@ -30,6 +30,8 @@ from recsys.storage.lineage import Lineage, read_lineage
 from recsys.storage.parquet import read_parquet
 from recsys.storage.registry import STATISTICS, Feature, FeatureParams, select_features
 from recsys.storage.vocabulary import Vocabulary
+from recsys.training.fit import make_heads
+from recsys.training.params import TrainParams
 from tests.conftest import PARAMS
 from tests.prepared import prepare, split_encoded
 from tests.toy import Toy
@@ -68,7 +70,7 @@ class Run(NamedTuple):
 
     def test_part(self, features: tuple[Feature, ...] = DEFAULT_FEATURES) -> MovieLensDataset:
         part = self.split / "test.parquet"
-        return MovieLensDataset(part, self.dimensions(), "label", features, self.features)
+        return MovieLensDataset(part, self.dimensions(), features, self.features)
 
 
 def run_in(folder: Path) -> Run:
@@ -95,7 +97,7 @@ def make_run(folder: Path, toy: Toy) -> None:
 def save_model(
     run: Run,
     kind: str = "dlrm",
-    task: str = "classification",
+    thresholds: str = "all",
     features: tuple[Feature, ...] = DEFAULT_FEATURES,
     dimension: int = 8,
 ) -> None:
@@ -103,9 +105,9 @@ def save_model(
     dimensions = run.dimensions()
     changes = {"kind": kind, "embedding_dimension": dimension, "embedding_std": 1.0}
     tables = {f.name: f.embedding_table_name for f in features if f.kind != "dense"}
+    section = load_params(PARAMS)[TrainParams].model_copy(update={"thresholds": thresholds})
     description = Description(
-        task=task,
-        stars=(1.0, 5.0),
+        heads=make_heads(section, dimensions.vocabulary),
         architecture=load_params(PARAMS)[ModelParams].model_copy(update=changes).architecture(),
         features=tuple(feature.name for feature in features),
         tables=tables,

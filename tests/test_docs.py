@@ -39,4 +39,4 @@ def test_a_page_names_only_files_that_exist_and_is_complete(page: Path) -> None:
 def test_there_is_one_version() -> None:
     version = re.findall(r'(?m)^version = "(.+)"', (ROOT / "pyproject.toml").read_text())
     assert re.findall(r"(?m)^version: (.+)", (ROOT / "CITATION.cff").read_text()) == version
-    assert re.findall(r"(?m)^## (.+)", (ROOT / "CHANGELOG.md").read_text())[0] == version[0]
+    assert re.findall(r"(?m)^## (\d.+)", (ROOT / "CHANGELOG.md").read_text())[0] == version[0]

@@ -195,7 +195,7 @@ RERUN = {
     "dataloader": ["train", "evaluate", "rank"],
     "models": ["train", "evaluate", "rank"],
     "retrieval": ["retrieve", "rank"],
-    "tasks": ["train", "evaluate", "rank"],
+    "scoring": ["train", "evaluate", "rank"],
     "training": ["train", "evaluate", "rank"],
     "evaluation": ["evaluate", "rank"],
     "serving": ["rank"],

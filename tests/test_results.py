@@ -11,6 +11,11 @@ def read_rows(name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def judged_by(row: dict[str, Any]) -> str:
+    """The metric of the published results: AUC, or RMSE of stars."""
+    return str(row["published"]).split()[0]
+
+
 def test_the_table_of_ranking_has_the_figures_of_the_benchmark() -> None:
     page = (ROOT / "docs/results.md").read_text()
     for row in read_rows("ranking"):
@@ -45,7 +50,7 @@ def test_the_tables_of_accuracy_have_the_figures_of_the_benchmark() -> None:
     for row in read_rows("accuracy"):
         if row["model"] == "base rate":
             continue
-        metrics = ("rmse",) if row["rmse_mean"] is not None else ("auc", "log_loss", "accuracy")
+        metrics = ("rmse",) if judged_by(row) == "RMSE" else ("auc", "log_loss", "accuracy")
         cells = [f"{row[f'{name}_mean']:.4f}" for name in metrics]
         if row["seeds"] > 1:
             cells[0] += f" ± {row[f'{metrics[0]}_std']:.4f}"
@@ -58,5 +63,5 @@ def test_the_readme_has_the_figures_of_the_benchmark() -> None:
     page = (ROOT / "README.md").read_text()
     for row in read_rows("accuracy"):
         if row["model"] == "dlrm" and row["split_seed"] == 42:
-            metric = "AUC" if row["rmse_mean"] is None else "RMSE"
+            metric = judged_by(row)
             assert f"| {metric} {row[f'{metric.lower()}_mean']:.4f} |" in page, row["protocol"]

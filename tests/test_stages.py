@@ -30,7 +30,10 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     assert "ml-1m: 1,500 ratings of 40 movies by 60 users" in output
     assert "random: 1,200 train, 155 validation, 145 test" in output
     metrics = json.loads(Path("metrics/test.json").read_text())
-    assert metrics.keys() >= {"auc", "log_loss", "grouped_auc", "calibration_error"}
+    assert list(metrics) == [
+        "auc", "accuracy", "log_loss", "normalized_entropy", "positive_rate", "rows",
+        "grouped_auc", "calibration_error", "rmse", "mae", "slices",
+    ]  # fmt: skip
     assert metrics["rows"] == 145
     assert metrics["slices"][0] | {"auc": metrics["auc"]} == metrics["slices"][0]
     assert 0.5 < metrics["auc"] <= 1
@@ -39,6 +42,10 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     for row in predictions.itertuples():
         assert raw[row.raw_userid, row.raw_movieid] == row.rating
         assert row.label == (row.rating > 3)
+    assert (
+        round(float(np.abs(predictions["stars"] - predictions["rating"]).mean()), 5)
+        == (metrics["mae"])
+    )
     ranking = json.loads(Path("metrics/ranking.json").read_text())
     lists = pd.read_parquet("data/recommendations.parquet")
     assert len(lists) == ranking["people"]

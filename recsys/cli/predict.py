@@ -43,8 +43,9 @@ def main(
 
     Reads the rows of the file PAIRS and writes them with their scores to the file SCORES. Both are
     Parquet or CSV, by the end of the name. PAIRS has the columns userid and movieid, ids as
-    published; other columns are kept. 3, 3.0 and a text of either are the same id. The score is the
-    probability of a like; with `train.task: regression`, the expected stars.
+    published; other columns are kept. 3, 3.0 and a text of either are the same id. SCORES has two
+    more: score, the probability of a like, and stars, the expected stars. A model of the label
+    alone (`train.thresholds: label`, or labels 0 and 1) gives the score alone.
 
     \b
     Examples:

@@ -3,7 +3,6 @@
 import json
 import math
 from datetime import datetime, timezone
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +74,9 @@ def main(
 
     Ids are those that the data set publishes. The list leaves out movies that the person has rated
     and movies without a training rating. First come movies that people with the same movies
-    interact with, and that the person would like. The score is the probability of a like; with
-    `train.task: regression`, the expected stars.
+    interact with, and that the person would like. The score is the probability of a like. Beside
+    it stand the expected stars, but for a model of the label alone (`train.thresholds: label`, or
+    labels 0 and 1).
 
     With --time, ratings of that second and later are as if they were not there yet, so their movies
     may be recommended. What the models learnt in training stays. Where features come from ratings
@@ -88,7 +88,8 @@ def main(
     gives other scores for them; the order depends on them with every model.
 
     With --all, the file is Parquet or CSV, by the end of its name. It has the columns userid, rank
-    (from 1), movieid, title and score, a row for each recommendation, sorted by user and rank.
+    (from 1), movieid, title, score and stars, a row for each recommendation, sorted by user and
+    rank.
 
     \b
     Examples:
@@ -137,8 +138,8 @@ def main(
         new = read_given(ratings, scorer.dimensions, find_end(scorer, log))
     person = find_person(scorer, log, user, new)
     found = recommend(recommender, person, top, as_of, options)
-    task, uses_ratings = scorer.description.task, scorer.online is not None
-    text = format_recommendations(found, task, uses_ratings, len(person.history.movie))
+    uses_ratings = scorer.online is not None
+    text = format_recommendations(found, uses_ratings, len(person.history.movie))
     show(found, as_json, text)
 
 
@@ -177,29 +178,23 @@ def format_match(query: str, found: dict[str, Any]) -> str:
     )
 
 
-def format_recommendations(
-    found: dict[str, Any], task: str, uses_ratings: bool, ratings: int
-) -> str:
+def format_recommendations(found: dict[str, Any], uses_ratings: bool, ratings: int) -> str:
     """The text of the command.
 
     Args:
         uses_ratings: whether the model has features that come from the user's ratings.
         ratings: the number of the person's ratings at any time.
     """
-    unit = "probability of a like" if task == "classification" else "expected stars"
     who = "a new person" if found["user"] is None else f"user {found['user']}"
     lines = [f"{who} rated {found['rated']:,} movies; among the best:"]
-    lines += format_movies(found["liked"], "rating", ".1f")
+    lines += format_movies(found["liked"], rating=".1f")
     if later := ratings - found["rated"]:
         lines.append(f"ratings that do not count, as they are not before --time: {later:,}")
     if found["user"] is not None and not found["in_training"] and not uses_ratings:
         lines.append("none of these ratings is in training: the scores are those of a new user")
-    lines.append(f"recommended ({unit}):")
-    shown = format_movies(found["recommended"], "score", ".3f")
-    for line, movie in zip_longest(shown, found["recommended"]):
-        lines.append(line)
-        if movie and movie["because"]:
-            lines.append(f"                 because of {' and '.join(movie['because'])}")
+    has_stars = any(movie["stars"] is not None for movie in found["recommended"])
+    lines.append(f"recommended (probability of a like{', expected stars' if has_stars else ''}):")
+    lines += format_movies(found["recommended"], score=".3f", stars="5.2f")
     return "\n".join(lines)
 
 
@@ -209,15 +204,19 @@ def format_similar(found: dict[str, Any]) -> str:
         [
             f"like {itself['movie']}, {itself['title']} [{', '.join(itself['genres'])}]",
             "(weight: how much one says about the other in the retrieval model):",
-            *format_movies(found["similar"], "weight", ".3f"),
+            *format_movies(found["similar"], weight=".3f"),
         ]
     )
 
 
-def format_movies(movies: list[dict[str, Any]], name: str, form: str) -> list[str]:
-    """A line for each movie: its number, id, title and genres."""
-    return [
-        f"  {movie[name]:{form}}  {movie['movie']:>6}  {movie['title']}  "
-        f"[{', '.join(movie['genres'])}]"
-        for movie in movies
-    ] or ["  none"]
+def format_movies(movies: list[dict[str, Any]], **forms: str) -> list[str]:
+    """A line for each movie: its numbers, id, title and genres; then a line with the reasons."""
+    lines = []
+    for movie in movies:
+        known = ((movie[name], form) for name, form in forms.items() if movie[name] is not None)
+        numbers = "".join(f"  {number:{form}}" for number, form in known)
+        start = f"{numbers}  {movie['movie']:>6}  "
+        lines.append(f"{start}{movie['title']}  [{', '.join(movie['genres'])}]")
+        if movie.get("because"):
+            lines.append(f"{' ' * len(start)}because of {' and '.join(movie['because'])}")
+    return lines or ["  none"]

@@ -1,6 +1,7 @@
 """The scale of stars on which the users of a data set rate."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,8 @@ import numpy.typing as npt
 from recsys.common.arrays import Floats, Mask, Singles
 
 EPSILON = float(np.finfo(np.float32).eps)
+# A scale of more steps is divided into this many parts.
+MAX_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,25 @@ class RatingScale:
         below = np.float32(threshold)
         # A quarter of the way to the next number of 32 bits, so that 32 bits round it to `below`.
         return float(below) + float(np.nextafter(below, np.float32(np.inf)) - below) / 4
+
+    def thresholds(self, label_cut: float) -> tuple[float, ...]:
+        """Numbers between two ratings, ascending: one for each step, or a few on a fine scale.
+
+        Args:
+            label_cut: from `cut_above`; one of the thresholds.
+        """
+        width = self.highest - self.lowest
+        steps = int(np.floor(self.to_steps(self.highest))) if self.step else MAX_PARTS + 1
+        # The first part of a fine scale has more ratings than the lowest alone.
+        places = range(steps) if steps <= MAX_PARTS else range(1, MAX_PARTS)
+        cuts = (self.cut_above(self.lowest + width * p / min(steps, MAX_PARTS)) for p in places)
+        return tuple(sorted({*cuts, label_cut}))
+
+    def stars_between(self, thresholds: tuple[float, ...]) -> tuple[float, ...]:
+        """The middle of the ratings below, between and above some thresholds, [T + 1]."""
+        edges = (self.lowest - (self.step or 0) / 2, *thresholds, self.cut_above(self.highest))
+        # No rating is above a label's threshold that is the highest rating.
+        return tuple(min((low + high) / 2, self.highest) for low, high in pairwise(edges))
 
     def normalise(self, stars: Singles) -> Singles:
         """Map stars to [0, 1]."""

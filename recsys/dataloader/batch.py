@@ -1,6 +1,6 @@
 """A batch of ratings as model input.
 
-Shapes: B rows, d dense features, V rows of dense features.
+Shapes: B rows, T thresholds, d dense features, V rows of dense features.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Batch(NamedTuple):
     Attributes:
         dense_features: [V, d]
         sparse_features: the features' bags, B lengths each.
-        labels: [B]
+        labels: for each threshold, 1 if the rating is above it, else 0, [B, T]
         dense_index: for each rating, its row in `dense_features`, [B]; None if V is B and rating i
             has row i.
     """

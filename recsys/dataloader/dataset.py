@@ -1,6 +1,6 @@
 """Ratings as model input: a single row, or a whole batch gathered from the columns.
 
-Shapes: R rows of a part, B of a batch, d dense features, V rows of dense features.
+Shapes: R rows of a part, B of a batch, T thresholds, d dense features, V rows of dense features.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,8 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     """A part of the ratings, joined to its users and movies by row (a star schema).
 
     An item is a dict of the features, by default `userid` and `movieid` (long, []), `genres`
-    (long, [number of genres]), `gender` (float, []), and `label` (float, []).
+    (long, [number of genres]), `gender` (float, []), and `label` (float, []; with several
+    thresholds, [T]).
 
     `torch.utils.data.DataLoader(dataset, batch_size, collate_fn=collate_fn)` works and is fast,
     since `__getitems__` gathers whole batches. `batches` avoids the lists of row numbers that a
@@ -46,13 +47,15 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     Args:
         part: a Parquet file with the columns of `schemas.PART`.
         dimensions: the users and movies that the ratings refer to.
-        target: the column of the part that becomes the label.
         features: the features of an item, in the order of the registry.
         computed: the folder that the stage features wrote; needed for features that it computes.
         partition: (rank, size); the dataset holds only the part's rows with row % size == rank.
+        thresholds: in stars, [T]; a row has a label for each: whether its rating is above it.
+            Without thresholds, T is 1 and the label is that of the part.
 
     Attributes:
         rows: the number of rows of the whole part.
+        labels: [R, T]
         dense_names: the names of the dense features, [d]
         lineage: digests of the ids, the split and the fitted features.
 
@@ -64,19 +67,21 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         self,
         part: Path,
         dimensions: Dimensions,
-        target: str,
         features: tuple[Feature, ...] = DEFAULT_FEATURES,
         computed: Path | None = None,
         partition: tuple[int, int] = (0, 1),
+        thresholds: tuple[float, ...] = (),
     ) -> None:
         self.partition, self.rows = partition, count_rows(part, schemas.PART)
         self.lineage = read_lineage(part, "split")
         require_same_run(part, self.lineage, dimensions.folder, dimensions.lineage)
-        self.label, self.user, self.movie = (
-            # Columns keep the small types of the file. Only a batch is converted to long or float.
+        # Columns keep the small types of the file. Only a batch is converted to long or float.
+        answer, self.user, self.movie = (
             torch.from_numpy(read_column(part, schemas.PART, name, partition))
-            for name in (target, "user", "movie")
+            for name in ("rating" if thresholds else "label", "user", "movie")
         )
+        above = [(answer > threshold).to(torch.int8) for threshold in thresholds]
+        self.labels = torch.stack(above or [answer], dim=1)
         self.pairs = load_pair_features(dimensions, features)
         self.unique_dense = self.pairs.unique_dense()
         self.dense_names = self.pairs.dense_names
@@ -117,7 +122,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             self.dense_names += names
 
     def __len__(self) -> int:
-        return len(self.label)
+        return len(self.labels)
 
     def local_rows(self, rows: Tensor) -> Tensor:
         """The dataset's own row numbers of those rows of the part that it holds, in their order."""
@@ -135,7 +140,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         }
         # A row on its own repeats nothing, so it has no index.
         dense = dict(zip(self.dense_names, batch.dense_features[0], strict=True))
-        return item | dense | {"label": batch.labels[0]}
+        return item | dense | {"label": batch.labels[0].squeeze(0)}
 
     def __getitems__(self, rows: Sequence[int] | Tensor) -> Batch:
         """Several rows at once."""
@@ -145,7 +150,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         bags |= {name: history.take(rows) for name, history in self.histories.items()}
         dense, dense_index = self._take_dense(rows, users, movies)
         sparse = join_bags({feature.name: bags[feature.name] for feature in self.sparse_features})
-        return Batch(dense, sparse, self.label.index_select(0, rows).float(), dense_index)
+        return Batch(dense, sparse, self.labels.index_select(0, rows).float(), dense_index)
 
     def _take_dense(
         self, rows: Tensor, users: Tensor, movies: Tensor
@@ -183,7 +188,7 @@ def collate_fn(rows: Batch | Sequence[dict[str, Tensor]]) -> Batch:
     return Batch(
         torch.stack([torch.stack([item[name] for name in dense]) for item in rows]),
         join_bags(bags),
-        torch.stack([item["label"] for item in rows]),
+        torch.stack([item["label"].reshape(-1) for item in rows]),
     )
 
 

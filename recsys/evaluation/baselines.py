@@ -1,46 +1,47 @@
 """The simplest answers to the test part, which take no model, for the metrics to beat."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics, rounded
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import Metrics, classification_metrics, regression_metrics, rounded
 
 # Ratings of the mean that a user or a movie starts with: few ratings say little.
 PRIOR = 10
 # A mean of few likes may be 0 or 1, and one such answer that is wrong has an infinite log loss.
 CERTAINTY = 0.99
 COLUMNS = ("user", "movie", "rating", "label")
+# From the training part, the test part and the name of the target to predictions, [N].
+Answer = Callable[[pd.DataFrame, pd.DataFrame, str], np.ndarray]
 
 
-def baselines(parts: Path, task: str) -> dict[str, Metrics]:
-    """By name, the metrics of each baseline on the test part.
+def baselines(parts: Path) -> dict[str, Metrics]:
+    """By name, the metrics of each baseline on the test part: of likes, and of stars.
 
     Args:
         parts: the folder with train.parquet and test.parquet.
-        task: classification or regression.
 
     Raises:
         InputError: a part is missing.
     """
     training, test = (_read(parts / f"{name}.parquet") for name in ("train", "test"))
-    target = "label" if task == "classification" else "rating"
-    mean = float(training[target].mean())
-    answers = {
-        "base rate" if task == "classification" else "mean": np.full(len(test), mean),
-        "user and movie means": _means(training, test, target),
-    }
-    return {name: rounded(_evaluate(task, test, scores)) for name, scores in answers.items()}
+    answers = {"base rate": _overall_mean, "user and movie means": _means}
+    return {name: rounded(_evaluate(training, test, answer)) for name, answer in answers.items()}
 
 
-def _evaluate(task: str, test: pd.DataFrame, scores: np.ndarray) -> Metrics:
-    if task == "regression":
-        return regression_metrics(test["rating"].to_numpy(), scores)
-    certain = np.clip(scores, 1 - CERTAINTY, CERTAINTY)
-    return classification_metrics(test["label"].to_numpy(), certain, 0.5)
+def _evaluate(training: pd.DataFrame, test: pd.DataFrame, answer: Answer) -> Metrics:
+    likes, stars = (answer(training, test, target) for target in ("label", "rating"))
+    certain = np.clip(likes, 1 - CERTAINTY, CERTAINTY)
+    found = classification_metrics(test["label"].to_numpy(), certain, 0.5)
+    return found | regression_metrics(test["rating"].to_numpy(), stars)
+
+
+def _overall_mean(training: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:
+    return np.full(len(test), float(training[target].mean()))
 
 
 def _means(training: pd.DataFrame, test: pd.DataFrame, target: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recsys.tasks.metrics import Array, WeightedMetric
+from recsys.scoring.metrics import Array, WeightedMetric
 
 
 def interval(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from recsys.tasks.metrics import Array, WeightedMetric, Weights
+from recsys.scoring.metrics import Array, WeightedMetric, Weights
 
 
 def roc_curve(labels: Array, scores: Array, points: int) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def slice_intervals(records: list[dict[str, object]]) -> pd.DataFrame:
     Args:
         records: from `metrics_by_slice`. Without resampling, low and high are empty.
     """
-    points = pd.DataFrame(records).rename(columns={"auc": "value", "rmse": "value"})
+    points = pd.DataFrame(records).rename(columns={"auc": "value"})
     # Without records, the file has its header alone.
     points = points.reindex(columns=["slice", "value", "low", "high", "rows"])
     return points.astype({"low": float, "high": float})

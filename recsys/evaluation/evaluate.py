@@ -6,29 +6,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsys.common.arrays import Singles
 from recsys.common.atomic import atomic_write
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.evaluation import curves
 from recsys.evaluation.paired import weighted_metrics
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask, metrics_by_slice
+from recsys.models.answers import Answers, read_answers
 from recsys.models.checkpoint import Checkpoint, load_model, read_checkpoint
-from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions
-from recsys.storage.lineage import require_same_run
-from recsys.storage.parquet import read_column
-from recsys.tasks.metrics import (
+from recsys.scoring.metrics import (
     Array,
     Metrics,
     auc,
     classification_metrics,
     evaluate_all,
-    regression_metrics,
     rounded,
 )
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
+from recsys.scoring.predict import predict
+from recsys.storage import schemas
+from recsys.storage.dimensions import Dimensions
+from recsys.storage.lineage import require_same_run
+from recsys.storage.parquet import read_column
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ class Evaluation:
 
 def predict_part(
     part: Path, features: Path, checkpoint: Path
-) -> tuple[Checkpoint, MovieLensDataset, Singles]:
-    """The checkpoint, the rows of the part, and the prediction for each row, [N].
+) -> tuple[Checkpoint, MovieLensDataset, Answers]:
+    """The checkpoint, the rows of the part, and the answers for the rows.
 
     Args:
         part: a file of the stage split.
@@ -77,14 +75,14 @@ def predict_part(
     """
     trained = read_checkpoint(checkpoint)
     dimensions = trained.dimensions
-    task = make_task(trained.description.task, dimensions.vocabulary.rating_scale)
-    dataset = MovieLensDataset(part, dimensions, task.target, trained.features, features)
+    dataset = MovieLensDataset(part, dimensions, trained.features, features)
     require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
-    return trained, dataset, predict(load_model(trained), dataset, task)
+    logits = predict(load_model(trained), dataset)
+    return trained, dataset, read_answers(logits, trained.description.heads)
 
 
-def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Singles) -> pd.DataFrame:
-    """The columns of `schemas.predictions`: the rows of a part, with raw ids and scores."""
+def tabulate_predictions(part: Path, dimensions: Dimensions, answers: Answers) -> pd.DataFrame:
+    """The columns of `schemas.predictions`: the rows of a part, with raw ids and answers."""
     user, movie, rating, label = (
         read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")
     )
@@ -94,52 +92,39 @@ def tabulate_predictions(part: Path, dimensions: Dimensions, scores: Singles) ->
             "raw_movieid": dimensions.raw_ids("movies")[movie],
             "rating": rating,
             "label": label,
-            "score": scores,
+            "score": answers.likes,
         }
+        | ({} if answers.stars is None else {"stars": answers.stars})
     )
 
 
 def evaluate(
-    task: str,
     predictions: pd.DataFrame,
-    label_threshold: float,
     params: EvaluateParams,
     slices: dict[str, Mask] | None = None,
     ideal: Array | None = None,
 ) -> Evaluation:
     """Compute the metrics and plots of predictions.
 
-    Both tasks have the same plots. For a regression, the score is the predicted rating, and a
-    predicted rating above the label threshold is a predicted like.
-
     Args:
-        task: classification or regression.
         predictions: a table with the columns of `schemas.predictions`.
-        label_threshold: a rating above this (stars) is a like.
         slices: from `find_slices`, [N] each.
         ideal: the best possible scores, if they are known; their AUC is reported too, [N]
     """
     labels = predictions["label"].to_numpy()
-    ratings = predictions["rating"].to_numpy()
     scores = predictions["score"].to_numpy()
-    if task == "classification":
-        metrics = classification_metrics(labels, scores, params.threshold)
-        actual, threshold = labels, params.threshold
-    else:
-        metrics = regression_metrics(ratings, scores)
-        actual, threshold = ratings, label_threshold
-    # The others, which need the users and the groups of the calibration.
-    more = weighted_metrics(task, predictions, params)
+    metrics = classification_metrics(labels, scores, params.threshold)
+    # The others, which need the users, the groups of the calibration and the stars.
+    more = weighted_metrics(predictions, params)
     metrics |= evaluate_all({n: m for n, m in more.items() if n not in metrics}, len(labels))
     if ideal is not None:
         metrics["best_possible_auc"] = auc(labels, ideal)
-    calibration = curves.reliability_curve(actual, scores, params.calibration_bins)
     plots = {
         "roc": curves.roc_curve(labels, scores, params.curve_points),
         "precision_recall": curves.precision_recall_curve(labels, scores, params.curve_points),
-        "calibration": calibration,
-        "confusion": curves.confusion_counts(labels, scores > threshold),
+        "calibration": curves.reliability_curve(labels, scores, params.calibration_bins),
+        "confusion": curves.confusion_counts(labels, scores > params.threshold),
     }
-    records = metrics_by_slice(task, predictions, slices or {}, params.bootstrap, params.seed)
+    records = metrics_by_slice(predictions, slices or {}, params.bootstrap, params.seed)
     plots["slices"] = curves.slice_intervals(records)
     return Evaluation(rounded(metrics), plots, records)

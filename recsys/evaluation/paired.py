@@ -22,7 +22,7 @@ from recsys.evaluation.bootstrap import resample
 from recsys.evaluation.curves import weighted_calibration_error
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import Mask
-from recsys.tasks.metrics import (
+from recsys.scoring.metrics import (
     Array,
     WeightedMetric,
     Weights,
@@ -31,7 +31,6 @@ from recsys.tasks.metrics import (
     weighted_grouped_auc,
     weighted_mean,
     weighted_regression,
-    weighted_rmse,
 )
 
 # 400 samples give the standard deviation to 4 %. Quantiles would need many more.
@@ -142,51 +141,49 @@ def seeds_error(old: Sequence[float], new: Sequence[float]) -> tuple[float, floa
 
 
 def compare_predictions(
-    task: str,
     old: Sequence[pd.DataFrame],
     new: Sequence[pd.DataFrame],
     params: tuple[EvaluateParams, EvaluateParams],
 ) -> dict[str, Difference]:
-    """The difference of two runs in each metric of their predictions.
+    """The difference of two runs in each metric that both have of their predictions.
 
     Args:
-        task: classification or regression.
         old, new: for each training seed, a table with the columns of `schemas.predictions`; they
-            differ in `score` alone.
+            differ in `score` and `stars` alone.
         params: the section `evaluate` of the old run and of the new run.
     """
     users = pd.factorize(new[0]["raw_userid"])[0]
     before, after = (
-        [weighted_metrics(task, table, section) for table in tables]
+        [weighted_metrics(table, section) for table in tables]
         for tables, section in zip((old, new), params, strict=True)
     )
     return {
         name: compare([m[name] for m in before], [m[name] for m in after], users)
         for name in after[0]
+        if name in before[0]
     }
 
 
 def compare_slices(
-    task: str,
     old: Sequence[pd.DataFrame],
     new: Sequence[pd.DataFrame],
     slices: Mapping[str, Mask],
 ) -> dict[str, Difference]:
-    """The difference in AUC (of a regression, RMSE) of all rows and of each slice that has some.
+    """The difference in AUC of all rows and of each slice that has some.
 
     Args:
-        task, old, new: as for `compare_predictions`.
+        old, new: as for `compare_predictions`.
         slices: the rows of each slice, [N] each
     """
     users = pd.factorize(new[0]["raw_userid"])[0]
-    target, metric = (
-        ("label", weighted_auc) if task == "classification" else ("rating", weighted_rmse)
-    )
     found = {}
     for name, mask in {"all": np.ones(len(users), bool), **slices}.items():
         if mask.any():
             before, after = (
-                [metric(t[target].to_numpy()[mask], t["score"].to_numpy()[mask]) for t in tables]
+                [
+                    weighted_auc(t["label"][mask].to_numpy(), t["score"][mask].to_numpy())
+                    for t in tables
+                ]
                 for tables in (old, new)
             )
             found[name] = compare(before, after, users[mask])
@@ -213,23 +210,19 @@ def compare_lists(
 
 
 def weighted_metrics(
-    task: str, predictions: pd.DataFrame, params: EvaluateParams
+    predictions: pd.DataFrame, params: EvaluateParams
 ) -> dict[str, WeightedMetric]:
     """The metrics of `evaluate`, as functions of the rows' weights.
 
     Args:
         predictions: a table with the columns of `schemas.predictions`.
     """
-    labels, ratings, scores = (
-        predictions[name].to_numpy() for name in ("label", "rating", "score")
-    )
-    bins = params.calibration_bins
-    if task == "regression":
-        return weighted_regression(ratings, scores) | {
-            "calibration_error": weighted_calibration_error(ratings, scores, bins)
-        }
-    users = predictions["raw_userid"].to_numpy()
-    return weighted_classification(labels, scores, params.threshold) | {
-        "grouped_auc": weighted_grouped_auc(labels, scores, users),
-        "calibration_error": weighted_calibration_error(labels, scores, bins),
+    columns = {name: predictions[name].to_numpy() for name in predictions}
+    labels, scores = columns["label"], columns["score"]
+    found = weighted_classification(labels, scores, params.threshold) | {
+        "grouped_auc": weighted_grouped_auc(labels, scores, columns["raw_userid"]),
+        "calibration_error": weighted_calibration_error(labels, scores, params.calibration_bins),
     }
+    if "stars" in columns:
+        found |= weighted_regression(columns["rating"], columns["stars"])
+    return found

@@ -16,7 +16,7 @@ import scipy.sparse
 
 from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import RankingParams
-from recsys.tasks.metrics import Metrics, rounded, weighted_mean
+from recsys.scoring.metrics import Metrics, rounded, weighted_mean
 
 Lists = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

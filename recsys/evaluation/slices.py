@@ -6,8 +6,8 @@ import pandas as pd
 
 from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
+from recsys.scoring.metrics import weighted_auc, weighted_rmse
 from recsys.storage.dimensions import Dimensions
-from recsys.tasks.metrics import weighted_auc, weighted_rmse
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]
@@ -40,9 +40,9 @@ def find_slices(
 
 
 def metrics_by_slice(
-    task: str, predictions: pd.DataFrame, slices: dict[str, Mask], resamples: int, seed: int
+    predictions: pd.DataFrame, slices: dict[str, Mask], resamples: int, seed: int
 ) -> list[dict[str, object]]:
-    """AUC (of a regression, RMSE) of each slice and of all rows, with a 95 % bootstrap interval.
+    """AUC of each slice and of all rows, with a 95 % bootstrap interval, and RMSE in stars.
 
     Empty slices are left out, and so are slices without an AUC because all labels are equal.
 
@@ -51,32 +51,31 @@ def metrics_by_slice(
         slices: the rows of each slice, from `find_slices`.
 
     Returns:
-        records of slice, rows, positive_rate, auc or rmse, and the ends low and high of its
-        interval
+        records of slice, rows, positive_rate, auc, the ends low and high of its interval, and rmse
+        if the predictions have stars
     """
     records: list[dict[str, object]] = []
     for name, mask in {"all": np.ones(len(predictions), bool), **slices}.items():
         if not mask.any():
             continue
         rows = predictions[mask]
-        labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy()
-        if task == "classification":
-            metric, title = weighted_auc(labels, scores), "auc"
-        else:
-            metric, title = weighted_rmse(rows["rating"].to_numpy(), scores), "rmse"
-        value = metric(np.ones(len(rows)))
+        labels, ones = rows["label"].to_numpy(), np.ones(len(rows))
+        metric = weighted_auc(labels, rows["score"].to_numpy())
+        value = metric(ones)
         if np.isnan(value):
             continue
         low, high = interval(metric, rows["raw_userid"].to_numpy(), resamples, seed)
-        records.append(
-            {
-                "slice": name,
-                "rows": len(rows),
-                "positive_rate": round(float(labels.mean()), 4),
-                title: round(value, 5),
-                # JSON has no nan.
-                "low": None if np.isnan(low) else round(low, 5),
-                "high": None if np.isnan(high) else round(high, 5),
-            }
-        )
+        record: dict[str, object] = {
+            "slice": name,
+            "rows": len(rows),
+            "positive_rate": round(float(labels.mean()), 4),
+            "auc": round(value, 5),
+            # JSON has no nan.
+            "low": None if np.isnan(low) else round(low, 5),
+            "high": None if np.isnan(high) else round(high, 5),
+        }
+        if "stars" in rows:
+            rmse = weighted_rmse(rows["rating"].to_numpy(), rows["stars"].to_numpy())
+            record["rmse"] = round(rmse(ones), 5)
+        records.append(record)
     return records

@@ -131,6 +131,7 @@ def build_model(
             description.architecture,
             description.tables,
             folder,
+            len(description.heads.thresholds),
         )
 
 

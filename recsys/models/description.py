@@ -34,12 +34,30 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class Heads:
+    """What the logits of a row say: each, whether the rating is above one threshold.
+
+    The threshold of the label is the model's answer. The others are learnt beside it, because they
+    tell the model how far from the threshold a rating is.
+
+    Attributes:
+        thresholds: in stars, ascending; each lies between two ratings, [T]
+        label: the position of the label's threshold.
+        stars: the stars between the thresholds, ascending, [T + 1]; empty if the label's is the
+            only threshold, which does not say how many stars are expected.
+    """
+
+    thresholds: tuple[float, ...]
+    label: int = 0
+    stars: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Description:
     """Everything about a model but its numbers.
 
     Attributes:
-        task: classification or regression; it determines what a logit means.
-        stars: the lowest and the highest stars of the rating scale.
+        heads: what the logits mean.
         architecture: the layers.
         features: the names of the features, in the order of the registry.
         tables: for each sparse feature, in the model's order, the name of its embedding table.
@@ -47,8 +65,7 @@ class Description:
         dense_features: the names of the dense columns, in their order.
     """
 
-    task: str
-    stars: tuple[float, float]
+    heads: Heads
     architecture: Architecture
     features: tuple[str, ...]
     tables: Mapping[str, str]
@@ -58,8 +75,9 @@ class Description:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Description":
         """The inverse of `asdict`, from JSON. Raises: TypeError, LookupError: other keys."""
+        heads = Heads(**_with_tuples(content["heads"]))
         architecture = Architecture(**_with_tuples(content["architecture"]))
-        return cls(**_with_tuples(content) | {"architecture": architecture})
+        return cls(**_with_tuples(content) | {"heads": heads, "architecture": architecture})
 
 
 def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:

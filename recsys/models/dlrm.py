@@ -20,6 +20,7 @@ class DLRMRecommender(nn.Module):
         architecture: the layers.
         tables: for each of the F sparse features, its table; None if each has its own.
         folder: for files that the tables are mapped from; None keeps them in memory.
+        thresholds: the number of logits of a row, T
     """
 
     def __init__(
@@ -29,12 +30,13 @@ class DLRMRecommender(nn.Module):
         architecture: Architecture,
         tables: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        thresholds: int = 1,
     ) -> None:
         super().__init__()
         if tables is None:
             tables = {name: name for name in embedding_rows}
         self.tables = make_tables(embedding_rows, tables, architecture, folder)
-        self.network = Network(architecture, len(tables), dense_features)
+        self.network = Network(architecture, len(tables), dense_features, thresholds)
 
     def fuse_optimizer(self, learning_rate: float) -> None:
         """Let the tables learn by row-wise Adagrad in the backward pass from now on.
@@ -53,6 +55,6 @@ class DLRMRecommender(nn.Module):
             dense_index: for each row of the batch, its row in `dense`, [B]; None for the same one
 
         Returns:
-            logits, [B]
+            logits, [B, T]
         """
         return self.network(dense, look_up(self.tables, sparse), dense_index)

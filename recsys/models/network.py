@@ -5,12 +5,12 @@ artifact holds a copy of this file, so it imports torch and other copies.
 
 DLRM is Naumov et al. 2019 (https://arxiv.org/abs/1906.00091). The parts have TorchRec's names. The
 dense arch, a bottom MLP, embeds the dense features. The interaction arch combines the vectors of a
-row. The over arch, a top MLP, turns them into one logit. Tests compare logits and gradients with
-TorchRec's own modules.
+row. The over arch, a top MLP, turns them into a logit for each threshold of the rating. Tests
+compare logits and gradients with TorchRec's own modules.
 
-Shapes: B batch, F sparse features, d dense features, D embedding dimension, V rows of dense
-features (B of them, or fewer where they repeat), P pairs of the F + 1 vectors, I outputs of the
-interaction, W width of the first layer of the over arch.
+Shapes: B batch, T thresholds, F sparse features, d dense features, D embedding dimension, V rows of
+dense features (B of them, or fewer where they repeat), P pairs of the F + 1 vectors, I outputs of
+the interaction, W width of the first layer of the over arch.
 """
 
 import math
@@ -34,10 +34,15 @@ class Network(nn.Module):
     Args:
         sparse_features: F
         dense_features: d
+        thresholds: T
     """
 
     def __init__(
-        self, architecture: Architecture, sparse_features: int, dense_features: int
+        self,
+        architecture: Architecture,
+        sparse_features: int,
+        dense_features: int,
+        thresholds: int = 1,
     ) -> None:
         super().__init__()
         kind, dimension = architecture.kind, architecture.embedding_dimension
@@ -52,7 +57,9 @@ class Network(nn.Module):
         # is, in its first columns.
         self.dense_columns = 0 if kind == "dcn" else dimension
         top = () if is_linear else architecture.top_layers
-        self.over_arch = make_mlp((self.dense_columns + width, *top, 1), architecture.dropout)
+        self.over_arch = make_mlp(
+            (self.dense_columns + width, *top, thresholds), architecture.dropout
+        )
 
     def forward(
         self, dense: Tensor, pooled: Sequence[Tensor], dense_index: Tensor | None = None
@@ -66,7 +73,7 @@ class Network(nn.Module):
                 2023, https://arxiv.org/abs/2211.05239).
 
         Returns:
-            logits, [B]
+            logits, [B, T]
         """
         embedded: Tensor = self.dense_arch(dense)  # [V, D]
         vector = embedded if dense_index is None else embedded.index_select(0, dense_index)
@@ -80,7 +87,7 @@ class Network(nn.Module):
             from_dense = from_dense.index_select(0, dense_index)
         hidden = torch.addmm(from_dense, interactions, weight.t())  # [B, W]
         logits: Tensor = nn.Sequential(*others)(hidden)
-        return logits.squeeze(1)
+        return logits
 
 
 def make_mlp(widths: Sequence[int], dropout: float | None = None) -> nn.Sequential:

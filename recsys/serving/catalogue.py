@@ -25,14 +25,18 @@ def list_movies(dimensions: Dimensions) -> pd.DataFrame:
 
 
 def movie_records(
-    catalogue: pd.DataFrame, rows: npt.ArrayLike, name: str, values: npt.ArrayLike
+    catalogue: pd.DataFrame, rows: npt.ArrayLike, **numbers: npt.ArrayLike | None
 ) -> list[Record]:
-    """Some movies as JSON objects, each with a number.
+    """Some movies as JSON objects, each with some numbers.
 
     Args:
         catalogue: from `list_movies`.
-        name, values: the key of the numbers, and the number of each movie.
+        numbers: by their keys, a number of each movie; None where no movie has one.
     """
-    numbers = [round(value, 4) for value in np.asarray(values, float).tolist()]
     movies: list[Record] = catalogue.iloc[np.asarray(rows, int)].to_dict("records")  # type: ignore[assignment]
-    return [{name: number} | movie for number, movie in zip(numbers, movies, strict=True)]
+    for name, values in reversed(numbers.items()):
+        column: list[float | None] = [None] * len(movies)
+        if values is not None:
+            column = [round(value, 4) for value in np.asarray(values, float).tolist()]
+        movies = [{name: number} | movie for number, movie in zip(column, movies, strict=True)]
+    return movies

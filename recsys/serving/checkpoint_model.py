@@ -6,7 +6,6 @@ Shapes: B pairs, U users, M movies.
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.tables import load_pair_features, make_index
 from recsys.features.online import LabelledRatings
 from recsys.features.online_with_log import OnlineFeaturesWithLog
+from recsys.models.answers import Answers
 from recsys.models.checkpoint import Checkpoint, read_checkpoint
 from recsys.serving.pair_model import PairModel
 
@@ -64,7 +64,7 @@ class CheckpointModel(PairModel):
         movies: Tensor,
         as_of: Tensor | None = None,
         ratings: LabelledRatings | None = None,
-    ) -> npt.NDArray[np.float32]:
+    ) -> Answers:
         """As `PairModel.score`, but the log has the times and ratings that are not given.
 
         Args:

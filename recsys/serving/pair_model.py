@@ -8,14 +8,13 @@ Shapes: B pairs, U users, M movies.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from recsys.dataloader.jagged import Lists
 from recsys.dataloader.pair_features import PairFeatures
 from recsys.features.online import LabelledRatings, OnlineFeatures, Queries
+from recsys.models.answers import Answers, read_answers
 from recsys.models.description import Description
 from recsys.models.network import Network
 from recsys.models.plain_tables import PlainTables
@@ -58,7 +57,7 @@ class PairModel(nn.Module):
         online: OnlineFeatures | None,
     ) -> None:
         super().__init__()
-        self.description, self.online = description, online
+        self.description, self.heads, self.online = description, description.heads, online
         self.pair_features, self.movie_index = pair_features, movie_index
         architecture, tables = description.architecture, description.tables
         # On "meta" the layers take no memory. They take the given tensors.
@@ -70,7 +69,12 @@ class PairModel(nn.Module):
                 architecture.pooling,
                 has_ranges=any(name.endswith(".ranges") for name in weights),
             )
-            self.network = Network(architecture, len(tables), len(description.dense_features))
+            self.network = Network(
+                architecture,
+                len(tables),
+                len(description.dense_features),
+                len(self.heads.thresholds),
+            )
         self.load_state_dict(weights, assign=True)
         self.eval()
 
@@ -81,8 +85,8 @@ class PairModel(nn.Module):
         movies: Tensor,
         as_of: Tensor | None = None,
         ratings: LabelledRatings | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """Probabilities of a like, or of a regression stars, [B].
+    ) -> Answers:
+        """The probability of a like and the expected stars of each pair.
 
         Args:
             users, movies: rows of the tables; U or M for one that the table does not list, [B]
@@ -91,18 +95,14 @@ class PairModel(nn.Module):
             ratings: all ratings of the users; None without computed features
         """
         computed = self._compute(users, movies, as_of, ratings)
-        logits = [torch.empty(0)]
+        logits = [torch.empty(0, len(self.heads.thresholds))]
         for rows in torch.arange(len(users)).split(BATCH):
             some = users[rows], movies[rows]
             bags = self.pair_features.bags(*some)
             bags |= {name: lists.take(rows) for name, lists in computed.histories.items()}
             dense = torch.cat([self.pair_features.dense(*some), computed.dense[rows]], dim=1)
             logits.append(self.network(dense, self.tables(bags)))
-        scores = torch.cat(logits).sigmoid()
-        if self.description.task == "regression":
-            lowest, highest = self.description.stars
-            scores = lowest + scores * (highest - lowest)
-        return scores.numpy()
+        return read_answers(torch.cat(logits), self.heads)
 
     def _compute(
         self,

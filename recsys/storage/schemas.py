@@ -109,11 +109,12 @@ RECOMMENDATIONS = pa.schema(
 )
 
 
-def predictions(id_types: Mapping[str, str]) -> pa.Schema:
+def predictions(id_types: Mapping[str, str], with_stars: bool) -> pa.Schema:
     """The schema of the predictions.
 
     Args:
         id_types: the names of the raw ids' Arrow types, by table.
+        with_stars: whether the model expects stars: it has more thresholds than the label's.
     """
     return pa.schema(
         [
@@ -121,7 +122,7 @@ def predictions(id_types: Mapping[str, str]) -> pa.Schema:
             ("raw_movieid", pa.type_for_alias(id_types["movies"])),
             ("rating", pa.float32()),
             ("label", pa.int8()),
-            # The predicted probability of a like or, for regression, stars.
-            ("score", pa.float32()),
+            ("score", pa.float32()),  # the predicted probability of a like
+            *([("stars", pa.float32())] if with_stars else []),  # the expected rating
         ]
     )

@@ -15,13 +15,13 @@ from recsys.common.memory import keep_freed_memory
 from recsys.common.params import Params
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.models.checkpoint import Checkpoint, build_model, save_checkpoint
-from recsys.models.description import Description
+from recsys.models.description import Description, Heads
 from recsys.models.params import ModelParams
+from recsys.scoring.metrics import Metrics, rounded
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import FeatureParams, select_features
 from recsys.storage.resume import ResumeFile
-from recsys.tasks.metrics import Metrics, rounded
-from recsys.tasks.task import make_task
+from recsys.storage.vocabulary import Vocabulary
 from recsys.training.loop import train
 from recsys.training.params import TrainParams
 from recsys.training.process_group import ProcessGroup, join_process_group
@@ -89,7 +89,7 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
     section = params[TrainParams]
     set_up_torch(section)
     dimensions = Dimensions.load(inputs.encoded, inputs.parts / "counts")
-    task = make_task(section.task, dimensions.vocabulary.rating_scale)
+    heads = make_heads(section, dimensions.vocabulary)
     features = select_features(params[FeatureParams].names, dimensions.vocabulary.features)
     sections = [params[FeatureParams], params[ModelParams], section]
     file = ResumeFile(outputs.state, sections, inputs.files(), ROOMS) if save_every else None
@@ -98,19 +98,19 @@ def fit(params: Params, inputs: Inputs, outputs: Outputs, save_every: int) -> No
             MovieLensDataset(
                 inputs.part(name),
                 dimensions,
-                task.target,
                 features,
                 inputs.features,
                 group.partition,
+                heads.thresholds,
             )
             for name in ("train", "validation")
         )
-        description = describe_model(params, training, dimensions)
+        description = describe_model(params, training, dimensions, heads)
         # Several processes map their tables from files here, so none holds a whole table in memory.
         folder = inputs.parts
         model = shard(build_model(description, folder if group.size > 1 else None), section, group)
         resume = DistributedResume(file, group) if file and group.size > 1 else file
-        epochs = train(model, training, validation, task, section, save_every, resume, group)
+        epochs = train(model, training, validation, heads, section, save_every, resume, group)
         records = list(report_epochs(epochs, outputs.live, group))
         weights = gather(model, group, folder)
         if group.rank == 0:
@@ -134,16 +134,23 @@ def set_up_torch(params: TrainParams) -> None:
     torch.manual_seed(params.seed)
 
 
+def make_heads(params: TrainParams, vocabulary: Vocabulary) -> Heads:
+    """The thresholds that the model learns: all of the rating scale, or the label's alone."""
+    scale, cut = vocabulary.rating_scale, vocabulary.like_cut
+    thresholds = scale.thresholds(cut) if params.thresholds == "all" else (cut,)
+    if len(thresholds) == 1:
+        return Heads(thresholds)
+    return Heads(thresholds, thresholds.index(cut), scale.stars_between(thresholds))
+
+
 def describe_model(
-    params: Params, training: MovieLensDataset, dimensions: Dimensions
+    params: Params, training: MovieLensDataset, dimensions: Dimensions, heads: Heads
 ) -> Description:
     """The description of the model that params.yaml asks for, with the sizes of the data."""
-    scale = dimensions.vocabulary.rating_scale
     names = params[FeatureParams].names
     tables = {feature.name: feature.embedding_table_name for feature in training.sparse_features}
     return Description(
-        task=params[TrainParams].task,
-        stars=(float(scale.lowest), float(scale.highest)),
+        heads=heads,
         architecture=params[ModelParams].architecture(),
         features=tuple(f.name for f in select_features(names, dimensions.vocabulary.features)),
         tables=tables,

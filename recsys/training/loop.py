@@ -7,18 +7,19 @@ from threading import RLock
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
-from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
 from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
+from recsys.models.description import Heads
 from recsys.models.dlrm import DLRMRecommender
 from recsys.models.embeddings import fused_optimizer_states
+from recsys.scoring.metrics import Metrics
+from recsys.scoring.predict import predict
+from recsys.scoring.validation import quality, validate
 from recsys.storage.resume import ResumeFile
-from recsys.tasks.metrics import Metrics
-from recsys.tasks.predict import predict
-from recsys.tasks.task import Task
 from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.params import TrainParams
 from recsys.training.process_group import SINGLE_PROCESS, ProcessGroup
@@ -32,7 +33,7 @@ def train(
     model: nn.Module,
     training: MovieLensDataset,
     validation: MovieLensDataset,
-    task: Task,
+    heads: Heads,
     params: TrainParams,
     save_every: int = 0,
     resume: ResumeFile | DistributedResume | None = None,
@@ -48,14 +49,15 @@ def train(
     Args:
         model: a `DLRMRecommender`, or the model that `sharding.shard` made of one for the group.
         training, validation: this process's partition of the rows; the records cover all rows.
+        heads: what the model's logits mean, and the datasets' labels.
         save_every: the number of steps between two saves of the state; 0 for never.
         resume: where the state is saved. If there is a saved state, training resumes from it and
             ends with the same bits.
         group: the processes that train together; all of them must call this.
 
     Yields:
-        epoch (from 1), train_loss (the mean over the rows, with dropout) and the task's validation
-        metrics. After resuming, the records of the earlier epochs come first.
+        epoch (from 1), train_loss (the mean over rows and thresholds, with dropout) and the metrics
+        of `validate`. After resuming, the records of the earlier epochs come first.
 
     Raises:
         InputError: the loss or a validation score is not finite.
@@ -66,25 +68,25 @@ def train(
     shuffle = torch.Generator().manual_seed(params.seed)
     steps = math.ceil(training.rows / params.batch_size)
     state = _begin(model, params, steps, shuffle.get_state())
-    targets = group.gather_rows(validation.label.numpy(), validation.rows)
+    labels = group.gather_rows(validation.labels, validation.rows)
     if resume and (saved := resume.load()):
         state.load_state_dict(saved)
         log.info("resuming after step %d of epoch %d", state.step, state.epoch)
         yield from state.history
 
     while state.epoch <= params.epochs and state.epoch - state.best_epoch <= params.patience:
-        for _ in _train_epoch(state, training, task, params, shuffle, group):
+        for _ in _train_epoch(state, training, params, shuffle, group):
             done = (state.epoch - 1) * steps + state.step
             if resume and save_every and done % save_every == 0:
                 resume.save(state.state_dict())
-        metrics = _validate(state, validation, targets, task, params, group)
+        metrics = _validate(state, validation, labels, heads, params, group)
         record: Metrics = {
             "epoch": state.epoch,
             "train_loss": group.sum(state.loss) / training.rows,
             **{f"validation_{name}": value for name, value in metrics.items()},
         }
         yield record
-        state.finish_epoch(record, task.selection_metric(metrics), shuffle.get_state())
+        state.finish_epoch(record, quality(metrics), shuffle.get_state())
     state.restore_best_weights()
 
 
@@ -109,7 +111,6 @@ def _begin(model: nn.Module, params: TrainParams, steps: int, shuffle: Tensor) -
 def _train_epoch(
     state: TrainingState,
     training: MovieLensDataset,
-    task: Task,
     params: TrainParams,
     shuffle: torch.Generator,
     group: ProcessGroup,
@@ -132,14 +133,12 @@ def _train_epoch(
         size = min(params.batch_size, training.rows - state.step * params.batch_size)
         # The group averages the gradients of its processes, which have parts of unequal size.
         weight = len(batch.labels) * group.size / size
-        state.loss += _step(state, batch.to(device), weight, task, params) * len(batch.labels)
+        state.loss += _step(state, batch.to(device), weight, params) * len(batch.labels)
         state.step += 1
         yield
 
 
-def _step(
-    state: TrainingState, batch: Batch, weight: float, task: Task, params: TrainParams
-) -> float:
+def _step(state: TrainingState, batch: Batch, weight: float, params: TrainParams) -> float:
     """Take one step of the optimizer, update the moving average, and return the batch's mean loss.
 
     Args:
@@ -147,7 +146,8 @@ def _step(
     """
     logits = state.model(batch.dense_features, batch.sparse_features, batch.dense_index)
     # An empty batch has no mean loss. It still needs a backward pass, which the group joins.
-    loss = task.loss(logits, batch.labels) if len(batch.labels) else logits.sum()
+    labels = batch.labels
+    loss = binary_cross_entropy_with_logits(logits, labels) if len(labels) else logits.sum()
     _require_finite(loss, "training loss", state.epoch, params)
     state.optimizer.zero_grad()
     (loss * weight).backward()
@@ -159,21 +159,21 @@ def _step(
 def _validate(
     state: TrainingState,
     validation: MovieLensDataset,
-    targets: Singles,
-    task: Task,
+    labels: Tensor,
+    heads: Heads,
     params: TrainParams,
     group: ProcessGroup,
 ) -> Metrics:
-    """The task's metrics of the averaged weights.
+    """The metrics of the averaged weights.
 
     Args:
-        targets: of all rows of the validation part, [N]
+        labels: of all rows of the validation part, [N, T]
     """
     with state.average.applied():
-        predictions = group.gather_rows(predict(state.model, validation, task), validation.rows)
+        logits = group.gather_rows(predict(state.model, validation), validation.rows)
     # The last step can diverge although its loss, computed before the step, was finite.
-    _require_finite(torch.from_numpy(predictions), "validation score", state.epoch, params)
-    return task.validate(targets, predictions)
+    _require_finite(logits, "validation score", state.epoch, params)
+    return validate(labels, logits, heads)
 
 
 def _require_finite(values: Tensor, name: str, epoch: int, params: TrainParams) -> None:

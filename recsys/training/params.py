@@ -11,7 +11,7 @@ LearningRate = Annotated[float, Field(description="a number above 0", gt=0)]
 
 class TrainParams(Section):
     name = "train"
-    task: Literal["classification", "regression"]
+    thresholds: Literal["all", "label"]
     learning_rate: LearningRate
     weight_decay: NotNegative
     embedding_optimizer: Literal["adam", "rowwise_adagrad"]

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
-from recsys.common.arrays import Singles
 from recsys.common.errors import InputError
 
 Item = TypeVar("Item")
@@ -36,15 +36,15 @@ class ProcessGroup:
         """The sum of the processes' values."""
         return value
 
-    def gather_rows(self, values: Singles, rows: int) -> Singles:
+    def gather_rows(self, values: Tensor, rows: int) -> Tensor:
         """Gather the values of all rows, in order, in every process.
 
         Args:
-            values: one for each row of this process's partition.
+            values: T for each row of this process's partition, on the CPU.
             rows: the number of rows of all partitions.
 
         Returns:
-            [rows]
+            [rows, T]
         """
         assert len(values) == rows
         return values
@@ -74,14 +74,13 @@ class TorchProcessGroup(ProcessGroup):
         dist.all_reduce(total)
         return total.item()
 
-    def gather_rows(self, values: Singles, rows: int) -> Singles:
+    def gather_rows(self, values: Tensor, rows: int) -> Tensor:
         # The first ranks may have one row more than the last, and all_gather needs equal sizes.
-        padded = torch.zeros(-(-rows // self.size), dtype=torch.from_numpy(values).dtype)
-        padded[: len(values)] = torch.from_numpy(values)
+        padded = values.new_zeros(-(-rows // self.size), values.shape[1])
+        padded[: len(values)] = values
         parts = [torch.empty_like(padded, device=self.device) for _ in range(self.size)]
         dist.all_gather(parts, padded.to(self.device))
-        gathered: Singles = torch.stack(parts, dim=1).flatten()[:rows].cpu().numpy()
-        return gathered
+        return torch.stack(parts, dim=1).flatten(0, 1)[:rows].cpu()
 
     def intersection(self, items: set[Item]) -> set[Item]:
         gathered: list[set[Item]] = [set()] * self.size

@@ -9,7 +9,7 @@ from recsys.training.process_group import ProcessGroup
 log = logging.getLogger(__name__)
 
 # The rooms that training depends on, as in dvc.yaml; a test compares them with the imports.
-ROOMS = ("common", "storage", "dataloader", "models", "tasks", "training")
+ROOMS = ("common", "storage", "dataloader", "models", "scoring", "training")
 
 
 class DistributedResume:

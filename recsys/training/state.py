@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recsys.tasks.metrics import Metrics
+from recsys.scoring.metrics import Metrics
 from recsys.training.ema import ExponentialMovingAverage
 
 

@@ -162,7 +162,11 @@ HEADER = "metric: validation_auc\ndirection: maximize\nparams:\n"
         ),
         (HEADER + "  model.dropout: {low: 0.5, high: 1.0}\n", "model.dropout = 1.0: must be a num"),
         (HEADER + "  model.top_layers: [64]\n", "model.top_layers = 64: must be a list of"),
-        (HEADER + "  train.task: [regression]\n", "metric = 'validation_auc': must be one of tra"),
+        (
+            HEADER.replace("auc", "rmse") + "  train.thresholds: [all, label]\n",
+            "metric = 'validation_rmse': must be one of train_loss, validation_auc, validation_log_"
+            "loss (train.thresholds: label)",
+        ),
         (
             HEADER + "  train.embedding_optimizer: [adam, rowwise_adagrad]\n"
             "  model.embedding_dimension: {low: 8, high: 32}\n",

@@ -26,21 +26,27 @@ def call(command: str, arguments: str) -> Result:
 def test_recommendations_are_printed_with_what_the_user_liked(run: Run) -> None:
     lines = call("recommend", "--user 3 --top 3").output.splitlines()
     assert lines[0].startswith("user 3 rated ")
-    assert lines[6] == "recommended (probability of a like):"
+    assert lines[6] == "recommended (probability of a like, expected stars):"
     lines = [line for line in lines if not line.lstrip().startswith("because of ")]
     assert len(lines) == 10
     shown = json.loads(call("recommend", "--user 3 --top 3 --json").output)
     assert [len(shown["liked"]), len(shown["recommended"])] == [5, 3]
     for line, movie in zip(lines[7:], shown["recommended"], strict=True):
-        for text in (movie["title"], f"[{', '.join(movie['genres'])}]", f"{movie['score']:.3f}"):
-            assert text in line
+        assert 1 < movie["stars"] < 5
+        numbers = f"  {movie['score']:.3f}   {movie['stars']:.2f}  {movie['movie']:>6}  "
+        assert line == f"{numbers}{movie['title']}  [{', '.join(movie['genres'])}]"
 
 
-def test_a_regression_recommends_by_stars(run: Run) -> None:
-    save_model(run, task="regression")
-    assert "recommended (expected stars):" in call("recommend", "--user 3").output
+def test_a_model_with_the_label_alone_shows_no_stars(run: Run) -> None:
+    save_model(run, thresholds="label")
+    lines = call("recommend", "--user 3").output.splitlines()
+    assert lines[6] == "recommended (probability of a like):"
     movies = json.loads(call("recommend", "--user 3 --json").output)["recommended"]
-    assert all(1 <= movie["score"] <= 5 for movie in movies)
+    assert all(0 < movie["score"] < 1 and movie["stars"] is None for movie in movies)
+    assert lines[7].startswith(f"  {movies[0]['score']:.3f}  {movies[0]['movie']:>6}  Café")
+    Path("pairs.csv").write_text("userid,movieid\n3,2\n")
+    assert call("predict", "pairs.csv scores.csv").exit_code == 0
+    assert Path("scores.csv").read_text().splitlines()[0] == '"userid","movieid","score"'
 
 
 def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
@@ -115,7 +121,7 @@ def test_all_users_get_movies_in_a_file(run: Run) -> None:
     result = call("recommend", "--all best/all.parquet --top 3")
     assert (result.exit_code, result.output) == (0, "183 recommendations for 61 users written\n")
     table = pd.read_parquet("best/all.parquet")
-    assert table.columns.tolist() == ["userid", "rank", "movieid", "title", "score"]
+    assert table.columns.tolist() == ["userid", "rank", "movieid", "title", "score", "stars"]
     movies = json.loads(call("recommend", "--user 3 --top 3 --json").output)["recommended"]
     assert table["movieid"][:3].tolist() == [movie["movie"] for movie in movies]
 

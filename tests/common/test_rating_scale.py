@@ -78,6 +78,64 @@ def test_a_scale_without_steps_compares_numbers_of_32_bits() -> None:
     assert not float("3.3") > scale.cut_above(float(np.float32(3.3)))
 
 
+# A scale, the label's threshold, and what follows: the thresholds and the stars between them.
+THRESHOLDS = [
+    (WHOLE_STARS, 3, (1.5, 2.5, 3.5, 4.5), (1, 2, 3, 4, 5)),
+    (
+        HALF_STARS,
+        3.5,
+        (0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.25, 4.75),
+        (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5),
+    ),
+    (RatingScale(0, 1, 1), 0, (0.5,), (0, 1)),
+    (RatingScale(1, 2, 1), 1, (1.5,), (1, 2)),
+    # No rating is above the label's threshold.
+    (WHOLE_STARS, 5, (1.5, 2.5, 3.5, 4.5, 5.5), (1, 2, 3, 4, 5, 5)),
+    (RatingScale(-2, 2, 2), -2, (-1, 1), (-2, 0, 2)),
+    # The highest rating on a step is 4.
+    (RatingScale(0, 5, 2), 2, (1, 3), (0, 2, 4)),
+    # 0 to 10, 11 to 20, ..., 91 to 100. The label's threshold divides one of the parts.
+    (
+        RatingScale(0, 100, 1),
+        55,
+        (10.5, 20.5, 30.5, 40.5, 50.5, 55.5, 60.5, 70.5, 80.5, 90.5),
+        (5, 15.5, 25.5, 35.5, 45.5, 53, 58, 65.5, 75.5, 85.5, 95.5),
+    ),
+    (
+        RatingScale(-10, 10, None),
+        0,
+        (-8, -6, -4, -2, 0, 2, 4, 6, 8),
+        (-9, -7, -5, -3, -1, 1, 3, 5, 7, 9),
+    ),
+]
+
+
+@pytest.mark.parametrize(("scale", "label", "thresholds", "stars"), THRESHOLDS, ids=str)
+def test_thresholds_and_the_stars_between_them_by_hand(
+    scale: RatingScale, label: float, thresholds: tuple[float, ...], stars: tuple[float, ...]
+) -> None:
+    found = scale.thresholds(scale.cut_above(label))
+    assert found == pytest.approx(thresholds, abs=1e-6)
+    assert scale.stars_between(found) == pytest.approx(stars, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [*DECIMALS, RatingScale(-10, 10, 0.01)], ids=str)
+def test_thresholds_divide_the_ratings_into_classes_around_their_stars(scale: RatingScale) -> None:
+    last = int(scale.to_steps(scale.highest))
+    ratings = write(scale, np.arange(last + 1))
+    for label in ratings[[0, last // 2, last - 1]]:
+        cut = scale.cut_above(label)
+        thresholds = scale.thresholds(cut)
+        assert cut in thresholds
+        assert sorted(set(thresholds)) == list(thresholds)
+        stars = scale.stars_between(thresholds)
+        assert len(stars) == len(thresholds) + 1 <= 11
+        for numbers in (ratings, ratings.astype(np.float32)):
+            places = np.searchsorted(thresholds, numbers)
+            means = np.bincount(places, ratings) / np.bincount(places)
+            np.testing.assert_allclose(stars, means, rtol=1e-6, atol=1e-6)
+
+
 def test_stars_map_to_0_and_1_and_back() -> None:
     stars = np.array([1, 2, 5], np.float32)
     assert WHOLE_STARS.normalise(stars).tolist() == [0, 0.25, 1]

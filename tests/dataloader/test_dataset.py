@@ -19,13 +19,14 @@ from tests.tables import LINEAGE, PART, make_dimensions, write_part
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> MovieLensDataset:
-    return MovieLensDataset(write_part(tmp_path), make_dimensions(), "label")
+    return MovieLensDataset(write_part(tmp_path), make_dimensions())
 
 
 # A feature of each kind. The third row's own entry is at position 1 of the log of likes.
 FEATURES = select_features(
     ("userid", "movieid", "liked", "genres", "age", "occupation", "zip", "period", "gender", "user")
 )
+CUTS = (1.5, 2.5, 3.5, 4.5)
 COMPUTED = pa.table(
     {
         "row": [0, 2, 3, 5, 9],
@@ -52,12 +53,26 @@ def make_full(folder: Path, **options: Any) -> MovieLensDataset:
     """A dataset with all of `FEATURES`."""
     computed = write_computed(folder / "features")
     part = write_part(folder)
-    return MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed, **options)
+    return MovieLensDataset(part, make_dimensions(), FEATURES, computed, **options)
 
 
 @pytest.fixture
 def full(tmp_path: Path) -> MovieLensDataset:
     return make_full(tmp_path)
+
+
+@pytest.fixture
+def starred(tmp_path: Path) -> MovieLensDataset:
+    """With a label for each threshold of whole stars."""
+    return MovieLensDataset(write_part(tmp_path), make_dimensions(), thresholds=CUTS)
+
+
+def test_a_row_has_a_label_for_each_threshold(starred: MovieLensDataset) -> None:
+    """The ratings are 5, 4, 3, 2 and 1."""
+    labels = [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert starred.labels.tolist() == labels
+    assert starred.__getitems__([3, 0]).labels.tolist() == [[1.0, 0, 0, 0], [1.0, 1, 1, 1]]
+    assert starred[2]["label"].tolist() == [1.0, 1, 0, 0]
 
 
 def test_all_features_by_hand(full: MovieLensDataset) -> None:
@@ -92,14 +107,14 @@ def test_dense_inputs_are_the_columns_of_the_named_features(tmp_path: Path) -> N
     computed = pa.table(columns | {"weight": [9.0] * 5}, schema)
     features = select_features(("movieid", "user"))
     folder = write_computed(tmp_path / "features", computed)
-    dataset = MovieLensDataset(write_part(tmp_path), make_dimensions(), "label", features, folder)
+    dataset = MovieLensDataset(write_part(tmp_path), make_dimensions(), features, folder)
     assert dataset.dense_names == ("user_mean",)
     rows = dataset.__getitems__([0, 1, 2, 3, 4])
     assert rows.dense_features.tolist() == [[0.0], [1.0], [2.0], [3.0], [4.0]]
 
 
 def test_missing_computed_features_are_an_error(tmp_path: Path) -> None:
-    arguments = (write_part(tmp_path), make_dimensions(), "label", FEATURES)
+    arguments = (write_part(tmp_path), make_dimensions(), FEATURES)
     with pytest.raises(InputError, match=r"no statistics or histories.*dvc repro features"):
         MovieLensDataset(*arguments, tmp_path / "nowhere")
 
@@ -107,7 +122,7 @@ def test_missing_computed_features_are_an_error(tmp_path: Path) -> None:
 def test_a_shuffled_part_is_refused(tmp_path: Path) -> None:
     part = write_part(tmp_path, PART.take([0, 2, 1, 3, 4]))
     with pytest.raises(InputError, match=r"part.parquet is not sorted by the column row"):
-        MovieLensDataset(part, make_dimensions(), "label")
+        MovieLensDataset(part, make_dimensions())
 
 
 @pytest.mark.parametrize("rows", [[1, 0, 2, 3, 4], [0, 1, 2, 3], [0, 1, 2, 3, 3]])
@@ -115,17 +130,17 @@ def test_features_of_other_rows_are_refused(tmp_path: Path, rows: list[int]) -> 
     part = write_part(tmp_path)
     computed = write_computed(tmp_path / "features", COMPUTED.take(rows))
     with pytest.raises(InputError, match=r"part.parquet and \S+part.parquet have different rows"):
-        MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
+        MovieLensDataset(part, make_dimensions(), FEATURES, computed)
 
 
 def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
     part = write_part(tmp_path, ids="other")
     with pytest.raises(InputError, match=r"part.parquet and tables are of different runs: .*users"):
-        MovieLensDataset(part, make_dimensions(), "label")
+        MovieLensDataset(part, make_dimensions())
     part = write_part(tmp_path)
     computed = write_computed(tmp_path / "features", split="other")
     with pytest.raises(InputError, match="of different runs: they differ in their split"):
-        MovieLensDataset(part, make_dimensions(), "label", FEATURES, computed)
+        MovieLensDataset(part, make_dimensions(), FEATURES, computed)
 
 
 def test_the_lineage_has_the_digests_of_all_files(full: MovieLensDataset) -> None:
@@ -166,7 +181,7 @@ def test_unknown_ids_keep_their_gender_and_genres(dataset: MovieLensDataset) -> 
 def test_a_batch_by_hand(dataset: MovieLensDataset) -> None:
     batch = collate_fn(dataset.__getitems__([0, 1, 4]))
     assert batch.dense_features.tolist() == [[0.0], [1.0], [0.5]]
-    assert batch.labels.tolist() == [1.0, 1.0, 0.0]
+    assert batch.labels.tolist() == [[1.0], [1.0], [0.0]]
     features = batch.sparse_features.to_dict()
     assert list(features) == ["userid", "movieid", "genres"]
     assert [v.tolist() for v in features["userid"].to_dense()] == [[1], [0], [3]]
@@ -208,7 +223,7 @@ def test_several_columns_of_one_table_repeat_together() -> None:
     assert PairFeatures({}, {}).unique_dense() is None
 
 
-@pytest.mark.parametrize("kind", ["dataset", "full"])
+@pytest.mark.parametrize("kind", ["dataset", "full", "starred"])
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 0, 0], [1], [1, 1], [4, 2, 2, 0, 1] * 4])
 def test_a_batch_equals_its_items_collated(
     request: pytest.FixtureRequest, kind: str, rows: list[int]
@@ -226,12 +241,13 @@ def test_batches_equal_those_of_a_data_loader(dataset: MovieLensDataset) -> None
         assert_equal(left, right)
 
 
-def test_a_shuffle_yields_every_row_once_and_depends_on_its_seed(tmp_path: Path) -> None:
+def test_a_shuffle_yields_every_row_once_and_depends_on_its_seed(
+    starred: MovieLensDataset,
+) -> None:
     def epoch(seed: int) -> list[float]:
         shuffle = torch.Generator().manual_seed(seed)
-        return [x for batch in batches(targets, 2, shuffle) for x in batch.labels.tolist()]
+        return [x for batch in batches(starred, 2, shuffle) for x in batch.labels.sum(1).tolist()]
 
-    targets = MovieLensDataset(write_part(tmp_path), make_dimensions(), "rating_norm")
     assert epoch(1) == epoch(1)
-    assert sorted(epoch(1)) == [0, 0.25, 0.5, 0.75, 1]
+    assert sorted(epoch(1)) == [0, 1, 2, 3, 4]
     assert len({tuple(epoch(seed)) for seed in range(10)}) > 1

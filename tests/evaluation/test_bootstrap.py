@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.bootstrap import interval
-from recsys.tasks.metrics import weighted_rmse
+from recsys.scoring.metrics import weighted_rmse
 
 
 def test_an_interval_covers_the_truth_with_its_coverage() -> None:

@@ -71,10 +71,10 @@ def test_curves_are_thinned_and_keep_their_ends() -> None:
         assert curve.iloc[:, 0].is_monotonic_increasing
 
 
-def test_slices_have_the_value_of_their_metric() -> None:
-    for name in ("auc", "rmse"):
-        record = {"slice": "men", name: 0.5, "rows": 3, "low": None, "high": 0.75}
-        (point,) = slice_intervals([record]).to_dict("records")
-        assert (point["slice"], point["value"], point["rows"]) == ("men", 0.5, 3)
-        assert np.isnan(point["low"])
-        assert point["high"] == 0.75
+def test_slices_have_their_auc_and_its_interval() -> None:
+    record = {"slice": "men", "auc": 0.5, "rows": 3, "low": None, "high": 0.75, "rmse": 0.9}
+    (point,) = slice_intervals([record]).to_dict("records")
+    assert (point["slice"], point["value"], point["rows"]) == ("men", 0.5, 3)
+    assert np.isnan(point["low"])
+    assert point["high"] == 0.75
+    assert "rmse" not in point

@@ -7,6 +7,7 @@ import pytest
 
 from recsys.evaluation.evaluate import Evaluation, evaluate, tabulate_predictions
 from recsys.evaluation.params import EvaluateParams
+from recsys.models.answers import Answers
 from tests.tables import make_dimensions, write_part
 
 PARAMS = EvaluateParams(
@@ -34,15 +35,19 @@ def make_predictions(scores: list[float]) -> pd.DataFrame:
 
 def test_predictions_have_raw_ids(tmp_path: Path) -> None:
     scores = np.arange(5, dtype=np.float32)
-    table = tabulate_predictions(write_part(tmp_path), make_dimensions(), scores)
+    part, dimensions = write_part(tmp_path), make_dimensions()
+    table = tabulate_predictions(part, dimensions, Answers(scores, scores + 1))
     assert table["raw_userid"].tolist() == [5, 6, 7, 5, 7]
     assert table["raw_movieid"].tolist() == [7, 6, 5, 8, 7]
     assert table["rating"].tolist() == [5, 4, 3, 2, 1]
     assert table["score"].tolist() == [0, 1, 2, 3, 4]
+    assert table["stars"].tolist() == [1, 2, 3, 4, 5]
+    assert "stars" not in tabulate_predictions(part, dimensions, Answers(scores, None))
 
 
-def test_a_classification_is_judged_at_its_threshold() -> None:
-    result = evaluate("classification", make_predictions([0.9, 0.1, 0.55, 0.7]), 3, PARAMS)
+def test_likes_are_judged_at_their_threshold() -> None:
+    result = evaluate(make_predictions([0.9, 0.1, 0.55, 0.7]), PARAMS)
+    assert "rmse" not in result.metrics
     assert result.metrics["accuracy"] == 0.5
     assert result.metrics["auc"] == 0.75
     # The first user's two ratings are ranked right, the second user's are not.
@@ -58,18 +63,15 @@ def test_a_classification_is_judged_at_its_threshold() -> None:
     assert calibration["predicted"].tolist() == pytest.approx([0.325, 0.8])
 
 
-def test_a_regression_is_judged_in_stars() -> None:
-    result = evaluate("regression", make_predictions([4.5, 2.5, 2.9, 3.2]), 3, PARAMS)
+def test_expected_stars_are_judged_beside_the_likes() -> None:
+    predictions = make_predictions([0.9, 0.1, 0.55, 0.7])
+    likes = evaluate(predictions, PARAMS)
+    result = evaluate(predictions.assign(stars=np.float32([4.5, 2.5, 2.9, 3.2])), PARAMS)
     # The errors are 0.5, 0.5, 1.1 and 0.2 stars.
-    assert result.metrics == {
-        "rmse": 0.66144,
-        "mae": 0.575,
-        "rows": 4,
-        "calibration_error": pytest.approx((0.3 + 0.15) / 2),
-    }
-    # The first and the last prediction are above three stars.
-    assert result.plots["confusion"]["rows"].tolist() == [1, 1, 1, 1]
-    assert result.plots["calibration"]["actual"].tolist() == [3, 4]
+    assert result.metrics == likes.metrics | {"rmse": 0.66144, "mae": 0.575}
+    assert result.slices == [likes.slices[0] | {"rmse": 0.66144}]
+    for name, points in likes.plots.items():
+        pd.testing.assert_frame_equal(result.plots[name], points)
 
 
 def test_an_evaluation_is_saved_as_json_and_a_csv_for_each_plot(tmp_path: Path) -> None:

@@ -23,17 +23,14 @@ from recsys.evaluation.paired import (
 )
 from recsys.evaluation.params import EvaluateParams
 from recsys.pipeline.params import load_params
-from recsys.tasks.metrics import weighted_auc, weighted_mean
+from recsys.scoring.metrics import weighted_auc, weighted_mean
 from tests.conftest import PARAMS
 
 PROBABILITIES = {"first": 0.01, "second": 0.02, "third": 0.03, "fourth": 0.04}
 SECTION = load_params(PARAMS)[EvaluateParams]
-TASKS = ("classification", "regression")
 
 
-def draw_predictions(
-    rows: int = 2_000, noise: float = 1.0, task: str = "classification"
-) -> pd.DataFrame:
+def draw_predictions(rows: int = 2_000, noise: float = 1.0) -> pd.DataFrame:
     """Predictions for 100 users; with more noise, they depend less on the labels."""
     random = np.random.default_rng(1)
     ratings = random.integers(1, 6, rows)
@@ -45,18 +42,18 @@ def draw_predictions(
             "raw_movieid": np.arange(rows),
             "rating": ratings.astype(np.float32),
             "label": (ratings > 3).astype(np.int8),
-            "score": (1 + 4 * score if task == "regression" else score).astype(np.float32),
+            "score": score.astype(np.float32),
+            "stars": (1 + 4 * score).astype(np.float32),
         }
     )
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
-    table = draw_predictions(task=task)
-    # Some are exactly the threshold: half a like, or three stars.
-    table.loc[:99, "score"] = 3 if task == "regression" else 0.5
-    expected = evaluate(task, table, 3, SECTION.model_copy(update={"bootstrap": 0})).metrics
-    found = weighted_metrics(task, table, SECTION)
+def test_weighted_metrics_are_those_of_evaluate() -> None:
+    table = draw_predictions()
+    # Some are exactly the threshold.
+    table.loc[:99, "score"] = 0.5
+    expected = evaluate(table, SECTION.model_copy(update={"bootstrap": 0})).metrics
+    found = weighted_metrics(table, SECTION)
     assert found.keys() == expected.keys() - {"rows", "positive_rate"}
     for name, metric in found.items():
         assert metric(np.ones(len(table))) == pytest.approx(expected[name], abs=1e-5)
@@ -64,13 +61,12 @@ def test_weighted_metrics_are_those_of_evaluate(task: str) -> None:
         assert metric(np.full(len(table), 2.0)) == pytest.approx(expected[name], abs=1e-5)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_row_with_weight_2_is_two_rows(task: str) -> None:
-    table = draw_predictions(rows=300, task=task)
+def test_a_row_with_weight_2_is_two_rows() -> None:
+    table = draw_predictions(rows=300)
     # Some users have ratings of one class alone.
     weights = table["raw_userid"].to_numpy() // 3 % 3
-    found = weighted_metrics(task, table, SECTION)
-    repeated = weighted_metrics(task, table.loc[table.index.repeat(weights)], SECTION)
+    found = weighted_metrics(table, SECTION)
+    repeated = weighted_metrics(table.loc[table.index.repeat(weights)], SECTION)
     # The groups of the calibration error are of equal size without weights.
     for name in found.keys() - {"calibration_error"}:
         ones = np.ones(weights.sum())
@@ -89,27 +85,35 @@ def test_weighted_calibration_error_by_hand(bins: int, error: float) -> None:
 @pytest.mark.parametrize("label", [0, 1])
 def test_labels_of_one_class_have_no_entropy(label: int) -> None:
     table = draw_predictions(rows=300)
-    metric = weighted_metrics("classification", table, SECTION)["normalized_entropy"]
+    metric = weighted_metrics(table, SECTION)["normalized_entropy"]
     assert np.isnan(metric((table["label"] == label).to_numpy(float)))
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_identical_runs_do_not_differ(task: str) -> None:
+def test_identical_runs_do_not_differ() -> None:
     table = draw_predictions()
     for found in (
-        compare_predictions(task, [table], [table], (SECTION, SECTION)),
-        compare_slices(task, [table], [table], {"some": (table["rating"] > 2).to_numpy()}),
+        compare_predictions([table], [table], (SECTION, SECTION)),
+        compare_slices([table], [table], {"some": (table["rating"] > 2).to_numpy()}),
     ):
         assert set(found.values()) == {Difference(0.0, 0.0)}
 
 
 def test_a_run_with_less_noise_is_better_in_all_but_calibration() -> None:
     old, new = draw_predictions(noise=1.2), draw_predictions(noise=1.0)
-    found = compare_predictions("classification", [old], [new], (SECTION, SECTION))
+    found = compare_predictions([old], [new], (SECTION, SECTION))
     for name in ("auc", "accuracy", "grouped_auc"):
         assert 0 < found[name].low < found[name].value < found[name].high
-    for name in ("log_loss", "normalized_entropy"):
+    for name in ("log_loss", "normalized_entropy", "rmse", "mae"):
         assert found[name].low < found[name].value < found[name].high < 0
+
+
+def test_runs_are_compared_in_the_metrics_that_both_have() -> None:
+    stars = draw_predictions()
+    likes = stars.drop(columns="stars")
+    for old, new in ((stars, likes), (likes, stars)):
+        found = compare_predictions([old], [new], (SECTION, SECTION))
+        assert found.keys() == weighted_metrics(likes, SECTION).keys()
+        assert set(found.values()) == {Difference(0.0, 0.0)}
 
 
 def test_the_interval_of_a_mean_is_the_textbooks() -> None:
@@ -180,7 +184,7 @@ def test_only_the_slice_that_got_worse_is_worse() -> None:
     new = old.assign(score=np.where(bad, np.float32(1) - old["score"], old["score"]))
     likes = (old["label"] == 1).to_numpy()
     slices = {"bad": bad, "good": ~bad, "likes": likes, "none": np.zeros(len(old), bool)}
-    found = compare_slices("classification", [old], [new], slices)
+    found = compare_slices([old], [new], slices)
     assert found.keys() == {"all", "bad", "good", "likes"}
     # One class has no AUC.
     assert np.isnan(found["likes"].value)
@@ -199,6 +203,6 @@ def test_lists_are_compared_person_by_person() -> None:
 
 def test_users_with_texts_as_ids_are_compared() -> None:
     old, new = draw_predictions(noise=1.2), draw_predictions()
-    expected = compare_slices("classification", [old], [new], {})
+    expected = compare_slices([old], [new], {})
     texts = [[table.assign(raw_userid=table["raw_userid"].map(str))] for table in (old, new)]
-    assert compare_slices("classification", *texts, {}) == expected
+    assert compare_slices(*texts, {}) == expected

@@ -5,7 +5,7 @@ from recsys.evaluation.bootstrap import interval
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.slices import find_slices, metrics_by_slice
 from recsys.pipeline.params import load_params
-from recsys.tasks.metrics import weighted_auc
+from recsys.scoring.metrics import weighted_auc
 from tests.conftest import PARAMS
 from tests.tables import PART, make_dimensions
 
@@ -51,7 +51,7 @@ def test_the_interval_of_each_slice_holds_its_auc() -> None:
     likes = predictions["label"].to_numpy() == 1
     half = np.arange(400) < 200
     parts = {"half": half, "none": np.zeros(400, bool), "likes": likes}
-    records = metrics_by_slice("classification", predictions, parts, 50, seed=1)
+    records = metrics_by_slice(predictions, parts, 50, seed=1)
     assert [(r["slice"], r["rows"]) for r in records] == [("all", 400), ("half", 200)]
     for record in records:
         assert record["low"] < record["auc"] < record["high"]
@@ -62,10 +62,14 @@ def test_the_interval_of_each_slice_holds_its_auc() -> None:
     assert width[0] < width[1]
 
 
-def test_a_regression_has_rmse_and_no_interval_without_resamples() -> None:
+def test_stars_have_rmse_and_without_resamples_there_is_no_interval() -> None:
     predictions = make_predictions()[:7]
-    (record,) = metrics_by_slice("regression", predictions, {}, 0, seed=1)
+    (record,) = metrics_by_slice(predictions, {}, 0, seed=1)
     assert record["low"] is record["high"] is None
-    errors = predictions["rating"] - predictions["score"]
-    assert record["rmse"] == round(float(np.sqrt((errors**2).mean())), 5)
+    assert "rmse" not in record
     assert record["positive_rate"] == round(float(predictions["label"].mean()), 4)
+    some = np.arange(7) > 1
+    whole, part = metrics_by_slice(predictions.assign(stars=4.0), {"some": some}, 0, seed=1)
+    errors = predictions["rating"] - 4
+    assert whole == record | {"rmse": round(float(np.sqrt((errors**2).mean())), 5)}
+    assert part["rmse"] == round(float(np.sqrt((errors[some] ** 2).mean())), 5)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,11 +25,11 @@ from recsys.models.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from recsys.models.description import Description
+from recsys.models.description import Description, Heads
 from recsys.models.params import ModelParams
 from recsys.pipeline.params import load_params
 from recsys.storage.dimensions import Dimensions
-from recsys.storage.sealed import digest_files, seal
+from recsys.storage.sealed import seal, unseal
 from tests.conftest import PARAMS
 from tests.errors import refused
 from tests.prepared import prepare
@@ -49,8 +50,7 @@ def checkpoint(tmp_path: Path, dimensions: Dimensions) -> Path:
 def make_checkpoint(dimensions: Dimensions) -> Checkpoint:
     names = tuple(feature.name for feature in DEFAULT_FEATURES)
     description = Description(
-        task="regression",
-        stars=(1.0, 5.0),
+        heads=Heads((1.5, 2.5, 3.5, 4.5), 2, (1.0, 2.0, 3.0, 4.0, 5.0)),
         architecture=load_params(PARAMS)[ModelParams].architecture(),
         features=names,
         tables={name: name for name in names if name != "gender"},
@@ -127,7 +127,7 @@ def test_a_missing_or_damaged_file_is_an_error(checkpoint: Path, file: str) -> N
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"task": "regression"', b'"task": "classification"'),
+        (b'"label": 2', b'"label": 1'),
         (b'"pooling": "mean"', b'"pooling": "sum"'),
         (b'"dropout": 0.0', b'"dropout": 0.5'),
         (b'"model.safetensors": "', b'"model.safetensors": "0'),
@@ -191,16 +191,33 @@ def test_a_file_that_fits_but_is_another_one_is_refused(
         read_checkpoint(checkpoint)
 
 
-@pytest.mark.parametrize("content", [{"task": "regression"}, {"files": {}, "model": []}])
+# The keys in place of heads in version 2.0.0.
+OLD = {"task": "classification", "stars": [1.0, 5.0]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: {"task": "regression"},
+        lambda content: content | {"model": []},
+        lambda content: content | {"model": OLD | without(content["model"], "heads")},
+        lambda content: content | {"model": OLD | content["model"]},
+        lambda content: content | {"model": content["model"] | {"heads": {"label": 0}}},
+    ],
+)
 def test_a_description_of_another_version_is_refused(
-    checkpoint: Path, content: dict[str, object]
+    checkpoint: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     """Its digest is right, but it has other keys."""
-    files = {"files": digest_files(checkpoint, FILES)} if "files" in content else {}
-    (checkpoint / "model.json").write_text(seal(json.dumps(content | files, indent=2)))
+    content = json.loads(unseal((checkpoint / "model.json").read_text()))
+    (checkpoint / "model.json").write_text(seal(json.dumps(change(content), indent=2)))
     message = r"dlrm is no checkpoint \(model.json: of another version\); .*`dvc repro train`$"
     with pytest.raises(InputError, match=message):
         read_checkpoint(checkpoint)
+
+
+def without(content: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != key}
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

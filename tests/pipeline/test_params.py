@@ -61,7 +61,7 @@ def test_a_file_as_an_editor_of_windows_saves_it_is_read(path: Path) -> None:
         ("train.epochs", True, "train.epochs = True: must be an integer from 1"),
         ("train.threads", 10**10, "train.threads = 10000000000: must be an integer from 1 to 1024"),
         ("train.learning_rate", float("nan"), "train.learning_rate = nan: must be a number above"),
-        ("train.learning_rat", 1.0, "train.learning_rat = 1.0: no such key; allowed: task, learn"),
+        ("train.learning_rat", 1.0, "train.learning_rat = 1.0: no such key; allowed: thresholds"),
         ("fetch.dataset", "ml-2m", "fetch.dataset = 'ml-2m': must be one of ml-100k, ml-1m, ml-l"),
         ("features.sparse", ["userid", "colour"], "features.sparse: no such feature 'colour'; "),
         ("features.sparse", ["gender"], "features.sparse: no such feature 'gender'; allow"),

@@ -53,34 +53,12 @@ def test_a_project_without_a_run_is_refused(tmp_path: Path, small: SmallProject)
         ({"fetch.dataset": "synthetic"}, ["(DLRM) on synthetic", "No licence binds them"]),
         ({"split.method": "leave_last"}, ["Split: leave_last. The model is tested on each"]),
         ({"split.min_history": 5}, ["Each user's first 5 ratings"]),
-        ({"train.task": "regression"}, ["Prediction: the stars that"]),
         ({"encode.drop_ratings": [3, 2.5]}, ["Left out: ratings of 3, 2.5 stars."]),
         ({"ranking.relevant": "all"}, ["that the person rated in the test part"]),
     ],
 )
 def test_a_card_describes_the_params(changes: dict[str, object], expected: list[str]) -> None:
-    params: dict = read_yaml(PARAMS)  # type: ignore[assignment]
-    for key, value in changes.items():
-        section, name = key.split(".")
-        params[section][name] = value
-    card = render_markdown(
-        "card.md",
-        params=params,
-        code="commit `abc`",
-        weights=1234,
-        users=10,
-        movies=20,
-        vocabulary=Vocabulary("", {"genres": ("Drama",)}, WHOLE_STARS, 3, (), {}),
-        parts={"train": 8000, "test": 1000},
-        epochs=3,
-        best={"epoch": 2, "validation_auc": 0.81234},
-        metrics=[("auc", 0.8, "area"), ("best", None, "")],
-        slice_columns=["slice", "rows", "auc", "low"],
-        slices=[["men | <women>", 5000, 0.9, None]],
-        ranking=[["ndcg", 0.3, 0.29, 0.31, 0.12, "gain"]],
-        flat_params=[("a.b", '["c", "d"]')],
-        outputs={"data": "123"},
-    )
+    card = render_card(changes, {"epoch": 2, "validation_auc": 0.81234})
     for text in expected:
         assert text in card
     assert "8,000 train, 1,000 test.\n" in card
@@ -92,21 +70,51 @@ def test_a_card_describes_the_params(changes: dict[str, object], expected: list[
     assert '| a.b | ["c", "d"] |' in rows
 
 
+def test_a_card_names_the_stars_if_the_model_expects_some() -> None:
+    best = {"epoch": 2, "validation_auc": 0.8, "validation_rmse": 0.9}
+    assert "above 3 stars, and the expected stars.\n" in render_card({}, best)
+
+
+def render_card(changes: dict[str, object], best: dict[str, float]) -> str:
+    params: dict = read_yaml(PARAMS)  # type: ignore[assignment]
+    for key, value in changes.items():
+        section, name = key.split(".")
+        params[section][name] = value
+    return render_markdown(
+        "card.md",
+        params=params,
+        code="commit `abc`",
+        weights=1234,
+        users=10,
+        movies=20,
+        vocabulary=Vocabulary("", {"genres": ("Drama",)}, WHOLE_STARS, 3, (), {}),
+        parts={"train": 8000, "test": 1000},
+        epochs=3,
+        best=best,
+        metrics=[("auc", 0.8, "area"), ("best", None, "")],
+        slice_columns=["slice", "rows", "auc", "low"],
+        slices=[["men | <women>", 5000, 0.9, None]],
+        ranking=[["ndcg", 0.3, 0.29, 0.31, 0.12, "gain"]],
+        flat_params=[("a.b", '["c", "d"]')],
+        outputs={"data": "123"},
+    )
+
+
 def test_the_best_epoch_is_the_one_that_training_kept() -> None:
     epochs = pd.DataFrame({"epoch": [1, 2, 3], "validation_auc": [0.7, 0.9, 0.9]})
     epochs["validation_log_loss"] = [0.3, 0.4, 0.5]
-    assert best_epoch(epochs, "classification", WHOLE_STARS)["epoch"] == 2
+    assert best_epoch(epochs)["epoch"] == 2
+    # The best stars are another epoch's.
+    assert best_epoch(epochs.assign(validation_rmse=[0.9, 1.0, 0.8]))["epoch"] == 2
     # Labels of one class have no AUC.
     undefined = epochs.assign(validation_auc=float("nan"))
-    assert best_epoch(undefined, "classification", WHOLE_STARS)["epoch"] == 1
-    for other in ("regression", "classification"):
-        with pytest.raises(InputError, match=f"history.csv has no epochs of a {other}; run `dvc"):
-            best_epoch(epochs if other == "regression" else epochs[:0], other, WHOLE_STARS)
-    stars = pd.DataFrame({"epoch": [1, 2, 3], "validation_rmse": [0.9, 1.0, 0.8]})
-    assert best_epoch(stars, "regression", WHOLE_STARS)["epoch"] == 3
+    assert best_epoch(undefined)["epoch"] == 1
+    for other in (epochs[:0], epochs[["epoch"]]):
+        with pytest.raises(InputError, match=r"history\.csv has no epochs with an AUC; run `dvc"):
+            best_epoch(other)
 
 
 def test_weights_are_counted_from_the_header(run: Run) -> None:
-    # Embeddings of 61 + 1 users, 42 + 1 movies and 4 genres; 1-64-8 from gender; 14-128-64-1.
-    expected = (62 + 43 + 4) * 8 + (2 * 64 + 65 * 8) + (15 * 128 + 129 * 64 + 65)
+    # Embeddings of 61 + 1 users, 42 + 1 movies and 4 genres; 1-64-8 from gender; 14-128-64-4.
+    expected = (62 + 43 + 4) * 8 + (2 * 64 + 65 * 8) + (15 * 128 + 129 * 64 + 65 * 4)
     assert count_weights(run.checkpoint) == expected

@@ -28,9 +28,9 @@ from recsys.reporting.rendering.render import as_markdown, html
 from recsys.reporting.runs.lock import cached_output
 from recsys.reporting.runs.run import Run
 from recsys.reporting.runs.seeds import find_seeds, name_seeds
+from recsys.scoring.metrics import classification_metrics, regression_metrics
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
-from recsys.tasks.metrics import classification_metrics
 from tests.conftest import PARAMS
 from tests.small import SmallProject
 
@@ -47,12 +47,18 @@ def with_seed(params: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def write_run(
-    project: SmallProject, shift: float, users: int = 50, seed: int = 1, **meaning: str
+    project: SmallProject,
+    shift: float,
+    users: int = 50,
+    seed: int = 1,
+    with_stars: bool = True,
+    **meaning: str,
 ) -> None:
     """A run whose scores of likes and whose ranking metrics are higher by a shift.
 
     Args:
         seed: the training seed, recorded only.
+        with_stars: whether it expects stars too.
         meaning: differences in the metadata of the lists.
     """
     random = np.random.default_rng(1)
@@ -67,7 +73,9 @@ def write_run(
             "score": score,
         }
     )
-    schema = schemas.predictions({"users": "int32", "movies": "int32"})
+    if with_stars:
+        predictions["stars"] = 1 + 4 * score
+    schema = schemas.predictions({"users": "int32", "movies": "int32"}, with_stars)
     write_parquet(predictions, Path(OUTPUTS[0]), schema)
     lists = pd.DataFrame(
         {"user": np.arange(users), "movies": [[1, 2]] * users, "scores": [[0.5, 0.1]] * users}
@@ -75,6 +83,8 @@ def write_run(
     lists = lists.assign(**dict.fromkeys(RANKING, random.random(users) / 2 + shift))
     write_parquet(lists, Path(OUTPUTS[1]), schemas.RECOMMENDATIONS, LINEAGE | meaning)
     metrics = classification_metrics(label, score, 0.5)
+    if with_stars:
+        metrics |= regression_metrics(2 + 2.0 * label, 1 + 4 * score)
     project.write("metrics/test.json", json.dumps(metrics))
     project.write("metrics/ranking.json", json.dumps({"ndcg": lists["ndcg"].mean(), "top": 10}))
     project.record(with_seed(SECTIONS, seed), *OUTPUTS)
@@ -98,9 +108,9 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     changes = by_name(found)
     assert changes["auc"].interval is not None
     assert 0 < changes["auc"].interval.low < changes["auc"].interval.high
-    assert changes["log_loss"].interval is not None
-    assert changes["log_loss"].interval.high < 0
-    for name in ("auc", "log_loss", "ndcg"):
+    for name in ("log_loss", "rmse", "mae"):
+        assert (changes[name].interval or (0, 0))[1] < 0
+    for name in ("auc", "log_loss", "rmse", "mae", "ndcg"):
         assert changes[name].verdict is Verdict.BETTER_WITH_ONE_SEED
     assert changes["ndcg"].interval == pytest.approx((0.1, 0.1))
     assert changes["rows"].delta == (0, None)
@@ -111,7 +121,21 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     cells = re.sub(" +", " ", make_comment("HEAD"))
     assert "| +0.10000 | [+0.10000, +0.10000] | better? |" in cells
     write_run(runs, shift=0.05)
-    assert by_name(compare_runs("HEAD"))["log_loss"].verdict is Verdict.WORSE_WITH_ONE_SEED
+    changes = by_name(compare_runs("HEAD"))
+    assert changes["log_loss"].verdict is changes["rmse"].verdict is Verdict.WORSE_WITH_ONE_SEED
+
+
+def test_a_run_with_stars_beside_one_without_is_compared_by_its_likes(runs: SmallProject) -> None:
+    write_run(runs, shift=0.2, with_stars=False)
+    found = compare_runs("HEAD")
+    assert found.notes[0] == "Only one of the runs has mae and rmse."
+    changes = by_name(found)
+    assert changes["auc"].verdict is Verdict.BETTER_WITH_ONE_SEED
+    rmse = changes["rmse"]
+    assert rmse.old is not None
+    assert rmse.new is rmse.interval is rmse.verdict is rmse.delta is None
+    assert "rmse" not in make_report("HEAD").text
+    assert "Only one of the runs has mae and rmse." in make_comment("HEAD")
 
 
 def test_a_project_elsewhere_is_compared_with_a_commit_here(
@@ -252,7 +276,8 @@ def test_what_cannot_be_paired_is_said(runs: SmallProject) -> None:
     ]
     runs.write("metrics/test.json", json.dumps({"rmse": 0.9}))
     assert compare_runs("HEAD").notes[0] == (
-        "Metrics without intervals: one run is a classification, the other a regression."
+        "Metrics without intervals: a run without AUC predicted stars alone, so they cannot be "
+        "paired."
     )
 
 

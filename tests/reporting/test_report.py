@@ -83,7 +83,7 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
     assert cells["auc"][1] == f"{new['auc']:.5f}"
     assert cells["auc"][5:7] == [f"{old['auc']:.5f}", "0.50000"]
     assert float(cells["auc"][2]) == pytest.approx(new["auc"] - old["auc"], abs=1e-9)
-    for name in ("auc", "log_loss", "men"):
+    for name in ("auc", "log_loss", "rmse", "mae", "men"):
         low, high = json.loads(cells[name][4].replace("+", ""))
         # The verdict of a slice is stricter than its interval.
         noise = cells[name][3] == "within noise"
@@ -91,7 +91,9 @@ def test_a_report_shows_the_run_beside_the_last_and_baselines(pages: tuple[str, 
         assert noise or cells[name][3] in ("better?", "worse?")
     assert cells["train.learning_rate"] == ["train.learning_rate", "0.01", "0.02"]
     assert cells["ratings"][1] == "700"
-    assert cells["men"][-2] == f"{new['slices'][2]['rows']:,}"
+    men = new["slices"][2]
+    assert cells["men"][-3:-1] == [f"{men['rmse']:.5f}", f"{men['rows']:,}"]
+    assert float(cells["rmse"][-1]) > 0
     for title in ("Plots", "Calibration", "Data", "Provenance"):
         assert f"## {title}" in markdown
     assert markdown.count(": in report.html\n") == 6
@@ -104,8 +106,8 @@ def test_a_ring_marks_the_kept_epoch_of_each_run(pages: tuple[str, str]) -> None
     )
     history = pd.read_csv("models/history.csv")
     kept = str(history["epoch"][history["validation_auc"].idxmax()])
-    # Loss, AUC and log loss; the other run's are in no cache.
-    assert rings == [(kept, "workspace")] * 3
+    # Loss, AUC, log loss, RMSE and MAE; the other run's are in no cache.
+    assert rings == [(kept, "workspace")] * 5
 
 
 def test_a_report_shows_lists_of_three_people_and_why(pages: tuple[str, str]) -> None:
@@ -253,4 +255,10 @@ def test_baselines_of_stars(tmp_path: Path) -> None:
     for name, stars in {"train": [2.0, 4.0], "test": [3.0, 5.0]}.items():
         part = pd.DataFrame({column: [0, 0] for column in schemas.PART.names})
         write_parquet(part.assign(rating=stars), tmp_path / f"{name}.parquet", schemas.PART)
-    assert baselines(tmp_path, "regression")["mean"] == {"rmse": 1.41421, "mae": 1.0, "rows": 2}
+    found = baselines(tmp_path)["base rate"]
+    assert {name: found[name] for name in ("rmse", "mae", "rows", "accuracy")} == {
+        "rmse": 1.41421,
+        "mae": 1.0,
+        "rows": 2,
+        "accuracy": 1.0,
+    }

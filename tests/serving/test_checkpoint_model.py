@@ -4,35 +4,37 @@ import pytest
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES
 from recsys.models.checkpoint import load_model, read_checkpoint
+from recsys.scoring.predict import predict
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage.registry import Feature
-from recsys.tasks.predict import predict
-from recsys.tasks.task import make_task
 from tests.runs import NEW_USER, SIDES, UNRATED_MOVIE, Run, find_rows, save_model
 
 
 @pytest.mark.parametrize("features", [DEFAULT_FEATURES, SIDES], ids=["plain", "sides"])
 @pytest.mark.parametrize(
-    ("kind", "task"),
-    [(kind, "classification") for kind in ("dlrm", "dcn", "deepfm", "fm", "lr")]
-    + [("dlrm", "regression")],
+    ("kind", "thresholds"),
+    [(kind, "all") for kind in ("dlrm", "dcn", "deepfm", "fm", "lr")] + [("dlrm", "label")],
 )
-def test_scores_equal_those_of_evaluation(
-    run: Run, kind: str, task: str, features: tuple[Feature, ...]
+def test_answers_equal_those_of_evaluation(
+    run: Run, kind: str, thresholds: str, features: tuple[Feature, ...]
 ) -> None:
     """Also for users and movies without a training rating."""
-    save_model(run, kind, task, features)
+    save_model(run, kind, thresholds, features)
     scorer = CheckpointModel(run.checkpoint)
     dataset = run.test_part(features)
-    checkpoint = read_checkpoint(run.checkpoint)
-    model, dimensions = load_model(checkpoint), checkpoint.dimensions
-    expected = predict(model, dataset, make_task(task, dimensions.vocabulary.rating_scale))
-    rows = dataset.user.long(), dataset.movie.long()
-    np.testing.assert_allclose(scorer.score(*rows), expected, atol=1e-6)
+    chances = predict(load_model(read_checkpoint(run.checkpoint)), dataset).sigmoid().numpy()
+    likes, stars = scorer.score(dataset.user.long(), dataset.movie.long())
+    # A like is a rating above 3 of 1 to 5 stars.
+    expected = chances[:, 2 if thresholds == "all" else 0]
+    np.testing.assert_allclose(likes, expected, atol=1e-6)
+    if thresholds == "all":
+        np.testing.assert_allclose(stars, 1 + chances.sum(1), atol=4e-6)
+        assert stars.std() > 0.02
+    else:
+        assert stars is None
     batch = dataset.__getitems__(range(len(dataset)))
     assert (batch.sparse_features["userid"].values() == 0).any()
     assert expected.std() > 0.005
-    assert (expected.max() > 1) == (task == "regression")
 
 
 def test_inputs_by_hand(run: Run) -> None:

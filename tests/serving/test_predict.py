@@ -16,7 +16,7 @@ from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.predict import streams
 from recsys.serving.predict.score_file import score_file
 from tests.errors import refused
-from tests.runs import NEW_USER, Run, find_rows
+from tests.runs import NEW_USER, Run, find_rows, save_model
 
 # Published ids. The last user has no training rating.
 PAIRS = pd.DataFrame(
@@ -41,20 +41,32 @@ def scorer(run: Run) -> CheckpointModel:
 
 @pytest.mark.parametrize("source", [".parquet", ".csv"])
 @pytest.mark.parametrize("target", [".parquet", ".csv"])
-def test_the_score_is_added_as_the_last_column(
+def test_the_answers_are_added_as_the_last_columns(
     scorer: CheckpointModel, source: str, target: str
 ) -> None:
     pairs, scores = Path(f"pairs{source}"), Path(f"scores{target}")
     WRITE[source](PAIRS, pairs)
     assert score_file(scorer, pairs, scores) == 5
     table = READ[target](scores)
-    assert table.columns.tolist() == ["note", "userid", "weight", "movieid", "score"]
-    kept = table.drop(columns="score").astype({"weight": float})
+    assert table.columns.tolist() == ["note", "userid", "weight", "movieid", "score", "stars"]
+    kept = table.drop(columns=["score", "stars"]).astype({"weight": float})
     pd.testing.assert_frame_equal(kept, PAIRS)
     users = find_rows(scorer, "users", torch.tensor(PAIRS["userid"]))
     movies = find_rows(scorer, "movies", torch.tensor(PAIRS["movieid"]))
     expected = scorer.score(users, movies)
-    assert table["score"].to_numpy("float32").tolist() == expected.tolist()
+    for name, answer in zip(("score", "stars"), expected, strict=True):
+        assert table[name].to_numpy("float32").tolist() == answer.tolist()
+
+
+def test_a_model_with_the_label_alone_adds_no_stars(run: Run) -> None:
+    """So a column of this name is kept like others."""
+    save_model(run, thresholds="label")
+    Path("pairs.csv").write_text("userid,movieid,stars\n3,2,mine\n")
+    score_file(CheckpointModel(run.checkpoint), Path("pairs.csv"), Path("scores.parquet"))
+    table = pq.read_table("scores.parquet")
+    assert table.column_names == ["userid", "movieid", "stars", "score"]
+    assert table["stars"].to_pylist() == ["mine"]
+    assert table.schema.field("score").type == pa.float32()
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -207,6 +219,7 @@ def test_odd_but_valid_csv_is_scored(scorer: CheckpointModel, text: str, target:
         ("userid,movie\n3,2\n", "has the columns userid, movie; exactly one must be movieid"),
         ("userid,movieid,userid\n3,2,3\n", "has the columns .*; exactly one must be userid"),
         ("userid,movieid,score\n3,2,1\n", "already has a column score; rename it"),
+        ("stars,userid,movieid\n5,3,2\n", "already has a column stars; rename it"),
     ],
 )
 def test_a_bad_csv_file_is_one_line(
@@ -246,7 +259,7 @@ def test_columns_of_one_name_are_kept_in_parquet(scorer: CheckpointModel) -> Non
     pq.write_table(table, "pairs.parquet")
     score_file(scorer, Path("pairs.parquet"), Path("scores.parquet"))
     kept = pq.ParquetFile("scores.parquet").read()
-    assert kept.column_names == ["userid", "movieid", "x", "x", "score"]
+    assert kept.column_names == ["userid", "movieid", "x", "x", "score", "stars"]
     assert [kept.column(i).to_pylist() for i in (2, 3)] == [[1, 2], ["a", "b"]]
 
 
@@ -288,4 +301,5 @@ def test_unknown_ids_can_be_scored(scorer: CheckpointModel) -> None:
 def test_a_file_without_rows_is_scored(scorer: CheckpointModel, text: str) -> None:
     Path("pairs.csv").write_text(text)
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == 0
-    assert pd.read_parquet("scores.parquet").columns.tolist() == ["userid", "movieid", "score"]
+    columns = ["userid", "movieid", "score", "stars"]
+    assert pd.read_parquet("scores.parquet").columns.tolist() == columns

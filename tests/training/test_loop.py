@@ -10,14 +10,15 @@ import torch
 from torchrec.models.dlrm import DLRM
 
 from recsys.common.errors import InputError
-from recsys.common.rating_scale import WHOLE_STARS
 from recsys.dataloader.batch import Batch
 from recsys.dataloader.dataset import MovieLensDataset, batches
+from recsys.models.answers import read_answers
+from recsys.models.description import Heads
 from recsys.models.dlrm import DLRMRecommender
+from recsys.scoring import validation
+from recsys.scoring.metrics import Metrics
+from recsys.scoring.predict import predict
 from recsys.storage.resume import ResumeFile
-from recsys.tasks.metrics import Metrics
-from recsys.tasks.predict import predict
-from recsys.tasks.task import Task, make_task
 from recsys.training import loop
 from recsys.training.ema import ExponentialMovingAverage
 from recsys.training.fit import set_up_torch
@@ -26,7 +27,7 @@ from recsys.training.params import TrainParams
 from recsys.training.resume import ROOMS
 from tests.prepared import load_dimensions, prepare
 from tests.toy import make_toy
-from tests.training.small import MODEL_PARAMS, TASK, make_model, make_train_params
+from tests.training.small import LABEL, MODEL_PARAMS, STARS, make_model, make_train_params
 
 Parts = dict[str, MovieLensDataset]
 
@@ -50,10 +51,10 @@ def device(request: pytest.FixtureRequest) -> Iterator[str]:
     torch.use_deterministic_algorithms(False)
 
 
-def make_parts(folder: Path, task: Task) -> Parts:
-    dimensions = load_dimensions(folder)
+def make_parts(folder: Path, heads: Heads = LABEL) -> Parts:
+    dimensions, cuts = load_dimensions(folder), heads.thresholds
     return {
-        name: MovieLensDataset(folder / f"split/{name}.parquet", dimensions, task.target)
+        name: MovieLensDataset(folder / f"split/{name}.parquet", dimensions, thresholds=cuts)
         for name in ("train", "validation", "test")
     }
 
@@ -64,43 +65,47 @@ def make_params(**changes: object) -> TrainParams:
 
 
 def fit(
-    folder: Path, task_name: str = "classification", **changes: object
-) -> tuple[DLRMRecommender, Parts, Task, list[Metrics]]:
-    task = make_task(task_name, WHOLE_STARS)
-    parts = make_parts(folder, task)
-    model = make_model()
-    history = list(train(model, parts["train"], parts["validation"], task, make_params(**changes)))
-    return model, parts, task, history
+    folder: Path, heads: Heads = STARS, **changes: object
+) -> tuple[DLRMRecommender, Parts, list[Metrics]]:
+    parts = make_parts(folder, heads)
+    model = make_model(heads=heads)
+    params = make_params(**changes)
+    history = list(train(model, parts["train"], parts["validation"], heads, params))
+    return model, parts, history
 
 
-def validate(model: DLRMRecommender, parts: Parts, task: Task, name: str = "validation") -> Metrics:
-    return task.validate(parts[name].label.numpy(), predict(model, parts[name], task))
+def validate(model: DLRMRecommender, part: MovieLensDataset, heads: Heads = STARS) -> Metrics:
+    return validation.validate(part.labels, predict(model, part), heads)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rowwise_adagrad"])
-def test_classification_finds_the_planted_taste(folder: Path, device: str, optimizer: str) -> None:
-    model, parts, task, history = fit(folder, embedding_optimizer=optimizer, device=device)
+def test_the_label_alone_finds_the_planted_taste(folder: Path, device: str, optimizer: str) -> None:
+    model, parts, history = fit(folder, LABEL, embedding_optimizer=optimizer, device=device)
     # The planted taste allows an AUC of about 0.96.
-    assert validate(model, parts, task, "test")["auc"] > 0.85
+    assert validate(model, parts["test"], LABEL)["auc"] > 0.85
     assert list(history[0]) == ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
     assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
     assert history[0]["train_loss"] == pytest.approx(math.log(2), abs=0.1)
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
-def test_regression_finds_the_planted_stars(folder: Path, device: str) -> None:
-    model, parts, task, history = fit(folder, "regression", device=device)
-    predictions = predict(model, parts["test"], task)
-    assert 1 <= predictions.min() <= predictions.max() <= 5
-    stars = WHOLE_STARS.denormalise(parts["test"].label.numpy())
-    assert validate(model, parts, task, "test")["rmse"] < 0.8 * float(np.std(stars))
-    assert list(history[0]) == ["epoch", "train_loss", "validation_rmse", "validation_mae"]
+def test_all_thresholds_find_the_planted_taste_and_stars(folder: Path, device: str) -> None:
+    model, parts, history = fit(folder, device=device)
+    test = parts["test"]
+    answers = read_answers(predict(model, test), STARS)
+    assert answers.stars is not None
+    assert 1 <= answers.stars.min() <= answers.stars.max() <= 5
+    found = validate(model, test)
+    assert found["auc"] > 0.85
+    assert found["rmse"] < 0.8 * float(test.labels.sum(1).float().std())
+    names = ("auc", "log_loss", "rmse", "mae")
+    assert list(history[0]) == ["epoch", "train_loss", *(f"validation_{name}" for name in names)]
 
 
 def test_the_best_epoch_is_kept(folder: Path) -> None:
-    model, parts, task, history = fit(folder, epochs=30, patience=3)
+    model, parts, history = fit(folder, epochs=30, patience=3)
     scores = [record["validation_auc"] for record in history]
-    assert validate(model, parts, task)["auc"] == max(scores)
+    assert validate(model, parts["validation"])["auc"] == max(scores)
     assert len(history) == scores.index(max(scores)) + 1 + 3
 
 
@@ -108,7 +113,7 @@ def test_the_best_epoch_is_kept(folder: Path) -> None:
 def test_runs_with_the_same_seed_are_equal(folder: Path, device: str, optimizer: str) -> None:
     models, histories = [], []
     for seed in (1, 1, 2):
-        model, *_, history = fit(
+        model, _, history = fit(
             folder, seed=seed, epochs=2, embedding_optimizer=optimizer, device=device
         )
         models.append(model.state_dict())
@@ -119,7 +124,7 @@ def test_runs_with_the_same_seed_are_equal(folder: Path, device: str, optimizer:
 
 def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -> None:
     """Train our model in our loop, and TorchRec's own DLRM in a plain loop, for five epochs."""
-    parts = make_parts(folder, TASK)
+    parts = make_parts(folder)
     architecture = replace(MODEL_PARAMS.architecture(), dropout=0.0)
     ours = make_model(architecture=architecture)
     theirs = DLRM(
@@ -134,7 +139,7 @@ def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -
     params = make_params(
         learning_rate=3e-3, epochs=5, patience=5, average_epochs=0, weight_decay=1e-4
     )
-    history = list(train(ours, parts["train"], parts["validation"], TASK, params))
+    history = list(train(ours, parts["train"], parts["validation"], LABEL, params))
 
     adam = torch.optim.Adam(theirs.parameters(), params.learning_rate, weight_decay=1e-4)
     shuffle = torch.Generator().manual_seed(params.seed)
@@ -142,8 +147,7 @@ def test_the_losses_equal_those_of_torchrecs_dlrm_and_plain_adam(folder: Path) -
         total = 0.0
         for batch in batches(parts["train"], params.batch_size, shuffle):
             dense, sparse, labels, _ = batch.expand()
-            logits = theirs(dense, sparse).squeeze(-1)
-            loss = torch.nn.BCEWithLogitsLoss()(logits, labels)
+            loss = torch.nn.BCEWithLogitsLoss()(theirs(dense, sparse), labels)
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -185,14 +189,14 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
     device: str,
 ) -> None:
     """Kill the run in the middle of an epoch of 19 steps, at its end, or later; twice."""
-    parts = make_parts(folder, TASK)
+    parts = make_parts(folder, STARS)
     params = make_params(epochs=4, embedding_optimizer=optimizer, device=device)
     section = MODEL_PARAMS.model_copy(update={"dropout": 0.3})
 
     def run(resume: ResumeFile | None) -> tuple[dict[str, torch.Tensor], list[Metrics]]:
-        model = make_model(architecture=section.architecture())
-        epochs = train(model, parts["train"], parts["validation"], TASK, params, save_every, resume)
-        history = list(epochs)
+        model = make_model(architecture=section.architecture(), heads=STARS)
+        both = parts["train"], parts["validation"]
+        history = list(train(model, *both, STARS, params, save_every, resume))
         return model.state_dict(), history
 
     def batches_until_killed(*args: object, **options: object) -> Iterator[Batch]:
@@ -230,34 +234,34 @@ def test_a_run_does_not_resume_from_the_state_of_another_run(folder: Path, tmp_p
     assert first.load() is None
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("heads", [LABEL, STARS])
 @pytest.mark.parametrize("batch_size", [128, 10_000])
 def test_divergence_raises_an_error_that_names_the_remedy(
-    folder: Path, task: str, batch_size: int
+    folder: Path, heads: Heads, batch_size: int
 ) -> None:
     message = r"of epoch 1 is not a finite number; lower train.learning_rate \(now 1e\+20\)"
     with pytest.raises(InputError, match=message):
-        fit(folder, task, learning_rate=1e20, batch_size=batch_size, epochs=1)
+        fit(folder, heads, learning_rate=1e20, batch_size=batch_size, epochs=1)
 
 
 def test_labels_of_one_class_are_judged_by_the_loss(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    parts = make_parts(folder, TASK)
+    parts = make_parts(folder)
     for part in parts.values():
-        part.label.fill_(1)
+        part.labels.fill_(1)
     model = make_model()
-    history = list(train(model, parts["train"], parts["validation"], TASK, make_params(epochs=3)))
+    history = list(train(model, parts["train"], parts["validation"], LABEL, make_params(epochs=3)))
     assert [record["validation_auc"] for record in history] == [None] * 3
-    assert validate(model, parts, TASK)["log_loss"] == min(
+    assert validate(model, parts["validation"], LABEL)["log_loss"] == min(
         record["validation_log_loss"] for record in history
     )
     assert "AUC is not defined" in caplog.text
 
 
 def test_the_batch_size_has_no_effect_on_predictions(folder: Path) -> None:
-    part = make_parts(folder, TASK)["test"]
-    model = make_model()
-    whole = predict(model, part, TASK)
-    assert whole.shape == (len(part),)
-    np.testing.assert_allclose(predict(model, part, TASK, batch_size=7), whole, rtol=1e-5)
+    part = make_parts(folder)["test"]
+    model = make_model(heads=STARS)
+    whole = predict(model, part)
+    assert whole.shape == (len(part), 4)
+    np.testing.assert_allclose(predict(model, part, batch_size=7), whole, rtol=1e-5, atol=1e-7)

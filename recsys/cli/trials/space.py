@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-import numpy as np
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -18,10 +17,9 @@ from pydantic import Field
 
 from recsys.common.errors import InputError
 from recsys.common.params import Section, parse_section, read_yaml, show, show_key
-from recsys.common.rating_scale import WHOLE_STARS
 from recsys.pipeline.params import parse_params
 from recsys.pipeline.recipes import Values, apply_changes
-from recsys.tasks.task import make_task
+from recsys.scoring.validation import VALIDATED
 
 Value = float | int | str | bool
 
@@ -93,7 +91,7 @@ def read_space(path: Path, params: Path = Path("params.yaml")) -> Space:
             changes.setdefault(section, {})[key] = value
         tried = apply_changes(cast("Values", base), changes)
         parse_params(tried, path)
-        _check_metric(space.metric, tried["train"]["task"], path)
+        _check_metric(space.metric, tried["train"]["thresholds"], path)
     return space
 
 
@@ -129,13 +127,11 @@ def _some_values(distribution: BaseDistribution) -> list[Value]:
     return [low, high]
 
 
-def _check_metric(metric: str, task: str, path: Path) -> None:
+def _check_metric(metric: str, thresholds: str, path: Path) -> None:
     """Raises: InputError: training does not report the metric."""
-    example = np.array([0, 1], np.float32)
-    metrics = make_task(task, WHOLE_STARS).validate(example, example)
-    reported = ["train_loss", *(f"validation_{name}" for name in metrics)]
+    reported = ["train_loss", *(f"validation_{name}" for name in VALIDATED[thresholds])]
     if metric not in reported:
         raise InputError(
-            f"{path}: metric = {show(metric)}: must be one of {', '.join(reported)} (train.task: "
-            f"{task})"
+            f"{path}: metric = {show(metric)}: must be one of {', '.join(reported)} "
+            f"(train.thresholds: {thresholds})"
         )

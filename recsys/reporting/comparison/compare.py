@@ -54,7 +54,7 @@ class Comparison:
     Attributes:
         metrics: the metrics of the test part.
         ranking: the metrics of the lists of recommendations.
-        slices: AUC (of a regression, RMSE) by the slice's name; "all" is the whole test part.
+        slices: AUC by the slice's name; "all" is the whole test part.
         notes: sentences about what was not compared, or has no interval, and why.
     """
 
@@ -113,11 +113,13 @@ def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: li
     found, old, new = Found(), olds[0], news[0]
     if old.metrics and old.metrics != new.metrics:
         try:
-            task, before, after = pair_predictions(olds, news)
+            before, after = pair_predictions(olds, news)
             sections = _read_params(old.lock), _read_params(new.lock)
-            found.metrics = compare_predictions(task, before, after, sections)
+            found.metrics = compare_predictions(before, after, sections)
+            if alone := numbers(old.metrics).keys() ^ numbers(new.metrics).keys():
+                notes.append(f"Only one of the runs has {' and '.join(sorted(alone))}.")
             masks = pair_slices(after[0], sections[1], project)
-            found.slices = compare_slices(task, before, after, masks)
+            found.slices = compare_slices(before, after, masks)
         except InputError as error:
             notes.append(f"{'Slices' if found.metrics else 'Metrics'} without intervals: {error}.")
     if old.ranking and old.ranking != new.ranking:
@@ -154,12 +156,11 @@ def _tabulate(olds: list[Run], news: list[Run], found: Found, notes: list[str]) 
     slices = {c.name: c for c in compared(lambda run: slice_scores(run.metrics), found.slices)}
     family = {name: found.slices[name] for name in found.slices if name != "all"}
     together = significant_by_holm(family) | {"all"}
-    metric = "rmse" if "rmse" in news[0].metrics else "auc"
     return Comparison(
         compared(lambda run: numbers(run.metrics), found.metrics),
         compared(lambda run: numbers(run.ranking), found.ranking),
         {
-            name: change._replace(name=metric, significant=change.significant and name in together)
+            name: change._replace(name="auc", significant=change.significant and name in together)
             for name, change in slices.items()
         },
         notes,

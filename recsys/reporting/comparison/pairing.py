@@ -28,27 +28,26 @@ SHARED = {
 
 def pair_predictions(
     olds: list[Run], news: list[Run]
-) -> tuple[str, list[pd.DataFrame], list[pd.DataFrame]]:
-    """The task of both runs, and their predictions of the same ratings, for each seed.
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """The predictions of both runs for the same ratings, for each seed.
 
     Raises:
-        InputError: a file is missing, or the runs have other tasks or test parts.
+        InputError: a file is missing, or the runs have other test parts. So are runs of older
+            versions that predicted stars alone.
     """
-    other, task = (
-        "regression" if "rmse" in runs[0].metrics else "classification" for runs in (olds, news)
-    )
-    if task != other:
-        raise InputError(f"one run is a {other}, the other a {task}")
+    if not all("auc" in run.metrics for run in (*olds, *news)):
+        raise InputError("a run without AUC predicted stars alone, so they cannot be paired")
     before, after = (
         [_read_predictions(run.find(PREDICTIONS)) for run in runs] for runs in (olds, news)
     )
     if not all(table[ROWS].equals(after[0][ROWS]) for table in (*before, *after)):
         raise InputError("the runs have other test parts or other likes, so they cannot be paired")
-    return task, before, after
+    return before, after
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
-    names = [*ROWS, "score"]
+    # Without stars, the file has no such column, and Arrow leaves it out.
+    names = [*ROWS, "score", "stars"]
     table: pd.DataFrame = pa.Table.from_batches(read_batches(path, None, names)).to_pandas()
     return table
 

@@ -68,7 +68,7 @@ def make_card(project: Path) -> str:
             for part in schemas.PARTS
         },
         epochs=len(epochs),
-        best=best_epoch(epochs, params["train"]["task"], vocabulary.rating_scale),
+        best=best_epoch(epochs),
         metrics=[(name, value, meaning(name)) for name, value in numbers(metrics).items()],
         slice_columns=list(records[0]) if records else [],
         slices=[list(record.values()) for record in records],

@@ -29,7 +29,6 @@ from recsys.reporting.runs.metrics import (
     Number,
     load_metrics,
     load_ranking,
-    slice_metric,
     slices,
 )
 from recsys.reporting.runs.params import changed_params, flat_params
@@ -83,11 +82,8 @@ def find_base() -> str | None:
 
 
 def _metrics(runs: Comparison, base: str | None) -> Section:
-    task = (
-        "regression" if any(change.name == "rmse" for change in runs.metrics) else "classification"
-    )
     try:
-        simple, note = baselines(Path("data/split"), task), ""
+        simple, note = baselines(Path("data/split")), ""
     except InputError as error:
         simple, note = {}, f"Without baselines: {error}."
     rows = [
@@ -161,18 +157,19 @@ def _plots(base: str | None) -> Section:
 def _slices(records: list[dict[str, Any]], runs: Comparison, base: str | None) -> Section:
     if not records:
         return Section("Slices", "This run has none.")
-    metric = slice_metric(records[0])
+    # A run without stars has no RMSE.
+    names = [name for name in ("low", "high", "rmse", "rows") if name in records[0]]
     rows = [
         [
             record["slice"],
             runs.slices[record["slice"]].new,
             *_beside(runs.slices[record["slice"]]),
-            *(record.get(key) for key in ("low", "high", "rows")),
+            *(record.get(name) for name in names),
             Fraction(record["positive_rate"]),
         ]
         for record in records
     ]
-    header = ["slice", metric, *_beside_header(base), "low", "high", "rows", "liked"]
+    header = ["slice", "auc", *_beside_header(base), *names, "liked"]
     text = runs.name_slices()
     return Section("Slices", text, [Table("With 95 % intervals", header, rows)])
 

@@ -66,11 +66,6 @@ def slices(content: Content) -> list[dict[str, Any]]:
     return records
 
 
-def slice_metric(record: dict[str, Any]) -> str:
-    """The metric of a slice's record: auc, or rmse of a regression."""
-    return "auc" if "auc" in record else "rmse"
-
-
 def slice_scores(content: Content) -> dict[str, Number]:
-    """The metric of each slice, by the slice's name."""
-    return {record["slice"]: record.get(slice_metric(record)) for record in slices(content)}
+    """The AUC of each slice, by the slice's name."""
+    return {record["slice"]: record.get("auc") for record in slices(content)}

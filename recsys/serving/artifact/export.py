@@ -21,6 +21,7 @@ MODULES = (
     "recsys.serving.artifact.retrieval_weights",
     "recsys.serving.pair_model",
     "recsys.serving.recommend.ranking",
+    "recsys.models.answers",
     "recsys.models.description",
     "recsys.models.network",
     "recsys.models.plain_tables",

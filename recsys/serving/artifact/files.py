@@ -24,7 +24,7 @@ from recsys.serving.artifact.retrieval_weights import RetrievalWeights
 from recsys.storage.ids import Ids
 from recsys.storage.sealed import CHANGED, seal, unseal
 
-FORMAT = 4
+FORMAT = 5
 DESCRIPTION, WEIGHTS, TABLES = "model.json", "model.safetensors", "tables.safetensors"
 RETRIEVAL = "retrieval.safetensors"
 # What a row of each table is, for messages.

@@ -5,7 +5,7 @@ artifact is a Python package. In the folder above it:
 
     from serving import Rated, Scorer
     scorer = Scorer()
-    scorer.score([1, 2], [260, 1196])
+    likes, stars = scorer.score([1, 2], [260, 1196])
 
 A model with features that come from ratings takes one user at a time, with their ratings:
 
@@ -27,9 +27,10 @@ import torch
 from torch import Tensor
 
 from recsys.features.online import OnlineFeatures
+from recsys.models.answers import Answers
 from recsys.serving.artifact.files import read_artifact
 from recsys.serving.pair_model import PairModel
-from recsys.serving.recommend.ranking import Rows, Scores, find_best, join_factors
+from recsys.serving.recommend.ranking import Rows, find_best, join_factors
 
 # The ids of a batch, [B].
 PublishedIds = Sequence[int] | Sequence[str] | Tensor
@@ -60,12 +61,14 @@ class Recommended(NamedTuple):
     Attributes:
         movieids: the published ids, [k]
         scores: log retrieval score + w log P(like), [k]
-        likes: P(like), or of a regression the expected stars, [k]
+        likes: P(like), [k]
+        stars: the expected stars, [k]; None if the model has the label's threshold alone
     """
 
     movieids: list[int] | list[str]
     scores: list[float]
     likes: list[float]
+    stars: list[float] | None
 
 
 class Scorer:
@@ -93,9 +96,6 @@ class Scorer:
         )
         # Nothing is known about movies without a training rating.
         self.known = artifact.movie_index[:-1].numpy() > 0
-        # A regression's factor is the logarithm of the stars above the lowest, as in `Recommender`.
-        is_regression = artifact.description.task == "regression"
-        self.lowest = artifact.description.stars[0] if is_regression else 0
 
     def score(
         self,
@@ -103,8 +103,10 @@ class Scorer:
         movieids: PublishedIds,
         rated: Rated = NOTHING,
         as_of: int | None = None,
-    ) -> Tensor:
-        """Score user i with movie i. Ids that the data set does not have are scored as unknown.
+    ) -> Answers:
+        """The probability of a like and the expected stars of user i with movie i.
+
+        Ids that the data set does not have are scored as unknown.
 
         Args:
             userids, movieids: the published ids, [B]
@@ -112,15 +114,11 @@ class Scorer:
             as_of: the time of the scores, in seconds since 1970; None for just after the last
                 rating. The movies' own ratings are known as at the end of the data set.
 
-        Returns:
-            the probabilities of a like, or of a regression the expected stars, [B]
-
         Raises:
             ValueError: the model has features that come from ratings, and the users differ or the
                 time is not after the end of the data set.
         """
-        users, movies = self.users.find(userids), self.movies.find(movieids)
-        return torch.from_numpy(self._score(users, movies, rated, as_of))
+        return self._score(self.users.find(userids), self.movies.find(movieids), rated, as_of)
 
     def recommend(
         self,
@@ -147,22 +145,25 @@ class Scorer:
         retrieval_scores = self.retrieval.score_all(history)[None]
         retrieval_scores[:, ~self.known] = -np.inf
         retrieval_scores[:, history] = -np.inf
-        movies = find_best(
+        (rows,) = find_best(
             retrieval_scores, min(max(self.retrieval.candidates, top), retrieval_scores.shape[1])
         )
         (user,) = [len(self.users)] if userid is None else self.users.find([userid])
-        rows = movies[0]
-        likes = self._score(np.full(len(rows), user), rows, rated, as_of)
+        answers = self._score(np.full(len(rows), user), rows, rated, as_of)
         scores = join_factors(
-            retrieval_scores[:, movies[0]], likes[None], self.retrieval.like_weight, self.lowest
+            retrieval_scores[:, rows], answers.likes[None], self.retrieval.like_weight
         )
         (best,) = find_best(scores, min(top, len(rows)))
         best = best[~np.isneginf(scores[0, best])]
+        likes, stars = answers.take(best)
         return Recommended(
-            self.movies.take(movies[0, best]), scores[0, best].tolist(), likes[best].tolist()
+            self.movies.take(rows[best]),
+            scores[0, best].tolist(),
+            likes.tolist(),
+            None if stars is None else stars.tolist(),
         )
 
-    def _score(self, users: Rows, movies: Rows, rated: Rated, as_of: int | None) -> Scores:
+    def _score(self, users: Rows, movies: Rows, rated: Rated, as_of: int | None) -> Answers:
         """As `score`, of rows of the tables."""
         pairs = torch.from_numpy(users), torch.from_numpy(movies)
         if self.online is None:

@@ -3,7 +3,7 @@
 Shapes: B pairs of a piece.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +16,16 @@ from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
 from recsys.common.params import show, show_key
 from recsys.serving.checkpoint_model import CheckpointModel
-from recsys.serving.predict.streams import Source, check_suffix, open_source, open_writer
+from recsys.serving.predict.streams import (
+    Source,
+    answer_fields,
+    check_suffix,
+    open_source,
+    open_writer,
+)
 
 # For each column of ids, the table with the published ids.
 ID_COLUMNS = {"userid": "users", "movieid": "movies"}
-SCORE_COLUMN = "score"
 # The types of columns that may hold ids.
 TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
@@ -37,7 +42,7 @@ def score_file(
     score_unknown: bool = False,
     time_column: str | None = None,
 ) -> int:
-    """Copy the rows of `source` to `target`, with `score` as an additional last column.
+    """Copy the rows of `source` to `target`, with the columns of `answer_fields` behind the others.
 
     Args:
         source: Parquet or CSV, by its suffix, with published ids in the columns userid and movieid.
@@ -55,7 +60,7 @@ def score_file(
     """
     check_suffix(target)
     table = open_source(source)
-    schema = output_schema(table, source, scorer.dimensions.vocabulary.id_types, time_column)
+    schema = output_schema(table, source, scorer, time_column)
     done = 0
     with atomic_write(target) as partial, open_writer(partial, target, schema) as writer:
         for batch in _progress(table):
@@ -71,16 +76,13 @@ def score_file(
 
 
 def output_schema(
-    table: Source, source: Path, id_types: Mapping[str, str], time_column: str | None = None
+    table: Source, source: Path, scorer: CheckpointModel, time_column: str | None
 ) -> pa.Schema:
-    """The table's columns, with ids of the data set's type, and the score.
-
-    Args:
-        id_types: the names of the ids' Arrow types, by table.
+    """The table's columns, with ids of the data set's type, and the answers.
 
     Raises:
         InputError: the table does not have exactly one userid and one movieid, their type can hold
-            no ids, or the table already has a score.
+            no ids, or the table already has a column of the answers.
     """
     names = table.schema.names
     for name in ID_COLUMNS:
@@ -96,15 +98,18 @@ def output_schema(
             )
     if time_column and names.count(time_column) != 1:
         raise InputError(f"{source} has {names.count(time_column)} columns {show_key(time_column)}")
-    if SCORE_COLUMN in names:
-        raise InputError(f"{source} already has a column {SCORE_COLUMN}; rename it")
+    answers = answer_fields(scorer.heads)
+    for field in answers:
+        if field.name in names:
+            raise InputError(f"{source} already has a column {field.name}; rename it")
     # Integers have 64 bits here, also where the data set needs fewer.
+    id_types = scorer.dimensions.vocabulary.id_types
     types = {
         name: pa.string() if id_types[side] == "string" else pa.int64()
         for name, side in ID_COLUMNS.items()
     }
     fields = [field.with_type(types.get(field.name, field.type)) for field in table.schema]
-    return pa.schema([*fields, pa.field(SCORE_COLUMN, pa.float32())])
+    return pa.schema([*fields, *answers])
 
 
 class Piece(NamedTuple):
@@ -148,10 +153,11 @@ def score_piece(
     seconds = None
     if time_column:
         seconds = torch.tensor(read_values(piece, time_column, pa.int64()).to_numpy())
-    scores = scorer.score(rows["userid"], rows["movieid"], seconds)
+    answers = scorer.score(rows["userid"], rows["movieid"], seconds)
     named = zip(piece.batch.schema.names, piece.batch.columns, strict=True)
     columns = [ids.get(name, column) for name, column in named]
-    return pa.record_batch([*columns, pa.array(scores)], schema=schema)
+    columns += [pa.array(answer) for answer in answers if answer is not None]
+    return pa.record_batch(columns, schema=schema)
 
 
 def read_values(piece: Piece, name: str, kind: pa.DataType) -> pa.Array:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from recsys.common.errors import InputError
+from recsys.models.description import Heads
 
 SUFFIXES = (".parquet", ".csv")
 # What pyarrow raises for a damaged file. ValueError: a name that is not UTF-8.
@@ -74,6 +75,15 @@ def open_source(path: Path) -> Source:
     with _reading(path):
         source = opener(path)
     return Source(source.schema, source.rows, _pieces(path, source.pieces))
+
+
+def answer_fields(heads: Heads) -> list[pa.Field]:
+    """The columns of a model's answers: the probability of a like, and the expected stars.
+
+    A model that has the label's threshold alone expects no stars.
+    """
+    names = ("score", "stars") if heads.stars else ("score",)
+    return [pa.field(name, pa.float32()) for name in names]
 
 
 def open_writer(path: Path, target: Path, schema: pa.Schema) -> Any:

@@ -14,19 +14,16 @@ Rows = npt.NDArray[np.integer]
 MIN_RETRIEVAL_SCORE = 1e-6
 
 
-def join_factors(
-    retrieval_scores: Scores, likes: Scores, like_weight: float, lowest: float
-) -> Scores:
+def join_factors(retrieval_scores: Scores, likes: Scores, like_weight: float) -> Scores:
     """The final scores, [B, N]; minus infinity where the retrieval score is minus infinity.
 
     Args:
         retrieval_scores: [B, N]
-        likes: P(like), or of a regression the expected stars, of the same pairs, [B, N]
+        likes: P(like) of the same pairs, [B, N]
         like_weight: w
-        lowest: 0, or of a regression the lowest stars, which are subtracted before the logarithm
     """
     scores: Scores = np.log(np.maximum(retrieval_scores, MIN_RETRIEVAL_SCORE))
-    scores += like_weight * np.log(np.maximum(likes - lowest, MIN_RETRIEVAL_SCORE))
+    scores += like_weight * np.log(np.maximum(likes, MIN_RETRIEVAL_SCORE))
     scores[np.isneginf(retrieval_scores)] = -np.inf
     return scores
 

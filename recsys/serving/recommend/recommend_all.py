@@ -10,11 +10,11 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from recsys.common.atomic import atomic_write
+from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.people.log import Log
-from recsys.serving.predict.streams import check_suffix, open_writer
+from recsys.serving.predict.streams import answer_fields, check_suffix, open_writer
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommender import Recommender
-from recsys.storage.dimensions import Dimensions
 from recsys.storage.schemas import RAW_IDS
 
 # About the rows of a row group. With more, writing takes more memory; with fewer, reading is slow.
@@ -48,7 +48,7 @@ def recommend_to_all(
     """
     check_suffix(target)
     count = len(recommender.dimensions.ids["users"])
-    schema, rows = output_schema(recommender.dimensions), 0
+    schema, rows = output_schema(recommender.scorer), 0
     step = max(ROWS_AT_ONCE // top, 1)
     with (
         atomic_write(target) as partial,
@@ -65,21 +65,17 @@ def recommend_to_all(
     return rows
 
 
-def output_schema(dimensions: Dimensions) -> pa.Schema:
-    """The columns: userid and movieid as published, the rank from 1, the title, and the score.
-
-    The score is P(like) or, of a regression, the expected stars.
-    """
-    types = {
-        table: pa.type_for_alias(name) for table, name in dimensions.vocabulary.id_types.items()
-    }
+def output_schema(scorer: CheckpointModel) -> pa.Schema:
+    """The columns: userid and movieid as published, the rank from 1, the title, and the answers."""
+    id_types = scorer.dimensions.vocabulary.id_types
+    types = {table: pa.type_for_alias(name) for table, name in id_types.items()}
     return pa.schema(
         [
             ("userid", types["users"]),
             ("rank", pa.int32()),
             ("movieid", types["movies"]),
             ("title", pa.string()),
-            ("score", pa.float32()),
+            *answer_fields(scorer.heads),
         ]
     )
 
@@ -110,6 +106,6 @@ def _rank_users(
         place.astype(np.int32) + 1,
         movieids.take(movies),
         titles.take(movies),
-        ranking.likes[person, place],
+        *(answer[person, place] for answer in ranking[2:] if answer is not None),
     )
     return pa.record_batch(list(map(pa.array, columns)), schema=schema)

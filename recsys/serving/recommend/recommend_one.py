@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.common.errors import InputError
+from recsys.models.answers import Answers
 from recsys.models.checkpoint import read_checkpoint
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import Record, list_movies, movie_records
@@ -38,19 +39,21 @@ def recommend(
     Returns:
         user (None for a new person); rated (the number of ratings that count); in_training (whether
         the training part has a rating of the user); liked (movies with the person's stars, highest
-        first, among equals the latest first); recommended (movies, best first, with P(like) or
-        expected stars as their score, and the titles of the person's movies that weigh most)
+        first, among equals the latest first); recommended (movies, best first, with P(like) as
+        their score; the expected stars, None if the model has the label's threshold alone; and the
+        titles of the person's movies that weigh most)
     """
     dimensions, catalogue = recommender.dimensions, recommender.catalogue
     if as_of is not None:
         person = person.at(as_of, recommender.scorer.past_only)
     history = person.history
     histories = to_histories(history, np.zeros(len(history.movie), np.int64), 1, dimensions)
-    (movies,), _, (scores,) = recommender.rank(
+    ranking = recommender.rank(
         np.array([person.user]), histories, top, np.array([person.as_of]), person.ratings, options
     )
-    movies, scores = movies[movies >= 0], scores[movies >= 0]
-    recommended = movie_records(catalogue, movies, "score", scores)
+    ranked = ranking.movies >= 0
+    movies, answers = ranking.movies[ranked], Answers(ranking.likes, ranking.stars).take(ranked)
+    recommended = movie_records(catalogue, movies, score=answers.likes, stars=answers.stars)
     for record, movie in zip(recommended, movies, strict=True):
         reasons = recommender.retrieval.find_reasons(np.sort(history.movie), movie, REASONS)
         record["because"] = catalogue["title"].iloc[reasons].tolist()
@@ -61,7 +64,7 @@ def recommend(
         "user": None if is_new else dimensions.ids["users"].take([person.user])[0],
         "rated": len(history.movie),
         "in_training": not is_new and bool(counts[person.user] > 0),
-        "liked": movie_records(catalogue, liked.movie, "rating", liked.stars),
+        "liked": movie_records(catalogue, liked.movie, rating=liked.stars),
         "recommended": recommended,
     }
 
@@ -95,7 +98,7 @@ def find_similar(
     """
     movie, *others = find_movie(dimensions, wanted)
     catalogue = list_movies(dimensions)
-    (itself,) = movie_records(catalogue, [movie], "weight", [1])
+    (itself,) = movie_records(catalogue, [movie], weight=[1])
     if movie not in retrieval.movies:
         raise InputError(
             f"movie {itself['movie']} has no rating in the training part, or too few, so nothing "
@@ -108,6 +111,6 @@ def find_similar(
     ratings = dimensions.training_ratings["movies"][others]
     return {
         "movie": itself,
-        "similar": movie_records(catalogue, best, "weight", weights[best]),
-        "others": movie_records(catalogue, others, "ratings", ratings),
+        "similar": movie_records(catalogue, best, weight=weights[best]),
+        "others": movie_records(catalogue, others, ratings=ratings),
     }

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from recsys.features.online import LabelledRatings
+from recsys.models.answers import Answers
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import list_movies
@@ -34,12 +35,14 @@ class Ranking(NamedTuple):
     Attributes:
         movies: rows of the movies table, -1 behind the end of a short list, [B, k]
         scores: log retrieval score + w log P(like), and what the options add, [B, k]
-        likes: P(like), or of a regression the expected stars, [B, k]
+        likes: P(like), [B, k]
+        stars: the expected stars, [B, k]; None if the model has the label's threshold alone
     """
 
     movies: Rows
     scores: Scores
     likes: Scores
+    stars: Scores | None
 
 
 class Recommender:
@@ -48,9 +51,6 @@ class Recommender:
     def __init__(self, scorer: CheckpointModel, retrieval: RetrievalModel) -> None:
         self.scorer, self.retrieval, self.params = scorer, retrieval, retrieval.params
         self.dimensions = scorer.dimensions
-        lowest = self.dimensions.vocabulary.rating_scale.lowest
-        # A regression's factor is the logarithm of the stars above the lowest.
-        self.lowest = lowest if scorer.description.task == "regression" else 0
 
     @classmethod
     def load(cls, checkpoint: Path, features: Path | None, retrieval: Path) -> "Recommender":
@@ -94,34 +94,36 @@ class Recommender:
             keep_allowed(retrieved, allowed, histories[some])
             count = min(max(self.params.candidates, top), retrieved.shape[1])
             movies = find_best(retrieved, count)
-            likes = self._predict(users[some], movies, times, ratings)
+            answers = self._predict(users[some], movies, times, ratings)
             candidates = np.take_along_axis(retrieved, movies, axis=1)
-            pieces.append(self._order(movies, candidates, likes, top, options))
-        movies, scores, likes = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-        return Ranking(movies, scores, likes)
+            pieces.append(self._order(movies, candidates, answers, top, options))
+        *columns, stars = zip(*pieces, strict=True)
+        movies, scores, likes = map(np.concatenate, columns)
+        return Ranking(movies, scores, likes, None if stars[0] is None else np.concatenate(stars))
 
     def _predict(
         self, users: Rows, movies: Rows, as_of: Rows | None, ratings: LabelledRatings | None
-    ) -> Scores:
-        """P(like) of each candidate, or of a regression the expected stars, [B, N]"""
+    ) -> Answers:
+        """The answers for each candidate, [B * N]"""
         count = movies.shape[1]
-        likes: Scores = self.scorer.score(
+        return self.scorer.score(
             torch.from_numpy(users).repeat_interleave(count),
             torch.from_numpy(movies.ravel()),
             None if as_of is None else torch.from_numpy(as_of).repeat_interleave(count),
             ratings,
         )
-        return likes.reshape(movies.shape)
 
     def _order(
-        self, movies: Rows, retrieved: Scores, likes: Scores, top: int, options: RecommendOptions
+        self, movies: Rows, retrieved: Scores, answers: Answers, top: int, options: RecommendOptions
     ) -> Ranking:
         """The best k of the candidates.
 
         Args:
-            movies, retrieved, likes: the candidates with both factors of their score, [B, N]
+            movies, retrieved: the candidates with their retrieval scores, [B, N]
+            answers: for the candidates, [B * N]
         """
-        scores = join_factors(retrieved, likes, self.params.like_weight, self.lowest)
+        likes = answers.likes.reshape(movies.shape)
+        scores = join_factors(retrieved, likes, self.params.like_weight)
         if options.popularity:
             # Minus infinity stays what it is.
             scores += options.popularity * np.log(np.maximum(self.retrieval.ratings[movies], 1))
@@ -136,6 +138,7 @@ class Recommender:
             best = find_diverse(scores, count, options.diversity, compare)
         else:
             best = find_best(scores, count)
-        scores = np.take_along_axis(scores, best, axis=1)
-        movies = np.where(np.isneginf(scores), -1, np.take_along_axis(movies, best, axis=1))
-        return Ranking(movies, scores, np.take_along_axis(likes, best, axis=1))
+        pairs = best + np.arange(movies.size, step=movies.shape[1])[:, None]
+        scores = scores.ravel()[pairs]
+        movies = np.where(np.isneginf(scores), -1, movies.ravel()[pairs])
+        return Ranking(movies, scores, *answers.take(pairs))

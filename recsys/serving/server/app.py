@@ -31,7 +31,6 @@ from recsys.serving.server.service import Service
 MAX_BYTES = 2**20
 # How many problems of a question are named.
 MAX_PROBLEMS = 3
-UNITS = {"classification": "probability of a like", "regression": "expected stars"}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is no JSON"},
     413: {"description": f"The body has more than {MAX_BYTES:,} bytes"},
@@ -87,7 +86,8 @@ def add_questions(app: FastAPI, service: Service) -> None:
     state: Record = {
         "status": "ok",
         **{table: len(ids) for table, ids in dimensions.ids.items()},
-        "score": UNITS[scorer.description.task],
+        "score": "probability of a like",
+        "has_stars": bool(scorer.heads.stars),
         "like_above": vocabulary.label_threshold,
         "rating_scale": {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step},
         "genres": list_genres(dimensions),

@@ -97,7 +97,8 @@ class RatedMovie(Movie):
 
 
 class ScoredMovie(Movie):
-    score: float
+    score: float = Field(description="the probability of a like")
+    stars: float | None = Field(description="the expected stars, or null: see has_stars of /health")
 
 
 class RecommendedMovie(ScoredMovie):
@@ -137,7 +138,11 @@ class Health(Message):
     status: str
     users: int
     movies: int
-    score: str = Field(description="what a score is: probability of a like, or expected stars")
+    score: str = Field(description="what a score is")
+    has_stars: bool = Field(
+        description="whether answers have expected stars: whether the model has more thresholds "
+        "than the label's"
+    )
     like_above: float = Field(description="a rating of more stars is a like")
     rating_scale: Scale
     genres: list[str] = Field(description="what a question may name; none in some own data")

@@ -67,18 +67,18 @@ class Service:
             person = self._find(asked)
             movies = torch.from_numpy(rows)
             as_of = person.as_of if asked.time is None else asked.time
-            scores = self.scorer.score(
+            likes, stars = self.scorer.score(
                 torch.full_like(movies, person.user),
                 movies,
                 torch.full_like(movies, as_of),
                 person.ratings,
             )
-        return movie_records(self._recommender.catalogue, rows, "score", scores)
+        return movie_records(self._recommender.catalogue, rows, score=likes, stars=stars)
 
     def search(self, query: str, limit: int) -> list[Record]:
         """Movies with words of their titles, the best first, each with its number of ratings."""
         rows = self._titles.search(query, limit)
-        return movie_records(self._recommender.catalogue, rows, "ratings", self._ratings[rows])
+        return movie_records(self._recommender.catalogue, rows, ratings=self._ratings[rows])
 
     def _find(self, asked: Question) -> Person:
         new = self._read(asked.ratings)

@@ -45,7 +45,8 @@ def test_a_user_gets_the_unrated_movies(run: Run, recommender: Recommender, toy:
     users = find_rows(recommender.scorer, "users", [USER] * len(movies))
     rows = torch.from_numpy(rows_of(recommender, found["recommended"]))
     expected = recommender.scorer.score(users, rows)
-    assert np.allclose([movie["score"] for movie in found["recommended"]], expected, atol=1e-4)
+    for name, answer in zip(("score", "stars"), expected, strict=True):
+        assert np.allclose([movie[name] for movie in found["recommended"]], answer, atol=1e-4)
     assert recommend_to(recommender, run, USER, 3)["recommended"] == found["recommended"][:3]
 
 
@@ -90,11 +91,11 @@ def test_popularity_adds_the_logarithm_of_the_number_of_ratings(
     run: Run, recommender: Recommender
 ) -> None:
     users, history = np.array([0]), make_histories([[]], len(recommender.retrieval.ratings))
-    (usual,), (scores,), _ = recommender.rank(users, history, 100)
+    (usual,), (scores,), *_ = recommender.rank(users, history, 100)
     counts = np.maximum(recommender.retrieval.ratings, 1)
     for weight in (-1.0, 0.5):
         options = RecommendOptions(popularity=weight)
-        (movies,), (shifted,), _ = recommender.rank(users, history, 100, options=options)
+        (movies,), (shifted,), *_ = recommender.rank(users, history, 100, options=options)
         order = np.argsort(-(scores + weight * np.log(counts[usual])), kind="stable")
         np.testing.assert_array_equal(movies, usual[order])
         np.testing.assert_allclose(shifted, (scores + weight * np.log(counts[usual]))[order], 1e-5)

@@ -15,7 +15,7 @@ from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommend_all import recommend_to_all
 from recsys.serving.recommend.recommend_one import recommend
 from recsys.serving.recommend.recommender import Recommender
-from tests.runs import GROUPS, Run, compute_run
+from tests.runs import GROUPS, Run, compute_run, save_model
 
 TARGET = Path("all.parquet")
 OPTIONS = RecommendOptions(("Drama", "comedy"), (1955, 1990), -0.2, 0.4)
@@ -54,11 +54,18 @@ def test_all_users_get_what_each_user_gets(
             assert found["rank"].tolist() == list(range(1, len(expected) + 1))
             for column, name in (("movieid", "movie"), ("title", "title")):
                 assert found[column].tolist() == [movie[name] for movie in expected]
-            scores = [movie["score"] for movie in expected]
-            np.testing.assert_allclose(found["score"], scores, atol=1e-4)
+            for name in ("score", "stars"):
+                answers = [movie[name] for movie in expected]
+                np.testing.assert_allclose(found[name], answers, atol=1e-4)
     metadata = pq.ParquetFile(TARGET).metadata
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert groups == [96, 96, 96, 78]
+
+
+def test_a_model_with_the_label_alone_writes_no_stars(run: Run) -> None:
+    save_model(run, thresholds="label")
+    recommend_to_all(*load(run), TARGET, 2)
+    assert pq.read_schema(TARGET).names == ["userid", "rank", "movieid", "title", "score"]
 
 
 def test_a_file_is_replaced_only_by_a_whole_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

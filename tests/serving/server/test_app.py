@@ -93,6 +93,7 @@ def test_health_says_what_is_served(served: Served) -> None:
         "users": 61,
         "movies": 42,
         "score": "probability of a like",
+        "has_stars": True,
         "like_above": 3,
         "rating_scale": {"lowest": 1, "highest": 5, "step": 1},
         "genres": ["Action", "Comedy", "Drama", "Sci-Fi"],
@@ -114,7 +115,7 @@ def test_recommendations_equal_those_of_the_command(
     for name in ("rated", "in_training"):
         assert found[name] == expected[name]
     assert found["userid"] == expected["user"] == userid
-    for place, number in (("recommended", "score"), ("liked", "rating")):
+    for place, number in (("recommended", "score"), ("recommended", "stars"), ("liked", "rating")):
         assert flatten(found[place], number) == [(m["movie"], m[number]) for m in expected[place]]
         assert [m["title"] for m in found[place]] == [m["title"] for m in expected[place]]
 
@@ -165,7 +166,8 @@ def test_scores_come_in_the_order_of_the_question(served: Served) -> None:
     rows = torch.tensor([served.movieids.index(id_) for id_ in movieids])
     expected = served.scorer.score(torch.zeros_like(rows), rows)
     assert [movie["movieid"] for movie in found] == movieids
-    np.testing.assert_allclose([movie["score"] for movie in found], expected, atol=1e-4)
+    for name, answer in zip(("score", "stars"), expected, strict=True):
+        np.testing.assert_allclose([movie[name] for movie in found], answer, atol=1e-4)
     assert served.ask("/scores", ratings=rate([2, 4]), movieids=[2])["scores"][0]["movieid"] == 2
 
 
@@ -303,9 +305,14 @@ def test_the_schema_has_the_ids_and_the_scale_of_the_data(served: Served) -> Non
     assert (rating["rating"]["minimum"], rating["rating"]["maximum"]) == (1, 5)
 
 
-def test_a_regression_says_that_scores_are_stars(run: Run) -> None:
-    save_model(run, task="regression")
-    assert serve(run).client.get("/health").json()["score"] == "expected stars"
+def test_the_stars_of_a_model_with_the_label_alone_are_null(run: Run) -> None:
+    save_model(run, thresholds="label")
+    served = serve(run)
+    assert not served.client.get("/health").json()["has_stars"]
+    found = served.ask("/recommendations", userid=USER)["recommended"]
+    found += served.ask("/scores", movieids=[2])["scores"]
+    assert [movie["stars"] for movie in found] == [None] * 11
+    assert all(0 < movie["score"] < 1 for movie in found)
 
 
 def test_the_page_may_do_nothing_but_ask_this_server(served: Served) -> None:

@@ -1,6 +1,7 @@
 """The page of `recsys serve`, in a browser."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -63,8 +64,9 @@ def test_films_that_are_rated_change_what_is_recommended(
     browser.open(address, width, scheme)
     browser.wait(f"{COUNT} === '10 films for 0 ratings'")
     before = texts(browser, "#best .score")
-    assert all(text.endswith(" %") for text in before)
+    assert all(re.fullmatch(r"\d+\.\d %[1-5]\.\d stars", text) for text in before)
     assert "the probability of a like" in texts(browser, "#unit")[0]
+    assert "how many stars the model expects" in texts(browser, "#unit")[0]
     # The keyboard is enough: the search field has the focus, Tab leads to the stars.
     browser.type("sons")
     browser.wait("document.querySelectorAll('#found fieldset').length === 1")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from recsys.tasks.metrics import (
+from recsys.scoring.metrics import (
     auc,
     classification_metrics,
     regression_metrics,
