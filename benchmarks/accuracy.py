@@ -25,27 +25,34 @@ from benchmarks import bayesian
 from benchmarks.baselines import ON_FEATURES, SIMPLE, judge_baseline
 from benchmarks.frozen import judge_frozen
 from benchmarks.machine import children_seconds, describe_machine, find_code
+from benchmarks.myfm_fold import split_fold
 from benchmarks.scale import STAGES
 from recsys.common.params import read_yaml
 from recsys.pipeline.recipes import Values, apply_changes, load_recipe
 
 ROOT = Path(__file__).parents[1]
+RUN_STAGES = tuple(STAGES)[:7]
+DATA_STAGES = tuple(STAGES)[:5]
 WORK = ROOT / ".accuracy"
 # The DLRM as the system's description has it, without the other thresholds.
-LITERAL = "dlrm, label alone"
+LITERAL: Values = {"train": {"thresholds": "label"}}
+# The same test part, and most of the validation part to learn from.
+REFIT: Values = {"split": {"train": 0.89, "validation": 0.01}}
 KINDS = ("dcn", "deepfm", "fm", "lr")
-# The recipes for which other models than the DLRM are trained too, and the number of their seeds.
-COMPARED, COMPARED_SEEDS = ("chronological",), 2
-# The recipes on which myFM runs, and its Gibbs steps: as many as its published row has.
+# The numbers of training seeds of the DLRM and of the other kinds.
+SEEDS, COMPARED_SEEDS = 5, 2
+# The protocols on which myFM runs, and its Gibbs steps: as many as its published row has.
 BAYESIAN, STEPS = ("random_all", "stars"), 512
 # The model that knows no rating after the training part.
 FROZEN = "dlrm, histories frozen"
-# A random split is drawn anew from these seeds too, for one training seed each.
+# A random split is drawn anew from these seeds too.
 OTHER_SPLITS = (7, 123)
-# For each recipe: its protocol, its features, and the best published results.
+# The protocol whose test rows are a fold of myFM's example.
+FOLD, FOLD_CODE = "stars_fold", "benchmarks/myfm_fold.py"
+# For each recipe, and the fold: its protocol, its features, and the best published results.
 PROTOCOLS = {
-    "random": ("random", "own", "AUC 0.8056 (NVIDIA Merlin's DLRM, more features, 80/20, 1 epoch)"),
-    "random_all": ("random", "all", "AUC 0.8056 (NVIDIA Merlin's DLRM, 80/20, 1 epoch)"),
+    "random": ("random", "own", "AUC 0.8195 (TF4CTRv2, with age and occupation)"),
+    "random_all": ("random", "all", "AUC 0.8195 (TF4CTRv2, fewer features)"),
     "chronological": (
         "chronological",
         "all",
@@ -54,9 +61,10 @@ PROTOCOLS = {
     "random_without_threes": (
         "random_without_threes",
         "all",
-        "AUC 0.9076 (FCN), 0.8998 (RecBole's DCN V2), 0.8890 (DLRM)",
+        "AUC 0.9092 (QNN), 0.9076 (FCN), 0.8998 (RecBole's DCN V2), 0.8890 (DLRM)",
     ),
     "stars": ("stars", "all", "RMSE 0.8227 (GLocal-K)"),
+    FOLD: (FOLD, "all", "RMSE 0.8140 (myFM)"),
 }
 # A model of a random split knows later ratings than a test row: its figure is for comparison.
 SERVABLE = ("chronological",)
@@ -103,29 +111,34 @@ def write_params(params: Values, folder: Path) -> None:
     YAML(typ="safe").dump(params, folder / "params.yaml")
 
 
-def prepare(params: Values) -> Path:
+def prepare(params: Values, protocol: str) -> Path:
     """The folder with the data of a protocol; runs the stages before train if it is missing."""
-    data = WORK / "data" / digest(params, tuple(STAGES)[:5])
+    fold = protocol == FOLD
+    data = WORK / "data" / (digest(params, DATA_STAGES, FOLD_CODE) + "-fold" * fold)
     if not (data / "seconds").exists():
         write_params(params, data)
-        for stage in ("source", "fetch", "encode", "split"):
+        for stage in ("source", "fetch", "encode"):
             run_stage(stage, data, data)
+        if fold:
+            split_fold(data)
+        else:
+            run_stage("split", data, data)
         # The stage features takes minutes, which the training seconds of the table leave out.
         (data / "seconds").write_text(f"{run_stage('features', data, data):.0f}")
     return data
 
 
-def find_run(params: Values) -> Path:
+def find_run(params: Values, protocol: str) -> Path:
     """The folder of a run of the pipeline."""
-    return WORK / "runs" / digest(params, tuple(STAGES))
+    return WORK / "runs" / f"{protocol}-{digest(params, RUN_STAGES)}"
 
 
-def run(params: Values) -> dict[str, Any]:
+def run(params: Values, protocol: str) -> dict[str, Any]:
     """The metrics of the test part, and the CPU seconds of training."""
-    folder = find_run(params)
+    folder = find_run(params, protocol)
     result = folder / "result.json"
     if not result.exists():
-        data = prepare(params)
+        data = prepare(params, protocol)
         write_params(params, folder)
         # If training resumed, the seconds would leave out those before the interruption.
         (folder / "state").unlink(missing_ok=True)
@@ -138,18 +151,24 @@ def run(params: Values) -> dict[str, Any]:
 
 
 def run_other(
-    name: str, params: Values, judge: Callable[[Path], dict[str, Any]], *files: str
+    name: str,
+    params: Values,
+    protocol: str,
+    judge: Callable[[Path], dict[str, Any]],
+    file: str,
+    stages: tuple[str, ...] = RUN_STAGES,
 ) -> dict[str, Any]:
     """The metrics of the test part, and the CPU seconds, of a model that no stage trains.
 
     Args:
         judge: gets the folder of the data of the protocol.
-        files: the files of its code, besides the pipeline's.
+        file: of its code.
+        stages: of the pipeline, that it depends on.
     """
-    code = digest(params, tuple(STAGES), *files)
-    result = WORK / "runs" / f"{name.replace(' ', '_')}-{code}" / "result.json"
+    code = digest(params, stages, file)
+    result = WORK / "runs" / f"{protocol}-{name.replace(' ', '_')}-{code}" / "result.json"
     if not result.exists():
-        data = prepare(params)
+        data = prepare(params, protocol)
         result.parent.mkdir(parents=True, exist_ok=True)
         start = time.process_time()
         metrics = judge(data)
@@ -158,53 +177,75 @@ def run_other(
     return content
 
 
-def list_models(recipe: str) -> dict[str, Values]:
-    """The models that the pipeline trains, and the params that make them."""
-    # A model of the label alone expects no stars.
-    literal = {} if recipe == "stars" else {LITERAL: {"train": {"thresholds": "label"}}}
-    others = KINDS if recipe in COMPARED else ()
-    return {"dlrm": {}} | literal | {kind: {"model": {"kind": kind}} for kind in others}
+def list_models(protocol: str) -> dict[str, tuple[Values, int]]:
+    """The models that the pipeline trains: the params that make each, and its number of seeds."""
+    models: dict[str, tuple[Values, int]] = {"dlrm": ({}, SEEDS)}
+    if protocol == "random":
+        models["dlrm, label alone"] = LITERAL, SEEDS
+    if protocol == "chronological":
+        models["dlrm, refit"] = REFIT, SEEDS
+        models |= {kind: ({"model": {"kind": kind}}, COMPARED_SEEDS) for kind in KINDS}
+    return models
 
 
-def other_rows(recipe: str, params: Values) -> Iterator[dict[str, Any]]:
-    """The rows of a recipe for models that no stage trains."""
-    # The recipe random has almost only ids and lists, and these models need numbers.
-    for name in SIMPLE if recipe == "random" else (*SIMPLE, *ON_FEATURES):
-        judged = run_other(
-            name, params, partial(judge_baseline, name, params=params), "benchmarks/baselines.py"
-        )
-        yield summarise(recipe, name, [judged])
-    if recipe in BAYESIAN:
+def other_rows(protocol: str, params: Values) -> Iterator[dict[str, Any]]:
+    """The rows of a protocol for models that no stage trains."""
+    # The features of random are almost only ids and lists, and these models need numbers.
+    for name in SIMPLE if protocol == "random" else (*SIMPLE, *ON_FEATURES):
+        judge = partial(judge_baseline, name, params=params)
+        judged = run_other(name, params, protocol, judge, "benchmarks/baselines.py")
+        yield summarise(protocol, name, [judged])
+    if protocol in BAYESIAN:
         name = f"myFM, {STEPS} Gibbs steps"
+
+        def sample(data: Path) -> dict[str, Any]:
+            return bayesian.judge(data / "split", STEPS)
+
+        # It takes no features, and half an hour.
         judged = run_other(
-            name,
-            params,
-            lambda data: bayesian.judge(data / "split", STEPS),
-            "benchmarks/bayesian.py",
+            name, params, protocol, sample, "benchmarks/bayesian.py", DATA_STAGES[:-1]
         )
-        yield summarise(recipe, name, [judged])
-    if params["split"]["method"] == "chronological":
+        yield summarise(protocol, name, [judged])
+    if protocol == "chronological":
         seeded = apply_changes(params, {"train": {"seed": 1}})
-        run(seeded)
-        checkpoint = find_run(seeded) / "dlrm"
-        judged = run_other(
-            "frozen", seeded, lambda data: judge_frozen(data, checkpoint), "benchmarks/frozen.py"
-        )
-        yield summarise(recipe, FROZEN, [judged])
+        run(seeded, protocol)
+        judge = partial(judge_frozen, checkpoint=find_run(seeded, protocol) / "dlrm")
+        judged = run_other("frozen", seeded, protocol, judge, "benchmarks/frozen.py")
+        yield summarise(protocol, FROZEN, [judged])
+
+
+def own_rows(protocol: str, params: Values) -> Iterator[dict[str, Any]]:
+    """The rows of a protocol for the models that the pipeline trains."""
+
+    def measure(model: str, changes: Values, seeds: int, split: int = 42) -> dict[str, Any]:
+        changed = apply_changes(params, changes)
+        runs = [
+            run(apply_changes(changed, {"train": {"seed": seed}}), protocol)
+            for seed in range(1, seeds + 1)
+        ]
+        row = summarise(protocol, model, runs, split)
+        click.echo(json.dumps(row))
+        return row
+
+    for model, (changes, seeds) in list_models(protocol).items():
+        yield measure(model, changes, seeds)
+    if protocol.startswith("random") or protocol == "stars":
+        for seed in OTHER_SPLITS:
+            yield measure("dlrm", {"split": {"seed": seed}}, SEEDS, seed)
 
 
 def summarise(
-    recipe: str, model: str, runs: list[dict[str, Any]], split_seed: int = 42
+    protocol: str, model: str, runs: list[dict[str, Any]], split_seed: int = 42
 ) -> dict[str, Any]:
     """Summarise runs with several seeds as a row of the table."""
-    protocol, features, published = PROTOCOLS[recipe]
+    name, features, published = PROTOCOLS[protocol]
     row = {
-        "protocol": protocol,
+        "protocol": name,
         "model": model,
         "features": features,
         "split_seed": split_seed,
         "seeds": len(runs),
-        "servable": recipe in SERVABLE,
+        "servable": protocol in SERVABLE,
         "code": find_code(),
     }
     for name in METRICS:
@@ -247,29 +288,18 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     "--only",
     multiple=True,
     type=click.Choice(list(PROTOCOLS)),
-    help="Run only this recipe; may be repeated.",
+    help="Run only this protocol; may be repeated.",
 )
-@click.option("--seeds", default=5, show_default=True, help="Training seeds of the DLRM.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=ROOT / "benchmarks/accuracy.json"
 )
-def main(only: tuple[str, ...], seeds: int, output: Path) -> None:
-    rows = []
-    for recipe in only or PROTOCOLS:
-        params = apply_changes(cast("Values", read_yaml(ROOT / "params.yaml")), load_recipe(recipe))
-        rows += other_rows(recipe, params)
-        for model, changes in list_models(recipe).items():
-            changed = apply_changes(params, changes)
-            runs = [
-                run(apply_changes(changed, {"train": {"seed": seed}}))
-                for seed in range(1, 1 + (COMPARED_SEEDS if model in KINDS else seeds))
-            ]
-            rows.append(summarise(recipe, model, runs))
-            click.echo(json.dumps(rows[-1]))
-        for seed in OTHER_SPLITS if params["split"]["method"] == "random" else ():
-            runs = [run(apply_changes(params, {"train": {"seed": 1}, "split": {"seed": seed}}))]
-            rows.append(summarise(recipe, "dlrm", runs, seed))
-        # Recipes take long, so each one is saved at once. Rows of other recipes are kept.
+def main(only: tuple[str, ...], output: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    for protocol in only or PROTOCOLS:
+        base = cast("Values", read_yaml(ROOT / "params.yaml"))
+        params = apply_changes(base, load_recipe("stars" if protocol == FOLD else protocol))
+        rows += [*own_rows(protocol, params), *other_rows(protocol, params)]
+        # Protocols take long, so each is saved at once. The rows of the others are kept.
         others = json.loads(output.read_text())["rows"] if output.exists() else []
         measured = [row_key(row) for row in rows]
         kept = [row for row in others if row_key(row) not in measured]

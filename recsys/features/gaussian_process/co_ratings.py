@@ -41,7 +41,7 @@ class CoRatings(NamedTuple):
     weights: Singles
 
 
-def find_co_ratings(user: Ints, movie: Ints, users: int, movies: int, seed: int) -> CoRatings:
+def find_co_ratings(user: Ints, movie: Ints, users: int, movies: int) -> CoRatings:
     """The vectors of all users and movies by some ratings, the same bytes for the same ratings.
 
     The singular vectors are found by a randomised subspace iteration (Halko, Martinsson & Tropp
@@ -59,7 +59,7 @@ def find_co_ratings(user: Ints, movie: Ints, users: int, movies: int, seed: int)
     matrix = scipy.sparse.csr_matrix((values, (user, movie)), (users, movies))
     rank = min(RANK, users, movies)
     _, singular, right = randomized_svd(
-        matrix, rank, n_iter=POWER_ITERATIONS, power_iteration_normalizer="QR", random_state=seed
+        matrix, rank, n_iter=POWER_ITERATIONS, power_iteration_normalizer="QR", random_state=0
     )
     kept = singular > MIN_SINGULAR_VALUE * singular[0]
     vectors = right[kept].T

@@ -66,9 +66,7 @@ def fit_and_predict(
         learnt = log.training & ~wanted
         # With very few users, one fold can contain all of them and leave no rows to learn from.
         learnt = learnt if learnt.any() else log.training
-        co_ratings = find_co_ratings(
-            log.user[learnt], log.movie[learnt], users, len(content), params.seed
-        )
+        co_ratings = find_co_ratings(log.user[learnt], log.movie[learnt], users, len(content))
         rows = rows_to_filter(log, wanted)
         take = wanted[rows]
         for name, values in targets.items():

@@ -18,7 +18,7 @@ def draw(users: int, movies: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 def find(
     user: np.ndarray, movie: np.ndarray, users: int = USERS, movies: int = MOVIES
 ) -> CoRatings:
-    return find_co_ratings(user, movie, users, movies, seed=0)
+    return find_co_ratings(user, movie, users, movies)
 
 
 def test_the_vectors_are_singular_vectors() -> None:

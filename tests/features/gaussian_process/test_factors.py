@@ -20,7 +20,7 @@ CONTENT = np.column_stack([np.ones(MOVIES), np.arange(MOVIES) % 3 == 0])
 def find(log: RatingLog, users: int = USERS, movies: int = MOVIES) -> CoRatings:
     """The co-ratings of the training part."""
     rows = log.training
-    return find_co_ratings(log.user[rows], log.movie[rows], users, movies, seed=0)
+    return find_co_ratings(log.user[rows], log.movie[rows], users, movies)
 
 
 def no_co_ratings(users: int, movies: int) -> CoRatings:

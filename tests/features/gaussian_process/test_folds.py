@@ -36,8 +36,7 @@ def test_each_row_is_predicted_by_what_was_learnt_from_the_other_folds(past_only
     fold = np.where(log.training, draw_folds(log, GAUSSIAN_PROCESS), GAUSSIAN_PROCESS.folds)
     for number in range(GAUSSIAN_PROCESS.folds + 1):
         learnt = log.training & (fold != number)
-        seed = GAUSSIAN_PROCESS.seed
-        co_ratings = find_co_ratings(log.user[learnt], log.movie[learnt], USERS, MOVIES, seed)
+        co_ratings = find_co_ratings(log.user[learnt], log.movie[learnt], USERS, MOVIES)
         learnt_process = learn_factors(
             log, log.stars, learnt, CONTENT, co_ratings, GAUSSIAN_PROCESS
         )
