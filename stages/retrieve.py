@@ -64,7 +64,8 @@ def main(
     parts = [train, validation] if section.refit else [train]
     histories = UserHistories.read(parts, users, movies, vocabulary.implicit)
     if section.model == "sequence":
-        encoder = train_encoder(histories, params[SequenceParams], parts, state, save_every)
+        resume = state, save_every
+        encoder = train_encoder(histories, params[SequenceParams], encoded, parts, resume)
     # More threads would change the last digits.
     with threadpool_limits(1):
         fitted = fit_retrieval_model(histories, section, read_lineage(train, "split"), encoder)
@@ -79,22 +80,36 @@ def main(
 def train_encoder(
     histories: "UserHistories",
     params: SequenceParams,
+    encoded: Path,
     parts: list[Path],
-    state: Path,
-    save_every: int,
+    resume: tuple[Path, int],
 ) -> "SequenceEncoder":
-    """Train the sequence encoder, resuming from the saved state if this run saved it."""
+    """Train the sequence encoder, resuming from the saved state if this run saved it.
+
+    Args:
+        encoded: the folder of the movies.
+        parts: the files of the histories.
+        resume: the file of the state, and the number of steps between two saves.
+    """
     # Slow to import, and not needed for every model.
     import torch
 
     from recsys.common.memory import keep_freed_memory
+    from recsys.retrieval.sequence.content import read_content
     from recsys.retrieval.sequence.training import fit_encoder
+    from recsys.storage.parquet import read_parquet
     from recsys.storage.resume import ResumeFile
+    from recsys.storage.vocabulary import Vocabulary
 
     torch.set_num_threads(params.threads)
     torch.use_deterministic_algorithms(True)
     keep_freed_memory()
-    return fit_encoder(histories, params, ResumeFile(state, [params], parts, ROOMS), save_every)
+    vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+    movies = encoded / "movies.parquet"
+    content = read_content(read_parquet(movies, vocabulary.schema("movies")), vocabulary)
+    state, save_every = resume
+    file = ResumeFile(state, [params], [*parts, movies], ROOMS)
+    return fit_encoder(histories, params, file, save_every, content)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """The sequence encoder: predicts a person's next movie from their movies so far and their times.
 
 Each rating becomes a vector: the sum of the embeddings of its movie, its stars and the time since
-the rating before. Blocks mix the vectors of a person from left to right. A block is a gated linear
-recurrence (De et al. 2024, "Griffin", https://arxiv.org/abs/2402.19427; Feng et al. 2024, "Were
-RNNs all we needed?", https://arxiv.org/abs/2410.01201) and a gated MLP. At the end, the time until
-the prediction is mixed in. The logit of a movie is the dot product with its embedding, plus a bias.
+the rating before. A movie's embedding is the sum of its own and those of its features, such as
+genres. So movies of one genre are near each other from the start. Blocks mix the vectors of a
+person from left to right. A block is a gated linear recurrence (De et al. 2024, "Griffin",
+https://arxiv.org/abs/2402.19427; Feng et al. 2024, "Were RNNs all we needed?",
+https://arxiv.org/abs/2410.01201) and a gated MLP. At the end, the time until the prediction is
+mixed in. The logit of a movie is the dot product with its embedding, plus a bias.
 
 The first row of each person is a start token, which stands for no rating. The rows of all people
 follow each other, without padding.
@@ -13,9 +15,10 @@ Shapes: B people, R ratings, T = B + R rows, M movies, D numbers in a vector.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,6 +26,7 @@ from torch.nn import functional
 from recsys.common.arrays import Ints, Singles
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
+from recsys.retrieval.sequence.content import MovieContent, no_content
 from recsys.retrieval.sequence.scan import scan
 
 # The width of the causal convolution of a block: a row and the rows before it.
@@ -129,14 +133,25 @@ class SequenceEncoder(nn.Module):
 
     Args:
         movies: M
+        content: of the movies; None if they have no features.
     """
 
-    def __init__(self, movies: int, params: SequenceParams) -> None:
+    content_codes: Tensor
+    content_starts: Tensor
+    content_weights: Tensor
+
+    def __init__(
+        self, movies: int, params: SequenceParams, content: MovieContent | None = None
+    ) -> None:
         super().__init__()
         self.params = params
         dimension = params.dimension
         # The last row is the start token.
         self.movie = nn.Embedding(movies + 1, dimension)
+        content = content or no_content(movies)
+        self.content = nn.Embedding(content.size, dimension)
+        for name in ("codes", "starts", "weights"):
+            self.register_buffer(f"content_{name}", getattr(content, name))
         self.rating = nn.Linear(1, dimension)
         self.before = nn.Embedding(INTERVALS, dimension)
         self.after = nn.Embedding(INTERVALS, dimension)
@@ -147,18 +162,35 @@ class SequenceEncoder(nn.Module):
         self.time_out = nn.Linear(2 * dimension, dimension)
         self.bias = nn.Parameter(torch.zeros(movies))
         nn.init.normal_(self.movie.weight, std=1 / math.sqrt(dimension))
+        nn.init.normal_(self.content.weight, std=0.05)
         for table in (self.before, self.after):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, rows: Rows) -> Tensor:
         """Encode each row and the person's rows before it, to predict the next movie, [T, D]"""
-        x = self.movie(rows.movie) + self.rating(rows.rating[:, None]) + self.before(rows.before)
+        x = self.embed(rows.movie) + self.rating(rows.rating[:, None]) + self.before(rows.before)
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x, rows)
         x = self.norm(x)
         timed = torch.cat([x, self.after(rows.after)], dim=1)
         return x + self.time_out(functional.silu(self.time_in(timed)))
+
+    def embed(self, movies: Tensor) -> Tensor:
+        """The embeddings of some movies, [m, D]
+
+        Args:
+            movies: rows of the movies table, M for no rating, [m]
+        """
+        # The start token is a movie without features: it begins where the last movie's codes end.
+        content = functional.embedding_bag(
+            self.content_codes,
+            self.content.weight,
+            self.content_starts,
+            mode="sum",
+            per_sample_weights=self.content_weights,
+        )
+        return functional.embedding(movies, self.movie.weight + content)
 
     def logits(self, encoded: Tensor, movies: Tensor) -> Tensor:
         """The logits of some movies.
@@ -170,7 +202,7 @@ class SequenceEncoder(nn.Module):
         Returns:
             [T, m]
         """
-        return functional.linear(encoded, self.movie(movies), self.bias[movies])
+        return functional.linear(encoded, self.embed(movies), self.bias[movies])
 
     @torch.no_grad()
     def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Singles:
@@ -185,13 +217,18 @@ class SequenceEncoder(nn.Module):
         logits = self.logits(encoded, torch.arange(histories.movies))
         return logits.log_softmax(dim=1).numpy()
 
-    def to_numbers(self) -> dict[str, Singles]:
-        """The weights by name."""
+    def to_numbers(self) -> dict[str, npt.NDArray[Any]]:
+        """The weights, and the codes of the movies' features, by name."""
         return {name: weight.numpy() for name, weight in self.state_dict().items()}
 
     @classmethod
-    def from_numbers(cls, numbers: dict[str, Singles], params: SequenceParams) -> "SequenceEncoder":
-        """Load the weights that `to_numbers` gave. Raises: RuntimeError: they do not fit."""
-        encoder = cls(len(numbers["bias"]), params)
-        encoder.load_state_dict({name: torch.from_numpy(x) for name, x in numbers.items()})
+    def from_numbers(
+        cls, numbers: dict[str, npt.NDArray[Any]], params: SequenceParams
+    ) -> "SequenceEncoder":
+        """Load the arrays that `to_numbers` gave. Raises: RuntimeError: they do not fit."""
+        state = {name: torch.from_numpy(x) for name, x in numbers.items()}
+        codes, starts, weights = (state[f"content_{x}"] for x in ("codes", "starts", "weights"))
+        content = MovieContent(codes, starts, weights, len(state["content.weight"]))
+        encoder = cls(len(state["bias"]), params, content)
+        encoder.load_state_dict(state)
         return encoder.eval()

@@ -23,6 +23,7 @@ from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import SequenceParams
+from recsys.retrieval.sequence.content import MovieContent
 from recsys.retrieval.sequence.encoder import SequenceEncoder, make_rows
 from recsys.storage.resume import ResumeFile
 
@@ -40,6 +41,7 @@ def fit_encoder(
     params: SequenceParams,
     resume: ResumeFile | None = None,
     save_every: int = 0,
+    content: MovieContent | None = None,
 ) -> SequenceEncoder:
     """Train an encoder on the histories of all people.
 
@@ -47,6 +49,7 @@ def fit_encoder(
         resume: where the state is saved. If there is a saved state, training resumes from it and
             ends with the same bits.
         save_every: the number of steps between two saves; 0 for never.
+        content: of the movies; None if they have no features.
 
     Raises:
         InputError: all ratings have the same time, or the loss is not finite.
@@ -57,7 +60,7 @@ def fit_encoder(
             "give the times of the ratings, or set it to ease"
         )
     torch.manual_seed(params.seed)
-    encoder = SequenceEncoder(histories.movies, params)
+    encoder = SequenceEncoder(histories.movies, params, content)
     optimizer = _make_optimizer(encoder, params)
     done = 0
     if resume and (state := resume.load()):
@@ -135,7 +138,7 @@ def _take_step(
     # The sample stands for all movies.
     others = encoder.logits(encoded, negatives) + math.log(histories.movies / count)
     others = others.masked_fill(find_interacted(histories, negatives), -torch.inf)
-    own = (encoded * encoder.movie(targets)).sum(1) + encoder.bias[targets]
+    own = (encoded * encoder.embed(targets)).sum(1) + encoder.bias[targets]
     # The loss of the first of these classes, which is the target.
     loss = (torch.cat([own[:, None], others], dim=1).logsumexp(1) - own).mean()
     optimizer.zero_grad()
