@@ -231,8 +231,11 @@ def save(new: list[dict[str, Any]], output: Path) -> None:
     if output.exists():
         key = new[0]["protocol"], new[0]["system"]
         old = json.loads(output.read_text())["rows"]
-        content["rows"] = [row for row in old if (row["protocol"], row["system"]) != key] + new
         order = [(protocol, system) for protocol in PROTOCOLS for system in SYSTEMS]
+        # A system of an older version may be gone.
+        others = [place for place in order if place != key]
+        kept = [row for row in old if (row["protocol"], row["system"]) in others]
+        content["rows"] = kept + new
         content["rows"].sort(key=lambda row: order.index((row["protocol"], row["system"])))
     # Many short rows read best with a line each.
     text = json.dumps(content, indent=2 if output != TUNED else None)
