@@ -46,7 +46,8 @@ AGES = {"likes_random": (0,), "likes_chronological": (0, 27, 60), "leave_last": 
 TUNED = ROOT / "benchmarks/ranking_tuning.json"
 Values = dict[str, Any]
 DAMPINGS = [300.0, 500.0, 1e3, 3e3, 1e4, 3e4]
-RETURNS = {"return_weight": [0.5, 0.75, 1.0], "return_days": [15.0, 30.0, 60.0]}
+WEIGHTS = [0.5, 0.75, 1.0]
+RETURNS = {"return_weight": WEIGHTS, "return_days": [15.0, 30.0, 60.0]}
 # For each system, the values that are tried of each of its params.
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "item_knn": {"neighbours": [5, 10, 20, 100, 300, 1000]},
@@ -57,7 +58,7 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
         "factors": [16, 32, 64, 128],
     },
     "ease": {"damping": DAMPINGS},
-    "ease_returning": {"damping": DAMPINGS, **RETURNS},
+    "ease_returning": {"damping": [3e3, 1e4, 3e4], "return_weight": WEIGHTS},
     "ours": {
         "damping": DAMPINGS,
         "star_weight": [0.0, 0.5, 1.0],
@@ -66,6 +67,8 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
         **RETURNS,
     },
 }
+# Of a protocol, in place of those.
+OTHER_GRIDS = {("leave_last", "als"): {"factors": [64, 128, 512]}}
 
 
 def judge(system: str, task: Task, values: Values) -> dict[str, Any]:
@@ -160,7 +163,7 @@ def tune(protocol: str, system: str, folder: Path) -> Iterator[dict[str, Any]]:
         folder: of the run.
     """
     tasks = [read_task(folder, tuned=True, age=age) for age in AGES[protocol]]
-    grid = GRIDS[system]
+    grid = GRIDS[system] | OTHER_GRIDS.get((protocol, system), {})
     params = load_params(folder / "params.yaml")
     starts = [
         {"likes_only": likes_only} | {name: grid[name][len(grid[name]) // 2] for name in grid}

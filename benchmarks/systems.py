@@ -1,8 +1,9 @@
 """The systems that recommend lists of movies in `benchmarks.ranking`, and what they get."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,10 @@ from recsys.retrieval.people import People, read_people
 from recsys.serving.recommend.ranking import find_best
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.schemas import PARTS
+
+if TYPE_CHECKING:
+    # Slow to import, and needed by ours alone.
+    from recsys.serving.recommend.recommender import Recommender
 
 TOP, PEOPLE_AT_ONCE = 10, 256
 # From histories of B people to the scores of all movies, [B, M].
@@ -205,16 +210,20 @@ def ours_at_once(task: Task) -> np.ndarray:
 
 
 def _rank(task: Task, seconds: np.ndarray | None, changes: dict[str, float]) -> np.ndarray:
+    recommender = _load_recommender(task.folder)
+    if changes:
+        recommender = type(recommender)(recommender.scorer, fit_ease(task, **changes))
+    return recommender.rank(task.people.users, task.people.histories, TOP, seconds).movies
+
+
+@cache
+def _load_recommender(folder: Path) -> "Recommender":
     import torch
 
     from recsys.serving.recommend.recommender import Recommender
 
     torch.set_num_threads(1)
-    folders = (task.folder / name for name in ("dlrm", "features", "retrieval"))
-    recommender = Recommender.load(*folders)
-    if changes:
-        recommender = Recommender(recommender.scorer, fit_ease(task, **changes))
-    return recommender.rank(task.people.users, task.people.histories, TOP, seconds).movies
+    return Recommender.load(*(folder / name for name in ("dlrm", "features", "retrieval")))
 
 
 SYSTEMS: dict[str, Callable[..., np.ndarray]] = {

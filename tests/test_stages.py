@@ -55,6 +55,10 @@ def test_from_archive_to_metrics(toy: Toy) -> None:
     metadata = pq.read_metadata("data/recommendations.parquet").metadata
     assert (metadata[b"top"], metadata[b"relevant"]) == (b"10", b"likes")
     assert pd.read_csv("models/history.csv")["epoch"].tolist() == [1, 2]
+    assert "weights of 40 movies from 1,200 ratings" in output
+    set_params(**{"retrieval.refit": True})
+    assert "from 1,355 ratings" in run("retrieve").output
+    assert run("rank").exit_code == 0
 
 
 SEQUENCE = {
