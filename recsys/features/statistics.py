@@ -163,14 +163,9 @@ class Statistics:
         return self._last_ratings() if self.log.past_only else self._nearest_ratings()
 
     def time(self) -> Columns:
-        """The time of the row, in years, and since the user's earlier ratings (logarithms)."""
-        seconds = self.seconds
-        first, last, number = self.log.by_user.times()
+        """The time of the row since the first of all ratings, and the release, in years."""
         return {
-            "days_since_first": np.log1p((seconds - first) / SECONDS_PER_DAY),
-            "seconds_since_last": np.log1p(seconds - last),
-            "ratings_before": np.log1p(number),
-            "year_rated": (seconds - self.means.start) / (365 * SECONDS_PER_DAY),
+            "year_rated": (self.seconds - self.means.start) / (365 * SECONDS_PER_DAY),
             "year_released": self.years[self.movie_rows].astype(float),
         }
 

@@ -83,7 +83,7 @@ class VisibleRatings:
         order: the rows sorted by group, then time, [N]
         place: the position of each target in `order`, [B]
         group_start, group_stop: the first position of its group, and the last plus 1, [B]
-        second_start, second_stop: the same for its group and second, [B]
+        second_start: the first position of its group and second, [B]
     """
 
     def __init__(self, groups: Ints, log: RatingLog) -> None:
@@ -96,7 +96,7 @@ class VisibleRatings:
         new_group = np.append(True, grouped[1:] != grouped[:-1])
         new_second = new_group | np.append(True, seconds[1:] != seconds[:-1])
         self.group_start, self.group_stop = find_stretches(new_group, self.place)
-        self.second_start, self.second_stop = find_stretches(new_second, self.place)
+        self.second_start, _ = find_stretches(new_second, self.place)
 
     @cached_property
     def _is_context(self) -> Mask:
@@ -150,24 +150,6 @@ class VisibleRatings:
         assert not self.log.past_only
         weights = round_for_exact_sums(values * self.log.is_context)
         return self._sum_between(weights, *window) - weights[self.log.targets]
-
-    def times(self) -> tuple[Ints, Ints, Ints]:
-        """The times of the visible rows that are not later than the row.
-
-        Returns:
-            the times of the first and the last of them, or the row's own time if there are none;
-            and their number, each [B]
-        """
-        seconds = self.log.seconds[self.log.targets]
-        start, end = self._before[self.group_start], self._before[self.second_start]
-        # One more entry, so that a log without entries can be indexed.
-        entries = np.append(self.log.seconds[self.order[self._is_context]], 0)
-        number, last = end - start, entries[end - 1]
-        if not self.log.past_only:
-            beside = self._before[self.second_stop] - end - self.log.is_context[self.log.targets]
-            number, last = number + beside, np.where(beside > 0, seconds, last)
-        some = number > 0
-        return np.where(some, entries[start], seconds), np.where(some, last, seconds), number
 
     def stretches(self, entries: Mask, longest: int) -> tuple[Ints, Ints, Ints]:
         """For each target, find the visible entries of its group, at most `longest`.

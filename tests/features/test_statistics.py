@@ -140,9 +140,6 @@ def test_statistics_of_the_past_match_an_example_by_hand() -> None:
             "last_5_like_rate": (1 + LAST * LIKE_RATE) / (2 + LAST),
             "last_20_residual": (five + one - 2 * user) / (2 + LAST),
             "last_20_like_rate": (1 + LAST * LIKE_RATE) / (2 + LAST),
-            "days_since_first": np.log(1 + 2),
-            "seconds_since_last": np.log(1 + 2 * DAY - 30),
-            "ratings_before": np.log(1 + 2),
             "year_rated": 3 / 365,
             "year_released": 1996,
         },
@@ -183,23 +180,11 @@ def test_leave_one_out_statistics_match_an_example_by_hand() -> None:
             "within_1800_count": np.log(2),
             "within_86400_residual": near,
             "within_86400_count": np.log(2),
-            "days_since_first": 0,
-            "seconds_since_last": 0,
-            "ratings_before": 0,
             "year_rated": 1 / 365,
             "year_released": 1994,
         },
         abs=1e-6,
     )
-
-
-def test_times_count_from_the_visible_ratings() -> None:
-    """The third row comes 30 seconds after the user's first rating."""
-    for past_only in (False, True):
-        columns = make_example(past_only)
-        assert columns["days_since_first"][2] == pytest.approx(np.log1p(30 / DAY))
-        assert columns["seconds_since_last"][2] == pytest.approx(np.log(31))
-        assert columns["ratings_before"][2] == pytest.approx(np.log(2))
 
 
 # The decade of a year; those before 1920 and after 2009 count as the first and the last.

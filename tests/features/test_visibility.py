@@ -33,17 +33,6 @@ def test_sum_of_last_is_over_the_last_visible_rows(count: int) -> None:
 
 
 @pytest.mark.parametrize("past_only", [False, True])
-def test_times_are_of_visible_rows_that_are_not_later(past_only: bool) -> None:
-    for log in (make_log(past_only), with_queries(make_log(past_only))):
-        for row, found in enumerate(zip(*log.by_user.times(), strict=True)):
-            rows = visible_rows(log, log.user, row)
-            times = log.seconds[rows[log.is_context[rows]]]
-            times = times[times <= log.seconds[row]]
-            ends = (times[0], times[-1]) if len(times) else (log.seconds[row],) * 2
-            assert found == (*ends, len(times))
-
-
-@pytest.mark.parametrize("past_only", [False, True])
 def test_no_row_sees_a_query(past_only: bool) -> None:
     log = make_log(past_only)
     queries = with_queries(log)
@@ -58,8 +47,6 @@ def test_no_row_sees_a_query(past_only: bool) -> None:
         else:
             found = a.sum_within(queries.stars, a.find_window(10))[kept]
             np.testing.assert_array_equal(found, b.sum_within(without.stars, b.find_window(10)))
-        for mine, theirs in zip(a.times(), b.times(), strict=True):
-            np.testing.assert_array_equal(mine[kept], theirs)
 
 
 @pytest.mark.parametrize("window", [0, 3, 1000])
