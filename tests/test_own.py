@@ -143,7 +143,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     assert score_file(scorer, Path("pairs.csv"), Path("scores.parquet")) == len(pairs)
     scores = pd.read_parquet("scores.parquet")
     assert scores["userid"].tolist() == predictions["raw_userid"].tolist()
-    np.testing.assert_array_equal(scores["score"], predictions["score"])
+    np.testing.assert_allclose(scores["score"], predictions["score"], rtol=1e-6)
     Path("bad.csv").write_text("userid,movieid\nu1,3\nnobody,3\n")
     with pytest.raises(InputError, match=r"bad.csv row 2: there is no user .nobody.; the 30 users"):
         score_file(scorer, Path("bad.csv"), Path("scores.csv"))

@@ -20,11 +20,9 @@ class StatisticsParams(Section):
     name = "statistics"
     user_damping: Positive
     movie_damping: Positive
-    last_damping: Positive
     window_damping: Positive
     usual_year: Annotated[int, Field(description="a year from 1900 to 2100", ge=1900, le=2100)]
     cutoff: Positive
-    last: Annotated[tuple[Count, ...], list_field("a list of integers from 1")]
     windows: Seconds
 
 

@@ -50,8 +50,8 @@ class TrainingMeans:
         average, like_rate, spread: the mean of the stars, the fraction of likes and the variance of
             the stars in the training part.
         start: the time of the first rating, in seconds since 1970.
-        user_damping, movie_damping, last_damping, window_damping, last, windows: as in the section
-            `statistics` of params.yaml.
+        user_damping, movie_damping, window_damping, windows: as in the section `statistics` of
+            params.yaml.
     """
 
     average: float
@@ -60,9 +60,7 @@ class TrainingMeans:
     start: int
     user_damping: float
     movie_damping: float
-    last_damping: float
     window_damping: float
-    last: Sequence[int]
     windows: Sequence[int]
 
 
@@ -159,8 +157,20 @@ class Statistics:
         }
 
     def recent(self) -> Columns:
-        """The user's last ratings or, if later ones are visible too, the nearest in time."""
-        return self._last_ratings() if self.log.past_only else self._nearest_ratings()
+        """The user's nearest ratings in time; no columns if the past alone is visible."""
+        columns: Columns = {}
+        damping = self.means.window_damping
+        for window in () if self.log.past_only else self.means.windows:
+            bounds = self.log.by_user.find_window(window)
+            residuals, number = (
+                self.log.by_user.sum_within(values, bounds)
+                for values in (self.movie_adjusted, np.ones(len(self.liked)))
+            )
+            columns[f"within_{window}_residual"] = damped_mean(
+                residuals - number * self.user_residual, number, 0, damping
+            )
+            columns[f"within_{window}_count"] = np.log1p(number)
+        return columns
 
     def time(self) -> Columns:
         """The time of the row since the first of all ratings, and the release, in years."""
@@ -181,35 +191,6 @@ class Statistics:
             f"{noun}_like_rate": damped_mean(likes, count, self.means.like_rate, weight),
             f"{noun}_spread": np.sqrt(np.maximum(square - mean**2, MIN_VARIANCE)),
         }
-
-    def _last_ratings(self) -> Columns:
-        columns, damping = {}, self.means.last_damping
-        for count in self.means.last:
-            residuals, likes, number = (
-                self.log.by_user.sum_of_last(values, count)
-                for values in (self.movie_adjusted, self.liked, np.ones(len(self.liked)))
-            )
-            columns[f"last_{count}_residual"] = damped_mean(
-                residuals - number * self.user_residual, number, 0, damping
-            )
-            columns[f"last_{count}_like_rate"] = damped_mean(
-                likes, number, self.means.like_rate, damping
-            )
-        return columns
-
-    def _nearest_ratings(self) -> Columns:
-        columns, damping = {}, self.means.window_damping
-        for window in self.means.windows:
-            bounds = self.log.by_user.find_window(window)
-            residuals, number = (
-                self.log.by_user.sum_within(values, bounds)
-                for values in (self.movie_adjusted, np.ones(len(self.liked)))
-            )
-            columns[f"within_{window}_residual"] = damped_mean(
-                residuals - number * self.user_residual, number, 0, damping
-            )
-            columns[f"within_{window}_count"] = np.log1p(number)
-        return columns
 
 
 GROUPS: dict[str, Callable[[Statistics], Columns]] = {

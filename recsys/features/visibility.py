@@ -98,16 +98,6 @@ class VisibleRatings:
         self.group_start, self.group_stop = find_stretches(new_group, self.place)
         self.second_start, _ = find_stretches(new_second, self.place)
 
-    @cached_property
-    def _is_context(self) -> Mask:
-        """Whether the row at each position in `order` is context, [N]."""
-        return self.log.is_context[self.order]
-
-    @cached_property
-    def _before(self) -> Ints:
-        """The number of context rows before each position in `order`, and in total, [N + 1]."""
-        return count_before(self._is_context)
-
     def sum(self, values: Floats | Mask) -> Floats:
         """Sum `values`, [N], over the visible rows, [B]."""
         weights = round_for_exact_sums(values * self.log.is_context)
@@ -116,15 +106,6 @@ class VisibleRatings:
         targets = self.log.targets
         totals = np.bincount(self.groups, weights)
         return totals[self.groups[targets]] - weights[targets]
-
-    def sum_of_last(self, values: Floats | Mask, count: int) -> Floats:
-        """Sum `values`, [N], over the last `count` visible rows, [B]; needs `past_only`."""
-        assert self.log.past_only
-        end = self._before[self.second_start]
-        start = np.maximum(self._before[self.group_start], end - count)
-        entries = round_for_exact_sums(values[self.order[self._is_context]])
-        sums: Floats = np.append(0.0, np.cumsum(entries))
-        return sums[end] - sums[start]
 
     def find_window(self, window: int) -> tuple[Ints, Ints]:
         """The first position in `order`, and the last plus 1, at most `window` seconds away, [B].

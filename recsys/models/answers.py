@@ -38,9 +38,10 @@ def read_answers(logits: Tensor, heads: Heads) -> Answers:
     The expected stars are the lowest ones, plus for each threshold the distance of the stars around
     it, times the probability of a rating above it.
     """
-    chances = torch.sigmoid(logits)
-    likes = chances[:, heads.label].numpy(force=True)
+    # In double precision: in single, the last digit depends on a row's place in the batch.
+    chances = torch.sigmoid(logits.double())
+    likes = chances[:, heads.label].float().numpy(force=True)
     if not heads.stars:
         return Answers(likes, None)
-    lowest, *_ = stars = torch.tensor(heads.stars, device=logits.device)
-    return Answers(likes, (lowest + chances @ stars.diff()).numpy(force=True))
+    lowest, *_ = stars = torch.tensor(heads.stars, dtype=torch.float64, device=logits.device)
+    return Answers(likes, (lowest + chances @ stars.diff()).float().numpy(force=True))

@@ -67,7 +67,7 @@ def parse_params(content: object, path: Path) -> Params:
 def _conflicts(params: Params) -> Iterator[str]:
     """Values that are right by themselves but do not go together."""
     model, train = params[ModelParams], params[TrainParams]
-    statistics = params[StatisticsParams]
+    windows = params[StatisticsParams].windows
     dimension = model.embedding_dimension
     if train.embedding_optimizer == "rowwise_adagrad" and dimension % 4:
         yield (
@@ -77,14 +77,17 @@ def _conflicts(params: Params) -> Iterator[str]:
     own = params[FetchParams].dataset == "own"
     known = own_features(params[OwnParams]) if own else movielens_features()
     yield from params[FeatureParams].find_unknown(known)
-    # `recent` has columns for each number in one of these lists, and the model needs a column.
-    key = "last" if params[SplitParams].follows_time else "windows"
-    if params[FeatureParams].dense == ("recent",) and not getattr(statistics, key):
+    dense, split = params[FeatureParams].dense, params[SplitParams]
+    if "recent" in dense and split.follows_time:
         yield (
-            f"features.dense = ['recent']: statistics.{key} = [] gives it no column; add a number, "
-            "or name another dense feature"
+            "features.dense: recent describes ratings before and after; remove it, as a split by "
+            f"time (split.method = {split.method}) sees the past alone"
         )
-    # Each number names columns of its own.
-    for key, values in (("last", statistics.last), ("windows", statistics.windows)):
-        if len(set(values)) < len(values):
-            yield f"statistics.{key} = {show(list(values))}: a number is listed twice; name it once"
+    # `recent` has columns for each of these numbers, and the model needs a column.
+    if dense == ("recent",) and not windows:
+        yield (
+            "features.dense = ['recent']: statistics.windows = [] gives it no column; add a "
+            "number, or name another dense feature"
+        )
+    if len(set(windows)) < len(windows):
+        yield f"statistics.windows = {show(list(windows))}: a number is listed twice; name it once"

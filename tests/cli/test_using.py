@@ -128,7 +128,7 @@ def test_all_users_get_movies_in_a_file(run: Run) -> None:
 
 @pytest.mark.parametrize("method", ["chronological", "random"])
 def test_a_new_person_gets_movies_for_the_ratings_of_a_file(run: Run, method: str) -> None:
-    compute_run(run, method, ("user", "recent", "time"))
+    compute_run(run, method, ("user", "gp_stars"))
     Path("mine.csv").write_text("title,rating\nCafé: 2,5\n")
     lines = call("recommend", "--ratings mine.csv --top 3").output.splitlines()
     assert lines[0] == "a new person rated 1 movies; among the best:"

@@ -90,8 +90,8 @@ def test_random_labels_are_predictable_only_with_a_planted_leak(
 
 DAY = 86_400
 AVERAGE, LIKE_RATE, SPREAD = 13 / 4, 1 / 2, (9 + 25 + 1 + 16) / 4 - (13 / 4) ** 2
-# Of params.yaml: pseudo-ratings of users and movies, of the last ratings, and of a window.
-USER, MOVIE, LAST, WINDOW = 5, 10, 1, 2
+# Of params.yaml: pseudo-ratings of users and movies, and of a window.
+USER, MOVIE, WINDOW = 5, 10, 2
 
 
 def make_example(past_only: bool) -> Columns:
@@ -134,12 +134,6 @@ def test_statistics_of_the_past_match_an_example_by_hand() -> None:
             "genre_affinity": ((five - user) / (1 + USER) + (one - user) / (1 + USER)) / 2,
             "genre_count": np.log(2),
             "decade_affinity": (five - user) / (1 + USER),
-            "last_1_residual": (one - user) / (1 + LAST),
-            "last_1_like_rate": (0 + LAST * LIKE_RATE) / (1 + LAST),
-            "last_5_residual": (five + one - 2 * user) / (2 + LAST),
-            "last_5_like_rate": (1 + LAST * LIKE_RATE) / (2 + LAST),
-            "last_20_residual": (five + one - 2 * user) / (2 + LAST),
-            "last_20_like_rate": (1 + LAST * LIKE_RATE) / (2 + LAST),
             "year_rated": 3 / 365,
             "year_released": 1996,
         },

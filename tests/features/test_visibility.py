@@ -23,15 +23,6 @@ def test_sums_are_over_the_visible_rows(past_only: bool) -> None:
         np.testing.assert_allclose(sums, expected)
 
 
-@pytest.mark.parametrize("count", [1, 3, 100])
-def test_sum_of_last_is_over_the_last_visible_rows(count: int) -> None:
-    log = make_log(past_only=True)
-    sums = log.by_user.sum_of_last(log.stars, count)
-    for row, total in enumerate(sums):
-        visible = visible_rows(log, log.user, row)
-        assert total == pytest.approx(log.stars[visible[-count:]].sum())
-
-
 @pytest.mark.parametrize("past_only", [False, True])
 def test_no_row_sees_a_query(past_only: bool) -> None:
     log = make_log(past_only)
@@ -40,11 +31,7 @@ def test_no_row_sees_a_query(past_only: bool) -> None:
     without = some_rows(log, kept)
     for a, b in ((queries.by_user, without.by_user), (queries.by_movie, without.by_movie)):
         np.testing.assert_array_equal(a.sum(queries.stars)[kept], b.sum(without.stars))
-        if past_only:
-            for count in (1, 4):
-                found = a.sum_of_last(queries.stars, count)[kept]
-                np.testing.assert_array_equal(found, b.sum_of_last(without.stars, count))
-        else:
+        if not past_only:
             found = a.sum_within(queries.stars, a.find_window(10))[kept]
             np.testing.assert_array_equal(found, b.sum_within(without.stars, b.find_window(10)))
 

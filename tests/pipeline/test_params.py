@@ -78,11 +78,6 @@ def test_a_file_as_an_editor_of_windows_saves_it_is_read(path: Path) -> None:
         ("encode.drop_ratings", [float("nan")], "encode.drop_ratings.0 = nan: must be a"),
         ("encode.drop_ratings", [float("inf")], "encode.drop_ratings.0 = inf: must be a"),
         (
-            "statistics.last",
-            [1, 5, 1],
-            "statistics.last = [1, 5, 1]: a number is listed twice; name",
-        ),
-        (
             "statistics.windows",
             [0, 0],
             "statistics.windows = [0, 0]: a number is listed twice; nam",
@@ -139,12 +134,8 @@ def test_a_bad_file_is_reported_in_one_short_line(path: Path, text: str, message
             "features.dense = ['recent']: statistics.windows = [] gives it no column; add a number",
         ),
         (
-            {
-                "split.method": "leave_last",
-                "features.dense": ["recent"],
-                "statistics.last": [],
-            },
-            "features.dense = ['recent']: statistics.last = [] gives it no column; add a number",
+            {"split.method": "leave_last", "features.dense": ["gender", "recent"]},
+            "features.dense: recent describes ratings before and after; remove it, as a split by",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_the_label_alone_finds_the_planted_taste(folder: Path, device: str, opti
     assert validate(model, parts["test"], LABEL)["auc"] > 0.85
     assert list(history[0]) == ["epoch", "train_loss", "validation_auc", "validation_log_loss"]
     assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
-    assert history[0]["train_loss"] == pytest.approx(math.log(2), abs=0.1)
+    assert history[0]["train_loss"] == pytest.approx(math.log(2), abs=0.15)
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.1
 
 
