@@ -24,7 +24,7 @@ DATA = (
     "fetch.synthetic_movies=400",
     "fetch.synthetic_ratings=60000",
     "split.method=chronological",
-    "train.batch_size=512",
+    "train.batch_size=2048",
 )
 # What the second run changes.
 CHANGES = ("features.dense=[gender,user,movie,gp_stars]",)
