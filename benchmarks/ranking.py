@@ -52,10 +52,10 @@ RETURNS = {"return_weight": WEIGHTS, "return_days": [15.0, 30.0, 60.0]}
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "item_knn": {"neighbours": [5, 10, 20, 100, 300, 1000, 3000, 10000]},
     "als": {
-        "alpha": [0.1, 0.3, 1.0, 3.0, 10.0],
+        "alpha": [0.3, 1.0, 3.0, 10.0],
         "regularization": [10.0, 30.0, 100.0],
         # Last, for many factors take long.
-        "factors": [16, 32, 64, 128],
+        "factors": [32, 64, 128, 256],
     },
     "ease": {"damping": DAMPINGS},
     "ease_returning": {"damping": [3e3, 1e4, 3e4], "return_weight": WEIGHTS},
