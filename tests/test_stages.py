@@ -207,7 +207,7 @@ def test_labels_of_one_class_give_a_null_auc_and_libraries_print_nothing() -> No
 
 
 def test_all_features_reach_the_model() -> None:
-    """Select every feature of the registry, on a random split and on a split by time."""
+    """Select every feature that a split can have, on a random split and on a split by time."""
     sparse = [name for name, feature in REGISTRY.items() if feature.kind != "dense"]
     dense = [name for name, feature in REGISTRY.items() if feature.kind == "dense"]
     for method in ("random", "chronological"):
@@ -215,14 +215,14 @@ def test_all_features_reach_the_model() -> None:
             **{
                 "split.method": method,
                 "features.sparse": sparse[::-1],
-                "features.dense": dense,
+                "features.dense": [n for n in dense if n != "recent" or method == "random"],
                 "features.history_length": 3,
             }
         )
         run_all("train")
         described = json.loads(Path("models/dlrm/model.json").read_text())
         assert list(described["model"]["tables"]) == sparse
-        assert len(described["model"]["dense_features"]) > 25
+        assert len(described["model"]["dense_features"]) >= 20
         columns = pd.read_parquet("data/features/train.parquet")
         assert len(columns) == len(pd.read_parquet("data/split/train.parquet"))
         assert columns.notna().all().all()
