@@ -41,10 +41,9 @@ def main(
 ) -> None:
     """Fit the retrieval model to the ratings in the file TRAIN of the movies in ENCODED.
 
-    With retrieval.refit, it learns from those in VALIDATION, too. The weights go to the folder
-    RETRIEVAL. With retrieval.model=sequence, a sequence encoder is
-    trained, too. A training that was killed resumes from the file STATE, and ends with the same
-    model.
+    With retrieval.refit, it learns from the ratings in VALIDATION, too. The weights go to the
+    folder RETRIEVAL. With retrieval.model=sequence, a sequence encoder is trained, too. A training
+    that was killed resumes from the file STATE, and ends with the same model.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
     from threadpoolctl import threadpool_limits

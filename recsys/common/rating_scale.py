@@ -87,10 +87,6 @@ class RatingScale:
         """Map stars to [0, 1]."""
         return ((stars - self.lowest) / (self.highest - self.lowest)).astype(np.float32)
 
-    def denormalise(self, norm: Singles) -> Singles:
-        """Map [0, 1] back to stars."""
-        return (self.lowest + norm * (self.highest - self.lowest)).astype(np.float32)
-
     def __str__(self) -> str:
         steps = "" if self.step is None else f" by {self.step:g}"
         return f"{self.lowest:g} to {self.highest:g} stars{steps}"
