@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.common.arrays import Ints
-from recsys.data.pair_hash import hash_pairs, mix, to_fractions
+from recsys.common.pair_hash import hash_pairs, mix, to_fractions
 from recsys.data.splitting import Assignment, Pairs
 from recsys.storage.schemas import NO_PART
 

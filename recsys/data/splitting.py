@@ -12,7 +12,7 @@ import pandas as pd
 
 from recsys.common.arrays import Ints
 from recsys.common.errors import InputError
-from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
+from recsys.common.pair_hash import hash_ids, hash_pairs, to_fractions
 from recsys.data.params import SplitParams
 from recsys.storage.parquet import ROWS_AT_ONCE
 from recsys.storage.schemas import NO_PART, PARTS

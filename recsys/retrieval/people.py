@@ -1,26 +1,25 @@
 """The people of the test part: what they rated before, and what they then interacted with.
 
-Shapes: B people, M movies.
+Shapes: B people, U users, M movies.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
 
-from recsys.common.arrays import Floats, Ints
-from recsys.common.errors import InputError
-from recsys.retrieval.histories import UserHistories
+from recsys.common.arrays import Floats, Ints, Mask
+from recsys.retrieval.histories import Columns, UserHistories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
-from recsys.storage.parquet import read_column
-from recsys.storage.schemas import PARTS
+from recsys.storage.parquet import count_rows, read_batches
 
 
 class People(NamedTuple):
-    """The users with a relevant movie in the test part.
+    """Users with a relevant movie in the test part.
 
     Attributes:
         users: rows of the users table, ascending, [B]
@@ -39,43 +38,78 @@ class People(NamedTuple):
     gaps: Floats | None
 
 
-def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: str) -> People:
-    """Read the people of the test part.
+def list_users(ratings: Sequence[Path], parts: Path, dimensions: Dimensions, relevant: str) -> Ints:
+    """The users with a relevant movie in the test part, ascending. Args, raises: `read_people`."""
+    found = np.zeros(len(dimensions.tables["users"]), bool)
+    for batch in _read_test(ratings, parts, dimensions, np.ones_like(found)):
+        found[batch["user"][_is_relevant(batch, relevant)]] = True
+    return np.flatnonzero(found)
+
+
+def read_people(
+    ratings: Sequence[Path], parts: Path, dimensions: Dimensions, relevant: str, users: Ints
+) -> People:
+    """Read some people of the test part. The files are streamed.
 
     Args:
-        ratings: the file of `schemas.RATINGS`.
+        ratings: the files of `schemas.RATINGS`, in the order of rows.
         parts: the folder of the split.
         relevant: "likes", or "all" for every movie that was interacted with.
+        users: those of `list_users`, or some of them, ascending, [B]
 
     Raises:
-        InputError: a file is missing or of another run.
+        InputError: a file is missing, damaged or of another run.
     """
-    path = parts / "assignment.parquet"
+    chosen = np.zeros(len(dimensions.tables["users"]), bool)
+    chosen[users] = True
+    pieces = list(_read_test(ratings, parts, dimensions, chosen))
+    test = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    shape = len(chosen), len(dimensions.tables["movies"])
+    wanted = _is_relevant(test, relevant)
+    pairs = test["user"][wanted], test["movie"][wanted]
+    listed = scipy.sparse.csr_matrix((np.ones(wanted.sum(), np.float32), pairs), shape)[users]
+    histories = _read_histories(ratings, chosen, test["row"], shape[1])
+    if not dimensions.lineage.past_only:
+        return People(users, histories, listed, None, None)
+    first = np.full(len(chosen), np.iinfo(np.int64).max)
+    np.minimum.at(first, test["user"], test["timestamp"])
+    latest, some = np.full(len(users), -np.inf), np.diff(histories.starts) > 0
+    latest[some] = histories.seconds[histories.starts[1:][some] - 1]
+    return People(users, histories, listed, first[users], first[users] - latest)
+
+
+def _read_test(
+    ratings: Sequence[Path], parts: Path, dimensions: Dimensions, users: Mask
+) -> Iterator[Columns]:
+    """The ratings of some users in the test part, in pieces; no drawn negatives."""
+    path = parts / "test.parquet"
     lineage = read_lineage(path, "split")
     require_same_run(path, lineage, dimensions.folder, dimensions.lineage)
-    require_same_run(ratings, read_lineage(ratings, "encode"), path, lineage)
-    user, movie, label, rating, seconds = (
-        read_column(ratings, schemas.RATINGS, name)
-        for name in ("user", "movie", "label", "rating_norm", "timestamp")
-    )
-    # The parts of drawn negatives follow.
-    part = read_column(path, schemas.ASSIGNMENT, "part")[: len(user)]
-    if len(part) < len(user):
-        raise InputError(f"{path} has fewer rows than {ratings}; run `dvc repro split`")
-    test = part == PARTS.index("test")
-    wanted = test & ((label == 1) | (relevant == "all"))
-    users = np.unique(user[wanted])
-    shape = (int(user.max()) + 1, len(dimensions.tables["movies"]))
-    ones = np.ones(int(wanted.sum()), np.float32)
-    listed = scipy.sparse.csr_matrix((ones, (user[wanted], movie[wanted])), shape)[users]
-    columns = (values[~test] for values in (user, movie, rating, seconds))
-    histories = UserHistories.group(*shape, *columns).select(users)
-    as_of = gaps = None
-    if lineage.past_only:
-        # The ratings ascend by time, so the first one of a user in the test part is the earliest.
-        tested, earliest = np.unique(user[test], return_index=True)
-        as_of = seconds[test][earliest][np.searchsorted(tested, users)]
-        latest = np.full(shape[0], -np.inf)
-        np.maximum.at(latest, user[~test], seconds[~test])
-        gaps = as_of - latest[users]
-    return People(users.astype(np.int64), histories, listed, as_of, gaps)
+    for file in ratings:
+        require_same_run(file, read_lineage(file, "encode"), path, lineage)
+    number = sum(count_rows(file, schemas.RATINGS) for file in ratings)
+    names = ["row", "user", "movie", "label", "timestamp"]
+    for batch in read_batches(path, schemas.PART, names):
+        columns = {name: batch[name].to_numpy() for name in names}
+        # The rows of drawn negatives follow.
+        some = users[columns["user"]] & (columns["row"] < number)
+        yield {name: column[some] for name, column in columns.items()}
+
+
+def _read_histories(ratings: Sequence[Path], users: Mask, test: Ints, movies: int) -> UserHistories:
+    """What some users rated, but for the rows of the test part."""
+    names, kept, start = ("user", "movie", "rating_norm", "timestamp"), [], 0
+    for file in ratings:
+        for batch in read_batches(file, schemas.RATINGS, list(names)):
+            rows = np.flatnonzero(users[batch["user"].to_numpy()])
+            kept.append([start + rows, *(batch[name].to_numpy()[rows] for name in names)])
+            start += len(batch)
+    row, *columns = map(np.concatenate, zip(*kept, strict=True))
+    before = ~np.isin(row, test)
+    user, *others = (column[before] for column in columns)
+    place = np.cumsum(users) - 1
+    return UserHistories.group(int(users.sum()), movies, place[user], *others)
+
+
+def _is_relevant(test: Columns, relevant: str) -> Mask:
+    return (test["label"] == 1) | (relevant == "all")

@@ -36,8 +36,10 @@ def test_all_ratings_count_alike_without_both_params() -> None:
 def test_lowest_stars_that_count_nothing_give_no_weights(exact_movies: int) -> None:
     """Movie 2 has the lowest stars alone. Movie 4 has no rating."""
     section = SECTION.model_copy(update={"star_weight": 1.0, "exact_movies": exact_movies})
-    model = fit_retrieval_model(HISTORIES, section, Lineage("a", "b"))
+    counts = np.array([9, 8, 7, 6, 5])
+    model = fit_retrieval_model(HISTORIES, counts, section, Lineage("a", "b"))
     assert model.movies.tolist() == [0, 1, 2, 3]
+    assert model.ratings.tolist() == counts.tolist()
     similar = [model.find_similar(movie) for movie in (0, 2, 4)]
     assert [bool(values.max() > 0) for values in similar] == [True, False, False]
     assert np.isfinite(similar).all()

@@ -50,8 +50,8 @@ def test_the_matrix_has_a_1_for_each_movie() -> None:
 def test_movies_that_were_drawn_as_negatives_are_no_interactions(
     tmp_path: Path, drawn: bool, starts: list[int], movies: list[int]
 ) -> None:
-    histories = UserHistories.read([write_part(tmp_path)], 3, 4, drawn)
+    histories = UserHistories.read([write_part(tmp_path)], np.ones(3, bool), 4, drawn)
     assert histories.starts.tolist() == starts
     assert histories.movie.tolist() == movies
-    twice = UserHistories.read([write_part(tmp_path)] * 2, 3, 4, drawn)
+    twice = UserHistories.read([write_part(tmp_path)] * 2, np.ones(3, bool), 4, drawn)
     assert np.diff(twice.starts).tolist() == (2 * np.diff(starts)).tolist()
