@@ -103,7 +103,7 @@ def main(output: Path) -> None:
     recommender = Recommender.load(models / "dlrm", data / "features", models / "retrieval")
     dimensions = recommender.dimensions
     ratings = data / "encoded/ratings.parquet"
-    source = [ratings], data / "split", dimensions, "likes"
+    source = [ratings], data / "split/test.parquet", dimensions, "likes"
     people = read_people(*source, list_users(*source))
     rows = []
     for options in OPTIONS:

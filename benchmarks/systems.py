@@ -83,8 +83,9 @@ def read_task(folder: Path, tuned: bool, age: int = 0) -> Task:
     )
     params = load_params(folder / "params.yaml")
     relevant, method = params[RankingParams].relevant, params[SplitParams].method
-    source = [folder / "encoded/ratings.parquet"], folder / "split", dimensions, relevant
-    people = read_people(*source, list_users(*source))
+    source = [folder / "encoded/ratings.parquet"], folder / "split/test.parquet"
+    asked = *source, dimensions, relevant
+    people = read_people(*asked, list_users(*asked))
     size = int(ratings["user"].max()) + 1, people.histories.movies
     before = pd.concat([training, validation])
     if tuned:

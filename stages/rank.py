@@ -18,7 +18,7 @@ from recsys.pipeline.stage import stage
 
 @stage
 @click.argument("encoded", type=PATH)
-@click.argument("parts", type=PATH)
+@click.argument("test", type=PATH)
 @click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("retrieval", type=PATH)
@@ -27,7 +27,7 @@ from recsys.pipeline.stage import stage
 def main(
     params: Params,
     encoded: Path,
-    parts: Path,
+    test: Path,
     features: Path,
     checkpoint: Path,
     retrieval: Path,
@@ -39,8 +39,8 @@ def main(
     The lists go to the Parquet file RECOMMENDATIONS, each with its own metrics, and the metrics of
     all to the JSON file METRICS.
 
-    The folder ENCODED has the ratings, and PARTS the test part. If more than ranking.people people
-    have a relevant movie there, a sample of them is drawn. A person's history is what they
+    The folder ENCODED has the ratings, and the file TEST the test part. If more than ranking.people
+    people have a relevant movie there, a sample of them is drawn. A person's history is what they
     rated before the test part. The DLRM in CHECKPOINT, with its FEATURES, and the model in
     RETRIEVAL rank all movies that are not in the history. Lists of the most popular movies are
     evaluated too.
@@ -60,7 +60,7 @@ def main(
     section = params[RankingParams]
     recommender = Recommender.load(checkpoint, features, retrieval)
     dimensions = recommender.dimensions
-    source = [encoded / "ratings.parquet"], parts, dimensions, section.relevant
+    source = [encoded / "ratings.parquet"], test, dimensions, section.relevant
     listed = list_users(*source)
     users = draw_rows(listed, section.people, f"{section.seed} ranking")
     result: dict[str, object] = {

@@ -38,22 +38,22 @@ class People(NamedTuple):
     gaps: Floats | None
 
 
-def list_users(ratings: Sequence[Path], parts: Path, dimensions: Dimensions, relevant: str) -> Ints:
+def list_users(ratings: Sequence[Path], test: Path, dimensions: Dimensions, relevant: str) -> Ints:
     """The users with a relevant movie in the test part, ascending. Args, raises: `read_people`."""
     found = np.zeros(len(dimensions.tables["users"]), bool)
-    for batch in _read_test(ratings, parts, dimensions, np.ones_like(found)):
+    for batch in _read_test(ratings, test, dimensions, np.ones_like(found)):
         found[batch["user"][_is_relevant(batch, relevant)]] = True
     return np.flatnonzero(found)
 
 
 def read_people(
-    ratings: Sequence[Path], parts: Path, dimensions: Dimensions, relevant: str, users: Ints
+    ratings: Sequence[Path], test: Path, dimensions: Dimensions, relevant: str, users: Ints
 ) -> People:
     """Read some people of the test part. The files are streamed.
 
     Args:
         ratings: the files of `schemas.RATINGS`, in the order of rows.
-        parts: the folder of the split.
+        test: the file of the test part, of `schemas.PART`.
         relevant: "likes", or "all" for every movie that was interacted with.
         users: those of `list_users`, or some of them, ascending, [B]
 
@@ -62,42 +62,43 @@ def read_people(
     """
     chosen = np.zeros(len(dimensions.tables["users"]), bool)
     chosen[users] = True
-    pieces = list(_read_test(ratings, parts, dimensions, chosen))
-    test = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    pieces = list(_read_test(ratings, test, dimensions, chosen))
+    tested = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     shape = len(chosen), len(dimensions.tables["movies"])
-    wanted = _is_relevant(test, relevant)
-    pairs = test["user"][wanted], test["movie"][wanted]
+    wanted = _is_relevant(tested, relevant)
+    pairs = tested["user"][wanted], tested["movie"][wanted]
     listed = scipy.sparse.csr_matrix((np.ones(wanted.sum(), np.float32), pairs), shape)[users]
-    histories = _read_histories(ratings, chosen, test["row"], shape[1])
+    histories = _read_histories(ratings, chosen, tested["row"], shape[1])
     if not dimensions.lineage.past_only:
         return People(users, histories, listed, None, None)
     first = np.full(len(chosen), np.iinfo(np.int64).max)
-    np.minimum.at(first, test["user"], test["timestamp"])
+    np.minimum.at(first, tested["user"], tested["timestamp"])
     latest, some = np.full(len(users), -np.inf), np.diff(histories.starts) > 0
     latest[some] = histories.seconds[histories.starts[1:][some] - 1]
     return People(users, histories, listed, first[users], first[users] - latest)
 
 
 def _read_test(
-    ratings: Sequence[Path], parts: Path, dimensions: Dimensions, users: Mask
+    ratings: Sequence[Path], test: Path, dimensions: Dimensions, users: Mask
 ) -> Iterator[Columns]:
     """The ratings of some users in the test part, in pieces; no drawn negatives."""
-    path = parts / "test.parquet"
-    lineage = read_lineage(path, "split")
-    require_same_run(path, lineage, dimensions.folder, dimensions.lineage)
+    lineage = read_lineage(test, "split")
+    require_same_run(test, lineage, dimensions.folder, dimensions.lineage)
     for file in ratings:
-        require_same_run(file, read_lineage(file, "encode"), path, lineage)
+        require_same_run(file, read_lineage(file, "encode"), test, lineage)
     number = sum(count_rows(file, schemas.RATINGS) for file in ratings)
     names = ["row", "user", "movie", "label", "timestamp"]
-    for batch in read_batches(path, schemas.PART, names):
+    for batch in read_batches(test, schemas.PART, names):
         columns = {name: batch[name].to_numpy() for name in names}
         # The rows of drawn negatives follow.
         some = users[columns["user"]] & (columns["row"] < number)
         yield {name: column[some] for name, column in columns.items()}
 
 
-def _read_histories(ratings: Sequence[Path], users: Mask, test: Ints, movies: int) -> UserHistories:
-    """What some users rated, but for the rows of the test part."""
+def _read_histories(
+    ratings: Sequence[Path], users: Mask, left_out: Ints, movies: int
+) -> UserHistories:
+    """What some users rated, but for some rows."""
     names, kept, start = ("user", "movie", "rating_norm", "timestamp"), [], 0
     for file in ratings:
         for batch in read_batches(file, schemas.RATINGS, list(names)):
@@ -105,11 +106,11 @@ def _read_histories(ratings: Sequence[Path], users: Mask, test: Ints, movies: in
             kept.append([start + rows, *(batch[name].to_numpy()[rows] for name in names)])
             start += len(batch)
     row, *columns = map(np.concatenate, zip(*kept, strict=True))
-    before = ~np.isin(row, test)
+    before = ~np.isin(row, left_out)
     user, *others = (column[before] for column in columns)
     place = np.cumsum(users) - 1
     return UserHistories.group(int(users.sum()), movies, place[user], *others)
 
 
-def _is_relevant(test: Columns, relevant: str) -> Mask:
-    return (test["label"] == 1) | (relevant == "all")
+def _is_relevant(ratings: Columns, relevant: str) -> Mask:
+    return (ratings["label"] == 1) | (relevant == "all")

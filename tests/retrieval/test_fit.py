@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.pipeline.params import load_params
-from recsys.retrieval.fit import fit_retrieval_model, weigh_ratings
+from recsys.retrieval.fit import draw_ratings, fit_retrieval_model, weigh_ratings
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
 from recsys.storage.lineage import Lineage
@@ -43,3 +43,9 @@ def test_lowest_stars_that_count_nothing_give_no_weights(exact_movies: int) -> N
     similar = [model.find_similar(movie) for movie in (0, 2, 4)]
     assert [bool(values.max() > 0) for values in similar] == [True, False, False]
     assert np.isfinite(similar).all()
+
+
+def test_at_most_so_many_ratings_of_a_person_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert draw_ratings(HISTORIES).all()
+    monkeypatch.setattr("recsys.retrieval.fit.MAX_RATINGS", 2)
+    assert np.bincount(HISTORIES.person, draw_ratings(HISTORIES)).tolist() == [2, 0, 1]
