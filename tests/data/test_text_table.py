@@ -59,6 +59,19 @@ def test_columns_may_be_divided_by_two_characters_and_named_by_the_schema(tmp_pa
         read(tmp_path, "t.dat", content + b"5:6\n", **how)
 
 
+@pytest.mark.parametrize("size", [40, 41, 42, 43, 44, 45, 46, 47])
+def test_a_separator_may_lie_on_the_edge_of_two_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("recsys.data.files.delimited.BLOCK_BYTES", size)
+    expected = [(":" * (row % 3) + f"x{row}", f":y:{row}:") for row in range(40)]
+    content = "".join(f"{a}::::{b}\n" for a, b in expected)
+    how = {"separator": "::::", "names": ("a", "b"), "quoted": False}
+    # Of several colons in a row, the first four are the separator.
+    texts = [tuple(line.split("::::", 1)) for line in content.splitlines()]
+    assert rows(read(tmp_path, "t.dat", content, **how)) == texts
+
+
 def test_compressed_files_are_read_by_their_suffix(tmp_path: Path) -> None:
     content = b'a,b\n"1\n",2\n3,4\n'
     with pa.CompressedOutputStream(str(tmp_path / "t.csv.zst"), "zstd") as file:

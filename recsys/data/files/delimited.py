@@ -175,22 +175,25 @@ class _Replacing(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], separator: bytes) -> None:
         self.stream, self.separator = stream, separator
-        self.rest = b""
+        # What was read and replaced, and what may begin a separator that ends in the next piece.
+        self.ready, self.begun = memoryview(b""), b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content, piece = b"", b"more"
-        while piece and not content:
-            piece = self.stream.read(len(buffer) - len(self.separator))
-            content = (self.rest + piece).replace(self.separator, UNIT_SEPARATOR.encode())
-            kept = self._unfinished(content) if piece else 0
-            content, self.rest = content[: len(content) - kept], content[len(content) - kept :]
-        buffer[: len(content)] = content
-        return len(content)
+        piece = b"more"
+        while piece and not self.ready:
+            piece = self.stream.read(BLOCK_BYTES)
+            content = (self.begun + piece).replace(self.separator, UNIT_SEPARATOR.encode())
+            end = len(content) - (self._count_begun(content) if piece else 0)
+            self.ready, self.begun = memoryview(content)[:end], content[end:]
+        size = min(len(buffer), len(self.ready))
+        buffer[:size] = self.ready[:size]
+        self.ready = self.ready[size:]
+        return size
 
-    def _unfinished(self, content: bytes) -> int:
+    def _count_begun(self, content: bytes) -> int:
         """The number of bytes at the end that may begin a separator."""
         lengths = range(len(self.separator) - 1, 0, -1)
         return next((k for k in lengths if content.endswith(self.separator[:k])), 0)
