@@ -102,8 +102,8 @@ def main(output: Path) -> None:
     data, models = ROOT / "data", ROOT / "models"
     recommender = Recommender.load(models / "dlrm", data / "features", models / "retrieval")
     dimensions = recommender.dimensions
-    ratings = data / "encoded/ratings.parquet"
-    source = [ratings], data / "split/test.parquet", dimensions, "likes"
+    ratings = data / "encoded/ratings"
+    source = ratings, data / "split/test.parquet", dimensions, "likes"
     people = read_people(*source, list_users(*source))
     rows = []
     for options in OPTIONS:

@@ -60,7 +60,7 @@ def main(
     section = params[RankingParams]
     recommender = Recommender.load(checkpoint, features, retrieval)
     dimensions = recommender.dimensions
-    source = [encoded / "ratings.parquet"], test, dimensions, section.relevant
+    source = encoded / "ratings", test, dimensions, section.relevant
     listed = list_users(*source)
     users = draw_rows(listed, section.people, f"{section.seed} ranking")
     result: dict[str, object] = {

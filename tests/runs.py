@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
     @property
     def ratings(self) -> Path:
-        return self.encoded / "ratings.parquet"
+        return self.encoded / "ratings"
 
     @property
     def retrieval(self) -> Path:
@@ -124,7 +124,7 @@ def save_model(
 
 def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the retrieval model to the training part."""
-    dimensions, part = run.dimensions(), run.split / "train.parquet"
+    dimensions, part = run.dimensions(), run.split / "train"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
     everybody = np.ones(users, bool)
     histories = UserHistories.read([part], everybody, movies, dimensions.vocabulary.implicit)

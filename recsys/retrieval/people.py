@@ -3,7 +3,7 @@
 Shapes: B people, U users, M movies.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ import numpy as np
 import scipy.sparse
 
 from recsys.common.arrays import Floats, Ints, Mask
-from recsys.retrieval.histories import Columns, UserHistories
+from recsys.retrieval.histories import Columns, UserHistories, read_interactions
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
-from recsys.storage.parquet import count_rows, read_batches
+from recsys.storage.parquet import read_batches
 
 
 class People(NamedTuple):
@@ -38,7 +38,7 @@ class People(NamedTuple):
     gaps: Floats | None
 
 
-def list_users(ratings: Sequence[Path], test: Path, dimensions: Dimensions, relevant: str) -> Ints:
+def list_users(ratings: Path, test: Path, dimensions: Dimensions, relevant: str) -> Ints:
     """The users with a relevant movie in the test part, ascending. Args, raises: `read_people`."""
     found = np.zeros(len(dimensions.tables["users"]), bool)
     for batch in _read_test(ratings, test, dimensions, np.ones_like(found)):
@@ -47,13 +47,13 @@ def list_users(ratings: Sequence[Path], test: Path, dimensions: Dimensions, rele
 
 
 def read_people(
-    ratings: Sequence[Path], test: Path, dimensions: Dimensions, relevant: str, users: Ints
+    ratings: Path, test: Path, dimensions: Dimensions, relevant: str, users: Ints
 ) -> People:
     """Read some people of the test part. The files are streamed.
 
     Args:
-        ratings: the files of `schemas.RATINGS`, in the order of rows.
-        test: the file of the test part, of `schemas.PART`.
+        ratings: the folder of `schemas.RATINGS`.
+        test: the file of the test part.
         relevant: "likes", or "all" for every movie that was interacted with.
         users: those of `list_users`, or some of them, ascending, [B]
 
@@ -68,7 +68,7 @@ def read_people(
     wanted = _is_relevant(tested, relevant)
     pairs = tested["user"][wanted], tested["movie"][wanted]
     listed = scipy.sparse.csr_matrix((np.ones(wanted.sum(), np.float32), pairs), shape)[users]
-    histories = _read_histories(ratings, chosen, tested["row"], shape[1])
+    histories = _read_histories(ratings, chosen, tested, shape[1])
     if not dimensions.lineage.past_only:
         return People(users, histories, listed, None, None)
     first = np.full(len(chosen), np.iinfo(np.int64).max)
@@ -78,38 +78,29 @@ def read_people(
     return People(users, histories, listed, first[users], first[users] - latest)
 
 
-def _read_test(
-    ratings: Sequence[Path], test: Path, dimensions: Dimensions, users: Mask
-) -> Iterator[Columns]:
-    """The ratings of some users in the test part, in pieces; no drawn negatives."""
+def _read_test(ratings: Path, test: Path, dimensions: Dimensions, users: Mask) -> Iterator[Columns]:
+    """The interactions of some users in the test part, in pieces."""
     lineage = read_lineage(test, "split")
     require_same_run(test, lineage, dimensions.folder, dimensions.lineage)
-    for file in ratings:
-        require_same_run(file, read_lineage(file, "encode"), test, lineage)
-    number = sum(count_rows(file, schemas.RATINGS) for file in ratings)
-    names = ["row", "user", "movie", "label", "timestamp"]
-    for batch in read_batches(test, schemas.PART, names):
-        columns = {name: batch[name].to_numpy() for name in names}
-        # The rows of drawn negatives follow.
-        some = users[columns["user"]] & (columns["row"] < number)
-        yield {name: column[some] for name, column in columns.items()}
+    require_same_run(ratings, read_lineage(ratings, "encode"), test, lineage)
+    for batch in read_interactions([test], dimensions.vocabulary.implicit):
+        some = users[batch["user"]]
+        yield {name: column[some] for name, column in batch.items()}
 
 
-def _read_histories(
-    ratings: Sequence[Path], users: Mask, left_out: Ints, movies: int
-) -> UserHistories:
-    """What some users rated, but for some rows."""
-    names, kept, start = ("user", "movie", "rating_norm", "timestamp"), [], 0
-    for file in ratings:
-        for batch in read_batches(file, schemas.RATINGS, list(names)):
-            rows = np.flatnonzero(users[batch["user"].to_numpy()])
-            kept.append([start + rows, *(batch[name].to_numpy()[rows] for name in names)])
-            start += len(batch)
-    row, *columns = map(np.concatenate, zip(*kept, strict=True))
-    before = ~np.isin(row, left_out)
-    user, *others = (column[before] for column in columns)
+def _read_histories(ratings: Path, users: Mask, tested: Columns, movies: int) -> UserHistories:
+    """What some users rated before the test part."""
+    names, kept = ["user", "movie", "rating_norm", "timestamp"], []
+    for batch in read_batches(ratings, schemas.RATINGS, names):
+        some = users[batch["user"].to_numpy()]
+        kept.append([batch[name].to_numpy()[some] for name in names])
+    user, movie, *others = map(np.concatenate, zip(*kept, strict=True))
+    # A user has one rating of a movie.
+    pairs = user.astype(np.int64) * movies + movie
+    before = ~np.isin(pairs, tested["user"].astype(np.int64) * movies + tested["movie"])
     place = np.cumsum(users) - 1
-    return UserHistories.group(int(users.sum()), movies, place[user], *others)
+    columns = (column[before] for column in (place[user], movie, *others))
+    return UserHistories.group(int(users.sum()), movies, *columns)
 
 
 def _is_relevant(ratings: Columns, relevant: str) -> Mask:

@@ -40,7 +40,7 @@ def tabulate_examples() -> list[Table]:
     counts = dimensions.training_ratings["users"][users]
     chosen = choose(counts)
     # Only these people's ratings are kept in memory.
-    source = [ENCODED / "ratings.parquet"], SPLIT / "test.parquet", dimensions, metadata["relevant"]
+    source = ENCODED / "ratings", SPLIT / "test.parquet", dimensions, metadata["relevant"]
     people = read_people(*source, np.sort(users[list(chosen.values())]))
     titles = dimensions.tables["movies"]["title"].to_numpy()
     verb = "liked" if metadata["relevant"] == "likes" else "interacted with"
