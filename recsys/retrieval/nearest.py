@@ -76,9 +76,9 @@ def _regress(
     by_user, by_movie = ((part.indptr, part.indices, part.data) for part in (rated, rated.tocsc()))
     users, movies = rated.shape
     ratings, norm = np.diff(by_movie[0]), rated.power(2).sum(0).A1
-    table = np.empty((min(counted, movies),) * 2, np.float32)
     shared, touched = np.zeros(movies, np.float32), np.empty(movies, np.int32)
-    _sum_table(*by_user, *by_movie, shared, touched, table)
+    table = np.empty((min(counted, movies),) * 2, np.float32)
+    _sum_table(*by_user, *by_movie, table)
 
     longest = int(ratings[len(table) :][:neighbors].sum())
     lists = np.full(users, -1, np.int32), *np.empty((2, longest), np.int32)
@@ -87,7 +87,7 @@ def _regress(
     near = np.full((movies, neighbors), -1, np.int32)
     weights = np.zeros((movies, neighbors), np.float16)
     for movie in range(movies):
-        sharing = touched[: _sum_shared(movie, *by_user, *by_movie, movies, shared, touched)]
+        sharing = touched[: _sum_shared(movie, *by_user, *by_movie, shared, touched)]
         some = _choose(shared, sharing, norm, movie, neighbors)
         number = len(some)
         near[movie, :number] = some
@@ -130,18 +130,17 @@ def _sum_shared(
     movie_starts: Ints,
     users: Ints,
     user_values: Singles,
-    most: int,
     shared: Singles,
     touched: Ints,
 ) -> int:
-    """Sum the overlap of a movie with each of the `most` most rated movies.
+    """Sum the overlap of a movie with each other.
 
     Args:
         user_starts, movies, movie_values: the movies of each user, and what their ratings count,
             from 0, [U + 1], [N] and [N]
         movie_starts, users, user_values: the same for the users of each movie, [m + 1], [N] and [N]
-        shared: gets the overlaps; 0 before, [most or more]
-        touched: gets the movies whose overlap is not 0, [most or more]
+        shared: gets the overlaps; 0 before, [m]
+        touched: gets the movies whose overlap is not 0, [m]
 
     Returns:
         the number of these movies
@@ -151,8 +150,6 @@ def _sum_shared(
         user = users[own]
         for row in range(user_starts[user], user_starts[user + 1]):
             movie = movies[row]
-            if movie >= most:
-                break
             product = user_values[own] * movie_values[row]
             if product > 0:
                 if shared[movie] == 0:
@@ -170,26 +167,17 @@ def _sum_table(
     movie_starts: Ints,
     users: Ints,
     user_values: Singles,
-    shared: Singles,
-    touched: Ints,
     table: Singles,
 ) -> None:
-    """Sum the overlap of each two of the most rated movies, [h, h]."""
+    """Sum the overlap of each two of the most rated movies, below and on the diagonal, [h, h]."""
+    table[:] = 0
     for movie in range(len(table)):
-        number = _sum_shared(
-            movie,
-            user_starts,
-            movies,
-            movie_values,
-            movie_starts,
-            users,
-            user_values,
-            len(table),
-            shared,
-            touched,
-        )
-        table[movie] = shared[: len(table)]
-        shared[touched[:number]] = 0
+        for own in range(movie_starts[movie], movie_starts[movie + 1]):
+            user = users[own]
+            for row in range(user_starts[user], user_starts[user + 1]):
+                if movies[row] > movie:
+                    break
+                table[movie, movies[row]] += user_values[own] * movie_values[row]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -214,7 +202,7 @@ def _fill(
     Args:
         near: the movies, ascending, [k]
         counted: how many of them have a row in the table.
-        table: the overlaps of the most rated movies, [h, h]
+        table: the overlaps of the most rated movies, below and on the diagonal, [h, h]
         movie_starts, users, values: the users of each movie, and what their ratings count,
             [m + 1], [N] and [N]
         last: the end of each user's list; -1, before and after, for an empty one, [U]
