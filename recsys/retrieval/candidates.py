@@ -1,7 +1,8 @@
-"""The movies with the best retrieval scores, from sparse weights, without a score of each movie.
+"""The movies with the best retrieval scores, from sparse weights, one person at a time.
 
-A person's scores are sums of the weights of their movies, which are 0 for most movies of a large
-catalogue. So the time depends on the number of those weights.
+A score is the sum of the weights of the person's movies. In a large catalogue, most of these weights
+are 0. The others are added up for one person after the other, and no table of people and movies is
+made.
 
 Shapes: B people, R ratings of all of them, M movies, m movies with weights, n weights, N
 candidates.
@@ -40,65 +41,54 @@ def find_candidates(
         best, scores: get the candidates and their scores, best first, [B, N]
     """
     place = np.full(len(allowed), -1, np.int32)
-    for i in range(len(movies)):
-        place[movies[i]] = i
-    # No weight was added to a sum that is not a number.
-    sums = np.full(len(movies), np.nan, np.float32)
-    touched = np.empty(len(movies), np.int32)
-    is_own = np.zeros(len(allowed), np.bool_)
+    place[movies] = np.arange(len(movies), dtype=np.int32)
+    sums = np.empty(len(movies), np.float32)
+    # 0 for movies that are no candidates.
+    factors = np.where(allowed, returning, np.float32(0))[movies]
     for person in range(len(starts) - 1):
         own = listed[starts[person] : starts[person + 1]]
-        is_own[own] = True
-        number = _add_weights(own, place, weight_starts, columns, weights, sums, touched)
-        size, is_known = 0, False
-        for i in touched[:number]:
-            movie = movies[i]
-            is_known |= sums[i] != 0
-            if sums[i] > 0 and allowed[movie] and not is_own[movie]:
-                score = sums[i] * returning[movie]
-                size = offer(scores[person], best[person], size, score, movie)
-        if not is_known or size < best.shape[1]:
-            # The other movies have to fill the list: those of score 0, then those below.
-            size = 0
-            for movie in range(len(allowed)):
-                score = popular[movie] * returning[movie]
-                if is_known:
-                    i = place[movie]
-                    is_touched = i >= 0 and not np.isnan(sums[i])
-                    score = sums[i] * returning[movie] if is_touched else np.float32(0)
-                if is_own[movie] or not allowed[movie]:
-                    score = np.float32(-np.inf)
-                size = offer(scores[person], best[person], size, score, movie)
+        places = place[own]
+        places = places[places >= 0]
+        sums[:] = 0
+        for i in places:
+            for entry in range(weight_starts[i], weight_starts[i + 1]):
+                sums[columns[entry]] += weights[entry]
+        factors[places] = 0
+        size = _offer_positive(sums, factors, movies, scores[person], best[person])
+        if size < best.shape[1]:
+            everything = np.zeros(len(allowed), np.float32)
+            everything[movies] = sums
+            if not sums.any():
+                everything[:] = popular
+            everything *= returning
+            everything[own] = -np.inf
+            size = _offer_all(everything, allowed, scores[person], best[person])
         sort_best(scores[person], best[person], size)
-        sums[touched[:number]] = np.nan
-        is_own[own] = False
+        for i in places:
+            factors[i] = returning[movies[i]] if allowed[movies[i]] else 0
 
 
 @numba.njit(nogil=True, cache=True)
-def _add_weights(
-    own: Ints,
-    place: Ints,
-    weight_starts: Ints,
-    columns: Ints,
-    weights: Singles,
-    sums: Singles,
-    touched: Ints,
+def _offer_positive(
+    sums: Singles, factors: Singles, movies: Ints, scores: Singles, best: Ints
 ) -> int:
-    """Add the weights of a person's movies to the sums, and return how many movies have some.
+    """Take the best movies with a score above 0 into a heap, and return their number."""
+    size, least = 0, np.float32(0)
+    for i in range(len(sums)):
+        score = sums[i] * factors[i]
+        # Of equal scores, the first one stays.
+        if score > least:
+            size = offer(scores, best, size, score, movies[i])
+            if size == len(best):
+                least = scores[0]
+    return size
 
-    Args:
-        own: the person's movies.
-        place: of each movie among those with weights, or -1, [M]
-        touched: gets the places of the movies with a sum, [m]
-    """
-    number = 0
-    for movie in own:
-        if place[movie] < 0:
-            continue
-        for entry in range(weight_starts[place[movie]], weight_starts[place[movie] + 1]):
-            i = columns[entry]
-            if np.isnan(sums[i]):
-                touched[number], sums[i] = i, 0
-                number += 1
-            sums[i] += weights[entry]
-    return number
+
+@numba.njit(nogil=True, cache=True)
+def _offer_all(everything: Singles, allowed: Mask, scores: Singles, best: Ints) -> int:
+    """Take the best of all movies into a heap, and return their number."""
+    size = 0
+    for movie in range(len(allowed)):
+        score = everything[movie] if allowed[movie] else np.float32(-np.inf)
+        size = offer(scores, best, size, score, movie)
+    return size

@@ -187,11 +187,24 @@ def test_ranking_is_shown_by_the_time_since_the_last_rating(small: SmallProject)
     gaps = {"same_second": {"people": 3, "ndcg": 0.5}, "a_day_or_more": {"people": 4, "ndcg": None}}
     small.write("metrics/ranking.json", json.dumps({"ndcg": 0.25, "gaps": gaps}))
     (section,) = (s for s in make_report().sections if s.title == "Ranking")
+    assert section.text == ""
     lists, by_gap = section.blocks
     assert isinstance(lists, Table)
     assert [row[:2] for row in lists.rows] == [["ndcg", 0.25]]
     assert isinstance(by_gap, Table)
     assert by_gap.rows == [["same second", 3, 0.5], ["a day or more", 4, None]]
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_ranking_says_how_many_people_are_judged_and_what_that_buys(small: SmallProject) -> None:
+    ranking = {"people": 1000, "eligible_people": 2000, "ndcg": 0.25}
+    judged = "1,000 of 2,000 people with a relevant movie are judged (ranking.people)"
+    intervals = {"ndcg": [0.2, 0.3]}
+    wide = f"{judged}: that makes the 95 % interval of NDCG 0.1000 wide."
+    for content, text in ((ranking, f"{judged}."), (ranking | {"intervals": intervals}, wide)):
+        small.write("metrics/ranking.json", json.dumps(content))
+        (section,) = (s for s in make_report().sections if s.title == "Ranking")
+        assert section.text == text
 
 
 def test_the_first_run_stands_beside_nothing(small: SmallProject) -> None:
