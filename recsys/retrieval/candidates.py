@@ -1,8 +1,7 @@
 """The movies with the best retrieval scores, from sparse weights, one person at a time.
 
-A score is the sum of the weights of the person's movies. In a large catalogue, most of these weights
-are 0. The others are added up for one person after the other, and no table of people and movies is
-made.
+A score is the sum of the weights of the person's movies. In a large catalogue, most weights are 0.
+The others are added up for one person after the other, and no table of people and movies is made.
 
 Shapes: B people, R ratings of all of them, M movies, m movies with weights, n weights, N
 candidates.
