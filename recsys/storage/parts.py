@@ -66,13 +66,14 @@ class PartsWriter:
         for position, name in enumerate(OTHERS, 1):
             self._write_piece(name, 0, partition, rows.filter(part == position))
         training = rows.filter(part == 0)
-        keys = hash_keys(training["row"].to_numpy())
-        order = np.argsort(keys)
         # The first bits of a key choose its shard.
         ends = (np.arange(1, self.shards, dtype=object) << 64) // self.shards
-        cuts = np.searchsorted(keys[order], np.array(ends, np.uint64))
-        for shard, places in enumerate(np.split(order, cuts)):
-            self._write_piece(TRAIN, shard, partition, training.take(places))
+        keys = hash_keys(training["row"].to_numpy())
+        shard = np.searchsorted(np.array(ends, np.uint64), keys, "right").astype(np.uint16)
+        order = np.argsort(shard, kind="stable")
+        cuts = np.searchsorted(shard[order], np.arange(1, self.shards, dtype=np.uint16))
+        for number, places in enumerate(np.split(order, cuts)):
+            self._write_piece(TRAIN, number, partition, training.take(places))
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Join the pieces to the files of the parts."""
@@ -96,7 +97,7 @@ class PartsWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two processes may write the same piece: a lost machine may come back.
         partial = path.with_suffix(f".{uuid.uuid4().hex}")
-        pq.write_table(rows.cast(self.schema), partial, compression="lz4")
+        pq.write_table(rows.cast(self.schema), partial, compression="lz4", use_dictionary=False)
         partial.replace(path)
 
     def _pieces(self, name: str, shard: int) -> Iterator[Path]:
