@@ -90,7 +90,8 @@ def group_starts(rows: int, bins: int) -> Ints:
 def confusion_counts(ranked: Ranked, threshold: float) -> pd.DataFrame:
     """The number of rows of each of the four pairs of actual and predicted class."""
     liked = np.searchsorted(ranked.scores, ranked.scores.dtype.type(threshold), side="right")
-    rows = [[np.sum(part == label) for part in np.split(ranked.labels, [liked])] for label in (0, 1)]
+    parts = np.split(ranked.labels, [liked])
+    rows = [[np.count_nonzero(part == label) for part in parts] for label in (0, 1)]
     names = ["no like", "like"]
     return pd.DataFrame(
         {"actual": np.repeat(names, 2), "predicted": names * 2, "rows": np.ravel(rows)}

@@ -31,7 +31,9 @@ class Slices(NamedTuple):
     cells: Cells
 
 
-def find_slices(users: Ints, movies: Ints, dimensions: Dimensions, params: EvaluateParams) -> Slices:
+def find_slices(
+    users: Ints, movies: Ints, dimensions: Dimensions, params: EvaluateParams
+) -> Slices:
     """Which slices each row of a part is in; slices may be empty.
 
     Args:

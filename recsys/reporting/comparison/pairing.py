@@ -45,7 +45,8 @@ def pair_predictions(
         raise InputError("the runs have other test parts or other likes, so they cannot be paired")
     shared = Predictions(
         pd.factorize(rows["raw_userid"].to_pandas())[0].astype(np.int32),
-        *(rows[name].to_numpy() for name in ("rating", "label")),
+        rows["rating"].to_numpy(),
+        rows["label"].to_numpy(),
         np.empty(0, np.float32),
     )
     old, new = ([_read_answers(file, shared) for file in files] for files in (before, after))
