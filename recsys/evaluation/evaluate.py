@@ -18,7 +18,7 @@ from recsys.evaluation.predictions import Predictions, weighted_metrics
 from recsys.evaluation.slices import Slices, metrics_by_slice
 from recsys.models.answers import read_answers
 from recsys.models.checkpoint import Checkpoint, load_model, read_checkpoint
-from recsys.scoring.auc import Array, auc
+from recsys.scoring.auc import Array, auc, warn_of_one_class
 from recsys.scoring.metrics import Metrics, rounded, single
 from recsys.scoring.predict import SCORING_BATCH, predict_batches
 from recsys.storage import schemas
@@ -93,7 +93,7 @@ def _fill_predictions(
     """Fill the columns score and stars; yield the columns of `schemas.predictions` in pieces."""
     movies = dataset.movie.numpy()
     raw_users, raw_movies = (trained.dimensions.raw_ids(name) for name in ("users", "movies"))
-    logits = predict_batches(load_model(trained), dataset)
+    logits = predict_batches(load_model(trained), dataset, SCORING_BATCH)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = slice(start, start + ROWS_AT_ONCE)
         batches = list(islice(logits, ROWS_AT_ONCE // SCORING_BATCH))
@@ -126,6 +126,8 @@ def evaluate(
     data = np.ones((predictions.users, 1), np.uint8)
     metrics = single(weighted_metrics(predictions, params)(data))
     metrics["rows"] = len(predictions)
+    if metrics["auc"] is None:
+        warn_of_one_class(predictions.label)
     if ideal is not None:
         metrics["best_possible_auc"] = auc(predictions.label, ideal)
     ranked = predictions.ranked

@@ -69,14 +69,22 @@ class Predictions:
 
 
 def weighted_metrics(predictions: Predictions, params: EvaluateParams) -> Statistics:
-    """All metrics, as a function of the users' weights, [U, W], to values, [W] each."""
+    """All metrics, as a function of the users' weights, [U, W].
+
+    Returns:
+        a function that returns the following, [W] each: the metrics of `classification_metrics` and,
+        with stars, of `regression_metrics`; grouped_auc: the mean of the users' AUCs, weighted by
+        their rows (`grouped_auc_sums`); calibration_error: the mean absolute difference of
+        prediction and truth over groups of equal size by ascending prediction, weighted by rows
+        (expected calibration error; Naeini et al. 2015). All are nan where they are not defined.
+    """
     ranked, users, number = predictions.ranked, predictions.ranked_users, predictions.users
     sums = predictions.sums(predictions.user, number, params.threshold)
     sums |= grouped_auc_sums(ranked, users, number)
     # The groups of the calibration are those of the data, whatever the weights.
     starts = group_starts(len(predictions), params.calibration_bins)
     gaps = ranked.scores.astype(np.float64) - ranked.labels
-    everything = Cells(np.zeros(len(gaps), np.uint8), np.zeros((1, 1), np.int32), 1)
+    everything = Cells(np.zeros(len(gaps), np.int32), np.zeros((1, 1), np.int32), 1)
 
     def metrics(weights: Weights) -> dict[str, Floats]:
         weighed = weigh_users(sums, weights)

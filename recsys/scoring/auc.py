@@ -58,9 +58,13 @@ def auc(labels: Array, scores: Array) -> float | None:
     everything = Cells(nobody, np.zeros((1, 1), np.int32), 1)
     value = weighted_aucs(rank_rows(labels, scores), everything, nobody, np.ones((1, 1), np.uint8))
     if np.isnan(value[0, 0]):
-        log.warning("all %d labels are %d: AUC is not defined", len(labels), labels[0])
+        warn_of_one_class(labels)
         return None
     return float(value[0, 0])
+
+
+def warn_of_one_class(labels: Array) -> None:
+    log.warning("all %d labels are %d: AUC is not defined", len(labels), labels[0])
 
 
 def weighted_aucs(ranked: Ranked, cells: Cells, users: Ints, weights: Weights) -> Floats:
@@ -73,7 +77,9 @@ def weighted_aucs(ranked: Ranked, cells: Cells, users: Ints, weights: Weights) -
     Returns:
         [G, W]
     """
-    won, likes, others = _count_pairs(*ranked[:2], *cells, users, weights)
+    # The kernel is compiled anew for every other type of its arguments.
+    cell = cells.cell.astype(np.int32, copy=False)
+    won, likes, others = _count_pairs(*ranked[:2], cell, *cells[1:], users, weights)
     with np.errstate(invalid="ignore"):
         return won / (likes * others)
 

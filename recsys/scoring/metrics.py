@@ -121,7 +121,6 @@ def ratios(sums: Sums) -> dict[str, Floats]:
         if "grouped_auc" in sums:
             found["grouped_auc"] = sums["grouped_auc"] / sums["grouped_rows"]
         if "gaps" in sums:
-            # The expected calibration error (Naeini et al. 2015), in the unit of the predictions.
             found["calibration_error"] = np.abs(sums["gaps"]).sum(0) / rows
         if "squared_error" in sums:
             found["rmse"] = np.sqrt(sums["squared_error"] / rows)

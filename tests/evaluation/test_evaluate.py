@@ -6,10 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.evaluation.evaluate import Evaluation, evaluate
+from recsys.evaluation.evaluate import Evaluation, evaluate, predict_part
 from recsys.evaluation.params import EvaluateParams
 from recsys.evaluation.predictions import Predictions
+from recsys.models.answers import read_answers
+from recsys.models.checkpoint import load_model
+from recsys.scoring.predict import predict
 from tests.evaluation.made import make_slices
+from tests.runs import Run
 
 PARAMS = EvaluateParams(
     threshold=0.6,
@@ -30,6 +34,27 @@ def make_predictions(scores: list[float]) -> Predictions:
         np.array([1, 0, 1, 0], np.int8),
         np.array(scores, np.float32),
     )
+
+
+def test_predictions_are_those_of_the_rows_however_many_are_scored_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, paths = run.split / "test.parquet", (run.features, run.checkpoint)
+    trained, dataset, rows = predict_part(part, *paths, Path("whole.parquet"))
+    answers = read_answers(predict(load_model(trained), dataset), trained.description.heads)
+    table, ratings = pd.read_parquet("whole.parquet"), pd.read_parquet(part)
+    for name, raw in (("users", "raw_userid"), ("movies", "raw_movieid")):
+        ids = trained.dimensions.raw_ids(name)[ratings[name.removesuffix("s")]]
+        assert table[raw].tolist() == ids.tolist()
+    for name in ("user", "rating", "label"):
+        assert getattr(rows, name).tolist() == ratings[name].tolist()
+    for name, expected in (("score", answers.likes), ("stars", answers.stars)):
+        assert table[name].tolist() == getattr(rows, name).tolist() == expected.tolist()
+    for name, value in (("ROWS_AT_ONCE", 16), ("SCORING_BATCH", 8)):
+        monkeypatch.setattr(f"recsys.evaluation.evaluate.{name}", value)
+    predict_part(part, *paths, Path("pieces.parquet"))
+    pd.testing.assert_frame_equal(pd.read_parquet("pieces.parquet"), table)
+    assert len(table) > 2 * 16
 
 
 def test_likes_are_judged_at_their_threshold() -> None:
@@ -64,12 +89,15 @@ def test_expected_stars_are_judged_beside_the_likes() -> None:
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_labels_of_one_class_have_neither_auc_nor_slices(label: int) -> None:
+def test_labels_of_one_class_have_neither_auc_nor_slices(
+    label: int, caplog: pytest.LogCaptureFixture
+) -> None:
     predictions = replace(make_predictions([0.9, 0.1, 0.55, 0.7]), label=np.full(4, label, np.int8))
     result = evaluate(predictions, PARAMS, make_slices(4))
     undefined = {name for name, value in result.metrics.items() if value is None}
     assert undefined == {"auc", "normalized_entropy", "grouped_auc"}
     assert result.slices == []
+    assert caplog.messages == [f"all 4 labels are {label}: AUC is not defined"]
 
 
 def test_an_evaluation_is_saved_as_json_and_a_csv_for_each_plot(tmp_path: Path) -> None:

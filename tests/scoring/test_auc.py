@@ -11,8 +11,9 @@ from recsys.scoring.auc import Cells, auc, grouped_auc_sums, rank_rows, weighted
 def test_weighted_aucs_equal_scikit_learns(scores: int) -> None:
     """With ties and without; the last group shares rows with the first, and the third is empty."""
     random = np.random.default_rng(0)
-    labels, score = random.integers(0, 2, 600), random.integers(0, scores, 600) / scores
-    users, cell = random.integers(0, 50, 600), random.integers(0, 3, 600)
+    labels = random.integers(0, 2, 600).astype(np.int8)
+    score = (random.integers(0, scores, 600) / scores).astype(np.float32)
+    users, cell = (random.integers(0, most, 600).astype(np.int32) for most in (50, 3))
     weights = random.poisson(1, (50, 7)).astype(np.uint8)
     ranked = rank_rows(labels, score)
     cells = Cells(cell[ranked.order], np.array([[0, -1], [1, -1], [0, 3]], np.int32), 4)
@@ -37,7 +38,7 @@ def test_grouped_auc_by_hand() -> None:
     """User 0 ranks two of two pairs right, user 1 has one tie, and user 2 has only likes."""
     labels = np.array([1, 0, 1, 0, 1, 1], np.int8)
     scores = np.array([0.9, 0.1, 0.8, 0.5, 0.5, 0.7], np.float32)
-    ranked, users = rank_rows(labels, scores), np.array([0, 0, 0, 1, 1, 2])
+    ranked, users = rank_rows(labels, scores), np.array([0, 0, 0, 1, 1, 2], np.int32)
     found = grouped_auc_sums(ranked, users[ranked.order], 4)
     assert found["grouped_rows"].tolist() == [3, 2, 0, 0]
     assert found["grouped_auc"].tolist() == [3 * 1, 2 * 0.5, 0, 0]
@@ -45,6 +46,7 @@ def test_grouped_auc_by_hand() -> None:
 
 def test_grouped_auc_of_one_user_is_auc() -> None:
     random = np.random.default_rng(0)
-    labels, scores = random.integers(0, 2, 500).astype(np.int8), random.integers(0, 50, 500) / 50
+    labels = random.integers(0, 2, 500).astype(np.int8)
+    scores = (random.integers(0, 50, 500) / 50).astype(np.float32)
     found = grouped_auc_sums(rank_rows(labels, scores), np.zeros(500, np.int32), 1)
     assert found["grouped_auc"] / found["grouped_rows"] == pytest.approx(auc(labels, scores))
