@@ -72,11 +72,11 @@ def weighted_metrics(predictions: Predictions, params: EvaluateParams) -> Statis
     """All metrics, as a function of the users' weights, [U, W].
 
     Returns:
-        a function that returns the following, [W] each: the metrics of `classification_metrics` and,
-        with stars, of `regression_metrics`; grouped_auc: the mean of the users' AUCs, weighted by
-        their rows (`grouped_auc_sums`); calibration_error: the mean absolute difference of
-        prediction and truth over groups of equal size by ascending prediction, weighted by rows
-        (expected calibration error; Naeini et al. 2015). All are nan where they are not defined.
+        a function that returns, [W] each: the metrics of `classification_metrics` and, with stars,
+        of `regression_metrics`; grouped_auc: the mean of the users' AUCs, weighted by their rows
+        (`grouped_auc_sums`); calibration_error: the mean absolute difference of prediction and
+        truth over groups of equal size by ascending prediction, weighted by rows (expected
+        calibration error; Naeini et al. 2015). All are nan where they are not defined.
     """
     ranked, users, number = predictions.ranked, predictions.ranked_users, predictions.users
     sums = predictions.sums(predictions.user, number, params.threshold)
