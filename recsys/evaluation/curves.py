@@ -55,7 +55,7 @@ def _count_above(ranked: Ranked) -> tuple[Ints, Ints]:
     # Rows with equal scores are counted together, so only the last of them is a point.
     last = np.append(scores[1:] != scores[:-1], True)
     likes = np.cumsum(ranked.labels[::-1], dtype=np.uint32)[last]
-    return likes, np.flatnonzero(last).astype(np.uint32) + 1
+    return likes, np.arange(1, len(last) + 1, dtype=np.uint32)[last]
 
 
 def reliability_curve(ranked: Ranked, bins: int) -> pd.DataFrame:
