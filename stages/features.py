@@ -47,7 +47,7 @@ def main(params: Params, encoded: Path, parts: Path, features: Path) -> None:
             click.echo("features: none but those of the tables")
             return
         vocabulary = Vocabulary.load(encoded / "vocabulary.json")
-        split = build.read_log(encoded / "ratings.parquet", parts, vocabulary.implicit)
+        split = build.read_log(encoded / "ratings", parts, vocabulary.implicit)
         movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies"))
         groups = tuple(feature.name for feature in needed if feature.kind == "dense")
         if vocabulary.implicit:

@@ -12,6 +12,7 @@ from recsys.common.arrays import Floats
 from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics, rounded
 from recsys.storage import schemas
 from recsys.storage.parquet import read_batches
+from recsys.storage.parts import part_path
 
 # Ratings of the mean that a user or a movie starts with: few ratings say little.
 PRIOR = 10
@@ -43,12 +44,12 @@ def baselines(parts: Path) -> dict[str, Metrics]:
     """By name, the metrics of each baseline on the test part: of likes, and of stars.
 
     Args:
-        parts: the folder with train.parquet and test.parquet.
+        parts: the folder of the parts.
 
     Raises:
         InputError: a part is missing.
     """
-    training, test = (parts / f"{name}.parquet" for name in ("train", "test"))
+    training, test = (part_path(parts, name) for name in ("train", "test"))
     base = {target: Means(_mean(training, target)) for target in TARGETS}
     answers = {"base rate": base, "user and movie means": _learn(training, test, base)}
     return {name: rounded(_evaluate(test, answer)) for name, answer in answers.items()}

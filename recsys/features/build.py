@@ -31,10 +31,10 @@ from recsys.features.statistics import (
 )
 from recsys.features.visibility import QUERY, RatingLog, round_for_exact_sums
 from recsys.storage import schemas
-from recsys.storage.lineage import Lineage, digest_split, read_lineage, require_same_run
-from recsys.storage.parquet import read_column, write_parquet
+from recsys.storage.lineage import Lineage, read_lineage, require_same_run
+from recsys.storage.parquet import read_parquet, write_parquet
+from recsys.storage.parts import PartsWriter
 from recsys.storage.registry import STATISTICS, FeatureParams, select_features
-from recsys.storage.schemas import PARTS
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +70,13 @@ class SplitLog(NamedTuple):
 
     Attributes:
         log: a drawn negative is a query, which no other row sees.
-        row: the row of the ratings table; drawn negatives are numbered behind it, [N]
+        row: the key of the rating or of the drawn negative, [N]
         part: the position of the part in `PARTS`, or -1 for none, [N]
         lineage: of the split.
     """
 
     log: RatingLog
-    row: npt.NDArray[np.int32]
+    row: npt.NDArray[np.int64]
     part: npt.NDArray[np.int8]
     lineage: Lineage
 
@@ -85,57 +85,40 @@ def read_log(ratings: Path, parts: Path, implicit: bool) -> SplitLog:
     """Read all ratings and the part of each.
 
     Args:
-        ratings: the file of `schemas.RATINGS`.
+        ratings: the folder of `schemas.RATINGS`.
         parts: the folder of the split.
         implicit: whether negatives were drawn.
 
     Raises:
-        InputError: a file is missing or of a different run, or its rows are in the wrong order.
+        InputError: a file is missing or of a different run.
     """
-    path = parts / "assignment.parquet"
+    path = parts / "assignment"
     lineage = read_lineage(path, "split")
     require_same_run(path, lineage, ratings, read_lineage(ratings, "encode"))
-    part = read_column(path, schemas.ASSIGNMENT, "part")
-    columns = read_ratings(ratings)
-    count = len(columns["user"])
-    if not are_sorted(columns["timestamp"], columns["user"], columns["movie"]):
-        raise InputError(f"{ratings} is not sorted by time, user and movie; run `dvc repro encode`")
-    if implicit:
-        drawn = read_ratings(parts / "negatives.parquet")
-        columns = {name: np.append(values, drawn[name]) for name, values in columns.items()}
-    if digest_split(part, columns) != lineage.split:
+    rows, assigned = read_parquet(ratings, schemas.RATINGS), read_parquet(path, schemas.ASSIGNMENT)
+    if len(rows) != len(assigned):
         raise InputError(f"{path} is of other ratings than {ratings}; run `dvc repro split`")
-    visible, row = part, np.arange(len(part), dtype=np.int32)
+    for field, column in zip(schemas.ASSIGNMENT, assigned.columns, strict=True):
+        rows = rows.append_column(field, column)
+    drawn = 0
     if implicit:
-        row = np.lexsort([columns[key] for key in ("movie", "user", "timestamp")]).astype(np.int32)
-        columns = {name: values[row] for name, values in columns.items()}
-        part = part[row]
-        visible = np.where(row < count, part, np.int8(QUERY))
+        negatives = read_parquet(parts / "negatives", schemas.NEGATIVES)
+        drawn = len(negatives)
+        rows = pa.concat_tables([rows, negatives.select(rows.column_names)])
+    query = np.arange(len(rows)) >= len(rows) - drawn
+    columns = {name: rows[name].to_numpy() for name in rows.column_names}
+    order = np.lexsort([columns[key] for key in ("row", "timestamp")])
+    columns = {name: values[order] for name, values in columns.items()}
     log = RatingLog(
         user=columns["user"],
         movie=columns["movie"],
         stars=columns["rating"].astype(np.float64),
         label=columns["label"],
         seconds=columns["timestamp"],
-        part=visible,
+        part=np.where(query[order], np.int8(QUERY), columns["part"]),
         past_only=bool(lineage.past_only),
     )
-    return SplitLog(log, row, part, lineage)
-
-
-def read_ratings(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The columns of a file of `schemas.RATINGS` that features are computed from."""
-    names = ("user", "movie", "rating", "label", "timestamp")
-    return {name: read_column(path, schemas.RATINGS, name) for name in names}
-
-
-def are_sorted(*keys: npt.NDArray[np.generic]) -> bool:
-    """Whether rows ascend by the keys, the first key first, and no two rows have equal keys."""
-    ascending = np.zeros(max(len(keys[0]) - 1, 0), bool)
-    for key in reversed(keys):
-        before, after = key[:-1], key[1:]
-        ascending = (before < after) | ((before == after) & ascending)
-    return bool(ascending.all())
+    return SplitLog(log, columns["row"], columns["part"], lineage)
 
 
 def compute_features(
@@ -336,9 +319,9 @@ def write_columns(computed: Computed, split: SplitLog, folder: Path, lineage: Li
         write_parquet(entries, folder / f"{name}.parquet", schemas.HISTORY_LOG, metadata)
         columns |= history.columns(name)
     schema = schemas.features(computed.names, computed.histories)
-    for part, name in enumerate(PARTS):
-        places = np.flatnonzero(split.part == part)
-        places = places[np.argsort(split.row[places])]
-        frame = pd.DataFrame({"row": split.row[places]})
-        frame = frame.assign(**{column: values[places] for column, values in columns.items()})
-        write_parquet(frame, folder / f"{name}.parquet", schema, metadata)
+    order = np.argsort(split.row)
+    frame = pd.DataFrame({"row": split.row[order]})
+    frame = frame.assign(**{column: values[order] for column, values in columns.items()})
+    writer = PartsWriter(folder, schema, int((split.part == 0).sum()))
+    writer.write(0, split.part[order], pa.Table.from_pandas(frame, schema, preserve_index=False))
+    writer.finish(metadata)
