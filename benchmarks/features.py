@@ -47,7 +47,7 @@ def enlarge_user(path: Path, count: int) -> None:
     """Give the first user ratings of others, until there are `count`.
 
     Args:
-        path: the file of `schemas.RATINGS`.
+        path: the file of `schemas.RATINGS`; the only partition.
     """
     ratings, random = read_parquet(path, schemas.RATINGS).to_pandas(), np.random.default_rng(1)
     own = np.flatnonzero(ratings["user"] == 0)
@@ -56,7 +56,7 @@ def enlarge_user(path: Path, count: int) -> None:
     new = first[~np.isin(movies, ratings["movie"].to_numpy()[own])]
     taken = others[random.permutation(new)[: count - len(own)]]
     ratings.loc[taken, "user"] = np.int32(0)
-    ratings = ratings.sort_values(["timestamp", "user", "movie"], ignore_index=True)
+    ratings = ratings.sort_values(["user", "timestamp", "movie"], ignore_index=True)
     write_parquet(ratings, path, schemas.RATINGS, read_metadata(path))
 
 
@@ -71,10 +71,10 @@ def measure(data: str, recipe: str, threads: tuple[int, ...]) -> list[dict[str, 
                 for stage in ("source", "fetch", "encode"):
                     run_stage(stage, folder)
                 if data != "ml-1m":
-                    enlarge_user(folder / "encoded/ratings.parquet", LARGEST_USER)
+                    enlarge_user(folder / "encoded/ratings/00000.parquet", LARGEST_USER)
                 run_stage("split", folder)
             cost = run_stage("features", folder)
-            ratings = pd.read_parquet(folder / "encoded/ratings.parquet", columns=["user"])
+            ratings = pd.read_parquet(folder / "encoded/ratings", columns=["user"])
             size = sum((folder / "features" / file).stat().st_size for file in FITTED)
             rows.append(
                 {

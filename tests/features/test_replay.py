@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recsys.features.batch.build import Settings
+from recsys.features.batch.catalogue import make_catalogue
 
 from recsys.data.encoding import encode_dimensions, encode_ratings
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
 from recsys.data.reading.reader import read_dataset
 from recsys.data.splitting import assign_parts
-from recsys.features.build import Settings, compute_features, make_catalogue
 from recsys.features.online import GP_TARGETS, Queries
 from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.features.params import GaussianProcessParams, StatisticsParams
@@ -22,6 +23,7 @@ from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
 from recsys.storage.registry import FeatureParams
 from tests.conftest import PARAMS
+from tests.logs import compute
 from tests.pairs import make_pairs
 
 pytestmark = pytest.mark.real
@@ -75,7 +77,7 @@ def test_a_replay_gives_the_columns(
     columns, catalogue = ratings
     some = columns["user"] % every == 0
     log = make_log({name: values[some] for name, values in columns.items()}, method)
-    computed = compute_features(log, catalogue, groups, SETTINGS, label_threshold=3)
+    computed = compute(log, groups, catalogue, SETTINGS)
     users = np.random.default_rng(1).choice(np.unique(log.user), SAMPLE, replace=False)
     known = log.past_only and not set(groups) & GP_TARGETS.keys()
     rows = np.flatnonzero(np.isin(log.user, users) & (known | ~log.training))
