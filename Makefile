@@ -76,6 +76,6 @@ clean:  ## Remove the environment.
 	@touch $@
 
 # The extras of pyproject.toml.
-.venv/search .venv/serve .venv/bench .venv/dev: .venv/%: .venv/run
+.venv/search .venv/serve .venv/bench .venv/spark .venv/dev: .venv/%: .venv/run
 	@$(INSTALL) '.[$*]'
 	@touch $@

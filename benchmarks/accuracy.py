@@ -41,8 +41,8 @@ REFIT: Values = {"split": {"train": 0.89, "validation": 0.01}}
 KINDS = ("dcn", "deepfm", "fm", "lr")
 # The numbers of training seeds of the DLRM and of the other kinds.
 SEEDS, COMPARED_SEEDS = 5, 2
-# The protocol on which myFM runs, and its Gibbs steps: as many as its published row has.
-BAYESIAN, STEPS = "random_all", 512
+# myFM's Gibbs steps: as many as its published row has.
+STEPS = 512
 # The model that knows no rating after the training part.
 FROZEN = "dlrm, histories frozen"
 # A random split is drawn anew from these seeds too, for some training seeds each.
@@ -66,6 +66,8 @@ PROTOCOLS = {
     "stars": ("stars", "all", "RMSE 0.8227 (GLocal-K)"),
     FOLD: (FOLD, "all", "RMSE 0.8140 (myFM)"),
 }
+# The protocols on which myFM runs: with a vector for each user's day, or for each day.
+BAYESIAN = {"random_all": True, FOLD: False}
 # A model of a random split knows later ratings than a test row: its figure is for comparison.
 SERVABLE = ("chronological",)
 METRICS = ("auc", "log_loss", "accuracy", "rmse")
@@ -195,11 +197,11 @@ def other_rows(protocol: str, params: Values) -> Iterator[dict[str, Any]]:
         judge = partial(judge_baseline, name, params=params)
         judged = run_other(name, params, protocol, judge, "benchmarks/baselines.py")
         yield summarise(protocol, name, [judged])
-    if protocol == BAYESIAN:
+    if protocol in BAYESIAN:
         name = f"myFM, {STEPS} Gibbs steps"
 
         def sample(data: Path) -> dict[str, Any]:
-            return bayesian.judge(data / "split", STEPS)
+            return bayesian.judge(data / "split", STEPS, user_days=BAYESIAN[protocol])
 
         # It takes no features, and half an hour.
         judged = run_other(

@@ -15,6 +15,7 @@ from recsys.scoring.metrics import classification_metrics, regression_metrics
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parquet import read_column
+from recsys.storage.parts import part_path
 from recsys.storage.registry import FeatureParams, select_features
 
 Params = dict[str, dict[str, Any]]
@@ -105,7 +106,7 @@ def _boost(training: Inputs, test: Inputs, leave_one_out: bool) -> Predictions:
 def _read(part: str, data: Path, params: Params) -> Inputs:
     features = select_features(FeatureParams.model_validate(params["features"]).names)
     dimensions = Dimensions.load(data / "encoded", data / "split/counts")
-    path = data / f"split/{part}.parquet"
+    path = part_path(data / "split", part)
     dataset = MovieLensDataset(path, dimensions, features, data / "features")
     rows = dataset.__getitems__(range(len(dataset)))
     bags = rows.sparse_features.to_dict()

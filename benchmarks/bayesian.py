@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics
+from recsys.storage.parts import part_path
 
 RANK, SEED = 32, 1
 # The first Gibbs steps are not yet samples of the posterior, and count for nothing.
@@ -26,17 +27,19 @@ STARS = np.arange(1, 6)
 DAY = 24 * 60 * 60
 
 
-def judge(split: Path, steps: int, log: Path | None = None) -> Metrics:
+def judge(split: Path, steps: int, log: Path | None = None, user_days: bool = True) -> Metrics:
     """The metrics of the test part; learnt from the training part alone.
 
     Args:
-        split: the folder with train.parquet and test.parquet.
+        split: the folder of the parts.
+        user_days: whether each day of each user has a vector; if not, each day has one, as in
+            myFM's published example.
         log: the metrics after every ten Gibbs steps become lines of this file.
     """
     fm = _import()
-    training, test = (_read(split / f"{name}.parquet") for name in ("train", "test"))
+    training, test = (_read(part_path(split, name)) for name in ("train", "test"))
     users, movies = (int(pd.concat([training[k], test[k]]).max()) + 1 for k in ("user", "movie"))
-    days, test_days = _days(training, test)
+    days, test_days = _days(training, test, user_days)
     rated = sparse.csr_matrix(
         (np.ones(len(training)), (training["user"], training["movie"])), shape=(users, movies)
     )
@@ -81,10 +84,13 @@ def _judge(test: pd.DataFrame, chances: np.ndarray) -> Metrics:
     return found | regression_metrics(test["rating"].to_numpy(), chances @ STARS)
 
 
-def _days(training: pd.DataFrame, test: pd.DataFrame) -> tuple[sparse.csr_matrix, ...]:
-    """A column for each user's day in the training part; a day that it lacks has no entry."""
+def _days(
+    training: pd.DataFrame, test: pd.DataFrame, user_days: bool
+) -> tuple[sparse.csr_matrix, ...]:
+    """A column for each (user's) day in the training part; a day that it lacks has no entry."""
     keys = [
-        part["user"].astype("int64") * 10**6 + part["timestamp"] // DAY for part in (training, test)
+        part["timestamp"] // DAY + user_days * 10**6 * part["user"].astype("int64")
+        for part in (training, test)
     ]
     known = pd.Index(keys[0].unique())
     matrices = []

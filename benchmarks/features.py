@@ -47,7 +47,7 @@ def enlarge_user(path: Path, count: int) -> None:
     """Give the first user ratings of others, until there are `count`.
 
     Args:
-        path: the file of `schemas.RATINGS`; the only partition.
+        path: the only partition of the ratings.
     """
     ratings, random = read_parquet(path, schemas.RATINGS).to_pandas(), np.random.default_rng(1)
     own = np.flatnonzero(ratings["user"] == 0)

@@ -27,7 +27,7 @@ def judge_frozen(data: Path, checkpoint: Path) -> Metrics:
     """
     trained = read_checkpoint(checkpoint)
     dimensions = trained.dimensions
-    end = read_column(data / "split/train.parquet", schemas.PART, "timestamp").max()
+    end = read_column(data / "split/train", schemas.PART, "timestamp").max()
     fitted, ratings = read_fitted(data / "features", trained.lineage, checkpoint)
     store = OnlineFeaturesWithLog(fitted, ratings.filter(pc.field("timestamp") <= int(end)))
     part = data / "split/test.parquet"

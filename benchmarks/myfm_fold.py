@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold
 
-from recsys.data.split_files import read_pairs, write_split
+from recsys.data.split_files import Partitions, write_split
+from recsys.engine.engine import choose_engine
 from recsys.storage.schemas import RAW_IDS
-from recsys.storage.vocabulary import Vocabulary
 
 FOLDS, SEED = 10, 42
 VALIDATION = 1 / 90
@@ -20,8 +20,8 @@ VALIDATION = 1 / 90
 
 def split_fold(data: Path) -> None:
     """Write the folder split beside the folders raw and encoded."""
-    vocabulary = Vocabulary.load(data / "encoded/vocabulary.json")
-    pairs = read_pairs(data / "encoded", vocabulary)
+    partitions = Partitions.open(data / "encoded")
+    pairs = partitions.pairs(0, partitions.read(0))
     published = pd.read_csv(data / "raw/ratings.dat", sep="::", header=None, engine="python")
     _, test = next(KFold(FOLDS, shuffle=True, random_state=SEED).split(published))
     in_test = np.zeros(len(published), bool)
@@ -34,4 +34,5 @@ def split_fold(data: Path) -> None:
     chosen = np.random.default_rng(SEED).random(len(tested)) < VALIDATION
     assignment = np.where(tested, 2, chosen).astype(np.int8)
     (data / "split").mkdir()
-    write_split(data / "encoded", data / "split", pairs, assignment, past_only=False)
+    engine = choose_engine(data / "spilled")
+    write_split(partitions, data / "split", lambda _: assignment, past_only=False, engine=engine)

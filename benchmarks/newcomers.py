@@ -21,8 +21,9 @@ from ruamel.yaml import YAML
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
 from recsys.data.params import SplitParams
-from recsys.data.split_files import read_pairs, write_split
+from recsys.data.split_files import Partitions, write_split
 from recsys.data.splitting import count_neighbours
+from recsys.engine.engine import choose_engine
 from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
@@ -30,7 +31,6 @@ from recsys.scoring.metrics import auc
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage import schemas
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet
-from recsys.storage.vocabulary import Vocabulary
 
 PEOPLE, FEWEST, FIRST = 500, 40, 20
 GIVEN = (0, 1, 5, FIRST)
@@ -58,24 +58,27 @@ def draw_people(users: np.ndarray) -> np.ndarray:
 
 def split(folder: Path, people: np.ndarray, with_people: bool) -> None:
     """Write the parts; without the people, also ratings that have none of theirs."""
-    path = folder / "encoded/ratings.parquet"
+    path = folder / "encoded/ratings/00000.parquet"
     ratings = read_parquet(path, schemas.RATINGS).to_pandas()
     if not with_people:
         ratings = ratings[~ratings["user"].isin(people)].reset_index(drop=True)
         write_parquet(ratings, path, schemas.RATINGS, read_metadata(path))
-    pairs = read_pairs(folder / "encoded", Vocabulary.load(folder / "encoded/vocabulary.json"))
-    held = np.isin(pairs.user, people)
+    held = ratings["user"].isin(people).to_numpy()
+    # The others in the order of time.
     others = np.flatnonzero(~held)
-    assignment = np.zeros(len(pairs.user), np.int8)
+    others = others[np.argsort(ratings["timestamp"].to_numpy()[others], kind="stable")]
+    assignment = np.zeros(len(ratings), np.int8)
     assignment[others[int(0.9 * len(others)) :]] = 1
     # A part may not be empty. Nothing is read from the test part.
     assignment[others[-1]] = 2
-    before, _ = count_neighbours(pairs.user)
+    before, _ = count_neighbours(ratings["user"].to_numpy())
     assignment[held & (before >= FIRST)] = 2
     section = load_params(folder / "params.yaml")[SplitParams]
     parts = folder / "split"
     parts.mkdir()
-    write_split(folder / "encoded", parts, pairs, assignment, section.follows_time)
+    engine = choose_engine(folder / "spilled")
+    partitions = Partitions.open(folder / "encoded")
+    write_split(partitions, parts, lambda _: assignment, section.follows_time, engine)
 
 
 def score(
@@ -115,7 +118,7 @@ def measure(features: str, with_people: bool) -> list[dict[str, Any]]:
         write_params(features, folder)
         for stage in ("source", "fetch", "encode"):
             run_stage(stage, folder)
-        ratings = pd.read_parquet(folder / "encoded/ratings.parquet")
+        ratings = pd.read_parquet(folder / "encoded/ratings")
         people = draw_people(ratings["user"].to_numpy())
         split(folder, people, with_people)
         for stage in ("features", "train"):

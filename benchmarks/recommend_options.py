@@ -102,7 +102,7 @@ def main(output: Path) -> None:
     data, models = ROOT / "data", ROOT / "models"
     recommender = Recommender.load(models / "dlrm", data / "features", models / "retrieval")
     dimensions = recommender.dimensions
-    ratings = data / "encoded/ratings.parquet"
+    ratings = data / "encoded/ratings"
     people = read_people(ratings, data / "split", dimensions, "likes")
     rows = []
     for options in OPTIONS:

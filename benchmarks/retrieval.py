@@ -47,7 +47,7 @@ def prepare(folder: Path) -> None:
     write_params(folder)
     for stage in ("source", "fetch", "encode"):
         run_stage(stage, folder)
-    enlarge_user(folder / "encoded/ratings.parquet", LARGEST_USER)
+    enlarge_user(folder / "encoded/ratings/00000.parquet", LARGEST_USER)
     for stage in ("split", "features", "train"):
         run_stage(stage, folder)
 
@@ -72,7 +72,7 @@ def cpu_seconds() -> float:
 def measure_lists(folder: Path, users: int) -> list[Row]:
     """The time of one user's list, in milliseconds, by retrieval alone and by both factors."""
     recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "retrieval")
-    retrieval, part = recommender.retrieval, folder / "split/train.parquet"
+    retrieval, part = recommender.retrieval, folder / "split/train"
     shape = len(recommender.scorer.dimensions.ids["users"]), len(retrieval.ratings)
     histories = UserHistories.read([part], *shape, implicit=False)
     number = np.diff(histories.starts)

@@ -37,8 +37,7 @@ STAGES = {
     "features": "encoded split features",
     "train": "encoded split features dlrm history.csv --state state --live live.json",
     "evaluate": "split/test.parquet features dlrm predictions.parquet test.json plots",
-    "retrieve": "encoded split/train.parquet split/validation.parquet retrieval "
-    "--state retrieval.state",
+    "retrieve": "encoded split/train split/validation.parquet retrieval --state retrieval.state",
 }
 
 

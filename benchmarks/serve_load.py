@@ -24,7 +24,7 @@ from recsys.models.checkpoint import read_checkpoint
 from recsys.serving.people.log import Log
 
 ROOT = Path(__file__).parents[1]
-LOG = Path("data/encoded/ratings.parquet")
+LOG = Path("data/encoded/ratings")
 CLIENTS = (1, 8)
 MOVIES, RATINGS = 100, 5
 Question = tuple[str, str]

@@ -145,7 +145,7 @@ def measure_batches(run: Run, turns: int) -> list[Row]:
 
 def measure_rates(run: Run, turns: int) -> list[Row]:
     """How many pairs of the training part `recsys predict` and evaluation score in a second."""
-    scorer, part = run.load(), run.data / "split/train.parquet"
+    scorer, part = run.load(), run.data / "split/train"
     checkpoint = read_checkpoint(run.checkpoint)
     dimensions, features = checkpoint.dimensions, checkpoint.features
     dataset = MovieLensDataset(part, dimensions, features, run.data / "features")

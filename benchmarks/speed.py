@@ -95,7 +95,7 @@ def load_dimensions(data: Path) -> Dimensions:
 
 def load(data: Path, deduplicated: bool = True) -> MovieLensDataset:
     """The training part, with repeated dense features once in a batch or in each row."""
-    dataset = MovieLensDataset(data / "split/train.parquet", load_dimensions(data))
+    dataset = MovieLensDataset(data / "split/train", load_dimensions(data))
     if not deduplicated:
         dataset.unique_dense = None
     return dataset
@@ -105,7 +105,7 @@ def load(data: Path, deduplicated: bool = True) -> MovieLensDataset:
 def open_data() -> Iterator[Path]:
     """Yield a folder with `encoded` and `split`."""
     real = ROOT / "data"
-    if (real / "split/train.parquet").exists():
+    if (real / "split/train").exists():
         yield real
         return
     with tempfile.TemporaryDirectory() as folder:

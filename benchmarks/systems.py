@@ -20,6 +20,7 @@ from recsys.retrieval.params import RetrievalParams
 from recsys.retrieval.people import People, read_people
 from recsys.serving.recommend.ranking import find_best
 from recsys.storage.dimensions import Dimensions
+from recsys.storage.parts import part_path
 from recsys.storage.schemas import PARTS
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ def read_task(folder: Path, tuned: bool, age: int = 0) -> Task:
             histories have them.)
     """
     dimensions = Dimensions.load(folder / "encoded", folder / "split/counts")
-    ratings = pd.read_parquet(folder / "encoded/ratings.parquet")
+    ratings = pd.read_parquet(folder / "encoded/ratings")
     training, validation, judged = (
-        pd.read_parquet(folder / f"split/{name}.parquet") for name in PARTS
+        pd.read_parquet(part_path(folder / "split", name)) for name in PARTS
     )
     params = load_params(folder / "params.yaml")
     relevant, method = params[RankingParams].relevant, params[SplitParams].method
-    people = read_people(folder / "encoded/ratings.parquet", folder / "split", dimensions, relevant)
+    people = read_people(folder / "encoded/ratings", folder / "split", dimensions, relevant)
     size = int(ratings["user"].max()) + 1, people.histories.movies
     before = pd.concat([training, validation])
     if tuned:

@@ -58,7 +58,7 @@ def main(
     section = params[RankingParams]
     recommender = Recommender.load(checkpoint, features, retrieval)
     dimensions = recommender.dimensions
-    people = read_people(encoded / "ratings.parquet", parts, dimensions, section.relevant)
+    people = read_people(encoded / "ratings", parts, dimensions, section.relevant)
     result: dict[str, object] = {"people": len(people.users), "top": section.top}
     table = schemas.RECOMMENDATIONS.empty_table()
     if len(people.users):

@@ -39,7 +39,7 @@ def main(
     state: Path,
     save_every: int,
 ) -> None:
-    """Fit the retrieval model to the ratings in the file TRAIN of the movies in ENCODED.
+    """Fit the retrieval model to the ratings in the folder TRAIN of the movies in ENCODED.
 
     With retrieval.refit, it learns from the ratings in VALIDATION, too. The weights go to the
     folder RETRIEVAL. With retrieval.model=sequence, a sequence encoder is trained, too. A training
@@ -96,7 +96,7 @@ def train_encoder(
     from recsys.common.memory import keep_freed_memory
     from recsys.retrieval.sequence.content import read_content
     from recsys.retrieval.sequence.training import fit_encoder
-    from recsys.storage.parquet import read_parquet
+    from recsys.storage.parquet import list_files, read_parquet
     from recsys.storage.resume import ResumeFile
     from recsys.storage.vocabulary import Vocabulary
 
@@ -107,7 +107,8 @@ def train_encoder(
     movies = encoded / "movies.parquet"
     content = read_content(read_parquet(movies, vocabulary.schema("movies")), vocabulary)
     state, save_every = resume
-    file = ResumeFile(state, [params], [*parts, movies], ROOMS)
+    data = [file for part in parts for file in list_files(part)]
+    file = ResumeFile(state, [params], [*data, movies], ROOMS)
     return fit_encoder(histories, params, file, save_every, content)
 
 

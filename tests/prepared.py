@@ -1,43 +1,37 @@
 """Run the stages before training on the toy data, without the command line."""
 
+import shutil
+from functools import partial
 from pathlib import Path
 
-from recsys.data.encoding import encode_dimensions, encode_ratings
-from recsys.data.params import EncodeParams, SplitParams
+from recsys.data.params import SplitParams
 from recsys.data.presets import preset
-from recsys.data.reading.reader import read_dataset
-from recsys.data.split_files import read_pairs, write_split
+from recsys.data.split_files import Partitions, write_split
 from recsys.data.splitting import assign_parts
+from recsys.data.time_cuts import read_cuts
+from recsys.engine.engine import choose_engine
 from recsys.pipeline.params import load_params
-from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions, write_dimensions
-from recsys.storage.lineage import Lineage
-from recsys.storage.parquet import write_parquet
-from recsys.storage.vocabulary import Vocabulary
+from recsys.storage.dimensions import Dimensions
 from tests.conftest import PARAMS, unpinned
+from tests.raw import encode_raw
 from tests.toy import Toy, write_dat
 
 
 def encode_toy(toy: Toy, folder: Path) -> Path:
     """Write the outputs of the stage encode, and return their folder."""
-    tables = read_dataset(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")))
-    section = load_params(PARAMS)[EncodeParams]
-    dimensions, vocabulary = encode_dimensions(tables, section)
-    encoded = folder / "encoded"
-    write_dimensions(dimensions, vocabulary, encoded)
-    ratings = encode_ratings(tables.ratings, vocabulary)
-    metadata = Lineage(vocabulary.ids).to_metadata()
-    write_parquet(ratings, encoded / "ratings.parquet", schemas.RATINGS, metadata)
-    return encoded
+    encode_raw(write_dat(toy, folder / "raw"), preset(unpinned("ml-1m")), folder / "encoded")
+    return folder / "encoded"
 
 
 def split_encoded(encoded: Path, parts: Path, **changes: object) -> Path:
     """Write the outputs of the stage split, and return their folder."""
     section = load_params(PARAMS)[SplitParams].model_copy(update=changes)
-    pairs = read_pairs(encoded, Vocabulary.load(encoded / "vocabulary.json"))
-    assignment = assign_parts(pairs, section)
-    parts.mkdir(exist_ok=True)
-    write_split(encoded, parts, pairs, assignment, section.follows_time)
+    if parts.exists():
+        shutil.rmtree(parts)
+    parts.mkdir()
+    partitions, engine = Partitions.open(encoded), choose_engine(parts / "spilled")
+    assign = partial(assign_parts, params=section, cuts=read_cuts(partitions, section, engine))
+    write_split(partitions, parts, assign, section.follows_time, engine)
     return parts
 
 

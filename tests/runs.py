@@ -50,7 +50,7 @@ class Run(NamedTuple):
 
     @property
     def ratings(self) -> Path:
-        return self.encoded / "ratings.parquet"
+        return self.encoded / "ratings"
 
     @property
     def retrieval(self) -> Path:
@@ -118,7 +118,7 @@ def save_model(
 
 def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the retrieval model to the training part."""
-    dimensions, part = run.dimensions(), run.split / "train.parquet"
+    dimensions, part = run.dimensions(), run.split / "train"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
     histories = UserHistories.read([part], users, movies, dimensions.vocabulary.implicit)
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}

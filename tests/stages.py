@@ -15,7 +15,7 @@ STAGES = {
     "--state models/train.state --live live/epoch.json",
     "evaluate": "data/split/test.parquet data/features models/dlrm data/predictions.parquet "
     "metrics/test.json metrics/plots",
-    "retrieve": "data/encoded data/split/train.parquet data/split/validation.parquet "
+    "retrieve": "data/encoded data/split/train data/split/validation.parquet "
     "models/retrieval "
     "--state models/retrieval.state",
     "rank": "data/encoded data/split data/features models/dlrm models/retrieval "

@@ -70,3 +70,13 @@ def write_part(folder: Path, part: pa.Table = PART, **changes: str) -> Path:
     path = folder / "part.parquet"
     write_parquet(part, path, schemas.PART, replace(LINEAGE, **changes).to_metadata())
     return path
+
+
+def make_many(users: int, movies: int) -> Dimensions:
+    """Tables of any size, whose rows are those of `make_dimensions` again with other ids."""
+    small = make_dimensions()
+    tables = {}
+    for (name, table), size in zip(small.tables.items(), (users, movies), strict=True):
+        rows = table.take(np.arange(size) % len(table))
+        tables[name] = rows.set_column(0, table.schema[0], pa.array(range(size), pa.int32()))
+    return replace(small, tables=tables)

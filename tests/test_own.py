@@ -21,13 +21,14 @@ from recsys.serving.recommend.recommend_all import recommend_to_all
 from recsys.serving.recommend.recommend_one import find_similar, recommend
 from recsys.serving.recommend.recommender import Recommender
 from recsys.serving.server.app import make_app
+from recsys.storage.parts import part_path
 from recsys.storage.schemas import PARTS
 from tests.params import set_params
 from tests.stages import STAGES, refuse, run, run_all
 
 USERS, ITEMS = 30, 20
 
-LOG = Path("data/encoded/ratings.parquet")
+LOG = Path("data/encoded/ratings")
 
 
 @pytest.fixture(autouse=True)
@@ -187,19 +188,22 @@ def test_a_playlist_log_of_positives_alone() -> None:
     describe(negatives=1)
     output = run_all()
     (drawn,) = [line for line in output.splitlines() if line.endswith("negatives are drawn")]
-    negatives = pd.read_parquet("data/split/negatives.parquet")
+    negatives = pd.read_parquet("data/split/negatives")
     assert drawn == f"chronological: {len(negatives)} negatives are drawn"
     assert 100 < len(negatives) < 200
-    parts = {name: pd.read_parquet(f"data/split/{name}.parquet") for name in PARTS}
+    parts = {name: pd.read_parquet(part_path(Path("data/split"), name)) for name in PARTS}
     positives = pd.read_parquet(LOG)
     assert len(positives) == positives["label"].sum() == 200
     for part in parts.values():
-        rows = part[part["label"] == 0]["row"] - 200
-        pairs = ["user", "movie", "timestamp"]
-        assert (rows >= 0).all()
-        assert part[part["label"] == 0][pairs].values.tolist() == (
-            negatives[pairs].iloc[rows].values.tolist()
-        )
+        # A negative's key follows that of its positive.
+        drawn = part[part["label"] == 0]
+        assert (drawn["row"] % 2 == 1).all()
+        columns = ["row", "user", "movie", "timestamp"]
+        expected = negatives[negatives["row"].isin(drawn["row"])]
+        assert sorted(drawn[columns].values.tolist()) == expected[columns].values.tolist()
+        positive = positives.iloc[drawn["row"] // 2]
+        same = ["user", "timestamp"]
+        assert drawn[same].values.tolist() == positive[same].values.tolist()
     # What is counted are positives.
     for table, noun in (("users", "user"), ("movies", "movie")):
         counts = pd.read_parquet(f"data/split/counts/{table}.parquet")["training_ratings"]
@@ -227,11 +231,12 @@ def test_features_count_positives_alone() -> None:
         for negatives in (1, 3):
             describe(negatives=negatives)
             output = run_all("features")
-            parts = [pd.read_parquet(f"data/features/{part}.parquet") for part in PARTS]
+            parts = [pd.read_parquet(part_path(Path("data/features"), part)) for part in PARTS]
             table = pd.concat(parts).set_index("row").sort_index()
-            assert len(table) == 200 + len(pd.read_parquet("data/split/negatives.parquet"))
+            assert len(table) == 200 + len(pd.read_parquet("data/split/negatives"))
             assert np.isfinite(table.to_numpy()).all()
-            found.append(table.loc[:199])
+            # The positives.
+            found.append(table[table.index % (1 + negatives) == 0].reset_index(drop=True))
         pd.testing.assert_frame_equal(*found)
         # What a positive does not see of itself tells it from a negative.
         assert ("counts leak the label" in output) == (method == "random")

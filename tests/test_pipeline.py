@@ -191,6 +191,7 @@ RERUN = {
     "sources": list(STAGES),
     "storage": ["encode", "split", "features", "train", "evaluate", "retrieve", "rank"],
     "data": ["encode", "split", "features", "train", "evaluate", "retrieve", "rank"],
+    "engine": ["encode", "split", "features", "train", "evaluate", "retrieve", "rank"],
     "features": ["features", "train", "evaluate", "rank"],
     "dataloader": ["train", "evaluate", "rank"],
     "models": ["train", "evaluate", "rank"],

@@ -52,8 +52,8 @@ FEATURES = path_option(
 )
 LOG = path_option(
     "--log",
-    "data/encoded/ratings.parquet",
-    "The file that says what a user has rated already.",
+    "data/encoded/ratings",
+    "The folder that says what a user has rated already.",
 )
 
 

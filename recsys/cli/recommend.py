@@ -157,7 +157,8 @@ def check_options(
 
         check_suffix(target)
         check_file(target)
-        if target.exists() and log.exists() and target.samefile(log):
+        place = target.resolve()
+        if log.resolve() in (place, *place.parents):
             raise InputError(f"{target} has the ratings; name another file")
         if as_json:
             raise InputError("--all writes a file, and --json prints; leave one of them out")

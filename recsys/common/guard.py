@@ -11,6 +11,7 @@ import sys
 # DVC and torchrun set one of these in the environment of the processes that they start.
 DVC, TORCHRUN = "DVC_STAGE", "TORCHELASTIC_RUN_ID"
 PR_SET_PDEATHSIG = 1  # of Linux's sys/prctl.h
+ENDED = "the process that started this stage has ended, so the stage ends too"
 
 
 def guard_stage() -> None:
@@ -26,15 +27,31 @@ def guard_stage() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux" and {DVC, TORCHRUN} & os.environ.keys():
-        _end_with_parent()
+        parent = os.getppid()
+        # torchrun starts its processes in sessions of their own. DVC does not, so under DVC a
+        # parent in another session is the process that adopted this one.
+        if TORCHRUN not in os.environ and os.getsid(parent) != os.getsid(0):
+            sys.exit(ENDED)
+        end_with_parent(parent)
 
 
-def _end_with_parent() -> None:
-    """Let the kernel kill this process when its parent ends; exit if that has ended already."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # torchrun starts its processes in sessions of their own. DVC does not, so under DVC a parent
-    # in another session is the process that adopted this one.
-    adopted = TORCHRUN not in os.environ and os.getsid(parent) != os.getsid(0)
-    if adopted or os.getppid() != parent:
-        sys.exit("the process that started this stage has ended, so the stage ends too")
+def guard_worker(parent: int) -> None:
+    """Tie a worker process to its stage, and let Ctrl-C end it without a traceback.
+
+    Args:
+        parent: the process of the stage.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent(parent)
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends; exit if that has ended already.
+
+    Args:
+        parent: the process that started this one.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(ENDED)

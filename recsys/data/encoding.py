@@ -1,7 +1,5 @@
-"""Encode raw tables as numbers: rows for ids, codes for names, normalised ratings, labels."""
+"""Encode the users and movies as numbers: rows for ids, codes for names."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +8,10 @@ import pandas as pd
 import pyarrow as pa
 from sklearn.preprocessing import LabelEncoder
 
-from recsys.common.errors import InputError
 from recsys.data.params import EncodeParams
 from recsys.data.raw_dataset import RawDataset
 from recsys.storage import schemas
 from recsys.storage.dimensions import digest_ids
-from recsys.storage.parquet import ROWS_AT_ONCE
 from recsys.storage.registry import REGISTRY, Feature
 from recsys.storage.vocabulary import Vocabulary
 
@@ -50,42 +46,6 @@ def encode_dimensions(
         implicit=dataset.implicit,
     )
     return encoded, vocabulary
-
-
-def drop_ratings(dataset: RawDataset, stars: tuple[float, ...]) -> RawDataset:
-    """Drop the ratings with these numbers of stars, but none of the users and movies.
-
-    Raises:
-        InputError: no rating has one of these numbers of stars, or no rating would be left.
-    """
-    if not stars:
-        return dataset
-    steps = dataset.rating_scale.to_steps(dataset.ratings["rating"])
-    dropped = dataset.rating_scale.to_steps(stars)
-    for value, found in zip(stars, np.isin(dropped, steps), strict=True):
-        if not found:
-            raise InputError(f"encode.drop_ratings: no rating has {value:g} stars")
-    kept = dataset.ratings[~np.isin(steps, dropped)]
-    if kept.empty:
-        raise InputError(f"encode.drop_ratings = {list(stars)}: no rating would be left")
-    return replace(dataset, ratings=kept)
-
-
-def encode_ratings(ratings: pd.DataFrame, vocabulary: Vocabulary) -> Iterator[pd.DataFrame]:
-    """Encode the ratings, sorted by (timestamp, user, movie).
-
-    Yields:
-        frames with the columns of `schemas.RATINGS`, each of `ROWS_AT_ONCE` rows. So memory holds
-        all rows of the raw columns only.
-    """
-    order = np.lexsort([ratings[key] for key in ("movie", "user", "timestamp")])
-    for start in range(0, len(order), ROWS_AT_ONCE):
-        rows = ratings.iloc[order[start : start + ROWS_AT_ONCE]]
-        stars = rows["rating"].to_numpy()
-        yield rows.assign(
-            rating_norm=vocabulary.rating_scale.normalise(stars),
-            label=(stars > vocabulary.like_cut).astype(np.int8),
-        )
 
 
 def prepare_users(users: pd.DataFrame, params: EncodeParams) -> pd.DataFrame:

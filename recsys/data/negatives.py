@@ -10,7 +10,7 @@ Draws come from a hash of the positive and a counter, not from a generator with 
 another day of data split by time, every earlier positive draws the same items. (A cut that moves
 can bring two draws of one pair into one part, where the pair counts once.)
 
-Shapes: N positives in the order of time, M movies, K draws.
+Shapes: N positives of a partition of users, each user's in the order of time, M movies, K draws.
 """
 
 from typing import NamedTuple
@@ -19,12 +19,16 @@ import numpy as np
 import pandas as pd
 
 from recsys.common.arrays import Ints
-from recsys.data.pair_hash import hash_pairs, mix, to_fractions
+from recsys.common.pair_hash import hash_pairs, mix, to_fractions
 from recsys.data.splitting import Assignment, Pairs
 from recsys.storage.schemas import NO_PART
 
 # What one step of a SplitMix64 generator adds to its state.
 STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+# The first second of an item without a positive.
+NEVER = np.iinfo(np.int64).max
 
 
 class Negatives(NamedTuple):
@@ -34,35 +38,68 @@ class Negatives(NamedTuple):
         positive: the row of the positive that each was drawn for, whose user, time and part it has,
             ascending, [K]
         movie: row of the movies table, [K]
+        number: of the draw for its positive, from 0, [K]
     """
 
     positive: Ints
     movie: Ints
+    number: Ints
+
+
+class Pool(NamedTuple):
+    """The items that can be drawn.
+
+    Attributes:
+        movie: rows of the movies table, in the order in which they came, [at most M]
+        first: the second of the first positive of each, ascending; empty if the split follows no
+            time, and all items are there from the start
+    """
+
+    movie: Ints
+    first: Ints
+
+    def sizes(self, seconds: Ints) -> Ints:
+        """How many items there are at each time."""
+        if not len(self.first):
+            return np.full(len(seconds), len(self.movie))
+        return np.searchsorted(self.first, seconds, "right")
+
+
+def make_pool(training: Ints, first: Ints, follows_time: bool) -> Pool:
+    """The pool of a data set.
+
+    Args:
+        training: the number of training positives of each item, [M]
+        first: the second of its first positive; the largest number without one, [M]
+    """
+    if not follows_time:
+        return Pool(np.flatnonzero(training), first[:0])
+    order = np.argsort(first, kind="stable")
+    order = order[first[order] < NEVER]
+    return Pool(order, first[order])
 
 
 def draw_negatives(
-    pairs: Pairs, assignment: Assignment, follows_time: bool, count: int, seed: int
+    pairs: Pairs, assignment: Assignment, pool: Pool, count: int, seed: int
 ) -> Negatives:
     """Draw up to `count` items for each positive that is in a part.
 
     A pair of a user and an item is drawn at most once for a part.
-
-    Args:
-        follows_time: whether the split does.
     """
-    positive = np.repeat(np.flatnonzero(assignment != NO_PART), count)
     users, movies = pairs.keys(f"negatives {seed}")
-    keys = hash_pairs(users[pairs.user[positive]], movies[pairs.movie[positive]])
-    keys += STEP * (np.arange(len(positive)) % count).astype(np.uint64)
-    pool, sizes = find_pool(pairs, assignment, follows_time)
-    movie = pool[(to_fractions(mix(keys)) * sizes[positive]).astype(np.intp)]
-    clock = pairs.seconds if follows_time else assignment
+    rows = np.flatnonzero(assignment != NO_PART)
+    positive = np.repeat(rows, count)
+    number = np.tile(np.arange(count), len(rows))
+    keys = hash_pairs(users[positive], movies[positive]) + STEP * number.astype(np.uint64)
+    sizes = pool.sizes(pairs.seconds)
+    movie = pool.movie[(to_fractions(mix(keys)) * sizes[positive]).astype(np.intp)]
+    clock = pairs.seconds if len(pool.first) else assignment
     earlier = find_interactions(pairs, pairs.user[positive], movie, clock) <= clock[positive]
     drawn = pd.DataFrame(
         {"user": pairs.user[positive], "movie": movie, "part": assignment[positive]}
     )
     kept = ~(earlier | drawn.duplicated().to_numpy())
-    return Negatives(positive[kept], movie[kept])
+    return Negatives(positive[kept], movie[kept], number[kept])
 
 
 def find_interactions(pairs: Pairs, user: Ints, movie: Ints, clock: Ints) -> Ints:
@@ -71,6 +108,8 @@ def find_interactions(pairs: Pairs, user: Ints, movie: Ints, clock: Ints) -> Int
     Args:
         clock: of each positive, [N]
     """
+    if not len(pairs.user):
+        return np.zeros(0, clock.dtype)
     items = len(pairs.raw_ids["movies"])
     known, wanted = (
         users.astype(np.int64) * items + movies
@@ -79,17 +118,3 @@ def find_interactions(pairs: Pairs, user: Ints, movie: Ints, clock: Ints) -> Int
     order = np.argsort(known)
     row = order[np.searchsorted(known, wanted, sorter=order).clip(max=len(known) - 1)]
     return np.where(known[row] == wanted, clock[row], np.iinfo(clock.dtype).max)
-
-
-def find_pool(pairs: Pairs, assignment: Assignment, follows_time: bool) -> tuple[Ints, Ints]:
-    """The items that can be drawn, and how many of them, from the first on, for each positive.
-
-    Returns:
-        rows of the movies table, [at most M]; a number for each positive, [N]
-    """
-    if not follows_time:
-        pool = np.unique(pairs.movie[assignment == 0])
-        return pool, np.full(len(pairs.movie), len(pool))
-    movies, first = np.unique(pairs.movie, return_index=True)
-    order = np.argsort(first)
-    return movies[order], np.searchsorted(pairs.seconds[first[order]], pairs.seconds, "right")

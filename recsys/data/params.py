@@ -14,6 +14,7 @@ class EncodeParams(Section):
     label_threshold: Annotated[float, Field(description="a number of stars")]
     zip_prefix: Count
     period_years: Count
+    partitions: Annotated[int, Field(description="an integer from 1 to 99999", ge=1, lt=10**5)]
     drop_ratings: Annotated[tuple[float, ...], list_field("a list of numbers of stars, or []")]
 
 

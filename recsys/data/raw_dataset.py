@@ -3,22 +3,27 @@
 from dataclasses import dataclass, field
 
 import pandas as pd
+import pyarrow as pa
 
 from recsys.common.rating_scale import RatingScale
+from recsys.data.reading.interactions import Interactions
+from recsys.data.schema import Schema
 from recsys.storage.registry import Feature, movielens_features
 
 
 @dataclass(frozen=True)
 class RawDataset:
-    """A data set in memory.
+    """A data set: its users and movies in memory, its ratings in a file.
 
     Attributes:
         users: raw_userid, ascending, and a column for each attribute of the schema. Without a users
             file the attributes are null.
         movies: raw_movieid, ascending, title, and a column for each attribute. An attribute of
             lists has an empty list where the file lists nothing.
-        ratings: user and movie (rows of the tables above), rating (stars) and timestamp (seconds
-            since 1970, UTC), in the order of the file.
+        interactions: the ratings, with the ids that the file has.
+        id_texts: these ids, for each row of the tables above, by table.
+        rated_movies: the number of movies with a rating.
+        schema: of the files.
         rating_scale: the stars that users could give.
         features: the features whose values are in users and movies.
         id_types: the names of the Arrow types of raw_userid and raw_movieid, by table.
@@ -29,7 +34,10 @@ class RawDataset:
 
     users: pd.DataFrame
     movies: pd.DataFrame
-    ratings: pd.DataFrame
+    interactions: Interactions
+    id_texts: dict[str, pa.StringArray]
+    rated_movies: int
+    schema: Schema
     rating_scale: RatingScale
     features: tuple[Feature, ...] = field(default_factory=movielens_features)
     id_types: dict[str, str] = field(default_factory=lambda: {"users": "int32", "movies": "int32"})

@@ -21,7 +21,6 @@ from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
 from recsys.storage.parquet import (
     count_rows,
-    read_batches,
     read_column,
     read_column_names,
 )
@@ -45,7 +44,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
     `DataLoader` makes.
 
     Args:
-        part: a Parquet file with the columns of `schemas.PART`.
+        part: a Parquet file with the columns of `schemas.PART`, or a folder of shards.
         dimensions: the users and movies that the ratings refer to.
         features: the features of an item, in the order of the registry.
         computed: the folder that the stage features wrote; needed for features that it computes.
@@ -91,8 +90,6 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
         if any(feature.table == "ratings" for feature in features):
             file = _find_computed(part, computed)
             self._read_computed(file, dimensions, features)
-        else:
-            check_rows(part)
 
     def _read_computed(
         self, file: Path, dimensions: Dimensions, features: tuple[Feature, ...]
@@ -229,22 +226,11 @@ def batches(
         yield dataset.__getitems__(dataset.local_rows(rows))
 
 
-def check_rows(part: Path, computed: Path | None = None) -> None:
-    """Check that the keys of a part's rows ascend, and that computed features have the same keys.
-
-    Raises:
-        InputError: a check fails.
-    """
-    last = -1
-    for batch in read_batches(part, schemas.PART, ["row"]):
-        rows = np.append(last, batch["row"])
-        if (np.diff(rows) <= 0).any():
-            raise InputError(f"{part} is not sorted by the column row; run `dvc repro split`")
-        last = rows[-1]
-    if computed is not None:
-        rows, others = read_column(part, schemas.PART, "row"), read_column(computed, None, "row")
-        if not np.array_equal(rows, others):
-            raise InputError(f"{computed} and {part} have different rows; run `dvc repro features`")
+def check_rows(part: Path, computed: Path) -> None:
+    """Check that computed features have the keys of a part's rows. Raises: InputError."""
+    rows, others = read_column(part, schemas.PART, "row"), read_column(computed, None, "row")
+    if not np.array_equal(rows, others):
+        raise InputError(f"{computed} and {part} have different rows; run `dvc repro features`")
 
 
 def _find_computed(part: Path, computed: Path | None) -> Path:

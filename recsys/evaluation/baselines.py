@@ -9,6 +9,7 @@ import pandas as pd
 from recsys.scoring.metrics import Metrics, classification_metrics, regression_metrics, rounded
 from recsys.storage import schemas
 from recsys.storage.parquet import read_column
+from recsys.storage.parts import part_path
 
 # Ratings of the mean that a user or a movie starts with: few ratings say little.
 PRIOR = 10
@@ -23,12 +24,12 @@ def baselines(parts: Path) -> dict[str, Metrics]:
     """By name, the metrics of each baseline on the test part: of likes, and of stars.
 
     Args:
-        parts: the folder with train.parquet and test.parquet.
+        parts: the folder of the parts.
 
     Raises:
         InputError: a part is missing.
     """
-    training, test = (_read(parts / f"{name}.parquet") for name in ("train", "test"))
+    training, test = (_read(part_path(parts, name)) for name in ("train", "test"))
     answers = {"base rate": _overall_mean, "user and movie means": _means}
     return {name: rounded(_evaluate(training, test, answer)) for name, answer in answers.items()}
 

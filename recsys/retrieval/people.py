@@ -43,14 +43,14 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     """Read the people of the test part.
 
     Args:
-        ratings: the file of `schemas.RATINGS`.
+        ratings: the folder of `schemas.RATINGS`.
         parts: the folder of the split.
         relevant: "likes", or "all" for every movie that was interacted with.
 
     Raises:
         InputError: a file is missing or of another run.
     """
-    path = parts / "assignment.parquet"
+    path = parts / "assignment"
     lineage = read_lineage(path, "split")
     require_same_run(path, lineage, dimensions.folder, dimensions.lineage)
     require_same_run(ratings, read_lineage(ratings, "encode"), path, lineage)
@@ -58,10 +58,9 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
         read_column(ratings, schemas.RATINGS, name)
         for name in ("user", "movie", "label", "rating_norm", "timestamp")
     )
-    # The parts of drawn negatives follow.
-    part = read_column(path, schemas.ASSIGNMENT, "part")[: len(user)]
-    if len(part) < len(user):
-        raise InputError(f"{path} has fewer rows than {ratings}; run `dvc repro split`")
+    part = read_column(path, schemas.ASSIGNMENT, "part")
+    if len(part) != len(user):
+        raise InputError(f"{path} has other rows than {ratings}; run `dvc repro split`")
     test = part == PARTS.index("test")
     wanted = test & ((label == 1) | (relevant == "all"))
     users = np.unique(user[wanted])
@@ -72,7 +71,7 @@ def read_people(ratings: Path, parts: Path, dimensions: Dimensions, relevant: st
     histories = UserHistories.group(*shape, *columns).select(users)
     as_of = gaps = None
     if lineage.past_only:
-        # The ratings ascend by time, so the first one of a user in the test part is the earliest.
+        # A user's ratings ascend by time, so the first one in the test part is the earliest.
         tested, earliest = np.unique(user[test], return_index=True)
         as_of = seconds[test][earliest][np.searchsorted(tested, users)]
         latest = np.full(shape[0], -np.inf)

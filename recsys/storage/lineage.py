@@ -5,7 +5,6 @@ together must be of the same run.
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from recsys.common.errors import InputError
+from recsys.common.pair_hash import mix
 from recsys.storage.parquet import REMEDY, read_metadata
 
 
@@ -24,7 +24,7 @@ class Lineage:
 
     Attributes:
         ids: a digest of the raw ids of users and movies, and of the names behind the codes.
-        split: a digest of the ratings, the drawn negatives and the part of each.
+        split: a digest of the ratings, the drawn negatives and the part of each (`digest_rows`).
         past_only: whether the features of a rating come from all ratings of an earlier second;
             if not, they come from the other ratings of the training part.
         fitted: a digest of the fitted features.
@@ -106,11 +106,12 @@ def digest(*parts: npt.NDArray[np.generic] | str) -> str:
     return total.hexdigest()
 
 
-def digest_split(part: npt.NDArray[np.int8], columns: Mapping[str, npt.NDArray[np.generic]]) -> str:
-    """The digest of a split: of the part of each row, and of the rows that it is about.
+def digest_rows(*columns: npt.NDArray[np.integer]) -> npt.NDArray[np.uint64]:
+    """A digest of rows of integers: two sums of a hash of each row, modulo 2**64.
 
-    Args:
-        part: of the ratings and, behind them, the drawn negatives, [N]
-        columns: user, movie and timestamp of the same rows, [N] each
+    The order of the rows has no effect. The digest of several partitions is the sum of theirs.
     """
-    return digest(part, *(columns[name] for name in ("user", "movie", "timestamp")))
+    hashed = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        hashed = mix(hashed + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+    return np.array([hashed.sum(), mix(hashed + np.uint64(1)).sum()], np.uint64)

@@ -1,4 +1,7 @@
-"""Read and write Parquet files, in pieces; the same rows always give the same bytes."""
+"""Read and write Parquet files, in pieces; the same rows always give the same bytes.
+
+What is read is a file, or a folder of numbered files that have the rows of one table, end to end.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -61,42 +64,62 @@ def write_parquet(
             writer.write(piece)
 
 
-def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a file that must have the columns of the schema.
+def numbered(number: int) -> str:
+    """The name of a file in a folder of numbered files."""
+    return f"{number:05}.parquet"
+
+
+def list_files(path: Path) -> list[Path]:
+    """The file itself, or the numbered files of a folder in their order.
 
     Raises:
-        InputError: the file is missing or damaged, or it has other columns.
+        InputError: the folder has none, or one is missing.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.glob("*.parquet"))
+    if not files or [file.name for file in files] != [numbered(n) for n in range(len(files))]:
+        raise InputError(f"{path} lacks files; {REMEDY}")
+    return files
+
+
+def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table that must have the columns of the schema.
+
+    Raises:
+        InputError: a file is missing or damaged, or it has other columns.
     """
     with _refuse_damage(path):
-        table: pa.Table = _open(path, schema).read()
+        table: pa.Table = pa.concat_tables(_open(file, schema).read() for file in list_files(path))
         table.validate(full=True)
     return table
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata that `write_parquet` wrote.
+    """The metadata that `write_parquet` wrote; of a folder, that of its first file.
 
     Raises:
         InputError: the file is missing or damaged.
     """
     with _refuse_damage(path):
-        metadata = _open(path, None).schema_arrow.metadata or {}
+        metadata = _open(list_files(path)[0], None).schema_arrow.metadata or {}
         return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
 def read_batches(
     path: Path, schema: pa.Schema | None, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield some columns of a file, `ROWS_AT_ONCE` rows at a time.
+    """Yield some columns of a table, `ROWS_AT_ONCE` rows at a time.
 
     Args:
-        schema: the schema that the file must have; None accepts any file with these columns.
+        schema: the schema that the files must have; None accepts any with these columns.
 
     Raises:
         InputError: as for `read_parquet`.
     """
     with _refuse_damage(path):
-        yield from _open(path, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
+        for file in list_files(path):
+            yield from _open(file, schema).iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
 def read_column(
@@ -108,19 +131,19 @@ def read_column(
     cannot be mapped itself, so the array has a file of its own beside it.
 
     Args:
-        schema: the schema that the file must have; None accepts any file with this column.
+        schema: the schema that the files must have; None accepts any with this column.
         partition: (rank, size); only rows with row % size == rank are kept.
 
     Raises:
         InputError: as for `read_parquet`, the column has nulls, or the disk is full.
     """
     rank, size = partition
-    file = _open(path, schema)
-    if name not in file.schema_arrow.names:
+    files = [_open(file, schema) for file in list_files(path)]
+    if name not in files[0].schema_arrow.names:
         raise InputError(f"{path} has no column {show_key(name)}; {REMEDY}")
-    rows = file.metadata.num_rows
+    rows = sum(file.metadata.num_rows for file in files)
     kept = len(range(rank, rows, size))
-    kind = file.schema_arrow.field(name).type.to_pandas_dtype()
+    kind = files[0].schema_arrow.field(name).type.to_pandas_dtype()
     column = mapped_array((kept,), kind, path.parent)
     read = filled = 0
     for batch in read_batches(path, schema, [name]):
@@ -135,20 +158,6 @@ def read_column(
     return column
 
 
-def read_last(path: Path, schema: pa.Schema, name: str) -> Any:
-    """The value of one column in the last row; reads the last row group alone.
-
-    Raises:
-        InputError: as for `read_parquet`, or there is no row.
-    """
-    with _refuse_damage(path):
-        file = _open(path, schema)
-        if not file.metadata.num_rows:
-            raise InputError(f"{path} has no rows; {REMEDY}")
-        group = file.read_row_group(file.num_row_groups - 1, columns=[name])
-        return group[name][-1].as_py()
-
-
 def read_column_names(path: Path, feature: str) -> tuple[str, ...]:
     """The names of the columns of a feature of the registry, which `schemas.features` names.
 
@@ -157,18 +166,18 @@ def read_column_names(path: Path, feature: str) -> tuple[str, ...]:
     """
     return tuple(
         field.name
-        for field in _open(path, None).schema_arrow
+        for field in _open(list_files(path)[0], None).schema_arrow
         if (field.metadata or {}).get(b"feature") == feature.encode()
     )
 
 
 def count_rows(path: Path, schema: pa.Schema) -> int:
-    """The number of rows of a file.
+    """The number of rows of a table.
 
     Raises:
         InputError: as for `read_parquet`.
     """
-    return _open(path, schema).metadata.num_rows
+    return sum(_open(file, schema).metadata.num_rows for file in list_files(path))
 
 
 def _open(path: Path, schema: pa.Schema | None) -> pq.ParquetFile:

@@ -34,7 +34,8 @@ def dimension(table: str, features: Iterable[Feature], id_type: str) -> pa.Schem
     return pa.schema(columns)
 
 
-# The rows are sorted by (timestamp, user, movie), and no two rows have the same key.
+# The ratings are in partitions, each with all ratings of a stretch of the users. The rows are
+# sorted by (user, timestamp, movie), and no two rows have the same key.
 RATINGS = pa.schema(
     [
         ("user", pa.int32()),  # row of the users table
@@ -46,12 +47,16 @@ RATINGS = pa.schema(
     ]
 )
 PARTS = ("train", "validation", "test")
-# The part of each rating, as its position in `PARTS`, or -1 for none. Drawn negatives follow.
-ASSIGNMENT = pa.schema([("part", pa.int8())])
+# For each rating of a partition: its key, ascending, and its part as the position in `PARTS`, or
+# `NO_PART`. The key is the rating's place among all ratings, times 1 plus the number of negatives
+# that may be drawn for it. So keys do not depend on the partitions.
+KEY = pa.field("row", pa.int64())
+ASSIGNMENT = pa.schema([KEY, ("part", pa.int8())])
 NO_PART = -1
-# A part of the ratings: some rows of the ratings table, ascending, with their row number as key.
-# Behind the ratings, the row numbers go on with the drawn negatives.
-PART = pa.schema([("row", pa.int32()), *RATINGS])
+# The ratings of a part with their keys. A negative's key is behind that of its positive.
+PART = pa.schema([KEY, *RATINGS])
+# The drawn negatives of a partition, ascending by key.
+NEGATIVES = pa.schema([*PART, ("part", pa.int8())])
 # For each row of the users or movies table, the number of its ratings in the training part.
 COUNTS = pa.schema([("training_ratings", pa.int32())])
 # The liked (or disliked) movies of all users, sorted by user, then time.
@@ -87,7 +92,7 @@ def features(statistics: Mapping[str, Iterable[str]], histories: Iterable[str]) 
     ]
     return pa.schema(
         [
-            ("row", pa.int64()),
+            KEY,
             *(
                 pa.field(name, pa.float32(), metadata={"feature": feature})
                 for feature, names in statistics.items()

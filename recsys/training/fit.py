@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from recsys.models.description import Description, Heads
 from recsys.models.params import ModelParams
 from recsys.scoring.metrics import Metrics, rounded
 from recsys.storage.dimensions import Dimensions
+from recsys.storage.parquet import list_files
+from recsys.storage.parts import part_path
 from recsys.storage.registry import FeatureParams, select_features
 from recsys.storage.resume import ResumeFile
 from recsys.storage.vocabulary import Vocabulary
@@ -43,18 +46,19 @@ class Inputs(NamedTuple):
     features: Path
 
     def part(self, name: str) -> Path:
-        return self.parts / f"{name}.parquet"
+        return part_path(self.parts, name)
 
     def files(self) -> list[Path]:
         """All files that training reads."""
         tables = [self.encoded / name for name in ("users.parquet", "movies.parquet")]
-        features = [p for p in sorted(self.features.glob("*")) if p.name != "test.parquet"]
+        features = [path for path in sorted(self.features.rglob("*")) if path.is_file()]
+        parts = (list_files(self.part(name)) for name in ("train", "validation"))
         return [
-            *(self.part(name) for name in ("train", "validation")),
+            *chain.from_iterable(parts),
             *tables,
             self.encoded / "vocabulary.json",
             *sorted((self.parts / "counts").glob("*")),
-            *features,
+            *(path for path in features if path.name != "test.parquet"),
         ]
 
 

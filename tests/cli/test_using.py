@@ -71,8 +71,8 @@ def test_similar_movies_are_printed_whatever_the_features(run: Run) -> None:
         ("recommend", "--all models/best.csv", "models/best.csv is a folder; name a file"),
         (
             "recommend",
-            "--all data/encoded/ratings.parquet",
-            "data/encoded/ratings.parquet has the ratings; name another file",
+            "--all data/encoded/ratings/00000.parquet",
+            "data/encoded/ratings/00000.parquet has the ratings; name another file",
         ),
         ("recommend", "--all best.csv --json", "--all writes a file, and --json prints; leave"),
         ("recommend", "--movie 2 --genre Drama", "--movie takes --top and --json alone; leave"),

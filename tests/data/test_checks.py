@@ -8,11 +8,11 @@ import pytest
 from recsys.common.errors import InputError
 from recsys.data.own import own_schema
 from recsys.data.presets import preset
-from recsys.data.reading.reader import read_dataset
 from recsys.data.schema import Schema
 from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
 from tests.conftest import PARAMS, unpinned
+from tests.raw import read_raw
 from tests.toy import Toy, write_100k, write_dat
 
 OWN = load_params(PARAMS)[OwnParams]
@@ -60,7 +60,7 @@ def test_an_error_names_the_line(
 ) -> None:
     schema = write(tmp_path, [(1, 1, 5, TIME), (1, 2, 3, TIME), row, (2, 1, 4, TIME)])
     with pytest.raises(InputError) as caught:
-        read_dataset(tmp_path, schema)
+        read_raw(tmp_path, schema)
     text = str(caught.value)
     assert message in text
     assert f" line {3 + header}: " in text
@@ -72,10 +72,26 @@ def test_an_error_names_the_line(
     ("file", "line", "message"),
     [
         ("ratings.dat", "1::2::5\n", "ratings.dat line 1501 has 3 columns, not 4"),
-        ("ratings.dat", "3::x::5::9\n", "ratings.dat line 1501: movieid = 'x' is not a whole num"),
-        ("ratings.dat", "9999::2::5::9\n", "ratings.dat line 1501: userid = '9999' is not in .*us"),
-        ("ratings.dat", "3::9999::5::9\n", "ratings.dat line 1501: movieid = '9999' is not in .*m"),
-        ("ratings.dat", "3::3000000000::5::9\n", "line 1501: .* is not a whole number of 32 bits"),
+        (
+            "ratings.dat",
+            "3::x::5::1000000009\n",
+            "ratings.dat line 1501: movieid = 'x' is not a whole num",
+        ),
+        (
+            "ratings.dat",
+            "9999::2::5::1000000009\n",
+            "ratings.dat line 1501: userid = '9999' is not in .*us",
+        ),
+        (
+            "ratings.dat",
+            "3::9999::5::1000000009\n",
+            "ratings.dat line 1501: movieid = '9999' is not in .*m",
+        ),
+        (
+            "ratings.dat",
+            "3::3000000000::5::1000000009\n",
+            "line 1501: .* is not a whole number of 32 bits",
+        ),
         ("users.dat", "1;F;25\n", "users.dat line 61 has 1 columns, not 5"),
         ("users.dat", "7::X::25::a::1\n", "users.dat line 61: gender = 'X' is none of F, M"),
         ("users.dat", "7::F::-1::a::1\n", "users.dat line 61: age = '-1' is none of 0 to 120"),
@@ -91,7 +107,7 @@ def test_an_error_names_the_line_of_a_release(
     with (tmp_path / file).open("a") as content:
         content.write(line)
     with pytest.raises(InputError, match=message + r".*; correct .* fetch ml-1m again$"):
-        read_dataset(tmp_path, preset(unpinned("ml-1m")))
+        read_raw(tmp_path, preset(unpinned("ml-1m")))
 
 
 def test_a_flag_of_a_genre_is_0_or_1(tmp_path: Path, toy: Toy) -> None:
@@ -99,7 +115,7 @@ def test_a_flag_of_a_genre_is_0_or_1(tmp_path: Path, toy: Toy) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join([lines[0], lines[1].rstrip()[:-1] + b"2\n", *lines[2:]]))
     with pytest.raises(InputError, match=r"u.item line 2: Western = '2' is neither 0 nor 1"):
-        read_dataset(tmp_path, preset(unpinned("ml-100k")))
+        read_raw(tmp_path, preset(unpinned("ml-100k")))
 
 
 def test_further_wrong_lines_are_counted(tmp_path: Path, toy: Toy) -> None:
@@ -108,10 +124,10 @@ def test_further_wrong_lines_are_counted(tmp_path: Path, toy: Toy) -> None:
     with (tmp_path / "ratings.dat").open("a") as content:
         content.write(again)
     with pytest.raises(InputError, match=r"line 1501: .* \(and 2 more lines repeat a pair\)"):
-        read_dataset(tmp_path, preset(unpinned("ml-1m")))
+        read_raw(tmp_path, preset(unpinned("ml-1m")))
 
 
 def test_a_file_without_ratings_is_reported(tmp_path: Path, toy: Toy) -> None:
     (write_dat(toy, tmp_path) / "ratings.dat").write_text("")
     with pytest.raises(InputError, match=r"ratings\.dat has no rows"):
-        read_dataset(tmp_path, preset(unpinned("ml-1m")))
+        read_raw(tmp_path, preset(unpinned("ml-1m")))

@@ -13,7 +13,7 @@ from recsys.data.files.columns import (
     read_numbers,
     read_times,
 )
-from recsys.data.files.text_table import TextTable
+from recsys.data.files.text_table import TextFile, TextTable
 from recsys.data.schema import Column, File, TimeFormat
 
 A = Column("a", "own.a")
@@ -22,7 +22,7 @@ A = Column("a", "own.a")
 def table(folder: Path, *texts: str) -> TextTable:
     lines = "".join(f'"{text}",\n' for text in ("a", *texts))
     (folder / "t.csv").write_text(lines)
-    return TextTable(folder, File(Path("t.csv"), shown="t.csv"), [A])
+    return TextFile(folder, File(Path("t.csv"), shown="t.csv")).read([A])
 
 
 def test_numbers_match_python() -> None:

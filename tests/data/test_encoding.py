@@ -6,25 +6,19 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recsys.common.errors import InputError
-from recsys.common.rating_scale import RatingScale
-from recsys.data import encoding
 from recsys.data.encoding import (
-    drop_ratings,
     encode_columns,
     encode_dimensions,
-    encode_ratings,
     prepare_movies,
     prepare_users,
 )
 from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
-from recsys.data.raw_dataset import RawDataset
-from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.storage.registry import MOVIELENS
 from recsys.storage.vocabulary import Vocabulary
 from tests.conftest import PARAMS, unpinned
+from tests.raw import Read, read_raw
 from tests.toy import Toy, write_dat
 
 MOVIES = pd.DataFrame(
@@ -50,9 +44,9 @@ Encoded = tuple[dict[str, pa.Table], Vocabulary]
 
 
 @pytest.fixture
-def encoded(tmp_path: Path, toy: Toy) -> tuple[RawDataset, Encoded]:
-    tables = read_dataset(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
-    return tables, encode_dimensions(tables, ENCODE)
+def encoded(tmp_path: Path, toy: Toy) -> tuple[Read, Encoded]:
+    tables = read_raw(write_dat(toy, tmp_path), preset(unpinned("ml-1m")))
+    return tables, encode_dimensions(tables.dataset, ENCODE)
 
 
 def test_encoded_movies_match_an_example_by_hand() -> None:
@@ -110,76 +104,17 @@ def test_a_missing_value_stays_missing(missing: object, all_missing: bool) -> No
         assert encoded[f"{feature}_code"].tolist() == [0, 0 if all_missing else 1]
 
 
-def test_ratings_keep_their_meaning(encoded: tuple[RawDataset, Encoded]) -> None:
-    tables, (_, vocabulary) = encoded
-    (ratings,) = encode_ratings(tables.ratings, vocabulary)
-    assert len(ratings) == len(tables.ratings)
-    key = ["timestamp", "user", "movie"]
-    expected = tables.ratings.sort_values(key)
-    pd.testing.assert_frame_equal(ratings[tables.ratings.columns], expected)
-    assert ratings["label"].tolist() == [int(rating > 3) for rating in ratings["rating"]]
-    assert ratings["rating_norm"].tolist() == [(rating - 1) / 4 for rating in ratings["rating"]]
-
-
-def test_ratings_with_some_stars_are_dropped(encoded: tuple[RawDataset, Encoded]) -> None:
-    tables, _ = encoded
-    assert drop_ratings(tables, ()).ratings is tables.ratings
-    kept = drop_ratings(tables, (1.0, 3.0))
-    stars = tables.ratings["rating"]
-    pd.testing.assert_frame_equal(kept.ratings, tables.ratings[(stars != 1) & (stars != 3)])
-    assert kept.users is tables.users
-    assert kept.movies is tables.movies
-    with pytest.raises(InputError, match=r"encode\.drop_ratings: no rating has 2\.5 stars"):
-        drop_ratings(tables, (1.0, 2.5))
-    with pytest.raises(InputError, match=r"drop_ratings = \[.*\]: no rating would be left"):
-        drop_ratings(tables, tuple(stars.unique().tolist()))
-
-
-@pytest.mark.parametrize("scale", [(0, 1, 0.05), (0.1, 5, 0.1), (1, 10, 0.3), (1, 5, 1)])
-def test_each_rating_of_a_scale_is_dropped_and_labelled_by_its_step(
-    scale: tuple[float, float, float],
-) -> None:
-    lowest, highest, step = scale
-    stars = [round(lowest + k * step, 2) for k in range(int((highest - lowest) / step + 1.5))]
-    stars = [value for value in stars if value <= highest]
-    ratings = pd.DataFrame(
-        {
-            "user": np.zeros(len(stars), np.int32),
-            "movie": np.arange(len(stars), dtype=np.int32),
-            "rating": np.array(stars, np.float32),
-            "timestamp": 1,
-        }
-    )
-    dataset = RawDataset(USERS, MOVIES, ratings, RatingScale(*scale))
-    for place, value in enumerate(stars):
-        kept = drop_ratings(dataset, (value,)).ratings
-        assert kept["movie"].tolist() == [*range(place), *range(place + 1, len(stars))]
-        params = ENCODE.model_copy(update={"label_threshold": value})
-        _, vocabulary = encode_dimensions(dataset, params)
-        (frame,) = encode_ratings(ratings, vocabulary)
-        assert frame["label"].tolist() == [0] * (place + 1) + [1] * (len(stars) - place - 1)
-
-
-def test_ratings_come_in_pieces(
-    encoded: tuple[RawDataset, Encoded], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tables, (_, vocabulary) = encoded
-    (whole,) = encode_ratings(tables.ratings, vocabulary)
-    monkeypatch.setattr(encoding, "ROWS_AT_ONCE", 400)
-    pieces = list(encode_ratings(tables.ratings, vocabulary))
-    assert [len(piece) for piece in pieces] == [400, 400, 400, 300]
-    pd.testing.assert_frame_equal(pd.concat(pieces), whole)
-
-
-def test_other_ids_or_genres_change_the_digest(encoded: tuple[RawDataset, Encoded]) -> None:
+def test_other_ids_or_genres_change_the_digest(encoded: tuple[Read, Encoded]) -> None:
     tables, (_, vocabulary) = encoded
     users = tables.users.assign(raw_userid=tables.users["raw_userid"] + 1)
     for changed in (
-        replace(tables, users=users),
-        replace(tables, movies=tables.movies.assign(genres=[["Drama"]] * len(tables.movies))),
+        replace(tables.dataset, users=users),
+        replace(
+            tables.dataset, movies=tables.movies.assign(genres=[["Drama"]] * len(tables.movies))
+        ),
     ):
         _, other = encode_dimensions(changed, ENCODE)
         assert other.ids != vocabulary.ids
     # The order of the users in the file does not matter.
-    _, same = encode_dimensions(replace(tables, users=tables.users.iloc[::-1]), ENCODE)
+    _, same = encode_dimensions(replace(tables.dataset, users=tables.users.iloc[::-1]), ENCODE)
     assert same.ids == vocabulary.ids

@@ -7,20 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from recsys.data.encoding import encode_dimensions, encode_ratings
-from recsys.data.files.text_table import TextTable
+from recsys.data.files.text_table import TextFile
 from recsys.data.own import own_schema
-from recsys.data.params import EncodeParams
 from recsys.data.presets import preset
-from recsys.data.reading.reader import read_dataset
 from recsys.data.schema import Column, File, Schema
 from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
 from tests.conftest import PARAMS, unpinned
 from tests.fuzz.mutations import fuzz, mutate
+from tests.raw import read_raw
 from tests.toy import Toy, make_toy, write_100k, write_csv, write_dat
 
-ENCODE = load_params(PARAMS)[EncodeParams]
 OWN = {
     "interactions": "t.csv", "users": "t.csv", "items": "t.csv", "user": "u", "item": "i",
     "rating": "r", "time": "t", "title": "name", "user_features": ("city:category",),
@@ -37,13 +34,10 @@ OWN_FILES = {
 
 def check(folder: Path, schema: Schema) -> None:
     """What is read can be encoded, and rows refer to users and movies that there are."""
-    tables = read_dataset(folder, schema)
-    params = ENCODE.model_copy(update={"label_threshold": tables.rating_scale.lowest})
-    dimensions, vocabulary = encode_dimensions(tables, params)
-    for frame in encode_ratings(tables.ratings, vocabulary):
-        assert frame["user"].between(0, len(dimensions["users"]) - 1).all()
-        assert frame["movie"].between(0, len(dimensions["movies"]) - 1).all()
-        assert frame["rating_norm"].between(0, 1).all()
+    tables = read_raw(folder, schema, label_threshold=None)
+    assert tables.ratings["user"].between(0, len(tables.users) - 1).all()
+    assert tables.ratings["movie"].between(0, len(tables.movies) - 1).all()
+    assert tables.ratings["rating_norm"].between(0, 1).all()
     assert not any("\n" in note or len(note) > 2000 for note in tables.notes)
 
 
@@ -86,11 +80,11 @@ def test_errors_name_the_lines_of_the_values_that_are_read(tmp_path: Path) -> No
         text = "".join(f"{rng.choice(texts)},{rng.choice(texts)}{rng.choice(ends)}" for _ in rows)
         content = ("a,b\n" + text).encode()
         (tmp_path / "t.csv").write_bytes(content)
-        table = TextTable(tmp_path, File(Path("t.csv")), columns)
+        table = TextFile(tmp_path, File(Path("t.csv"))).read(columns)
         values = zip(*(table.texts(column).to_pylist() for column in columns), strict=True)
         lines = [""] * 2 + content.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
         for row, (first, _) in enumerate(values):
-            line = int(table.place(row).removeprefix("line "))
+            line = int(table.file.place(row).removeprefix("line "))
             start = re.split(r"[\r\n]", first.replace('"', ""))[0]
             assert start in lines[line + 1].replace('"', "")
 

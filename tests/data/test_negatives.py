@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.negatives import draw_negatives
+from recsys.data.negatives import NEVER, Pool, draw_negatives, make_pool
 from recsys.data.params import SplitParams
-from recsys.data.splitting import Pairs, assign_parts
+from recsys.data.splitting import Pairs
+from tests.pairs import assign_all
 
 USERS, ITEMS = 30, 40
 METHODS = ("random", "chronological", "leave_last")
@@ -22,11 +23,18 @@ def make_positives(count: int = 500, seed: int = 0) -> Pairs:
     return Pairs(users[order], items[order], seconds[order], raw_ids)
 
 
+def pool_of(pairs: Pairs, assignment: np.ndarray, method: str) -> Pool:
+    training = np.bincount(pairs.movie[assignment == 0], minlength=ITEMS)
+    first = np.full(ITEMS, NEVER)
+    np.minimum.at(first, pairs.movie, pairs.seconds)
+    return make_pool(training, first, method != "random")
+
+
 def draw(pairs: Pairs, method: str, count: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The positives and the negatives, each with user, movie, seconds and part."""
     params = SplitParams(method=method, min_history=1, train=0.6, validation=0.2, test=0.2, seed=1)
-    assignment = assign_parts(pairs, params)
-    drawn = draw_negatives(pairs, assignment, params.follows_time, count, seed=1)
+    assignment = assign_all(pairs, params)
+    drawn = draw_negatives(pairs, assignment, pool_of(pairs, assignment, method), count, seed=1)
     positives = pd.DataFrame(
         {"user": pairs.user, "movie": pairs.movie, "seconds": pairs.seconds, "part": assignment}
     )
@@ -76,7 +84,8 @@ def test_draws_do_not_depend_on_later_interactions(method: str) -> None:
     end = len(pairs.user) // 2
     start = Pairs(pairs.user[:end], pairs.movie[:end], pairs.seconds[:end], pairs.raw_ids)
     assignment = positives["part"].to_numpy()[:end]
-    again = draw_negatives(start, assignment, True, 3, seed=1)
+    pool = pool_of(start, assignment, method)
+    again = draw_negatives(start, assignment, pool, 3, seed=1)
     # Of a second that goes on behind the end, not all items are known.
     certain = pairs.seconds[again.positive] < pairs.seconds[end]
     expected = negatives[negatives["seconds"] < pairs.seconds[end]]
@@ -91,10 +100,10 @@ def test_draws_are_uniform_over_the_known_items(method: str) -> None:
     positives, _ = draw(pairs, method)
     assignment = positives["part"].to_numpy()
     row = int(np.flatnonzero(assignment == 2)[-1])
-    follows_time = method != "random"
+    follows_time, every = method != "random", pool_of(pairs, assignment, method)
     drawn: list[int] = []
     for seed in range(300):
-        found = draw_negatives(pairs, assignment, follows_time, 3, seed)
+        found = draw_negatives(pairs, assignment, every, 3, seed)
         drawn += found.movie[found.positive == row].tolist()
     if follows_time:
         pool = set(pairs.movie[pairs.seconds <= pairs.seconds[row]])

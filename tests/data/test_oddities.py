@@ -8,18 +8,15 @@ import pytest
 
 from recsys.common.errors import InputError
 from recsys.data.own import own_schema
-from recsys.data.raw_dataset import RawDataset
-from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.sources.params import OwnParams
 from tests.conftest import PARAMS
+from tests.raw import Read, read_raw
 
 OWN = load_params(PARAMS)[OwnParams]
 
 
-def read(
-    folder: Path, interactions: str, items: str = "", users: str = "", **own: Any
-) -> RawDataset:
+def read(folder: Path, interactions: str, items: str = "", users: str = "", **own: Any) -> Read:
     """Read own data of columns u, i, r, and, in their files, u, city and i, tags."""
     files = {"interactions": interactions, "items": items, "users": users}
     for noun, text in files.items():
@@ -28,7 +25,8 @@ def read(
             (folder / noun / "t.csv").write_text(text.replace(" / ", "\n"))
     params = {noun: noun and "t.csv" if text else "" for noun, text in files.items()}
     params |= {"user": "u", "item": "i", "rating": "r"}
-    return read_dataset(folder, own_schema(OWN.model_copy(update=params | own)))
+    schema = own_schema(OWN.model_copy(update=params | own))
+    return read_raw(folder, schema, label_threshold=None)
 
 
 PLAIN = "u,i,r / 1,1,1 / 1,2,2 / 2,1,3 / 2,2,1"
@@ -48,8 +46,8 @@ def test_ids_that_look_alike_stay_apart(tmp_path: Path) -> None:
     assert tables.movies["raw_movieid"].tolist() == ["A", "B", "a", "b"]
     by = "differ from another only by letter case, spaces or zeros in front"
     assert tables.notes == (
-        f"ids of u that {by}: 1, such as '7' and '007'; each counts as its own",
-        f"ids of i that {by}: 2, such as 'a' and 'A'; each counts as its own",
+        f"ids of u that {by}: 1, such as '007' and '7'; each counts as its own",
+        f"ids of i that {by}: 2, such as 'A' and 'a'; each counts as its own",
     )
 
 

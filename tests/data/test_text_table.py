@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.data.files.text_table import TextTable
+from recsys.data.files.text_table import TextFile, TextTable
 from recsys.data.schema import Column, File
 
 A, B = Column("a", "own.a"), Column("b", "own.b")
@@ -18,7 +18,7 @@ A, B = Column("a", "own.a"), Column("b", "own.b")
 def read(folder: Path, name: str, content: bytes | str = b"", **how: object) -> TextTable:
     if content:
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return TextTable(folder, File(Path(name), shown=name, **how), [A, B])
+    return TextFile(folder, File(Path(name), shown=name, **how)).read([A, B])
 
 
 def rows(table: TextTable) -> list[tuple[str, str]]:
@@ -44,7 +44,9 @@ def test_rows_and_their_lines(
 ) -> None:
     table = read(tmp_path, "t.csv", content)
     assert rows(table) == expected
-    assert [table.place(row) for row in range(table.rows)] == [f"line {line}" for line in lines]
+    assert [table.file.place(row) for row in range(table.rows)] == [
+        f"line {line}" for line in lines
+    ]
 
 
 def test_columns_may_be_divided_by_two_characters_and_named_by_the_schema(tmp_path: Path) -> None:
@@ -52,7 +54,7 @@ def test_columns_may_be_divided_by_two_characters_and_named_by_the_schema(tmp_pa
     how = {"separator": "::", "names": ("a", "b"), "quoted": False, "encoding": "latin-1"}
     table = read(tmp_path, "t.dat", content, **how)
     assert rows(table) == [("é", '"2'), ("3", "4:5")]
-    assert [table.place(row) for row in range(2)] == ["line 1", "line 3"]
+    assert [table.file.place(row) for row in range(2)] == ["line 1", "line 3"]
     with pytest.raises(InputError, match=r"^t.dat line 4 has 1 columns, not 2; correct the line$"):
         read(tmp_path, "t.dat", content + b"5:6\n", **how)
 
@@ -67,7 +69,7 @@ def test_compressed_files_are_read_by_their_suffix(tmp_path: Path) -> None:
         read(tmp_path, "t.csv.zst"),
     ):
         assert rows(table) == [("1\n", "2"), ("3", "4")]
-        assert table.place(1) == "line 4"
+        assert table.file.place(1) == "line 4"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,8 @@ def test_parquet_columns_of_any_plain_type_are_texts(tmp_path: Path) -> None:
     table = read(tmp_path, "t.parquet")
     assert rows(table) == [("x", "1"), ("", "2.5")]
     assert str(table.error(1, B, "is odd")) == "t.parquet row 2: b = '2.5' is odd; correct the file"
-    assert table.texts(Column("nan")).to_pylist() == ["", "2"]
+    nan = Column("nan")
+    assert table.file.read([nan]).texts(nan).to_pylist() == ["", "2"]
     del columns["nan"]
     pq.write_table(pa.table(columns).rename_columns(["a", "c", "b"]), tmp_path / "t.parquet")
     with pytest.raises(InputError, match=r"the column b holds list<.*>; make it texts or numbers"):

@@ -14,7 +14,7 @@ from recsys.dataloader.pair_features import PairFeatures
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
 from recsys.storage.registry import select_features
-from tests.tables import LINEAGE, PART, make_dimensions, write_part
+from tests.tables import LINEAGE, make_dimensions, write_part
 
 
 @pytest.fixture
@@ -117,12 +117,6 @@ def test_missing_computed_features_are_an_error(tmp_path: Path) -> None:
     arguments = (write_part(tmp_path), make_dimensions(), FEATURES)
     with pytest.raises(InputError, match=r"no statistics or histories.*dvc repro features"):
         MovieLensDataset(*arguments, tmp_path / "nowhere")
-
-
-def test_a_shuffled_part_is_refused(tmp_path: Path) -> None:
-    part = write_part(tmp_path, PART.take([0, 2, 1, 3, 4]))
-    with pytest.raises(InputError, match=r"part.parquet is not sorted by the column row"):
-        MovieLensDataset(part, make_dimensions())
 
 
 @pytest.mark.parametrize("rows", [[1, 0, 2, 3, 4], [0, 1, 2, 3], [0, 1, 2, 3, 3]])

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recsys.features.batch.build import Settings
-from recsys.features.batch.catalogue import make_catalogue
 
-from recsys.data.encoding import encode_dimensions, encode_ratings
+from recsys.data.encoding import encode_dimensions
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
-from recsys.data.reading.reader import read_dataset
-from recsys.data.splitting import assign_parts
+from recsys.features.batch.build import Settings
+from recsys.features.batch.catalogue import make_catalogue
 from recsys.features.online import GP_TARGETS, Queries
 from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.features.params import GaussianProcessParams, StatisticsParams
@@ -24,7 +22,8 @@ from recsys.sources.releases import RELEASES
 from recsys.storage.registry import FeatureParams
 from tests.conftest import PARAMS
 from tests.logs import compute
-from tests.pairs import make_pairs
+from tests.pairs import assign_all, make_pairs
+from tests.raw import read_raw
 
 pytestmark = pytest.mark.real
 SECTIONS = load_params(PARAMS)
@@ -41,9 +40,9 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndar
     """The columns of the ratings, and the catalogue."""
     folder: Path = tmp_path_factory.mktemp("ml-1m") / "raw"
     fetch_release(RELEASES["ml-1m"], folder, os.environ["MOVIELENS_MIRROR"])
-    tables = read_dataset(folder, preset(RELEASES["ml-1m"]))
-    dimensions, vocabulary = encode_dimensions(tables, SECTIONS[EncodeParams])
-    (frame,) = encode_ratings(tables.ratings, vocabulary)
+    tables = read_raw(folder, preset(RELEASES["ml-1m"]))
+    dimensions, _ = encode_dimensions(tables.dataset, SECTIONS[EncodeParams])
+    frame = tables.ratings.sort_values("timestamp", kind="stable")
     catalogue = make_catalogue(dimensions["movies"], SETTINGS.statistics)
     return {name: frame[name].to_numpy() for name in frame}, catalogue
 
@@ -56,7 +55,7 @@ def make_log(columns: dict[str, np.ndarray], method: str) -> RatingLog:
         stars=columns["rating"].astype(float),
         label=columns["label"],
         seconds=columns["timestamp"],
-        part=assign_parts(make_pairs(columns), params),
+        part=assign_all(make_pairs(columns), params),
         past_only=method != "random",
     )
 

@@ -26,9 +26,9 @@ STAGES = {
 WRITES = {
     "source": ["source.json"],
     "fetch": ["raw"],
-    "encode": ["encoded", "users.parquet", "movies.parquet", "ratings.parquet", "vocabulary.json"],
-    "split": ["split", "train.parquet", "validation.parquet", "test.parquet"],
-    "features": ["features", "train.parquet", "test.parquet"],
+    "encode": ["encoded", "interactions.parquet", "users.parquet", "scattered", "00000.parquet"],
+    "split": ["split", "pieces", "train", "validation.parquet", "test.parquet"],
+    "features": ["features", "train", "test.parquet"],
     "train": ["train.state", "epoch.json", "dlrm", "vocabulary.json", "history.csv"],
     "evaluate": ["predictions.parquet", "test.json", "plots"],
 }

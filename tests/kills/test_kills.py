@@ -10,9 +10,9 @@ from tests.kills.project import KilledProject
 KILLS = [
     Kill("fetch", "raw", "group", SIGKILL),
     Kill("encode", 0.1, "group", SIGINT),
-    Kill("encode", "ratings.parquet", "dvc", SIGTERM),
+    Kill("encode", "interactions.parquet", "dvc", SIGTERM),
     Kill("encode", "encoded", "stage", SIGKILL),
-    Kill("split", "train.parquet", "dvc", SIGKILL),
+    Kill("split", "pieces", "dvc", SIGKILL),
     Kill("split", 0.1, "stage", SIGINT),
 ]
 # The state is saved often, so a moment of that is not missed.

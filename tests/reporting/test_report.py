@@ -19,6 +19,7 @@ from recsys.reporting.rendering.blocks import Report, Section, Table
 from recsys.reporting.rendering.render import as_markdown, html
 from recsys.storage import schemas
 from recsys.storage.parquet import write_parquet
+from recsys.storage.parts import part_path
 from tests.browser import CHROMIUM, open_browser
 from tests.params import set_params
 from tests.repository import copy_checkout
@@ -127,7 +128,7 @@ def test_a_report_shows_lists_of_three_people_and_why(pages: tuple[str, str]) ->
     assert all(movies[movie] in cells for row in rows for movie in lists[row])
     # The first person's list comes first, so these are its cells.
     row = rows[0]
-    ratings = pd.read_parquet("data/encoded/ratings.parquet")
+    ratings = pd.read_parquet("data/encoded/ratings")
     own = set(movies[ratings.loc[ratings["user"] == row, "movie"]])
     assert all(set(cells[movies[movie]][1].split("; ")) <= own | {""} for movie in lists[row])
 
@@ -254,7 +255,9 @@ def test_means_of_users_and_movies_by_hand() -> None:
 def test_baselines_of_stars(tmp_path: Path) -> None:
     for name, stars in {"train": [2.0, 4.0], "test": [3.0, 5.0]}.items():
         part = pd.DataFrame({column: [0, 0] for column in schemas.PART.names})
-        write_parquet(part.assign(rating=stars), tmp_path / f"{name}.parquet", schemas.PART)
+        path = part_path(tmp_path, name)
+        path = path if path.suffix else path / "00000.parquet"
+        write_parquet(part.assign(rating=stars), path, schemas.PART)
     found = baselines(tmp_path)["base rate"]
     assert {name: found[name] for name in ("rmse", "mae", "rows", "accuracy")} == {
         "rmse": 1.41421,

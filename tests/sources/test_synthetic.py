@@ -6,12 +6,12 @@ from sklearn.metrics import roc_auc_score
 
 from recsys.common.errors import InputError
 from recsys.data.presets import preset
-from recsys.data.reading.reader import read_dataset
 from recsys.pipeline.params import load_params
 from recsys.sources.params import FetchParams
 from recsys.sources.releases import RELEASES
 from recsys.sources.synthetic import draw_ratings, plant_model, write_synthetic
 from tests.conftest import PARAMS
+from tests.raw import read_raw
 
 
 def make_params(users: int = 300, movies: int = 200, ratings: int = 9000) -> FetchParams:
@@ -26,7 +26,7 @@ def test_files_are_valid_and_have_the_requested_number_of_ratings(
     tmp_path: Path, users: int, movies: int, ratings: int
 ) -> None:
     write_synthetic(plant_model(make_params(users, movies, ratings)), tmp_path / "raw", seed=1)
-    tables = read_dataset(tmp_path / "raw", preset(RELEASES["synthetic"]))
+    tables = read_raw(tmp_path / "raw", preset(RELEASES["synthetic"]))
     assert (len(tables.users), len(tables.movies)) == (users, movies)
     assert len(tables.ratings) == ratings
     assert tables.ratings["user"].nunique() == users

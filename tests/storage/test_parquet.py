@@ -10,7 +10,6 @@ from recsys.common.errors import InputError
 from recsys.storage import parquet, schemas
 from recsys.storage.parquet import (
     read_column,
-    read_last,
     read_metadata,
     read_parquet,
     write_parquet,
@@ -87,15 +86,6 @@ def test_a_partition_of_a_column_is_read(
         column = read_column(tmp_path / "log", schemas.HISTORY_LOG, "movie", (rank, size))
         assert column.dtype == np.int32
         assert column.tolist() == list(range(rank, 10, size))
-
-
-def test_the_last_value_is_in_the_last_row_group(tmp_path: Path) -> None:
-    path = tmp_path / "movies.parquet"
-    write_parquet([MOVIES, MOVIES[::-1]], path, MOVIES_SCHEMA)
-    assert read_last(path, MOVIES_SCHEMA, "raw_movieid") == 5
-    write_parquet(MOVIES[:0], path, MOVIES_SCHEMA)
-    with pytest.raises(InputError, match=r"movies\.parquet has no rows; run `dvc repro`"):
-        read_last(path, MOVIES_SCHEMA, "raw_movieid")
 
 
 def test_a_missing_column_or_nulls_are_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from recsys.common.errors import InputError
 from recsys.dataloader.dataset import MovieLensDataset, batches
 from recsys.models.checkpoint import load_model, read_checkpoint
 from recsys.scoring.metrics import Metrics
+from recsys.storage.parts import part_path
 from recsys.storage.resume import ResumeFile
 from recsys.training import launcher, loop, sharding
 from recsys.training.launcher import launch
@@ -54,7 +55,7 @@ def make_params(**changes: object) -> TrainParams:
 
 
 def make_part(tables: Path, name: str, group: ProcessGroup = SINGLE_PROCESS) -> MovieLensDataset:
-    part = tables / f"split/{name}.parquet"
+    part = part_path(tables / "split", name)
     return MovieLensDataset(
         part, load_dimensions(tables), partition=group.partition, thresholds=STARS.thresholds
     )

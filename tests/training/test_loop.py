@@ -18,6 +18,7 @@ from recsys.models.dlrm import DLRMRecommender
 from recsys.scoring import validation
 from recsys.scoring.metrics import Metrics
 from recsys.scoring.predict import predict
+from recsys.storage.parts import part_path
 from recsys.storage.resume import ResumeFile
 from recsys.training import loop
 from recsys.training.ema import ExponentialMovingAverage
@@ -54,7 +55,7 @@ def device(request: pytest.FixtureRequest) -> Iterator[str]:
 def make_parts(folder: Path, heads: Heads = LABEL) -> Parts:
     dimensions, cuts = load_dimensions(folder), heads.thresholds
     return {
-        name: MovieLensDataset(folder / f"split/{name}.parquet", dimensions, thresholds=cuts)
+        name: MovieLensDataset(part_path(folder / "split", name), dimensions, thresholds=cuts)
         for name in ("train", "validation", "test")
     }
 
@@ -208,7 +209,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
 
     expected = run(None)
     resume = ResumeFile(
-        tmp_path / "state", [params, section], [folder / "split/train.parquet"], ROOMS
+        tmp_path / "state", [params, section], [folder / "split/train/00000.parquet"], ROOMS
     )
     with monkeypatch.context() as patch:
         patch.setattr(loop, "batches", batches_until_killed)
@@ -223,7 +224,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bits(
 
 
 def test_a_run_does_not_resume_from_the_state_of_another_run(folder: Path, tmp_path: Path) -> None:
-    data = [folder / "split/train.parquet"]
+    data = [folder / "split/train/00000.parquet"]
     first = ResumeFile(tmp_path / "state", [make_params()], data, ROOMS)
     first.save({"position": {}})
     assert first.load() is not None

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -44,39 +44,39 @@ class Delimited:
             )
         return names
 
-    def read(self, places: Sequence[int]) -> pa.Table:
+    def read(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """The columns at some positions, as texts.
 
         Raises:
             InputError: a row has another number of columns than the header.
         """
         names, skipped = self._start()
+        if skipped is None:
+            return
         # Columns are named by their positions, because unread columns may share a name.
         wanted = [str(place) for place in places]
-        if skipped is None:
-            empty = pa.chunked_array([], pa.string())
-            return pa.Table.from_arrays([empty] * len(wanted), names=wanted)
         try:
-            return arrow_csv.read_csv(
-                self._source(),
-                arrow_csv.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK_BYTES,
-                    encoding=self.file.encoding,
-                    column_names=[str(place) for place in range(len(names))],
-                    skip_rows=skipped,
-                ),
-                arrow_csv.ParseOptions(
-                    delimiter=self.separator if len(self.separator) == 1 else UNIT_SEPARATOR,
-                    quote_char='"' if self.file.quoted else False,
-                    newlines_in_values=self.file.quoted,
-                ),
-                arrow_csv.ConvertOptions(
-                    include_columns=wanted,
-                    column_types=dict.fromkeys(wanted, pa.string()),
-                    strings_can_be_null=False,
-                ),
-            )
+            with self._source() as source:
+                yield from arrow_csv.open_csv(
+                    source,
+                    arrow_csv.ReadOptions(
+                        use_threads=False,
+                        block_size=BLOCK_BYTES,
+                        encoding=self.file.encoding,
+                        column_names=[str(place) for place in range(len(names))],
+                        skip_rows=skipped,
+                    ),
+                    arrow_csv.ParseOptions(
+                        delimiter=self.separator if len(self.separator) == 1 else UNIT_SEPARATOR,
+                        quote_char='"' if self.file.quoted else False,
+                        newlines_in_values=self.file.quoted,
+                    ),
+                    arrow_csv.ConvertOptions(
+                        include_columns=wanted,
+                        column_types=dict.fromkeys(wanted, pa.string()),
+                        strings_can_be_null=False,
+                    ),
+                )
         except pa.ArrowInvalid as error:
             self._check_widths(len(names), error)
             raise
@@ -147,13 +147,14 @@ class Delimited:
                 # A quoted value may span lines.
                 start = reader.line_num + 1
 
-    def _source(self) -> pa.NativeFile | str:
-        if len(self.separator) == 1:
-            return str(self.path)
-        with self._open_bytes() as stream:
-            content = stream.read()
-        separator = self.separator.encode(self.file.encoding)
-        return pa.BufferReader(content.replace(separator, UNIT_SEPARATOR.encode()))
+    @contextmanager
+    def _source(self) -> Iterator[IO[bytes] | pa.NativeFile]:
+        with pa.input_stream(str(self.path), compression="detect") as stream:
+            if len(self.separator) == 1:
+                yield stream
+            else:
+                separator = self.separator.encode(self.file.encoding)
+                yield io.BufferedReader(_Replacing(stream, separator), BLOCK_BYTES)
 
     @contextmanager
     def _open_text(self) -> Iterator[IO[str]]:
@@ -167,3 +168,29 @@ class Delimited:
         # The suffix of the path decides whether the stream decompresses.
         with pa.input_stream(str(self.path), compression="detect") as stream:
             yield io.BufferedReader(stream)
+
+
+class _Replacing(io.RawIOBase):
+    """A stream of bytes with each separator of several bytes replaced by `UNIT_SEPARATOR`."""
+
+    def __init__(self, stream: IO[bytes], separator: bytes) -> None:
+        self.stream, self.separator = stream, separator
+        self.rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content, piece = b"", b"more"
+        while piece and not content:
+            piece = self.stream.read(len(buffer) - len(self.separator))
+            content = (self.rest + piece).replace(self.separator, UNIT_SEPARATOR.encode())
+            kept = self._unfinished(content) if piece else 0
+            content, self.rest = content[: len(content) - kept], content[len(content) - kept :]
+        buffer[: len(content)] = content
+        return len(content)
+
+    def _unfinished(self, content: bytes) -> int:
+        """The number of bytes at the end that may begin a separator."""
+        lengths = range(len(self.separator) - 1, 0, -1)
+        return next((k for k in lengths if content.endswith(self.separator[:k])), 0)

@@ -1,6 +1,6 @@
 """Parquet files, whose columns are read as texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 
 from recsys.common.errors import InputError
 from recsys.data.schema import File
+
+ROWS_AT_ONCE = 2**18
 
 
 class ParquetTexts:
@@ -27,7 +29,7 @@ class ParquetTexts:
         """The names of the columns."""
         return pq.read_schema(self.path).names
 
-    def read(self, places: Sequence[int]) -> pa.Table:
+    def read(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """The columns at some positions, as texts. A null and a NaN are empty texts.
 
         Raises:
@@ -35,18 +37,14 @@ class ParquetTexts:
         """
         file = pq.ParquetFile(self.path)
         wanted = [file.schema_arrow.names[place] for place in places]
-        table = file.read(columns=wanted)
-        texts = []
         for name in wanted:
-            values = table.column(name)
-            if pa.types.is_nested(values.type):
+            if pa.types.is_nested(kind := file.schema_arrow.field(name).type):
                 raise InputError(
-                    f"{self.shown}: the column {name} holds {values.type}; make it texts or numbers"
+                    f"{self.shown}: the column {name} holds {kind}; make it texts or numbers"
                 )
-            if pa.types.is_floating(values.type):
-                values = pc.if_else(pc.is_nan(values), None, values)
-            texts.append(values.cast(pa.string()).fill_null(""))
-        return pa.Table.from_arrays(texts, names=wanted)
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=wanted):
+            texts = [_to_texts(batch.column(name)) for name in wanted]
+            yield pa.RecordBatch.from_arrays(texts, names=wanted)
 
     def place(self, row: int) -> str:
         """The number of a row, from 1, for messages."""
@@ -55,3 +53,11 @@ class ParquetTexts:
     def find_undecodable(self) -> str:
         """Always empty: Parquet is not text."""
         return ""
+
+
+def _to_texts(values: pa.Array) -> pa.StringArray:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    return values.cast(pa.string()).fill_null("")

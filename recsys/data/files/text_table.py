@@ -6,7 +6,8 @@ the file, the physical line and the value.
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,75 +24,64 @@ from recsys.data.schema import Column, File
 MAX_COLUMNS = 20
 
 
-class TextTable:
-    """Columns of a file as texts. Row 0 is the first row below the header, if there is one.
+class TextFile:
+    """A file whose columns are read as texts, all at once or in pieces.
 
     Args:
         folder: the folder of the raw files.
         file: the file in it, delimited text or Parquet.
-        columns: the columns to read.
 
     Attributes:
         file: the file.
         shown: the file as errors name it.
-        rows: the number of rows.
 
     Raises:
-        InputError: the file is missing, damaged or empty, lacks a column, or has a row with another
-            number of columns.
+        InputError: the file is missing.
     """
 
-    def __init__(self, folder: Path, file: File, columns: Sequence[Column]) -> None:
+    def __init__(self, folder: Path, file: File) -> None:
         path = folder / file.path
         self.file, self.shown = file, file.shown or str(path)
         if not path.is_file():
             raise InputError(f"{self.shown} is missing; run `dvc repro -f fetch`")
         is_parquet = ".parquet" in path.suffixes
         self._content = (ParquetTexts if is_parquet else Delimited)(path, file, self.shown)
-        table = self._read(columns)
-        self.rows = table.num_rows
-        self._texts = dict(zip((c.name for c in columns), table.columns, strict=True))
 
-    def texts(self, column: Column) -> pa.ChunkedArray:
-        """The texts of a column, as they are in the file; "" for a missing value, [rows]."""
-        if column.name not in self._texts:
-            self._texts[column.name] = self._read([column]).column(0)
-        return self._texts[column.name]
+    def read(self, columns: Sequence[Column]) -> "TextTable":
+        """Read all rows.
+
+        Raises:
+            InputError: the file is damaged or empty, lacks a column, or has a row with another
+                number of columns.
+        """
+        pieces = [piece.columns for piece in self.read_pieces(columns)]
+        names = [column.name for column in columns]
+        empty = pa.table([pa.array([], pa.string())] * len(names), names)
+        return TextTable(self, 0, pa.concat_tables(pieces) if pieces else empty)
+
+    def read_pieces(self, columns: Sequence[Column]) -> Iterator["TextTable"]:
+        """Read the rows in pieces, in their order. Raises: InputError: as for `read`."""
+        start = 0
+        with self._refuse_damage():
+            places = self._find(columns, self._content.read_names())
+            for batch in self._content.read(places):
+                columns_read = pa.Table.from_arrays(batch.columns, [c.name for c in columns])
+                yield TextTable(self, start, columns_read)
+                start += len(batch)
 
     def has(self, column: Column) -> bool:
         """Whether the file has a column of this name."""
-        return normalise(column.name) in map(normalise, self._content.read_names())
-
-    def drop(self, *columns: Column | None) -> None:
-        """Free the memory of columns. `texts` reads a dropped column again."""
-        for column in columns:
-            if column:
-                self._texts.pop(column.name, None)
+        with self._refuse_damage():
+            return normalise(column.name) in map(normalise, self._content.read_names())
 
     def place(self, row: int) -> str:
         """The physical line in a text file, or the row in a Parquet file, of a row; from 1."""
         return self._content.place(row)
 
-    def error(self, row: int, column: Column, problem: str) -> InputError:
-        """An error about the value of a column in a row; rows count from 0."""
-        value = self.texts(column)[row].as_py()
-        return InputError(
-            f"{self.shown} {self.place(row)}: {column.shown} = {show(value)} {problem}; "
-            f"{self.file.remedy}"
-        )
-
-    def refuse_where(self, wrong: Mask, column: Column, problem: str) -> None:
-        """Raise an `error` about the first row whose value is wrong, if there is one.
-
-        Args:
-            wrong: whether each row's value is wrong, [rows]
-        """
-        if wrong.any():
-            raise self.error(int(np.argmax(wrong)), column, problem)
-
-    def _read(self, columns: Sequence[Column]) -> pa.Table:
+    @contextmanager
+    def _refuse_damage(self) -> Iterator[None]:
         try:
-            return self._content.read(self._find(columns, self._content.read_names()))
+            yield
         except (OSError, EOFError, UnicodeError, pa.ArrowException, csv.Error) as error:
             if isinstance(error, UnicodeError) or "UTF8" in str(error):
                 encoding, line = self.file.encoding.upper(), self._content.find_undecodable()
@@ -123,6 +113,43 @@ class TextTable:
         return InputError(
             f"{self.shown} has {problem} {show(column.name)}{key}; it has {listed}{more}; {remedy}"
         )
+
+
+class TextTable:
+    """Rows of a file as texts. Row 0 of a file is the first below the header, if there is one.
+
+    Attributes:
+        file: the file.
+        start: the row of the file that row 0 here is.
+        columns: by name, texts as they are in the file; "" for a missing value.
+        rows: the number of rows.
+    """
+
+    def __init__(self, file: TextFile, start: int, columns: pa.Table) -> None:
+        self.file, self.start, self.columns = file, start, columns
+        self.rows: int = columns.num_rows
+
+    def texts(self, column: Column) -> pa.ChunkedArray:
+        """The texts of a column, [rows]."""
+        return self.columns[column.name]
+
+    def error(self, row: int, column: Column, problem: str) -> InputError:
+        """An error about the value of a column in a row of this table."""
+        value = self.texts(column)[row].as_py()
+        place = self.file.place(self.start + row)
+        return InputError(
+            f"{self.file.shown} {place}: {column.shown} = {show(value)} {problem}; "
+            f"{self.file.file.remedy}"
+        )
+
+    def refuse_where(self, wrong: Mask, column: Column, problem: str) -> None:
+        """Raise an `error` about the first row whose value is wrong, if there is one.
+
+        Args:
+            wrong: whether each row's value is wrong, [rows]
+        """
+        if wrong.any():
+            raise self.error(int(np.argmax(wrong)), column, problem)
 
 
 def normalise(name: str) -> str:

@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.common.arrays import Floats, Ints
+from recsys.common.arrays import Floats, Ints, Mask
 from recsys.data.files.columns import DictionaryColumn, encode_texts, parse_numbers, read_ids
 from recsys.data.files.text_table import TextTable
+from recsys.data.reading.interactions import Interactions
 from recsys.data.reading.oddities import count_ids, find_alike, find_spaced
 from recsys.data.schema import Attribute, Column
 
@@ -28,24 +29,26 @@ class Entities:
     Attributes:
         noun: user or movie.
         ids: integers, or texts as Python objects, [E]
+        texts: the ids as the files have them, [E]
         id_type: the name of their Arrow type.
         file_row: the row in the users or movies file; -1 for an id that it does not list, [E]
-        rows: the position in `ids` of the user or movie of each rating, [N]
+        rated: the number of those with an interaction.
         notes: notes about odd ids, for the user to read.
     """
 
     noun: str
     ids: npt.NDArray[Any]
+    texts: pa.StringArray
     id_type: str
     file_row: Ints
-    rows: Ints
+    rated: int
     notes: tuple[str, ...]
 
 
 def read_entities(
-    noun: str, column: Column, ratings: TextTable, listed: TextTable | None, id_type: str
+    noun: str, column: Column, interactions: Interactions, listed: TextTable | None, id_type: str
 ) -> Entities:
-    """Find the users or movies in the ratings and in the file that lists them.
+    """Find the users or movies in the interactions and in the file that lists them.
 
     Ids are integers of 64 bits if all of them are, in both files; else all are texts.
 
@@ -59,32 +62,33 @@ def read_entities(
         InputError: an id is empty, occurs twice in the users or movies file, or is not of
             `id_type`.
     """
-    used = read_ids(ratings, column)
-    files = [(ratings, used)]
+    used = interactions.find_ids(noun)
     known = DictionaryColumn(np.empty(0, np.int32), pa.array([], pa.string()))
+    notes = []
     if listed is not None:
         known = read_ids(listed, column)
-        files.insert(0, (listed, known))
         listed.refuse_where(pd.Series(known.codes).duplicated().to_numpy(), column, "occurs twice")
+        if known.spaced:
+            notes.append(find_spaced(column, listed.file.shown, known.spaced))
     # The ids of the file come first, in its order.
-    every = encode_texts(pa.chunked_array([known.texts, used.texts]))
-    numbers = _to_integers(every.texts, id_type or "int64")
+    every = encode_texts(pa.chunked_array([known.texts, used])).texts
+    numbers = _to_integers(every, id_type or "int64")
     if numbers is None and id_type:
-        for table, ids in files:
-            _require_integers(table, column, ids, id_type)
-    ids = every.texts if numbers is None else numbers
+        problem = f"is not a whole number of {id_type.removeprefix('int')} bits"
+        if listed is not None:
+            listed.refuse_where(_is_wrong(known.texts, id_type)[known.codes], column, problem)
+        interactions.refuse(noun, column, used.filter(_is_wrong(used, id_type)), problem)
+    ids = every if numbers is None else numbers
     order = pc.sort_indices(ids).to_numpy().astype(np.intp)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
-    notes = [note for table, each in files for note in find_spaced(column, table.shown, each)]
     if numbers is None:
-        notes += find_alike(f"ids of {column.shown}", every.texts, ids=True)
+        notes += find_alike(f"ids of {column.shown}", every, ids=True)
     return Entities(
         noun=noun,
         ids=ids.to_numpy(zero_copy_only=False)[order],
+        texts=every.take(order),
         id_type="string" if numbers is None else id_type or "int64",
         file_row=np.where(order < len(known.texts), order, -1),
-        rows=rank[every.codes[len(known.texts) :]][used.codes],
+        rated=len(used),
         notes=tuple(notes),
     )
 
@@ -99,24 +103,21 @@ def _to_integers(texts: pa.StringArray, id_type: str) -> pa.Array | None:
         return None
 
 
-def _require_integers(
-    table: TextTable, column: Column, ids: DictionaryColumn, id_type: str
-) -> None:
-    bits = int(id_type.removeprefix("int"))
-    whole = pc.match_substring_regex(ids.texts, WHOLE_NUMBER)
-    numbers = parse_numbers(pc.if_else(whole, ids.texts, "inf"))
-    wrong = np.abs(numbers) >= 2 ** (bits - 1)
-    table.refuse_where(wrong[ids.codes], column, f"is not a whole number of {bits} bits")
+def _is_wrong(texts: pa.StringArray, id_type: str) -> Mask:
+    """Whether each text is no whole number of a type, [T]"""
+    whole = pc.match_substring_regex(texts, WHOLE_NUMBER)
+    numbers = parse_numbers(pc.if_else(whole, texts, "inf"))
+    wrong: Mask = np.abs(numbers) >= 2 ** (int(id_type.removeprefix("int")) - 1)
+    return wrong
 
 
 def require_listed(
-    entities: Entities, column: Column, ratings: TextTable, listed: TextTable
+    entities: Entities, column: Column, interactions: Interactions, listed: TextTable
 ) -> None:
     """Check that the file lists all rated movies, or all users who rate. Raises: InputError."""
-    unknown = entities.file_row[entities.rows] < 0
-    more = int(unknown.sum()) - 1
-    also = f" (and {more:,} more lines)" if more else ""
-    ratings.refuse_where(unknown, column, f"is not in {listed.shown}{also}")
+    unknown = entities.texts.filter(entities.file_row < 0)
+    problem = f"is not in {listed.file.shown}{{more}}"
+    interactions.refuse(entities.noun, column, unknown, problem)
 
 
 def describe_titles(
@@ -225,7 +226,7 @@ def describe_entities(
     index = pd.RangeIndex(len(entities.ids))
     if table is None:
         return pd.DataFrame({attribute.name: None for attribute in attributes}, index), []
-    what = f"{entities.noun}s that are not in {table.shown}"
+    what = f"{entities.noun}s that are not in {table.file.shown}"
     notes = count_ids(what, entities.file_row < 0, entities.ids)
     described = pd.DataFrame(index=index)
     for attribute in attributes:

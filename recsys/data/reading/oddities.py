@@ -1,6 +1,6 @@
 """Notes about plausible but odd values, with their count and an example. They stay as they are."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.common.arrays import Ints, Mask
+from recsys.common.arrays import Mask
 from recsys.common.params import show
-from recsys.data.files.columns import DictionaryColumn
 from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column
 
 # The time zone behind a time of the day. A date alone ends in digits like those of a zone.
 ZONE = r"[T ]\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+
+
+@dataclass
+class Example:
+    """The number of odd values, and the first of them; "" if there is none."""
+
+    count: int = 0
+    value: str = ""
+
+    def add(self, later: "Example") -> None:
+        self.count += later.count
+        self.value = self.value or later.value
 
 
 def show_id(identity: object) -> str:
@@ -48,13 +59,16 @@ def find_alike(what: str, texts: pa.StringArray, ids: bool = False) -> list[str]
     ]
 
 
-def find_spaced(column: Column, shown: str, coded: DictionaryColumn) -> Iterator[str]:
-    """A note if ids have spaces around them in the file, with an example."""
-    if coded.spaced:
-        yield (
-            f"ids of {column.shown} in {shown} have spaces around them, such as "
-            f"{show(coded.spaced)}; they are read without"
-        )
+def find_spaced(column: Column, shown: str, text: str) -> str:
+    """A note that ids have spaces around them in the file.
+
+    Args:
+        text: such an id.
+    """
+    return (
+        f"ids of {column.shown} in {shown} have spaces around them, such as {show(text)}; they are "
+        "read without"
+    )
 
 
 def count_ids(what: str, odd: Mask, ids: npt.NDArray[Any]) -> list[str]:
@@ -71,23 +85,9 @@ def count_ids(what: str, odd: Mask, ids: npt.NDArray[Any]) -> list[str]:
     return [f"{what}: {odd.sum():,} of {len(ids):,}, such as {example}"]
 
 
-def find_times_without_zone(table: TextTable, column: Column) -> list[str]:
-    """A note with the number of ISO 8601 times without a time zone, and an example."""
+def find_times_without_zone(table: TextTable, column: Column) -> Example:
+    """The ISO 8601 times without a time zone."""
     texts = pc.utf8_trim_whitespace(table.texts(column))
     without = pc.invert(pc.match_substring_regex(texts, ZONE))
     count = pc.sum(without).as_py()
-    if not count:
-        return []
-    example = show(texts.filter(without)[0].as_py())
-    return [
-        f"times of {column.shown} without a time zone, read as UTC: {count:,} of {table.rows:,}, "
-        f"such as {example}"
-    ]
-
-
-def find_one_time(seconds: Ints) -> list[str]:
-    """A note if all times are the same, [N]."""
-    if len(seconds) < 2 or seconds.min() != seconds.max():
-        return []
-    time = pd.Timestamp(int(seconds[0]), unit="s")
-    return [f"all {len(seconds):,} rows have the same time, {time} UTC, so there is no past"]
+    return Example(count, texts.filter(without)[0].as_py()) if count else Example()

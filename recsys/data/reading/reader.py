@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.common.errors import InputError
-from recsys.data.files.columns import read_times
-from recsys.data.files.text_table import TextTable
+from recsys.data.files.text_table import TextFile, TextTable
 from recsys.data.raw_dataset import RawDataset
 from recsys.data.reading.entities import (
     Entities,
@@ -17,110 +16,99 @@ from recsys.data.reading.entities import (
     read_entities,
     require_listed,
 )
-from recsys.data.reading.oddities import count_ids, find_one_time, find_times_without_zone
+from recsys.data.reading.interactions import Interactions, stage_interactions
 from recsys.data.reading.published import check_published
-from recsys.data.reading.ratings import drop_repeats, find_scale, read_stars
+from recsys.data.reading.ratings import find_scale
 from recsys.data.schema import Attribute, Column, File, Schema
+from recsys.engine.engine import Engine
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a data set as texts. A data set may have no file of users or movies."""
+    """The files of a data set. There may be no file of users or movies."""
 
-    ratings: TextTable
+    interactions: TextFile
     users: TextTable | None
     movies: TextTable | None
 
 
-def read_dataset(folder: Path, schema: Schema) -> RawDataset:
+def read_dataset(folder: Path, schema: Schema, staged: Path, engine: Engine) -> RawDataset:
     """Read and check the raw files in `folder`.
+
+    Args:
+        staged: gets the interactions, a Parquet file.
 
     Raises:
         InputError: a file or a value is wrong; names the file, the line and the value.
     """
-    files = open_files(folder, schema)
-    users = _read_entities("user", schema.user, files, files.users, schema)
-    movies = _read_entities("movie", schema.movie, files, files.movies, schema)
-    ratings, odd = _read_ratings(users, movies, files, schema)
-    ratings, notes = drop_repeats(ratings, users, movies, files.ratings, schema)
     implicit = not schema.rating and not schema.label
-    single = np.bincount(ratings["user"], minlength=len(users.ids)) == 1
-    odd += count_ids("users with a single rating", single, users.ids)
-    if schema.time:
-        odd += find_one_time(ratings["timestamp"].to_numpy())
     if implicit and not schema.negatives:
         raise InputError(
             "own: without rating and label every row is a 1, and there is nothing to tell apart; "
             "set own.negatives to the number of items to draw as 0 for each row"
         )
+    files = open_files(folder, schema)
+    interactions = stage_interactions(files.interactions, schema, staged, engine)
+    users = _read_entities("user", schema.user, interactions, files.users, schema)
+    movies = _read_entities("movie", schema.movie, interactions, files.movies, schema)
     users_table, user_notes = _describe_users(users, files, schema)
     movies_table, movie_notes = _describe_movies(movies, files, schema)
+    summary, shown = interactions.summary, files.interactions.shown
+    odd = summary.notes(files.interactions, schema)
     dataset = RawDataset(
         users=users_table,
         movies=movies_table,
-        ratings=ratings,
-        rating_scale=find_scale(ratings["rating"], files.ratings, schema),
+        interactions=interactions,
+        id_texts={"users": users.texts, "movies": movies.texts},
+        rated_movies=movies.rated,
+        schema=schema,
+        rating_scale=find_scale(summary.counts, summary.too_many_values, shown, schema),
         features=schema.features,
         id_types={"users": users.id_type, "movies": movies.id_type},
         # A label of 1 lies above this, a label of 0 does not.
         label_threshold=None if schema.rating else 0.5,
         implicit=implicit,
-        notes=(*notes, *users.notes, *movies.notes, *user_notes, *movie_notes, *odd),
+        notes=(*users.notes, *movies.notes, *user_notes, *movie_notes, *odd),
     )
     if schema.published:
-        check_published(dataset, schema.published, files.ratings)
+        check_published(dataset, schema.published)
     return dataset
 
 
 def open_files(folder: Path, schema: Schema) -> Files:
-    """Read the columns of the schema from each file. Raises: InputError."""
-    wanted = [schema.user, schema.movie, schema.rating, schema.label, schema.time]
-    ratings = _open(folder, schema.ratings, [column for column in wanted if column])
+    """Find all files, and read those of users and movies. Raises: InputError."""
     movie_columns = [schema.movie, schema.title] if schema.title else [schema.movie]
     users = movies = None
+    interactions = TextFile(folder, schema.ratings)
     if schema.users:
-        users = _open(folder, schema.users, [schema.user], schema.user_attributes)
+        users = _read(folder, schema.users, [schema.user], schema.user_attributes)
     if schema.movies:
-        movies = _open(folder, schema.movies, movie_columns, schema.movie_attributes)
-    return Files(ratings, users, movies)
+        movies = _read(folder, schema.movies, movie_columns, schema.movie_attributes)
+    return Files(interactions, users, movies)
 
 
-def _open(
-    folder: Path, file: File, columns: list[Column], attributes: tuple[Attribute, ...] = ()
+def _read(
+    folder: Path, file: File, columns: list[Column], attributes: tuple[Attribute, ...]
 ) -> TextTable:
     described = [column for attribute in attributes for column in attribute.columns]
-    table = TextTable(folder, file, list(dict.fromkeys([*columns, *described])))
+    text = TextFile(folder, file)
+    table = text.read(list(dict.fromkeys([*columns, *described])))
     if not table.rows:
-        raise InputError(f"{table.shown} has no rows below its header; {file.remedy}")
+        raise InputError(f"{text.shown} has no rows below its header; {file.remedy}")
     return table
 
 
 def _read_entities(
-    noun: str, column: Column, files: Files, listed: TextTable | None, schema: Schema
+    noun: str,
+    column: Column,
+    interactions: Interactions,
+    listed: TextTable | None,
+    schema: Schema,
 ) -> Entities:
-    entities = read_entities(noun, column, files.ratings, listed, schema.id_type)
+    entities = read_entities(noun, column, interactions, listed, schema.id_type)
     if schema.complete and listed:
-        require_listed(entities, column, files.ratings, listed)
-    # The texts take more memory than the rows that they become.
-    files.ratings.drop(column)
+        require_listed(entities, column, interactions, listed)
     return entities
-
-
-def _read_ratings(
-    users: Entities, movies: Entities, files: Files, schema: Schema
-) -> tuple[pd.DataFrame, list[str]]:
-    """The columns of `RawDataset.ratings`, and notes about odd times."""
-    table, odd = files.ratings, list[str]()
-    stars = read_stars(table, schema)
-    table.drop(schema.rating, schema.label)
-    times = np.zeros(table.rows, np.int64)
-    if schema.time:
-        times = read_times(table, schema.time, schema.time_format)
-        if schema.time_format == "iso":
-            odd = find_times_without_zone(table, schema.time)
-        table.drop(schema.time)
-    columns = {"user": users.rows, "movie": movies.rows, "rating": stars, "timestamp": times}
-    return pd.DataFrame(columns, copy=False), odd
 
 
 def _describe_users(

@@ -30,6 +30,7 @@ from recsys.reporting.runs.metrics import (
 from recsys.reporting.runs.stages import check_files
 from recsys.storage import schemas
 from recsys.storage.parquet import count_rows
+from recsys.storage.parts import part_path
 from recsys.storage.vocabulary import Vocabulary
 
 ENCODED, SPLIT, CHECKPOINT = "data/encoded", "data/split", "models/dlrm"
@@ -64,7 +65,7 @@ def make_card(project: Path) -> str:
         movies=count_rows(project / ENCODED / "movies.parquet", vocabulary.schema("movies")),
         vocabulary=vocabulary,
         parts={
-            part: count_rows(project / SPLIT / f"{part}.parquet", schemas.PART)
+            part: count_rows(part_path(project / SPLIT, part), schemas.PART)
             for part in schemas.PARTS
         },
         epochs=len(epochs),

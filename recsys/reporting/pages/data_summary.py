@@ -23,7 +23,7 @@ def summarise_data(encoded: Path) -> list[Table]:
     Raises:
         InputError: a file of it is missing.
     """
-    path = encoded / "ratings.parquet"
+    path = encoded / "ratings"
     ratings = pd.DataFrame({name: read_column(path, schemas.RATINGS, name) for name in COLUMNS})
     of_user = ratings["user"].value_counts().to_numpy()
     of_movie = ratings["movie"].value_counts().to_numpy()

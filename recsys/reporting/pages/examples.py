@@ -36,7 +36,7 @@ def tabulate_examples() -> list[Table]:
     dimensions = Dimensions.load(ENCODED, SPLIT / "counts")
     require_same_run(RECOMMENDATIONS, lineage, SPLIT, dimensions.lineage)
     retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.lineage)
-    people = read_people(ENCODED / "ratings.parquet", SPLIT, dimensions, metadata["relevant"])
+    people = read_people(ENCODED / "ratings", SPLIT, dimensions, metadata["relevant"])
     counts = dimensions.training_ratings["users"][people.users]
     titles = dimensions.tables["movies"]["title"].to_numpy()
     verb = "liked" if metadata["relevant"] == "likes" else "interacted with"
@@ -82,7 +82,7 @@ def find_liked(user: int, history: Ints) -> Ints:
         user: row of the users table.
         history: rows of the movies table.
     """
-    path = ENCODED / "ratings.parquet"
+    path = ENCODED / "ratings"
     own = read_column(path, schemas.RATINGS, "user") == user
     movie, rating = (
         read_column(path, schemas.RATINGS, name)[own][::-1] for name in ("movie", "rating")

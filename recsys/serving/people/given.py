@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from recsys.common.arrays import Floats, Ints
 from recsys.common.errors import InputError
 from recsys.data.files.columns import encode_texts, read_ids, read_numbers, read_times
-from recsys.data.files.text_table import TextTable
+from recsys.data.files.text_table import TextFile, TextTable
 from recsys.data.schema import Column, File
 from recsys.serving.people.history import UserHistory, find_repeated
 from recsys.serving.titles import find_titles
@@ -31,17 +31,17 @@ def read_given(path: Path, dimensions: Dimensions, end: int) -> UserHistory:
         InputError: a column is missing; a movie is unknown, ambiguous or there twice; a rating is
             not on the scale; or a time is none. The message names the line and the value.
     """
-    table = TextTable(path.parent, File(Path(path.name), str(path)), [RATING])
-    if table.has(MOVIE):
-        column, movie = MOVIE, find_movies(table, dimensions)
-    elif table.has(TITLE):
-        column, movie = TITLE, find_titled(table, dimensions)
-    else:
+    file = TextFile(path.parent, File(Path(path.name), str(path)))
+    column = MOVIE if file.has(MOVIE) else TITLE
+    if not file.has(column):
         raise InputError(f"{path} has no column movieid or title; name the movies in one of them")
+    with_times = file.has(TIME)
+    table = file.read([RATING, column, TIME] if with_times else [RATING, column])
+    movie = (find_movies if column == MOVIE else find_titled)(table, dimensions)
     if (again := find_repeated(movie)) is not None:
         raise table.error(again, column, "is there twice")
     stars = read_stars(table, dimensions)
-    seconds = read_seconds(table) if table.has(TIME) else np.full(len(movie), end)
+    seconds = read_seconds(table) if with_times else np.full(len(movie), end)
     return UserHistory.from_stars(movie, stars, seconds, dimensions)
 
 
@@ -53,7 +53,8 @@ def find_movies(table: TextTable, dimensions: Dimensions) -> Ints:
     if (unknown := rows == len(ids)).any():
         row = int(np.argmax(unknown[listed.codes]))
         problem = ids.refusal(texts[listed.codes[row]])
-        raise InputError(f"{table.shown} {table.place(row)}: {problem}; {table.file.remedy}")
+        file = table.file
+        raise InputError(f"{file.shown} {file.place(row)}: {problem}; {file.file.remedy}")
     return rows[listed.codes]
 
 

@@ -13,7 +13,7 @@ from recsys.serving.people.history import UserHistory, to_histories
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
-from recsys.storage.parquet import read_batches, read_last
+from recsys.storage.parquet import read_batches
 
 # The columns of `UserHistory`.
 COLUMNS = ["movie", "rating", "label", "timestamp"]
@@ -23,7 +23,7 @@ class Log:
     """Finds a user's ratings in all parts at once. It takes 17 bytes a rating.
 
     Args:
-        path: a file with the columns of `schemas.RATINGS`.
+        path: a file with the columns of `schemas.RATINGS`, or a folder of partitions.
         user: the row of the only user whose ratings are kept; None for all users.
 
     Attributes:
@@ -43,9 +43,8 @@ class Log:
             np.concatenate([piece[name].to_numpy() for piece in pieces])
             for name in ("user", *COLUMNS)
         )
-        order = np.argsort(users, kind="stable")
-        self._ratings = UserHistory(*columns).take(order)
-        self._starts = np.searchsorted(users[order], np.arange(len(dimensions.ids["users"]) + 1))
+        self._ratings = UserHistory(*columns)
+        self._starts = np.searchsorted(users, np.arange(len(dimensions.ids["users"]) + 1))
         self._dimensions = dimensions
 
     def of(self, user: int) -> UserHistory:
@@ -75,5 +74,5 @@ class Log:
 def read_end(path: Path, dimensions: Dimensions) -> int:
     """The time of the last rating of a log, in seconds since 1970. Raises: InputError, as `Log`."""
     require_same_run(path, read_lineage(path, "encode"), dimensions.folder, dimensions.lineage)
-    # Encode sorts the ratings by time.
-    return int(read_last(path, schemas.RATINGS, "timestamp"))
+    batches = read_batches(path, schemas.RATINGS, ["timestamp"])
+    return max(pc.max(batch["timestamp"]).as_py() for batch in batches if len(batch))

@@ -77,7 +77,7 @@ def test_the_digest_of_all_rows_is_checked(tmp_path: Path) -> None:
     files = open_files(tmp_path)
     digest = Summary.join(Summary.of(files.read(number)) for number in files.numbers).digest
     files.check(digest)
-    with pytest.raises(InputError, match="is of other ratings than .*run `dvc repro split`"):
+    with pytest.raises(InputError, match=r"is of other ratings than .*run `dvc repro split`"):
         files.check(digest + np.uint64(1))
 
 

@@ -3,7 +3,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from recsys.data.pair_hash import hash_ids, hash_pairs, to_fractions
+from recsys.common.pair_hash import hash_ids, hash_pairs, to_fractions
 
 
 def by_hand(user: object, item: object) -> int:

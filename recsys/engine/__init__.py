@@ -1,0 +1,1 @@
+"""Runs work on partitions of the data: on one machine, or on a Spark cluster."""
