@@ -19,7 +19,7 @@ import torch
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT
 from recsys.evaluation.ranking import catalogue_metrics, per_user_metrics
-from recsys.retrieval.people import People, read_people
+from recsys.retrieval.people import People, list_users, read_people
 from recsys.serving.people.log import Log
 from recsys.serving.recommend.filter import find_allowed, list_genres
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
@@ -103,7 +103,8 @@ def main(output: Path) -> None:
     recommender = Recommender.load(models / "dlrm", data / "features", models / "retrieval")
     dimensions = recommender.dimensions
     ratings = data / "encoded/ratings"
-    people = read_people(ratings, data / "split", dimensions, "likes")
+    source = ratings, data / "split/test.parquet", dimensions, "likes"
+    people = read_people(*source, list_users(*source))
     rows = []
     for options in OPTIONS:
         rows.append(measure(recommender, people, options))

@@ -22,7 +22,6 @@ from benchmarks.features import DATA, LARGEST_USER, enlarge_user
 from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT, run_stage
 from recsys.retrieval.histories import UserHistories
-from recsys.serving.recommend.ranking import find_best
 from recsys.serving.recommend.recommender import Recommender
 
 SHAPE = "ml-25m's shape"
@@ -73,20 +72,18 @@ def measure_lists(folder: Path, users: int) -> list[Row]:
     """The time of one user's list, in milliseconds, by retrieval alone and by both factors."""
     recommender = Recommender.load(folder / "dlrm", folder / "features", folder / "retrieval")
     retrieval, part = recommender.retrieval, folder / "split/train"
-    shape = len(recommender.scorer.dimensions.ids["users"]), len(retrieval.ratings)
-    histories = UserHistories.read([part], *shape, implicit=False)
+    everybody = np.ones(len(recommender.scorer.dimensions.ids["users"]), bool)
+    histories = UserHistories.read([part], everybody, len(retrieval.ratings), implicit=False)
     number = np.diff(histories.starts)
     drawn = np.random.default_rng(1).choice(np.flatnonzero(number), users, replace=False)
 
     def by_retrieval(_: int, history: UserHistories) -> object:
-        scores = retrieval.score_all(history)
-        scores[:, history.movie] = -np.inf
-        return find_best(scores, TOP)
+        return retrieval.find_candidates(history, allowed, TOP)
 
     def by_both(user: int, history: UserHistories) -> object:
         return recommender.rank(np.array([user]), history, TOP)
 
-    rows = []
+    allowed, rows = retrieval.ratings > 0, []
     ways: dict[str, Recommend] = {"retrieval": by_retrieval, "retrieval and P(like)": by_both}
     for name, recommend in ways.items():
         # The first one is a warm-up.

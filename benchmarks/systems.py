@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from recsys.common.arrays import find_best
 from recsys.data.params import SplitParams
 from recsys.evaluation.params import RankingParams
 from recsys.evaluation.ranking import list_popular
@@ -17,8 +18,7 @@ from recsys.retrieval.fit import fit_retrieval_model
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.params import RetrievalParams
-from recsys.retrieval.people import People, read_people
-from recsys.serving.recommend.ranking import find_best
+from recsys.retrieval.people import People, list_users, read_people
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.parts import part_path
 from recsys.storage.schemas import PARTS
@@ -84,7 +84,9 @@ def read_task(folder: Path, tuned: bool, age: int = 0) -> Task:
     )
     params = load_params(folder / "params.yaml")
     relevant, method = params[RankingParams].relevant, params[SplitParams].method
-    people = read_people(folder / "encoded/ratings", folder / "split", dimensions, relevant)
+    source = folder / "encoded/ratings", folder / "split/test.parquet"
+    asked = *source, dimensions, relevant
+    people = read_people(*asked, list_users(*asked))
     size = int(ratings["user"].max()) + 1, people.histories.movies
     before = pd.concat([training, validation])
     if tuned:
@@ -181,7 +183,9 @@ def fit_ease(task: Task, likes_only: bool = False, **changes: Any) -> RetrievalM
     """
     section = load_params(task.folder / "params.yaml")[RetrievalParams].model_copy(update=changes)
     lineage = Dimensions.load(task.folder / "encoded", task.folder / "split/counts").lineage
-    return fit_retrieval_model(task.learnt(likes_only, section.refit), section, lineage)
+    learnt = task.learnt(likes_only, section.refit)
+    counts = np.bincount(learnt.movie, minlength=learnt.movies)
+    return fit_retrieval_model(learnt, counts, section, lineage)
 
 
 def ease(task: Task, likes_only: bool, damping: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from recsys.pipeline.stage import stage
 
 @stage
 @click.argument("encoded", type=PATH)
-@click.argument("parts", type=PATH)
+@click.argument("test", type=PATH)
 @click.argument("features", type=PATH)
 @click.argument("checkpoint", type=PATH)
 @click.argument("retrieval", type=PATH)
@@ -27,19 +27,20 @@ from recsys.pipeline.stage import stage
 def main(
     params: Params,
     encoded: Path,
-    parts: Path,
+    test: Path,
     features: Path,
     checkpoint: Path,
     retrieval: Path,
     recommendations: Path,
     metrics: Path,
 ) -> None:
-    """Recommend movies to each person of the test part, and evaluate the lists.
+    """Recommend movies to people of the test part, and evaluate the lists.
 
     The lists go to the Parquet file RECOMMENDATIONS, each with its own metrics, and the metrics of
     all to the JSON file METRICS.
 
-    The folder ENCODED has the ratings, and PARTS the test part. A person's history is what they
+    The folder ENCODED has the ratings, and the file TEST the test part. If more than ranking.people
+    people have a relevant movie there, a sample of them is drawn. A person's history is what they
     rated before the test part. The DLRM in CHECKPOINT, with its FEATURES, and the model in
     RETRIEVAL rank all movies that are not in the history. Lists of the most popular movies are
     evaluated too.
@@ -48,8 +49,9 @@ def main(
     import torch
 
     from recsys.common.atomic import atomic_write
+    from recsys.common.pair_hash import draw_rows
     from recsys.evaluation.ranking import ranking_metrics, tabulate_recommendations
-    from recsys.retrieval.people import read_people
+    from recsys.retrieval.people import list_users, read_people
     from recsys.serving.recommend.recommender import Recommender
     from recsys.storage import schemas
     from recsys.storage.parquet import write_parquet
@@ -58,16 +60,23 @@ def main(
     section = params[RankingParams]
     recommender = Recommender.load(checkpoint, features, retrieval)
     dimensions = recommender.dimensions
-    people = read_people(encoded / "ratings", parts, dimensions, section.relevant)
-    result: dict[str, object] = {"people": len(people.users), "top": section.top}
+    source = encoded / "ratings", test, dimensions, section.relevant
+    listed = list_users(*source)
+    users = draw_rows(listed, section.people, f"{section.seed} ranking")
+    result: dict[str, object] = {
+        "people": len(users),
+        "eligible_people": len(listed),
+        "top": section.top,
+    }
     table = schemas.RECOMMENDATIONS.empty_table()
-    if len(people.users):
-        lists = recommender.rank(people.users, people.histories, section.top, people.seconds)
+    if len(users):
+        people = read_people(*source, users)
+        lists = recommender.rank(users, people.histories, section.top, people.seconds)
         counts = dimensions.training_ratings["movies"]
         result |= ranking_metrics(
             lists.movies, people.histories.matrix(), people.relevant, counts, section, people.gaps
         )
-        table = tabulate_recommendations(people.users, lists.movies, lists.scores, people.relevant)
+        table = tabulate_recommendations(users, lists.movies, lists.scores, people.relevant)
     # Two files can only be compared if these are equal.
     meaning = {"top": str(section.top), "relevant": section.relevant}
     metadata = dimensions.lineage.to_metadata() | meaning

@@ -41,15 +41,18 @@ def main(
 ) -> None:
     """Fit the retrieval model to the ratings in the folder TRAIN of the movies in ENCODED.
 
-    With retrieval.refit, it learns from the ratings in VALIDATION, too. The weights go to the
+    With retrieval.refit, it learns from the ratings in VALIDATION, too. If there are more than
+    retrieval.people users, a sample of them is drawn. The weights go to the
     folder RETRIEVAL. With retrieval.model=sequence, a sequence encoder is trained, too. A training
     that was killed resumes from the file STATE, and ends with the same model.
     """
     # These imports are slow. Here they come after the check of the params, which is quick.
+    import numpy as np
     from threadpoolctl import threadpool_limits
 
+    from recsys.common.pair_hash import draw_rows
     from recsys.retrieval.fit import fit_retrieval_model
-    from recsys.retrieval.histories import UserHistories
+    from recsys.retrieval.histories import UserHistories, count_interactions
     from recsys.storage.lineage import read_lineage
     from recsys.storage.parquet import count_rows
     from recsys.storage.vocabulary import Vocabulary
@@ -61,18 +64,24 @@ def main(
     )
     section, encoder = params[RetrievalParams], None
     parts = [train, validation] if section.refit else [train]
-    histories = UserHistories.read(parts, users, movies, vocabulary.implicit)
+    is_drawn = np.zeros(users, bool)
+    is_drawn[draw_rows(np.arange(users), section.people, "retrieval")] = True
+    histories = UserHistories.read(parts, is_drawn, movies, vocabulary.implicit)
+    counts = count_interactions(parts, movies, vocabulary.implicit)
     if section.model == "sequence":
         resume = state, save_every
         encoder = train_encoder(histories, params[SequenceParams], encoded, parts, resume)
     # More threads would change the last digits.
     with threadpool_limits(1):
-        fitted = fit_retrieval_model(histories, section, read_lineage(train, "split"), encoder)
+        lineage = read_lineage(train, "split")
+        fitted = fit_retrieval_model(histories, counts, section, lineage, encoder)
     fitted.save(retrieval)
     # Until the model is written, a killed run resumes from the state.
     remove(state)
+    of = f" of {users:,}" if len(histories) < users else ""
     click.echo(
         f"retrieval: weights of {len(fitted.movies):,} movies from {len(histories.movie):,} ratings"
+        f" by {len(histories):,}{of} users"
     )
 
 

@@ -31,7 +31,8 @@ from tests.imports import ROOT, closure
 
 ROOMS = {
     "scoring": ("metrics",),
-    "data": ("splitting", "encoding", "pair_hash", "negatives"),
+    "common": ("pair_hash",),
+    "data": ("splitting", "encoding", "negatives"),
     "evaluation": ("bootstrap", "curves", "slices", "ranking", "paired"),
     "features": (
         *("statistics", "histories", "visibility", "gaussian_process/folds"),
@@ -39,7 +40,7 @@ ROOMS = {
         "gaussian_process/posterior",
     ),
     "retrieval": (
-        *("ease", "nearest", "returning", "histories", "model"),
+        *("ease", "nearest", "returning", "histories", "model", "candidates", "best"),
         *("sequence/encoder", "sequence/training"),
     ),
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES, MovieLensDataset
@@ -120,10 +121,13 @@ def save_retrieval_model(run: Run, exact_movies: int = 10_000) -> None:
     """Fit the retrieval model to the training part."""
     dimensions, part = run.dimensions(), run.split / "train"
     users, movies = (len(dimensions.raw_ids(table)) for table in ("users", "movies"))
-    histories = UserHistories.read([part], users, movies, dimensions.vocabulary.implicit)
+    everybody = np.ones(users, bool)
+    histories = UserHistories.read([part], everybody, movies, dimensions.vocabulary.implicit)
+    counts = dimensions.training_ratings["movies"]
     changes = {"damping": 10.0, "exact_movies": exact_movies, "neighbors": 5}
     section = load_params(PARAMS)[RetrievalParams].model_copy(update=changes)
-    fit_retrieval_model(histories, section, read_lineage(part, "split")).save(run.retrieval)
+    lineage = read_lineage(part, "split")
+    fit_retrieval_model(histories, counts, section, lineage).save(run.retrieval)
 
 
 def find_rows(scorer: CheckpointModel, table: str, ids: Sequence[int]) -> torch.Tensor:

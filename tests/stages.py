@@ -18,7 +18,7 @@ STAGES = {
     "retrieve": "data/encoded data/split/train data/split/validation.parquet "
     "models/retrieval "
     "--state models/retrieval.state",
-    "rank": "data/encoded data/split data/features models/dlrm models/retrieval "
+    "rank": "data/encoded data/split/test.parquet data/features models/dlrm models/retrieval "
     "data/recommendations.parquet metrics/ranking.json",
 }
 

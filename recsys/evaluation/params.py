@@ -38,5 +38,6 @@ class RankingParams(Section):
     name = "ranking"
     top: Count
     relevant: Literal["likes", "all"]
+    people: Count = 10_000
     bootstrap: Annotated[int, Field(description="an integer from 0", ge=0)]
     seed: Seed

@@ -1,18 +1,23 @@
 """The interactions of some people, in the order of time: jagged, without padding.
 
-Shapes: B people, R ratings of all of them, M movies.
+Shapes: B people, R ratings of all of them, U users, M movies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
 import scipy.sparse
 
-from recsys.common.arrays import Ints, Singles, concatenate_ranges
+from recsys.common.arrays import Ints, Mask, Singles, concatenate_ranges
 from recsys.storage import schemas
-from recsys.storage.parquet import read_column
+from recsys.storage.parquet import read_batches
+
+Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,25 +56,24 @@ class UserHistories:
 
     @classmethod
     def read(
-        cls, parts: Sequence[Path], users: int, movies: int, implicit: bool
+        cls, parts: Sequence[Path], users: Mask, movies: int, implicit: bool
     ) -> "UserHistories":
-        """The interactions of each user in some parts, without drawn negatives.
+        """The interactions of some users in some parts, without drawn negatives.
+
+        The parts are streamed: only the ratings of these users stay in memory.
 
         Args:
-            parts: files of `schemas.PART`.
-            users, movies: B and M
-            implicit: whether the rows of label 0 were drawn.
-
-        Raises:
-            InputError: the file is missing or damaged.
+            parts, implicit: as for `read_interactions`.
+            users: whether each row of the users table is one of the B people, [U]
+            movies: M
         """
-        names = ("user", "movie", "rating_norm", "timestamp", "label")
-        *columns, label = (
-            np.concatenate([read_column(part, schemas.PART, name) for part in parts])
-            for name in names
-        )
-        interacted = (label == 1) | (not implicit)
-        return cls.group(users, movies, *(column[interacted] for column in columns))
+        place, kept = np.cumsum(users) - 1, []
+        for batch in read_interactions(parts, implicit):
+            some = users[batch["user"]]
+            columns = (batch[name][some] for name in ("user", "movie", "rating_norm", "timestamp"))
+            kept.append(tuple(columns))
+        user, *others = map(np.concatenate, zip(*kept, strict=True))
+        return cls.group(int(users.sum()), movies, place[user], *others)
 
     def __len__(self) -> int:
         """B"""
@@ -99,3 +103,28 @@ class UserHistories:
         matrix = scipy.sparse.csr_matrix((ones, self.movie.copy(), self.starts), shape)
         matrix.sort_indices()
         return matrix
+
+
+def read_interactions(parts: Sequence[Path], implicit: bool) -> Iterator[Columns]:
+    """The columns of the interactions in some parts, without drawn negatives, in pieces.
+
+    Args:
+        parts: files of `schemas.PART`.
+        implicit: whether the rows of label 0 were drawn.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    names = ["user", "movie", "rating_norm", "timestamp", "label"]
+    for path in parts:
+        for batch in read_batches(path, schemas.PART, names):
+            rows = batch.filter(pc.equal(batch["label"], 1)) if implicit else batch
+            yield {name: rows[name].to_numpy() for name in names}
+
+
+def count_interactions(parts: Sequence[Path], movies: int, implicit: bool) -> Ints:
+    """The number of interactions with each movie, as `read_interactions` reads them, [M]"""
+    counts = np.zeros(movies, np.int64)
+    for batch in read_interactions(parts, implicit):
+        counts += np.bincount(batch["movie"], minlength=movies)
+    return counts

@@ -2,7 +2,7 @@
 
 `retrieval.json` describes the model and holds the digests of the other files and its own.
 
-Shapes: M movies, m movies with weights, B people, R movies of one person.
+Shapes: M movies, m movies with weights, B people, R movies of one person, N candidates.
 """
 
 import json
@@ -15,9 +15,10 @@ import numpy.typing as npt
 import scipy.sparse
 from safetensors.numpy import load_file, save
 
-from recsys.common.arrays import Ints, Singles
+from recsys.common.arrays import Ints, Mask, Singles, find_best
 from recsys.common.atomic import atomic_write
 from recsys.common.errors import InputError
+from recsys.retrieval.candidates import find_candidates
 from recsys.retrieval.ease import Weights
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams, SequenceParams
@@ -62,7 +63,41 @@ class RetrievalModel:
         self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
         self.weights = weights.astype(np.float32)
         self.returning: Singles = returning.astype(np.float32)
+        # The scores for people about whose movies nothing is known.
+        self.popular: Singles = (ratings / ratings.sum()).astype(np.float32)
         self.encoder = encoder
+
+    def find_candidates(
+        self, histories: UserHistories, allowed: Mask, count: int, as_of: Ints | None = None
+    ) -> tuple[Ints, Singles]:
+        """The movies with the highest scores, highest first; equal ones in the order of rows.
+
+        The movies of a person's history, and those that are not allowed, have the score minus
+        infinity.
+
+        Args:
+            histories, as_of: as for `score_all`.
+            allowed: whether a movie may be recommended, [M]
+            count: N, up to M
+
+        Returns:
+            the movies and their scores, [B, N] each
+        """
+        if isinstance(self.weights, np.ndarray) or self.encoder is not None:
+            scores = self.score_all(histories, as_of)
+            scores[:, ~allowed] = -np.inf
+            scores[histories.person, histories.movie] = -np.inf
+            best = find_best(scores, count)
+            return best, np.take_along_axis(scores, best, axis=1)
+        best = np.empty((len(histories), count), np.int64)
+        found = np.empty(best.shape, np.float32)
+        listed, weights = histories.matrix(), self.weights
+        find_candidates(
+            *(listed.indptr, listed.indices, self.movies),
+            *(weights.indptr, weights.indices, weights.data),
+            *(self.popular, self.returning, allowed, best, found),
+        )
+        return best, found
 
     def score_all(self, histories: UserHistories, as_of: Ints | None = None) -> Singles:
         """Unnormalised scores, possibly negative, [B, M]; in [0, 1] with an encoder.
@@ -94,7 +129,7 @@ class RetrievalModel:
         scores = np.zeros(interacted.shape, np.float32)
         scores[:, self.movies] = to_dense(interacted[:, self.movies] @ self.weights)
         # Nothing is known about the movies of these people.
-        scores[~scores.any(axis=1)] = self.ratings / self.ratings.sum()
+        scores[~scores.any(axis=1)] = self.popular
         scores *= self.returning
         return scores
 

@@ -24,9 +24,11 @@ import scipy.sparse
 
 from recsys.common.arrays import Floats, Ints, Singles
 from recsys.common.errors import InputError
+from recsys.retrieval.best import offer
 
 # The index arrays of the files have 32 bits.
 MAX_WEIGHTS = 2**31 - 1
+TINY = np.finfo(np.float64).tiny
 
 
 def fit_nearest(
@@ -74,9 +76,9 @@ def _regress(
     by_user, by_movie = ((part.indptr, part.indices, part.data) for part in (rated, rated.tocsc()))
     users, movies = rated.shape
     ratings, norm = np.diff(by_movie[0]), rated.power(2).sum(0).A1
+    shared, touched = np.zeros(movies, np.float32), np.empty(movies, np.int32)
     table = np.empty((min(counted, movies),) * 2, np.float32)
-    shared = np.empty(movies, np.float32)
-    _sum_table(*by_user, *by_movie, shared, table)
+    _sum_table(*by_user, *by_movie, table)
 
     longest = int(ratings[len(table) :][:neighbors].sum())
     lists = np.full(users, -1, np.int32), *np.empty((2, longest), np.int32)
@@ -85,8 +87,8 @@ def _regress(
     near = np.full((movies, neighbors), -1, np.int32)
     weights = np.zeros((movies, neighbors), np.float16)
     for movie in range(movies):
-        _sum_shared(movie, *by_user, *by_movie, movies, shared)
-        some = _choose(movie, shared, norm, neighbors)
+        sharing = touched[: _sum_shared(movie, *by_user, *by_movie, shared, touched)]
+        some = _choose(shared, sharing, norm, movie, neighbors)
         number = len(some)
         near[movie, :number] = some
         _fill(some, np.searchsorted(some, counted), table, *by_movie, *lists, values, gram)
@@ -97,23 +99,26 @@ def _regress(
                 gram[:number, :number].T, shared[some].astype(float), lower=0
             )
             weights[movie, :number] = solution
+        shared[sharing] = 0
     return near, weights
 
 
-def _choose(movie: int, shared: Singles, norm: Floats, neighbors: int) -> Ints:
+@numba.njit(nogil=True, cache=True)
+def _choose(shared: Singles, touched: Ints, norm: Floats, movie: int, neighbors: int) -> Ints:
     """The movies nearest to a movie by cosine, ascending; of equal ones, the most rated, [k]
 
     Args:
         shared: the overlap of each movie with it, [m]
+        touched: the movies that share a user with it.
         norm: the overlap of each movie with itself, [m]
     """
-    # The squared cosine, but for a factor that is the same for all movies.
-    nearness = np.square(shared, dtype=np.float64) / np.maximum(norm, np.finfo(float).tiny)
-    nearness[movie] = 0
-    least = np.partition(nearness, -neighbors)[-neighbors]
-    nearer, equal = np.flatnonzero(nearness > least), np.flatnonzero(nearness == least)
-    near = np.sort(np.append(nearer, equal[: neighbors - len(nearer)]))
-    return near[nearness[near] > 0]
+    nearness, near, size = np.empty(neighbors), np.empty(neighbors, np.int64), 0
+    for other in touched:
+        # The squared cosine, but for a factor that is the same for all movies.
+        squared = np.float64(shared[other]) ** 2 / max(norm[other], TINY)
+        if squared > 0 and other != movie:
+            size = offer(nearness, near, size, squared, other)
+    return np.sort(near[:size])
 
 
 @numba.njit(nogil=True, cache=True)
@@ -125,24 +130,33 @@ def _sum_shared(
     movie_starts: Ints,
     users: Ints,
     user_values: Singles,
-    most: int,
     shared: Singles,
-) -> None:
-    """Sum the overlap of a movie with each of the `most` most rated movies.
+    touched: Ints,
+) -> int:
+    """Sum the overlap of a movie with each other.
 
     Args:
         user_starts, movies, movie_values: the movies of each user, and what their ratings count,
-            [U + 1], [N] and [N]
+            from 0, [U + 1], [N] and [N]
         movie_starts, users, user_values: the same for the users of each movie, [m + 1], [N] and [N]
-        shared: gets the overlaps, [most or more]
+        shared: gets the overlaps; 0 before, [m]
+        touched: gets the movies whose overlap is not 0, [m]
+
+    Returns:
+        the number of these movies
     """
-    shared[:most] = 0
+    number = 0
     for own in range(movie_starts[target], movie_starts[target + 1]):
         user = users[own]
         for row in range(user_starts[user], user_starts[user + 1]):
-            if movies[row] >= most:
-                break
-            shared[movies[row]] += user_values[own] * movie_values[row]
+            movie = movies[row]
+            product = user_values[own] * movie_values[row]
+            if product > 0:
+                if shared[movie] == 0:
+                    touched[number] = movie
+                    number += 1
+                shared[movie] += product
+    return number
 
 
 @numba.njit(nogil=True, cache=True)
@@ -153,23 +167,17 @@ def _sum_table(
     movie_starts: Ints,
     users: Ints,
     user_values: Singles,
-    shared: Singles,
     table: Singles,
 ) -> None:
-    """Sum the overlap of each two of the most rated movies, [h, h]."""
+    """Sum the overlap of each two of the most rated movies, below and on the diagonal, [h, h]."""
+    table[:] = 0
     for movie in range(len(table)):
-        _sum_shared(
-            movie,
-            user_starts,
-            movies,
-            movie_values,
-            movie_starts,
-            users,
-            user_values,
-            len(table),
-            shared,
-        )
-        table[movie] = shared[: len(table)]
+        for own in range(movie_starts[movie], movie_starts[movie + 1]):
+            user = users[own]
+            for row in range(user_starts[user], user_starts[user + 1]):
+                if movies[row] > movie:
+                    break
+                table[movie, movies[row]] += user_values[own] * movie_values[row]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -194,7 +202,7 @@ def _fill(
     Args:
         near: the movies, ascending, [k]
         counted: how many of them have a row in the table.
-        table: the overlaps of the most rated movies, [h, h]
+        table: the overlaps of the most rated movies, below and on the diagonal, [h, h]
         movie_starts, users, values: the users of each movie, and what their ratings count,
             [m + 1], [N] and [N]
         last: the end of each user's list; -1, before and after, for an empty one, [U]

@@ -12,6 +12,7 @@ Weight = Annotated[float, Field(description="a number from 0", ge=0)]
 class RetrievalParams(Section):
     name = "retrieval"
     model: Literal["ease", "sequence"]
+    people: Count = 200_000
     exact_movies: Annotated[int, Field(description="an integer from 1 to 20000", ge=1, le=20_000)]
     neighbors: Annotated[int, Field(description="an integer from 1 to 2000", ge=1, le=2000)]
     refit: Annotated[bool, Field(description="true or false")]

@@ -3,7 +3,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from recsys.common.pair_hash import hash_ids, hash_pairs, to_fractions
+from recsys.common.pair_hash import draw_rows, hash_ids, hash_pairs, to_fractions
 
 
 def by_hand(user: object, item: object) -> int:
@@ -56,3 +56,16 @@ def test_fractions_are_uniform_over_similar_pairs() -> None:
     for rows, count in ((users, 500), (items, 600)):
         fractions_below = np.bincount(rows, tenth) / count
         assert 0.8 < fractions_below.var() / (0.09 / count) < 1.2
+
+
+def test_a_sample_has_the_size_and_is_drawn_alike_from_every_part_of_the_rows() -> None:
+    rows = np.arange(10_000)
+    drawn = draw_rows(rows, 1000, "a")
+    assert len(drawn) == len(np.unique(drawn)) == 1000
+    assert (np.diff(drawn) > 0).all()
+    # Of the even rows, about as many are drawn as of any half.
+    assert 400 < (drawn % 2 == 0).sum() < 600
+    assert drawn.tolist() != draw_rows(rows, 1000, "b").tolist()
+    # Who is drawn of all is drawn of fewer, too.
+    assert set(drawn[drawn < 5000]) <= set(draw_rows(rows[:5000], 1000, "a"))
+    assert draw_rows(rows[:7], 7, "a").tolist() == list(range(7))

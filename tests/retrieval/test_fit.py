@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.pipeline.params import load_params
-from recsys.retrieval.fit import fit_retrieval_model, weigh_ratings
+from recsys.retrieval.fit import draw_ratings, fit_retrieval_model, weigh_ratings
 from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.params import RetrievalParams
 from recsys.storage.lineage import Lineage
@@ -36,8 +36,16 @@ def test_all_ratings_count_alike_without_both_params() -> None:
 def test_lowest_stars_that_count_nothing_give_no_weights(exact_movies: int) -> None:
     """Movie 2 has the lowest stars alone. Movie 4 has no rating."""
     section = SECTION.model_copy(update={"star_weight": 1.0, "exact_movies": exact_movies})
-    model = fit_retrieval_model(HISTORIES, section, Lineage("a", "b"))
+    counts = np.array([9, 8, 7, 6, 5])
+    model = fit_retrieval_model(HISTORIES, counts, section, Lineage("a", "b"))
     assert model.movies.tolist() == [0, 1, 2, 3]
+    assert model.ratings.tolist() == counts.tolist()
     similar = [model.find_similar(movie) for movie in (0, 2, 4)]
     assert [bool(values.max() > 0) for values in similar] == [True, False, False]
     assert np.isfinite(similar).all()
+
+
+def test_at_most_so_many_ratings_of_a_person_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert draw_ratings(HISTORIES).all()
+    monkeypatch.setattr("recsys.retrieval.fit.MAX_RATINGS", 2)
+    assert np.bincount(HISTORIES.person, draw_ratings(HISTORIES)).tolist() == [2, 0, 1]

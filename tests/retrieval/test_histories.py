@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.retrieval.histories import UserHistories
+from recsys.retrieval.histories import UserHistories, count_interactions
 from tests.tables import write_part
 
 # Person 0 rated movies 3, 1 and 2 (the last two in the same second), person 1 nothing, and person 2
@@ -50,8 +50,13 @@ def test_the_matrix_has_a_1_for_each_movie() -> None:
 def test_movies_that_were_drawn_as_negatives_are_no_interactions(
     tmp_path: Path, drawn: bool, starts: list[int], movies: list[int]
 ) -> None:
-    histories = UserHistories.read([write_part(tmp_path)], 3, 4, drawn)
+    histories = UserHistories.read([write_part(tmp_path)], np.ones(3, bool), 4, drawn)
     assert histories.starts.tolist() == starts
     assert histories.movie.tolist() == movies
-    twice = UserHistories.read([write_part(tmp_path)] * 2, 3, 4, drawn)
+    counts = count_interactions([write_part(tmp_path)], 4, drawn)
+    assert counts.tolist() == np.bincount(movies, minlength=4).tolist()
+    some = UserHistories.read([write_part(tmp_path)], np.array([True, False, True]), 4, drawn)
+    assert some.movie.tolist() == histories.select(np.array([0, 2])).movie.tolist()
+    assert some.starts.tolist() == histories.select(np.array([0, 2])).starts.tolist()
+    twice = UserHistories.read([write_part(tmp_path)] * 2, np.ones(3, bool), 4, drawn)
     assert np.diff(twice.starts).tolist() == (2 * np.diff(starts)).tolist()

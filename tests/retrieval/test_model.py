@@ -51,6 +51,36 @@ def test_a_ratio_of_later_ratings_multiplies_all_scores() -> None:
     np.testing.assert_allclose(scores, [[0, 0.75, 1.5, 0, -0.125], [0, 0.6, 0.6, 0, 0.05]])
 
 
+def test_candidates_are_allowed_and_not_in_the_history(retrieval: RetrievalModel) -> None:
+    histories = make_histories([[1, 4], [0, 2], []], 5)
+    allowed = np.array([False, True, True, True, True])
+    movies, scores = retrieval.find_candidates(histories, allowed, 3)
+    # The last person gets popular movies. Of equal scores, the first row comes first.
+    assert movies.tolist() == [[2, 3, 0], [4, 1, 3], [1, 2, 4]]
+    least = -np.inf
+    np.testing.assert_allclose(scores, [[0.75, 0, least], [1, 0.125, 0], [0.6, 0.3, 0.1]])
+
+
+@pytest.mark.parametrize("count", [1, 10, 300])
+def test_candidates_of_sparse_weights_are_the_best_of_all_scores(count: int) -> None:
+    random = np.random.default_rng(count)
+    rated = np.flatnonzero(random.random(300) < 0.8)
+    # Halves, so that many scores are equal, and some are 0 as sums of others.
+    weights = random.integers(-2, 4, (len(rated), len(rated))) / 2
+    weights[random.random(weights.shape) < 0.95] = 0
+    ratings = random.integers(1, 9, 300)
+    returning = random.choice([0.5, 1, 2], 300)
+    models = (
+        RetrievalModel(rated, form, ratings, returning, SECTION, LINEAGE)
+        for form in (weights.astype(np.float16), csr_matrix(weights.astype(np.float32)))
+    )
+    lists = [random.choice(300, n, replace=False) for n in (0, 1, 2, 5, 30, 30, 100, 300)]
+    asked = make_histories(lists, 300), random.random(300) < 0.7, count
+    expected, found = (model.find_candidates(*asked) for model in models)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
 def test_reasons_have_the_largest_positive_weights(retrieval: RetrievalModel) -> None:
     history = np.array([0, 1, 2])
     assert retrieval.find_reasons(history, 4, 2).tolist() == [2]

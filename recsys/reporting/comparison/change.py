@@ -27,6 +27,7 @@ METRICS = {
     "rmse": Metric("root mean squared error, in stars", False),
     "mae": Metric("mean absolute error, in stars", False),
     "people": Metric("people of the test part who are recommended movies"),
+    "eligible_people": Metric("people of the test part with a relevant movie"),
     "top": Metric("movies in a list"),
     "ndcg": Metric("discounted gain of the list, divided by that of the best list", True),
     "recall": Metric("share of a person's relevant movies that is in the list", True),

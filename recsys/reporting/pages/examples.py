@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from recsys.reporting.rendering.blocks import Table
+from recsys.retrieval.histories import UserHistories
 from recsys.retrieval.model import RetrievalModel
 from recsys.retrieval.people import read_people
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import read_lineage, require_same_run
-from recsys.storage.parquet import read_column, read_metadata, read_parquet
+from recsys.storage.parquet import read_metadata, read_parquet
 
 ENCODED, SPLIT, RETRIEVAL = Path("data/encoded"), Path("data/split"), Path("models/retrieval")
 RECOMMENDATIONS = Path("data/recommendations.parquet")
@@ -36,27 +36,31 @@ def tabulate_examples() -> list[Table]:
     dimensions = Dimensions.load(ENCODED, SPLIT / "counts")
     require_same_run(RECOMMENDATIONS, lineage, SPLIT, dimensions.lineage)
     retrieval = RetrievalModel.load(RETRIEVAL, SPLIT, dimensions.lineage)
-    people = read_people(ENCODED / "ratings", SPLIT, dimensions, metadata["relevant"])
-    counts = dimensions.training_ratings["users"][people.users]
+    users = lists["user"].to_numpy()
+    counts = dimensions.training_ratings["users"][users]
+    chosen = choose(counts)
+    # Only these people's ratings are kept in memory.
+    source = ENCODED / "ratings", SPLIT / "test.parquet", dimensions, metadata["relevant"]
+    people = read_people(*source, np.sort(users[list(chosen.values())]))
     titles = dimensions.tables["movies"]["title"].to_numpy()
     verb = "liked" if metadata["relevant"] == "likes" else "interacted with"
     tables = []
-    for name, person in choose(counts).items():
-        user = int(people.users[person])
-        history = np.sort(people.histories[person : person + 1].movie)
+    for name, row in chosen.items():
+        person = int(np.searchsorted(people.users, users[row]))
+        own = people.histories[person : person + 1]
+        history = np.sort(own.movie)
         relevant = people.relevant[person].indices
-        (movies,) = lists.filter(pc.equal(lists["user"], user))["movies"].to_pylist()
         rows = [
             (
                 titles[movie],
                 "; ".join(titles[retrieval.find_reasons(history, movie, REASONS)]),
                 verb if movie in relevant else "",
             )
-            for movie in movies
+            for movie in lists["movies"][row].as_py()
         ]
-        raw = dimensions.raw_ids("users")[user]
-        title = f"User {raw}, of those with {name} ratings ({counts[person]:,} in training)"
-        liked = "; ".join(titles[find_liked(user, history)])
+        raw, count = dimensions.raw_ids("users")[users[row]], counts[row]
+        title = f"User {raw}, of those with {name} ratings ({count:,} in training)"
+        liked = "; ".join(titles[find_liked(own)])
         tables.append(Table(title, HEADER, rows, f"Rated highest before the test part: {liked}."))
     return tables
 
@@ -75,18 +79,8 @@ def choose(counts: Ints) -> dict[str, int]:
     return {name: person for person, name in chosen.items()}
 
 
-def find_liked(user: int, history: Ints) -> Ints:
-    """The movies of a person's history with the most stars, among equals the latest.
-
-    Args:
-        user: row of the users table.
-        history: rows of the movies table.
-    """
-    path = ENCODED / "ratings"
-    own = read_column(path, schemas.RATINGS, "user") == user
-    movie, rating = (
-        read_column(path, schemas.RATINGS, name)[own][::-1] for name in ("movie", "rating")
-    )
-    some = np.isin(movie, history)
-    liked: Ints = movie[some][np.argsort(-rating[some], kind="stable")][:LIKED]
+def find_liked(history: UserHistories) -> Ints:
+    """The movies of a person's history with the most stars, among equals the latest."""
+    movie, rating = history.movie[::-1], history.rating[::-1]
+    liked: Ints = movie[np.argsort(-rating, kind="stable")][:LIKED]
     return liked

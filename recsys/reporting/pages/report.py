@@ -115,7 +115,21 @@ def _ranking(runs: Comparison, base: str | None) -> Section:
     ]
     header = ["metric", "workspace", *_beside_header(base), "low", "high", "most popular"]
     tables = [Table("Lists of recommendations", header, rows), *_gaps(ranking)]
-    return Section("Ranking", blocks=tables)
+    return Section("Ranking", _describe_people(ranking), tables)
+
+
+def _describe_people(ranking: Content) -> str:
+    """How many people are judged, and which interval that buys; empty for older runs."""
+    if "eligible_people" not in ranking:
+        return ""
+    judged = (
+        f"{ranking['people']:,} of {ranking['eligible_people']:,} people with a relevant movie are "
+        "judged (ranking.people)"
+    )
+    low, high = ranking.get("intervals", {}).get("ndcg", (None, None))
+    if low is None:
+        return f"{judged}."
+    return f"{judged}: that makes the 95 % interval of NDCG {high - low:.4f} wide."
 
 
 def _gaps(ranking: Content) -> list[Table]:

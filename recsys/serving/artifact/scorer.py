@@ -26,11 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsys.common.arrays import find_best
 from recsys.features.online import OnlineFeatures
 from recsys.models.answers import Answers
 from recsys.serving.artifact.files import read_artifact
 from recsys.serving.pair_model import PairModel
-from recsys.serving.recommend.ranking import Rows, find_best, join_factors
+from recsys.serving.recommend.ranking import Rows, join_factors
 
 # The ids of a batch, [B].
 PublishedIds = Sequence[int] | Sequence[str] | Tensor

@@ -2,16 +2,15 @@
 
 An exported artifact has no such tables; its `scorer` filters without options.
 
-Shapes: B people, M movies.
+Shapes: M movies.
 """
 
 import numpy as np
 import pyarrow.compute as pc
 
-from recsys.common.arrays import Mask, Singles
+from recsys.common.arrays import Mask
 from recsys.common.errors import InputError
 from recsys.common.params import show
-from recsys.retrieval.histories import UserHistories
 from recsys.serving.recommend.options import ANY_YEAR, DEFAULT_OPTIONS, RecommendOptions, Years
 from recsys.storage.dimensions import Dimensions
 from recsys.storage.registry import Feature
@@ -36,18 +35,6 @@ def find_allowed(dimensions: Dimensions, options: RecommendOptions = DEFAULT_OPT
     if (options.genres or options.years != ANY_YEAR) and not allowed.any():
         raise InputError("no movie with a training rating has such a genre and year; ask wider")
     return allowed
-
-
-def keep_allowed(scores: Singles, allowed: Mask, histories: UserHistories) -> None:
-    """Set the scores of other movies, and of the movies in each history, to minus infinity.
-
-    Args:
-        scores: [B, M]
-        allowed: from `find_allowed`, [M]
-        histories: what the people interacted with, of B people
-    """
-    scores[:, ~allowed] = -np.inf
-    scores[histories.person, histories.movie] = -np.inf
 
 
 def list_genres(dimensions: Dimensions) -> list[str]:

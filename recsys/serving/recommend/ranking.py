@@ -1,4 +1,4 @@
-"""Joins two factors in one score: log retrieval score + w log P(like). Finds the best scores.
+"""Joins two factors in one score: log retrieval score + w log P(like).
 
 Every exported artifact holds a copy of this file, so it imports NumPy alone.
 
@@ -26,27 +26,3 @@ def join_factors(retrieval_scores: Scores, likes: Scores, like_weight: float) ->
     scores += like_weight * np.log(np.maximum(likes, MIN_RETRIEVAL_SCORE))
     scores[np.isneginf(retrieval_scores)] = -np.inf
     return scores
-
-
-def find_best(scores: Scores, count: int) -> Rows:
-    """The columns of the highest scores, highest first; equal ones in the order of columns.
-
-    Args:
-        scores: [B, columns]
-
-    Returns:
-        [B, count]
-    """
-    if count < scores.shape[1]:
-        some = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-        least = np.take_along_axis(scores, some[:, -1:], axis=1)
-        # Of equal scores at the cut, argpartition takes any.
-        for row in np.flatnonzero(np.count_nonzero(scores >= least, axis=1) > count):
-            above = np.flatnonzero(scores[row] > least[row])
-            equal = np.flatnonzero(scores[row] == least[row])
-            some[row] = np.append(above, equal)[:count]
-        some.sort(axis=1)
-    else:
-        some = np.tile(np.arange(scores.shape[1]), (len(scores), 1))
-    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1).astype(np.int64)

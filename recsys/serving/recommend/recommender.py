@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from recsys.common.arrays import find_best
 from recsys.features.online import LabelledRatings
 from recsys.models.answers import Answers
 from recsys.retrieval.histories import UserHistories
@@ -22,9 +23,9 @@ from recsys.retrieval.model import RetrievalModel
 from recsys.serving.catalogue import list_movies
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.serving.recommend.diversity import find_diverse
-from recsys.serving.recommend.filter import find_allowed, keep_allowed
+from recsys.serving.recommend.filter import find_allowed
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
-from recsys.serving.recommend.ranking import Rows, Scores, find_best, join_factors
+from recsys.serving.recommend.ranking import Rows, Scores, join_factors
 
 PEOPLE_AT_ONCE = 256
 
@@ -86,17 +87,15 @@ class Recommender:
             InputError: no movie has what the options ask for.
         """
         allowed = find_allowed(self.dimensions, options)
+        count = min(max(self.params.candidates, top), len(allowed))
         pieces = []
         for start in range(0, len(users), PEOPLE_AT_ONCE):
             some = slice(start, start + PEOPLE_AT_ONCE)
             times = None if as_of is None else as_of[some]
-            retrieved = self.retrieval.score_all(histories[some], times)
-            keep_allowed(retrieved, allowed, histories[some])
-            count = min(max(self.params.candidates, top), retrieved.shape[1])
-            movies = find_best(retrieved, count)
+            history = histories[some]
+            movies, retrieved = self.retrieval.find_candidates(history, allowed, count, times)
             answers = self._predict(users[some], movies, times, ratings)
-            candidates = np.take_along_axis(retrieved, movies, axis=1)
-            pieces.append(self._order(movies, candidates, answers, top, options))
+            pieces.append(self._order(movies, retrieved, answers, top, options))
         *columns, stars = zip(*pieces, strict=True)
         movies, scores, likes = map(np.concatenate, columns)
         return Ranking(movies, scores, likes, None if stars[0] is None else np.concatenate(stars))

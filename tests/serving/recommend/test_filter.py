@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys.serving.recommend.filter import find_allowed, keep_allowed
+from recsys.serving.recommend.filter import find_allowed
 from recsys.serving.recommend.options import RecommendOptions, Years
 from recsys.storage.dimensions import Dimensions
 from tests.errors import refused
-from tests.histories import make_histories
 from tests.tables import make_dimensions
 
 
@@ -48,15 +47,6 @@ def test_movies_have_a_rating_a_genre_and_a_year(
     genres: tuple[str, ...], years: Years, movies: list[int]
 ) -> None:
     assert find_movies(genres, years) == movies
-
-
-def test_the_movies_of_a_history_are_left_out() -> None:
-    scores = np.ones((2, 4), np.float32)
-    histories = make_histories([[0], []], 4)
-    allowed = find_allowed(make_dimensions(), RecommendOptions(("a", "b")))
-    keep_allowed(scores, allowed, histories)
-    least = -np.inf
-    assert scores.tolist() == [[least, least, least, 1], [1, least, least, 1]]
 
 
 @pytest.mark.parametrize(

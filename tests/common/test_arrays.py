@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.serving.recommend.ranking import find_best
+from recsys.common.arrays import find_best
 
 
 @pytest.mark.parametrize("count", [1, 7, 150, 200])
