@@ -27,7 +27,7 @@ from recsys.engine.engine import choose_engine
 from recsys.features.online import LabelledRatings
 from recsys.pipeline.params import load_params
 from recsys.pipeline.recipes import apply_changes, load_recipe
-from recsys.scoring.metrics import auc
+from recsys.scoring.auc import auc
 from recsys.serving.checkpoint_model import CheckpointModel
 from recsys.storage import schemas
 from recsys.storage.parquet import read_metadata, read_parquet, write_parquet

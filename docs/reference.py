@@ -10,9 +10,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from recsys.common.params import Section  # noqa: E402
-from recsys.evaluation import bootstrap, curves, ranking, slices  # noqa: E402
+from recsys.evaluation import bootstrap, predictions, ranking, slices  # noqa: E402
 from recsys.pipeline.params import SECTIONS  # noqa: E402
-from recsys.scoring import metrics  # noqa: E402
+from recsys.scoring import auc, metrics  # noqa: E402
 
 
 def comments(section: type[Section]) -> dict[str, str]:
@@ -67,9 +67,10 @@ def write() -> str:
     functions = [
         metrics.classification_metrics,
         metrics.regression_metrics,
-        metrics.weighted_grouped_auc,
-        curves.weighted_calibration_error,
+        predictions.weighted_metrics,
+        auc.grouped_auc_sums,
         slices.metrics_by_slice,
+        bootstrap.resample,
         bootstrap.interval,
     ]
     rankings = [ranking.per_user_metrics, ranking.catalogue_metrics]

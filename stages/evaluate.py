@@ -44,25 +44,28 @@ def main(
     import torch
 
     from recsys.common.memory import keep_freed_memory
-    from recsys.evaluation.evaluate import evaluate, predict_part, tabulate_predictions
+    from recsys.evaluation.evaluate import evaluate, predict_part
     from recsys.evaluation.slices import find_slices
     from recsys.sources.synthetic import plant_model
-    from recsys.storage import schemas
-    from recsys.storage.parquet import write_parquet
+    from recsys.storage.parquet import ROWS_AT_ONCE
 
     torch.set_num_threads(section.threads)
     keep_freed_memory()
-    trained, dataset, answers = predict_part(part, features, checkpoint)
+    trained, dataset, rows = predict_part(part, features, checkpoint, predictions)
     dimensions = trained.dimensions
-    table = tabulate_predictions(part, dimensions, answers)
-    schema = schemas.predictions(dimensions.vocabulary.id_types, answers.stars is not None)
-    write_parquet(table, predictions, schema)
     ideal = None
     if fetch.dataset == "synthetic":
-        ids = (table[name].to_numpy(np.int64) for name in ("raw_userid", "raw_movieid"))
-        ideal = plant_model(fetch).probability(*ids)
+        planted = plant_model(fetch)
+        userids, movieids = (dimensions.raw_ids(n).astype(np.int64) for n in ("users", "movies"))
+        pieces = (column.split(ROWS_AT_ONCE) for column in (dataset.user, dataset.movie))
+        ideal = np.concatenate(
+            [
+                planted.probability(userids[user], movieids[movie]).astype(np.float32)
+                for user, movie in zip(*pieces, strict=True)
+            ]
+        )
     slices = find_slices(dataset.user.numpy(), dataset.movie.numpy(), dimensions, section)
-    result = evaluate(table, section, slices, ideal)
+    result = evaluate(rows, section, slices, ideal)
     result.save(metrics, plots)
     for name, value in result.metrics.items():
         click.echo(f"{name:20} {value}")

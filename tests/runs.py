@@ -1,7 +1,6 @@
 """Runs of the pipeline up to an untrained checkpoint, on the toy data with a new user."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,14 +8,10 @@ import numpy as np
 import torch
 
 from recsys.dataloader.dataset import DEFAULT_FEATURES, MovieLensDataset
-from recsys.features.build import (
-    Settings,
-    compute_features,
-    make_catalogue,
-    read_log,
-    write_columns,
-)
-from recsys.features.files import write_fitted
+from recsys.engine.engine import choose_engine
+from recsys.features.batch.build import Settings, build_features
+from recsys.features.batch.catalogue import make_catalogue
+from recsys.features.batch.partition_files import PartitionFiles
 from recsys.features.params import GaussianProcessParams, StatisticsParams
 from recsys.models.checkpoint import Checkpoint, build_model, save_checkpoint
 from recsys.models.description import Description
@@ -155,7 +150,7 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
     """
     split_encoded(run.encoded, run.split, method=method)
     vocabulary = Vocabulary.load(run.encoded / "vocabulary.json")
-    split = read_log(run.ratings, run.split, vocabulary.implicit)
+    partitions = PartitionFiles.open(run.encoded, run.split, vocabulary.implicit)
     params = load_params(PARAMS)
     section = params[FeatureParams].model_copy(
         update={"sparse": ("movieid", "liked", "disliked"), "history_length": 5}
@@ -163,10 +158,9 @@ def compute_run(run: Run, method: str, groups: tuple[str, ...] = GROUPS) -> None
     settings = Settings(section, params[StatisticsParams], params[GaussianProcessParams])
     movies = read_parquet(run.encoded / "movies.parquet", vocabulary.schema("movies"))
     catalogue = make_catalogue(movies, settings.statistics)
-    computed = compute_features(split.log, catalogue, groups, settings, 3)
     run.features.mkdir()
-    fitted = write_fitted(computed.fitted, computed.ratings, run.features)
-    write_columns(computed, split, run.features, replace(split.lineage, fitted=fitted))
+    engine = choose_engine(run.features / "engine")
+    build_features(partitions, catalogue, groups, settings, 3, run.features, engine)
     others = (feature for feature in COMPUTED if feature.name not in GROUPS)
     save_model(run, features=(*others, *select_features(groups)))
     save_retrieval_model(run)

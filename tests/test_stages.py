@@ -252,3 +252,13 @@ def test_evaluate_refuses_a_model_of_another_run(stage: str, key: str, message: 
     set_params(**{key: 7})
     assert run(stage).exit_code == 0
     assert re.match(f"Error: {message}", refuse("evaluate"))
+
+
+def test_shuffled_ratings_are_refused() -> None:
+    set_params(**{"features.dense": ["gender", "user"], "features.sparse": ["movieid"]})
+    run_all("split")
+    path = Path("data/encoded/ratings/00000.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.take(np.random.default_rng(1).permutation(len(table))), path)
+    expected = "data/split/assignment is of other ratings than data/encoded/ratings"
+    assert expected in refuse("features")

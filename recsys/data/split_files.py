@@ -130,7 +130,7 @@ class Assigner:
         part = self.assign(pairs)
         table = pa.table([rows["row"], part], schema=schemas.ASSIGNMENT)
         path = self.folder / "assignment" / numbered(number)
-        pq.write_table(table, path, compression="zstd")
+        pq.write_table(table, path, compression="lz4", use_dictionary=False)
         movies = self.partitions.sizes[1]
         first = np.full(movies, NEVER)
         np.minimum.at(first, pairs.movie, pairs.seconds)
@@ -174,7 +174,7 @@ class Drawer:
             schemas.NEGATIVES,
         ).sort_by("row")
         path = self.folder / "negatives" / numbered(number)
-        pq.write_table(table, path, compression="zstd")
+        pq.write_table(table, path, compression="lz4", use_dictionary=False)
         nothing = np.zeros(0, np.int32)
         sizes, digest = (
             count_parts(table["part"].to_numpy()),

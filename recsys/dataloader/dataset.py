@@ -80,7 +80,7 @@ class MovieLensDataset(Dataset[dict[str, Tensor]]):
             for name in ("rating" if thresholds else "label", "user", "movie")
         )
         above = [(answer > threshold).to(torch.int8) for threshold in thresholds]
-        self.labels = torch.stack(above or [answer], dim=1)
+        self.labels = torch.stack(above, dim=1) if above else answer[:, None]
         self.pairs = load_pair_features(dimensions, features)
         self.unique_dense = self.pairs.unique_dense()
         self.dense_names = self.pairs.dense_names

@@ -42,7 +42,7 @@ class Lists:
 
     Attributes:
         values: the values of all lists, int32.
-        starts, lengths: where each row's list starts in `values`, and its length, int32, [T]
+        starts, lengths: where each row's list starts in `values`, and its length, integers, [T]
         skips: the position in `values` of an entry of the list that is left out, or -1, [T]; None
             if no list has one
     """

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +45,21 @@ class LocalEngine:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         listed = list(items)
-        workers = min(self.workers, len(listed))
-        if workers < 2:
+        if min(self.workers, len(listed)) < 2:
             return list(map(function, listed))
-        context = multiprocessing.get_context("spawn")
-        # A worker's initializer runs before anything is unpickled, so it may import nothing slow.
-        start = partial(guard_worker, os.getpid())
         try:
-            with ProcessPoolExecutor(workers, context, start) as pool:
-                return list(pool.map(function, listed))
+            return list(self._pool.map(function, listed))
         except BrokenProcessPool as error:
             raise InputError(
                 f"a worker process was killed, perhaps for lack of memory: {WORKERS}=1 and more "
                 "encode.partitions need less"
             ) from error
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        """The worker processes. They import a stage's modules once, and end with this process."""
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.workers, context, partial(guard_worker, os.getpid()))
 
     def _connect(self, sources: Mapping[str, Source]) -> "_Connection":
         return _Connection(self.temporary, sources, self.workers)

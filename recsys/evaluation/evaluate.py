@@ -1,32 +1,29 @@
 """The evaluation of a part's scores: predictions, metrics and points of the plots."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
 
 from recsys.common.atomic import atomic_write
 from recsys.dataloader.dataset import MovieLensDataset
 from recsys.evaluation import curves
-from recsys.evaluation.paired import weighted_metrics
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import Mask, metrics_by_slice
-from recsys.models.answers import Answers, read_answers
+from recsys.evaluation.predictions import Predictions, weighted_metrics
+from recsys.evaluation.slices import Slices, metrics_by_slice
+from recsys.models.answers import read_answers
 from recsys.models.checkpoint import Checkpoint, load_model, read_checkpoint
-from recsys.scoring.metrics import (
-    Array,
-    Metrics,
-    auc,
-    classification_metrics,
-    evaluate_all,
-    rounded,
-)
-from recsys.scoring.predict import predict
+from recsys.scoring.auc import Array, auc, warn_of_one_class
+from recsys.scoring.metrics import Metrics, rounded, single
+from recsys.scoring.predict import SCORING_BATCH, predict_batches
 from recsys.storage import schemas
-from recsys.storage.dimensions import Dimensions
 from recsys.storage.lineage import require_same_run
-from recsys.storage.parquet import read_column
+from recsys.storage.parquet import ROWS_AT_ONCE, read_column, write_parquet
 
 
 @dataclass(frozen=True)
@@ -61,70 +58,85 @@ class Evaluation:
 
 
 def predict_part(
-    part: Path, features: Path, checkpoint: Path
-) -> tuple[Checkpoint, MovieLensDataset, Answers]:
-    """The checkpoint, the rows of the part, and the answers for the rows.
+    part: Path, features: Path, checkpoint: Path, predictions: Path
+) -> tuple[Checkpoint, MovieLensDataset, Predictions]:
+    """Score the rows of a part, and write the predictions in pieces.
 
     Args:
         part: a file of the stage split.
         features: the folder that the stage features wrote.
         checkpoint: the folder that the stage train wrote.
+        predictions: the Parquet file to write, with the columns of `schemas.predictions`.
 
     Raises:
         InputError: a file is missing, damaged or of another run.
     """
     trained = read_checkpoint(checkpoint)
-    dimensions = trained.dimensions
+    dimensions, with_stars = trained.dimensions, bool(trained.description.heads.stars)
     dataset = MovieLensDataset(part, dimensions, trained.features, features)
     require_same_run(checkpoint, trained.lineage, features, dataset.lineage)
-    logits = predict(load_model(trained), dataset)
-    return trained, dataset, read_answers(logits, trained.description.heads)
-
-
-def tabulate_predictions(part: Path, dimensions: Dimensions, answers: Answers) -> pd.DataFrame:
-    """The columns of `schemas.predictions`: the rows of a part, with raw ids and answers."""
-    user, movie, rating, label = (
-        read_column(part, schemas.PART, name) for name in ("user", "movie", "rating", "label")
+    rows = Predictions(
+        dataset.user.numpy(),
+        read_column(part, schemas.PART, "rating"),
+        dataset.labels[:, 0].numpy(),
+        np.empty(len(dataset), np.float32),
+        np.empty(len(dataset), np.float32) if with_stars else None,
     )
-    return pd.DataFrame(
-        {
-            "raw_userid": dimensions.raw_ids("users")[user],
-            "raw_movieid": dimensions.raw_ids("movies")[movie],
-            "rating": rating,
-            "label": label,
+    schema = schemas.predictions(dimensions.vocabulary.id_types, with_stars)
+    write_parquet(_fill_predictions(rows, trained, dataset), predictions, schema)
+    return trained, dataset, rows
+
+
+def _fill_predictions(
+    rows: Predictions, trained: Checkpoint, dataset: MovieLensDataset
+) -> Iterator[pd.DataFrame]:
+    """Fill the columns score and stars; yield the columns of `schemas.predictions` in pieces."""
+    movies = dataset.movie.numpy()
+    raw_users, raw_movies = (trained.dimensions.raw_ids(name) for name in ("users", "movies"))
+    logits = predict_batches(load_model(trained), dataset, SCORING_BATCH)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        batches = list(islice(logits, ROWS_AT_ONCE // SCORING_BATCH))
+        answers = read_answers(torch.cat(batches), trained.description.heads)
+        rows.score[some] = answers.likes
+        columns = {
+            "raw_userid": raw_users[rows.user[some]],
+            "raw_movieid": raw_movies[movies[some]],
+            "rating": rows.rating[some],
+            "label": rows.label[some],
             "score": answers.likes,
         }
-        | ({} if answers.stars is None else {"stars": answers.stars})
-    )
+        if rows.stars is not None and answers.stars is not None:
+            rows.stars[some] = columns["stars"] = answers.stars
+        yield pd.DataFrame(columns)
 
 
 def evaluate(
-    predictions: pd.DataFrame,
+    predictions: Predictions,
     params: EvaluateParams,
-    slices: dict[str, Mask] | None = None,
+    slices: Slices,
     ideal: Array | None = None,
 ) -> Evaluation:
     """Compute the metrics and plots of predictions.
 
     Args:
-        predictions: a table with the columns of `schemas.predictions`.
-        slices: from `find_slices`, [N] each.
+        slices: of the rows, from `find_slices`.
         ideal: the best possible scores, if they are known; their AUC is reported too, [N]
     """
-    labels = predictions["label"].to_numpy()
-    scores = predictions["score"].to_numpy()
-    metrics = classification_metrics(labels, scores, params.threshold)
-    # The others, which need the users, the groups of the calibration and the stars.
-    more = weighted_metrics(predictions, params)
-    metrics |= evaluate_all({n: m for n, m in more.items() if n not in metrics}, len(labels))
+    data = np.ones((predictions.users, 1), np.uint8)
+    metrics = single(weighted_metrics(predictions, params)(data))
+    metrics["rows"] = len(predictions)
+    if metrics["auc"] is None:
+        warn_of_one_class(predictions.label)
     if ideal is not None:
-        metrics["best_possible_auc"] = auc(labels, ideal)
+        metrics["best_possible_auc"] = auc(predictions.label, ideal)
+    ranked = predictions.ranked
     plots = {
-        "roc": curves.roc_curve(labels, scores, params.curve_points),
-        "precision_recall": curves.precision_recall_curve(labels, scores, params.curve_points),
-        "calibration": curves.reliability_curve(labels, scores, params.calibration_bins),
-        "confusion": curves.confusion_counts(labels, scores > params.threshold),
+        "roc": curves.roc_curve(ranked, params.curve_points),
+        "precision_recall": curves.precision_recall_curve(ranked, params.curve_points),
+        "calibration": curves.reliability_curve(ranked, params.calibration_bins),
+        "confusion": curves.confusion_counts(ranked, params.threshold),
     }
-    records = metrics_by_slice(predictions, slices or {}, params.bootstrap, params.seed)
+    records = metrics_by_slice(predictions, slices, params)
     plots["slices"] = curves.slice_intervals(records)
     return Evaluation(rounded(metrics), plots, records)

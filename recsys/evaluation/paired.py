@@ -8,7 +8,7 @@ Where both runs were trained with several seeds, a metric is its mean over the s
 interval includes the variance between seeds (Bouthillier et al. 2021, arXiv 2103.03098). With a
 single seed this variance is unknown, and the interval covers the users alone.
 
-Shapes: N rows of the test part, U people.
+Shapes: U people, S bootstrap samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,18 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from recsys.evaluation.bootstrap import resample
-from recsys.evaluation.curves import weighted_calibration_error
+from recsys.common.arrays import Floats
+from recsys.evaluation.bootstrap import resample, resample_means
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import Mask
-from recsys.scoring.metrics import (
-    Array,
-    WeightedMetric,
-    Weights,
-    weighted_auc,
-    weighted_classification,
-    weighted_grouped_auc,
-    weighted_mean,
-    weighted_regression,
-)
+from recsys.evaluation.predictions import Predictions, weighted_metrics
+from recsys.evaluation.slices import Slices, resample_slices
 
 # 400 samples give the standard deviation to 4 %. Quantiles would need many more.
 RESAMPLES, SEED = 400, 1
 # The probability that an interval misses the true difference.
 LEVEL = 0.05
+# Figures of the rows, which are the same for both runs.
+OF_ROWS = ("positive_rate", "rows")
 # The metrics of a person's list of recommendations.
 RANKING = ("ndcg", "recall", "hit_rate", "mrr")
 
@@ -97,27 +90,30 @@ def significant_by_holm(differences: Mapping[str, Difference], level: float = LE
     return found
 
 
-def compare(
-    old: Sequence[WeightedMetric], new: Sequence[WeightedMetric], users: Array
-) -> Difference:
+def compare(old: Sequence[Floats], new: Sequence[Floats]) -> Difference:
     """The difference of two means over training seeds, of the same metric of the same rows.
 
     Args:
-        old, new: for each seed, a function of the rows' weights.
-        users: the user of each row, [N]
+        old, new: for each seed, the metric of the data, then of the same bootstrap samples of the
+            users for all seeds and both runs, [1 + S]
     """
-
-    def difference(weights: Weights) -> float:
-        before, after = (np.mean([metric(weights) for metric in run]) for run in (old, new))
-        return float(after - before)
-
-    ones = np.ones(len(users))
-    value = difference(ones)
+    before, after = (np.mean(run, axis=0) for run in (old, new))
+    value, *samples = after - before
     if np.isnan(value):
         return Difference(np.nan, np.nan)
-    users_error = float(np.nanstd(resample(difference, users, RESAMPLES, SEED)))
-    before, after = ([metric(ones) for metric in run] for run in (old, new))
-    return Difference(value, users_error, *seeds_error(before, after))
+    seeds = ([values[0] for values in run] for run in (old, new))
+    return Difference(float(value), float(np.nanstd(samples)), *seeds_error(*seeds))
+
+
+def _compare_all(
+    old: Sequence[Mapping[str, Floats]], new: Sequence[Mapping[str, Floats]]
+) -> dict[str, Difference]:
+    """The difference in each metric, or slice, that both runs have; for each seed, by name."""
+    return {
+        name: compare([seed[name] for seed in old], [seed[name] for seed in new])
+        for name in new[0]
+        if name in old[0]
+    }
 
 
 def seeds_error(old: Sequence[float], new: Sequence[float]) -> tuple[float, float]:
@@ -141,53 +137,42 @@ def seeds_error(old: Sequence[float], new: Sequence[float]) -> tuple[float, floa
 
 
 def compare_predictions(
-    old: Sequence[pd.DataFrame],
-    new: Sequence[pd.DataFrame],
+    old: Sequence[Predictions],
+    new: Sequence[Predictions],
     params: tuple[EvaluateParams, EvaluateParams],
 ) -> dict[str, Difference]:
     """The difference of two runs in each metric that both have of their predictions.
 
     Args:
-        old, new: for each training seed, a table with the columns of `schemas.predictions`; they
-            differ in `score` and `stars` alone.
+        old, new: for each training seed, the predictions of the same rows; they differ in `score`
+            and `stars` alone.
         params: the section `evaluate` of the old run and of the new run.
     """
-    users = pd.factorize(new[0]["raw_userid"])[0]
     before, after = (
-        [weighted_metrics(table, section) for table in tables]
-        for tables, section in zip((old, new), params, strict=True)
+        [
+            resample(weighted_metrics(seed, section), seed.users, RESAMPLES, SEED)
+            for seed in predictions
+        ]
+        for predictions, section in zip((old, new), params, strict=True)
     )
-    return {
-        name: compare([m[name] for m in before], [m[name] for m in after], users)
-        for name in after[0]
-        if name in before[0]
-    }
+    found = _compare_all(before, after)
+    return {name: found[name] for name in found if name not in OF_ROWS}
 
 
 def compare_slices(
-    old: Sequence[pd.DataFrame],
-    new: Sequence[pd.DataFrame],
-    slices: Mapping[str, Mask],
+    old: Sequence[Predictions], new: Sequence[Predictions], slices: Slices
 ) -> dict[str, Difference]:
     """The difference in AUC of all rows and of each slice that has some.
 
     Args:
         old, new: as for `compare_predictions`.
-        slices: the rows of each slice, [N] each
+        slices: of the rows.
     """
-    users = pd.factorize(new[0]["raw_userid"])[0]
-    found = {}
-    for name, mask in {"all": np.ones(len(users), bool), **slices}.items():
-        if mask.any():
-            before, after = (
-                [
-                    weighted_auc(t["label"][mask].to_numpy(), t["score"][mask].to_numpy())
-                    for t in tables
-                ]
-                for tables in (old, new)
-            )
-            found[name] = compare(before, after, users[mask])
-    return found
+    before, after = (
+        [resample_slices(seed, slices, RESAMPLES, SEED) for seed in predictions]
+        for predictions in (old, new)
+    )
+    return _compare_all(before, after)
 
 
 def compare_lists(
@@ -199,30 +184,11 @@ def compare_lists(
         old, new: for each training seed, a table with the columns of `schemas.RECOMMENDATIONS`, of
             the same people, [U]
     """
-    users = new[0]["user"].to_numpy()
-    found = {}
-    for name in RANKING:
-        before, after = (
-            [weighted_mean(table[name].to_numpy()) for table in tables] for tables in (old, new)
-        )
-        found[name] = compare(before, after, users)
-    return found
-
-
-def weighted_metrics(
-    predictions: pd.DataFrame, params: EvaluateParams
-) -> dict[str, WeightedMetric]:
-    """The metrics of `evaluate`, as functions of the rows' weights.
-
-    Args:
-        predictions: a table with the columns of `schemas.predictions`.
-    """
-    columns = {name: predictions[name].to_numpy() for name in predictions}
-    labels, scores = columns["label"], columns["score"]
-    found = weighted_classification(labels, scores, params.threshold) | {
-        "grouped_auc": weighted_grouped_auc(labels, scores, columns["raw_userid"]),
-        "calibration_error": weighted_calibration_error(labels, scores, params.calibration_bins),
-    }
-    if "stars" in columns:
-        found |= weighted_regression(columns["rating"], columns["stars"])
-    return found
+    before, after = (
+        [
+            resample_means({name: seed[name].to_numpy() for name in RANKING}, RESAMPLES, SEED)
+            for seed in tables
+        ]
+        for tables in (old, new)
+    )
+    return _compare_all(before, after)

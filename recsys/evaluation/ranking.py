@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from recsys.evaluation.bootstrap import interval
+from recsys.evaluation.bootstrap import interval, resample_means
 from recsys.evaluation.params import RankingParams
-from recsys.scoring.metrics import Metrics, rounded, weighted_mean
+from recsys.scoring.metrics import Metrics, rounded
 
 Lists = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
@@ -86,11 +86,8 @@ def intervals(people: Mapping[str, Floats], samples: int, seed: int) -> dict[str
         people: metrics of each person, [U] each
         samples: the number of bootstrap samples.
     """
-    ids = np.arange(len(next(iter(people.values()))))
-    return {
-        name: [round(end, 4) for end in interval(weighted_mean(values), ids, samples, seed)]
-        for name, values in people.items()
-    }
+    means = resample_means(people, samples, seed)
+    return {name: [round(end, 4) for end in interval(each)] for name, each in means.items()}
 
 
 def metrics_by_gap(people: Mapping[str, Floats], gaps: Floats) -> dict[str, dict[str, object]]:

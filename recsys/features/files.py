@@ -16,24 +16,23 @@ from safetensors.numpy import load_file, save
 from recsys.common.errors import InputError
 from recsys.features.fitted import Fitted
 from recsys.storage.lineage import Lineage, digest, require_same_run
-from recsys.storage.parquet import read_parquet, write_parquet
+from recsys.storage.parquet import read_parquet
 from recsys.storage.schemas import FITTED_RATINGS
 from recsys.storage.sealed import check_files, digest_files, seal, unseal
 
 DESCRIPTION, ARRAYS, RATINGS = "features.json", "fitted.safetensors", "ratings.parquet"
 
 
-def write_fitted(fitted: Fitted | None, ratings: pa.Table | None, folder: Path) -> str:
-    """Write the three files, or the first alone if no feature is computed; return its digest.
+def write_fitted(fitted: Fitted | None, folder: Path) -> str:
+    """Write the first two files, or the first alone if no feature is computed; return its digest.
 
     Args:
-        ratings: the columns of `schemas.FITTED_RATINGS`.
+        folder: has the ratings already if a feature is computed.
     """
     content: dict[str, Any] = {"standardisation": {}, "histories": []}
     if fitted is not None:
         content, arrays = fitted.to_parts()
         (folder / ARRAYS).write_bytes(save(arrays))
-        write_parquet(ratings, folder / RATINGS, FITTED_RATINGS)
         content["files"] = digest_files(folder, (ARRAYS, RATINGS))
     text = json.dumps(content, indent=2)
     (folder / DESCRIPTION).write_text(seal(text))

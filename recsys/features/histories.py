@@ -11,7 +11,6 @@ Shapes: B target rows, E entries of a log.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys.common.arrays import Ints, Mask
 from recsys.features.visibility import RatingLog
@@ -36,10 +35,15 @@ class History:
     length: Ints
     skip: Ints
 
-    def columns(self, name: str) -> dict[str, npt.NDArray[np.int32]]:
-        """The stretches as columns by name, each [B]."""
-        ends = {"start": self.start, "length": self.length, "skip": self.skip}
-        return {f"{name}_{end}": values.astype(np.int32) for end, values in ends.items()}
+    def columns(self, name: str, before: int) -> dict[str, Ints]:
+        """The stretches as columns by name, each [B].
+
+        Args:
+            before: the number of entries that a longer log has before this one.
+        """
+        start = self.start.astype(np.int64) + before
+        skip = np.where(self.skip < 0, -1, self.skip.astype(np.int64) + before)
+        return {f"{name}_start": start, f"{name}_length": self.length, f"{name}_skip": skip}
 
 
 def find_history(log: RatingLog, label: int, longest: int) -> History:

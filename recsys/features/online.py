@@ -156,7 +156,7 @@ def merge(ratings: LabelledRatings, queries: Queries, past_only: bool) -> tuple[
     user, movie, seconds = map(np.concatenate, zip(known, queries, strict=True))
     _, user = np.unique(user, return_inverse=True)
     # The order of the stage encode.
-    order = np.lexsort([movie, user, seconds])
+    order = np.lexsort([movie, seconds, user])
     places = np.empty(len(order), np.int32)
     places[order] = np.arange(len(order))
     stars, label, movie_adjusted = (

@@ -67,7 +67,7 @@ class OnlineFeaturesWithLog(OnlineFeatures):
 
     def sum_movies(self, movie: Ints, as_of: Ints) -> MovieSums:
         if self.fitted.past_only and len(as_of) and as_of.min() <= self.end:
-            return self._index.before(movie, as_of)
+            return MovieSums(*self._index.before(movie, as_of))
         return super().sum_movies(movie, as_of)
 
     def predict_ratings(self, group: str, log: RatingLog) -> tuple[Floats, Floats]:

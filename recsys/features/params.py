@@ -28,6 +28,7 @@ class StatisticsParams(Section):
 
 class GaussianProcessParams(Section):
     name = "gaussian_process"
+    people: Count = 200_000
     factors: Annotated[int, Field(description="an integer from 1 to 1024", ge=1, le=1024)]
     iterations: Count
     mean_damping: Positive

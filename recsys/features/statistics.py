@@ -70,7 +70,8 @@ class MovieSums(NamedTuple):
     Attributes:
         number: the number of ratings.
         stars, squares, likes: sums of the stars, of their squares and of the labels.
-        user_adjusted: the sum of the stars less the user's mean; see `sum_movies`.
+        user_adjusted: the sum of the stars less the overall mean and the user's damped mean of
+            what the stars are above the movie's mean.
     """
 
     number: Floats
@@ -200,29 +201,6 @@ GROUPS: dict[str, Callable[[Statistics], Columns]] = {
     "recent": Statistics.recent,
     "time": Statistics.time,
 }
-
-
-def sum_movies(log: RatingLog, means: TrainingMeans) -> tuple[MovieSums, Floats, Floats]:
-    """The sums of each row's movie, and the stars less the movie's or the user's mean.
-
-    Args:
-        log: all ratings.
-
-    Returns:
-        the sums, [N] each; movie_adjusted, the stars less the movie's damped mean, [N], which say
-        more about the user than the stars; user_adjusted, the stars less the overall mean and the
-        user's damped mean of movie_adjusted, [N]
-    """
-    ones = np.ones(len(log.stars))
-    added = MovieSums.of_ratings(log.stars, log.label, np.zeros(len(ones)))
-    sums = MovieSums(*(log.by_movie.sum(v) for v in added))
-    movie_adjusted = log.stars - sums.mean(means)
-    user_residual = damped_mean(
-        log.by_user.sum(movie_adjusted), log.by_user.sum(ones), 0, means.user_damping
-    )
-    user_adjusted = log.stars - means.average - user_residual
-    sums = sums._replace(user_adjusted=log.by_movie.sum(user_adjusted))
-    return sums, movie_adjusted, user_adjusted
 
 
 def damped_mean(sums: Floats, count: Floats, prior: float, weight: float) -> Floats:

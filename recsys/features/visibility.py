@@ -29,13 +29,13 @@ TRAINING, NO_PART, QUERY = 0, -1, -2
 
 @dataclass(frozen=True)
 class RatingLog:
-    """Ratings, and perhaps queries, in the order of time, by column.
+    """Ratings, and perhaps queries, by column; those of each user are in the order of time.
 
     Attributes:
         user, movie: rows of the users and movies tables, [N]
         stars: [N]
         label: 1 for a like, else 0, [N]
-        seconds: time of the rating, in seconds since 1970, ascending, [N]
+        seconds: time of the rating, in seconds since 1970, [N]
         part: position of the rating's part in `PARTS`, or `NO_PART`, or `QUERY`, [N]
         past_only: True if the ratings of an earlier second are visible, False if the other ratings
             of the training part are.
@@ -65,19 +65,15 @@ class RatingLog:
     def by_user(self) -> "VisibleRatings":
         return VisibleRatings(self.user, self)
 
-    @cached_property
-    def by_movie(self) -> "VisibleRatings":
-        return VisibleRatings(self.movie, self)
-
 
 class VisibleRatings:
-    """The visible ratings in the group of a target: of its user, or of its movie.
+    """The visible ratings in the group of a target, such as its user.
 
     A row is never visible to itself. If only the past is visible, the other rows of the same second
     are not visible either, because a page of several ratings is submitted at once.
 
     Args:
-        groups: the group of each row, from 0, [N]
+        groups: the group of each row, [N]; the rows of a group must be in the order of time
 
     Attributes:
         order: the rows sorted by group, then time, [N]
@@ -87,7 +83,9 @@ class VisibleRatings:
     """
 
     def __init__(self, groups: Ints, log: RatingLog) -> None:
-        self.groups, self.log = groups, log
+        # Sums have an element for each group from the first one on.
+        self.groups = groups - groups.min() if len(groups) else groups
+        self.log = log
         self.order = smallest(np.argsort(groups, kind="stable"))
         places = np.empty_like(self.order)
         places[self.order] = np.arange(len(places))

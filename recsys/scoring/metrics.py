@@ -1,24 +1,23 @@
-"""Metrics of scores. Each is defined once, as a function of the weights of the rows.
+"""Metrics of predictions. Each but AUC is defined once, as a function of sums over rows.
 
-With a weight of 1 for every row it is the metric. In a bootstrap, a row's weight is how often its
-user was drawn. Such a function returns nan where the metric is not defined.
+So the same definition serves all rows, a slice of them, and bootstrap samples, whose sums weigh
+each row by how often its user was drawn.
 
-Shapes: N rows.
+Shapes: N rows, K groups of rows.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-Array = npt.NDArray[np.floating | np.integer | np.bool_]
+from recsys.common.arrays import Floats, Ints
+from recsys.scoring.auc import Array, auc
+
 Metrics = dict[str, float | int | None]
-Weights = npt.NDArray[np.float64]
-WeightedMetric = Callable[[Weights], float]
+Sums = Mapping[str, Floats]
 
-log = logging.getLogger(__name__)
+# Rows whose values are in memory at once.
+ROWS_AT_ONCE = 2**20
 
 
 def classification_metrics(labels: Array, scores: Array, threshold: float) -> Metrics:
@@ -35,12 +34,9 @@ def classification_metrics(labels: Array, scores: Array, threshold: float) -> Me
         Lessons from Predicting Clicks on Ads at Facebook"), positive_rate and rows. If all labels
         are equal, auc and normalized_entropy are None.
     """
-    found = evaluate_all(weighted_classification(labels, scores, threshold), len(labels))
-    return found | {
-        "auc": auc(labels, scores),
-        "positive_rate": float(labels.mean()),
-        "rows": len(labels),
-    }
+    together = np.broadcast_to(0, len(labels))
+    sums = sum_rows(together, 1, classification_values(threshold), labels, scores)
+    return {"auc": auc(labels, scores), **single(ratios(sums)), "rows": len(labels)}
 
 
 def regression_metrics(ratings: Array, predictions: Array) -> Metrics:
@@ -52,125 +48,94 @@ def regression_metrics(ratings: Array, predictions: Array) -> Metrics:
     Returns:
         rmse and mae, in stars, and rows.
     """
-    found = evaluate_all(weighted_regression(ratings, predictions), len(ratings))
-    return found | {"rows": len(ratings)}
+    together = np.broadcast_to(0, len(ratings))
+    sums = sum_rows(together, 1, regression_values, ratings, predictions)
+    return {**single(ratios(sums)), "rows": len(ratings)}
 
 
-def evaluate_all(metrics: Mapping[str, WeightedMetric], rows: int) -> Metrics:
-    """The value of each metric, all rows weighing 1; None where it is not defined."""
-    values = {name: metric(np.ones(rows)) for name, metric in metrics.items()}
-    return {name: None if np.isnan(value) else value for name, value in values.items()}
-
-
-def auc(labels: Array, scores: Array) -> float | None:
-    """Area under the ROC curve; None, with a warning, if all labels are equal."""
-    value = weighted_auc(labels, scores)(np.ones(len(labels)))
-    if np.isnan(value):
-        log.warning("all %d labels are %d: AUC is not defined", len(labels), labels[0])
-        return None
-    return value
-
-
-def weighted_classification(
-    labels: Array, scores: Array, threshold: float
-) -> dict[str, WeightedMetric]:
-    """auc, accuracy, log_loss and normalized_entropy, as in `classification_metrics`."""
-    loss = weighted_log_loss(labels, scores)
-    return {
-        "auc": weighted_auc(labels, scores),
-        "accuracy": weighted_mean((scores > threshold) == labels),
-        "log_loss": loss,
-        "normalized_entropy": lambda weights: float(loss(weights) / _entropy(labels, weights)),
-    }
-
-
-def weighted_regression(ratings: Array, predictions: Array) -> dict[str, WeightedMetric]:
-    """rmse and mae, as in `regression_metrics`."""
-    return {
-        "rmse": weighted_rmse(ratings, predictions),
-        "mae": weighted_mean(np.abs(predictions.astype(np.float64) - ratings)),
-    }
-
-
-def weighted_auc(labels: Array, scores: Array) -> WeightedMetric:
-    """Area under the ROC curve; ties count half.
-
-    This sorts the rows once, so that each call of the metric is a single pass over them.
-    """
-    order = np.argsort(scores, kind="stable")
-    positives, negatives = (order[labels[order] == label] for label in (1, 0))
-    # For each positive row, how many negative rows have a lower score, and how many no higher one.
-    lower, no_higher = (
-        np.searchsorted(scores[negatives], scores[positives], side) for side in ("left", "right")
-    )
-
-    def metric(weights: Weights) -> float:
-        ones, below = weights[positives], np.append(0, np.cumsum(weights[negatives]))
-        pairs = ones.sum() * below[-1]
-        return float(ones @ (below[lower] + below[no_higher]) / 2 / pairs) if pairs else np.nan
-
-    return metric
-
-
-def weighted_grouped_auc(labels: Array, scores: Array, groups: Array) -> WeightedMetric:
-    """The mean of the groups' AUCs, weighted by their rows: how well each user's list is ranked.
-
-    Groups whose labels are all equal are left out. Zhu et al. 2017, "Optimized Cost per Click in
-    Taobao Display Advertising", call this metric GAUC. All rows of a group must have one weight.
+def sum_rows(
+    groups: Ints, number: int, values: Callable[..., dict[str, Array]], *columns: Array
+) -> dict[str, Floats]:
+    """The sums of the rows' values in each group, [K] each.
 
     Args:
-        labels: 0 or 1, [N]
-        scores: [N]
-        groups: the user of each row, [N]
+        groups: the group of each row, [N]
+        number: of groups (K).
+        values: from some rows of the columns to the values of these rows, by name.
+        columns: [N] each
     """
-    table = pd.DataFrame({"group": groups, "label": labels, "score": scores})
-    # The sum of the ranks of the ones counts the pairs that they win, plus the pairs of two ones.
-    table["rank"] = table.groupby("group")["score"].rank()
-    table["rank_of_one"] = table["rank"] * table["label"]
-    sums = table.groupby("group").agg(
-        rows=("label", "size"), ones=("label", "sum"), ranks=("rank_of_one", "sum")
-    )
-    # The labels may be bytes, in which the products below would overflow.
-    ones = sums["ones"].astype(float)
-    pairs = ones * (sums["rows"] - ones)
-    won = sums["ranks"] - ones * (ones + 1) / 2
-    of_row = (won / pairs.replace(0, np.nan)).reindex(groups)
-    return weighted_ratio(of_row.fillna(0).to_numpy(), of_row.notna().to_numpy())
+    sums: dict[str, Floats] = {}
+    for start in range(0, len(columns[0]), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        for name, found in values(*(column[some] for column in columns)).items():
+            totals = sums.setdefault(name, np.zeros(number))
+            np.add.at(totals, groups[some], found.astype(np.float64))
+    return sums
 
 
-def weighted_log_loss(labels: Array, scores: Array) -> WeightedMetric:
-    """The mean negative log likelihood of labels 0 and 1, in nats."""
-    likelihood = np.where(labels == 1, scores, 1 - scores.astype(np.float64))
-    return weighted_mean(-np.log(np.clip(likelihood, np.finfo(np.float64).eps, 1)))
+def classification_values(threshold: float) -> Callable[[Array, Array], dict[str, Array]]:
+    """The values of rows behind the metrics of `classification_metrics`, for `sum_rows`."""
+
+    def values(labels: Array, scores: Array) -> dict[str, Array]:
+        likelihood = np.where(labels == 1, scores, 1 - scores.astype(np.float64))
+        return {
+            "rows": np.ones(len(labels)),
+            "likes": labels,
+            "right": (scores > threshold) == labels,
+            "loss": -np.log(np.clip(likelihood, np.finfo(np.float64).eps, 1)),
+        }
+
+    return values
 
 
-def weighted_rmse(ratings: Array, predictions: Array) -> WeightedMetric:
-    """Root mean squared error."""
-    mean = weighted_mean((predictions.astype(np.float64) - ratings) ** 2)
-    return lambda weights: float(np.sqrt(mean(weights)))
+def regression_values(ratings: Array, predictions: Array) -> dict[str, Array]:
+    """The values of rows behind the metrics of `regression_metrics`, for `sum_rows`."""
+    errors = predictions.astype(np.float64) - ratings
+    return {
+        "rows": np.ones(len(ratings)),
+        "squared_error": errors**2,
+        "absolute_error": np.abs(errors),
+    }
 
 
-def weighted_mean(values: Array) -> WeightedMetric:
-    """The mean; nan if no row has weight."""
-    return weighted_ratio(values, np.ones(len(values)))
+def ratios(sums: Sums) -> dict[str, Floats]:
+    """The metrics of sums, and rows, in the shape of a sum; nan where a metric is not defined.
+
+    Args:
+        sums: of `classification_values`, `regression_values`, `grouped_auc_sums`, and gaps: for
+            each group of the calibration, the sum of prediction minus truth, [groups, ...]. Metrics
+            whose sums are missing are left out.
+    """
+    rows = sums["rows"]
+    found: dict[str, Floats] = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if "loss" in sums:
+            loss, rate = sums["loss"] / rows, sums["likes"] / rows
+            found |= {
+                "accuracy": sums["right"] / rows,
+                "log_loss": loss,
+                "normalized_entropy": loss / _entropy(rate),
+                "positive_rate": rate,
+            }
+        found["rows"] = rows
+        if "grouped_auc" in sums:
+            found["grouped_auc"] = sums["grouped_auc"] / sums["grouped_rows"]
+        if "gaps" in sums:
+            found["calibration_error"] = np.abs(sums["gaps"]).sum(0) / rows
+        if "squared_error" in sums:
+            found["rmse"] = np.sqrt(sums["squared_error"] / rows)
+            found["mae"] = sums["absolute_error"] / rows
+    return found
 
 
-def weighted_ratio(values: Array, units: Array) -> WeightedMetric:
-    """The sum of the values over the sum of the units; nan if these have no weight."""
-    # The product of other types would convert them each time.
-    values, units = values.astype(np.float64), units.astype(np.float64)
-
-    def metric(weights: Weights) -> float:
-        total = weights @ units
-        return float(weights @ values / total) if total else np.nan
-
-    return metric
+def _entropy(rate: Floats) -> Floats:
+    """The entropy of a base rate, in nats; nan if a class has no rows."""
+    return -rate * np.log(rate) - (1 - rate) * np.log1p(-rate)
 
 
-def _entropy(labels: Array, weights: Weights) -> float:
-    """The entropy of the weighted base rate, in nats; nan if a class has no weight."""
-    rate = weighted_mean(labels)(weights)
-    return -rate * np.log(rate) - (1 - rate) * np.log1p(-rate) if 0 < rate < 1 else np.nan
+def single(values: Sums) -> Metrics:
+    """The only number of each metric, or the first; None where it is not defined."""
+    return {name: None if np.isnan(value[0]) else float(value[0]) for name, value in values.items()}
 
 
 def rounded(metrics: Metrics, digits: int = 5) -> Metrics:

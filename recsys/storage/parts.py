@@ -7,7 +7,7 @@ a shard is a random sample of the part. Each file is the same bytes for any numb
 
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from recsys.storage.schemas import PARTS
 
 TRAIN, *OTHERS = PARTS
 ROWS_IN_SHARD = 2**22
+Change = Callable[[pa.Table], pa.Table]
 
 
 def part_path(folder: Path, name: str) -> Path:
@@ -66,25 +67,31 @@ class PartsWriter:
         for position, name in enumerate(OTHERS, 1):
             self._write_piece(name, 0, partition, rows.filter(part == position))
         training = rows.filter(part == 0)
-        keys = hash_keys(training["row"].to_numpy())
-        order = np.argsort(keys)
         # The first bits of a key choose its shard.
         ends = (np.arange(1, self.shards, dtype=object) << 64) // self.shards
-        cuts = np.searchsorted(keys[order], np.array(ends, np.uint64))
-        for shard, places in enumerate(np.split(order, cuts)):
-            self._write_piece(TRAIN, shard, partition, training.take(places))
+        keys = hash_keys(training["row"].to_numpy())
+        shard = np.searchsorted(np.array(ends, np.uint64), keys, "right").astype(np.uint16)
+        order = np.argsort(shard, kind="stable")
+        cuts = np.searchsorted(shard[order], np.arange(1, self.shards, dtype=np.uint16))
+        for number, places in enumerate(np.split(order, cuts)):
+            self._write_piece(TRAIN, number, partition, training.take(places))
 
-    def finish(self, metadata: Mapping[str, str]) -> None:
-        """Join the pieces to the files of the parts."""
+    def finish(self, metadata: Mapping[str, str], change: Change | None = None) -> None:
+        """Join the pieces to the files of the parts.
+
+        Args:
+            change: what becomes of some rows; it must keep their number, order and schema.
+        """
         part_path(self.folder, TRAIN).mkdir()
         for shard in range(self.shards):
             rows = pa.concat_tables(pq.read_table(piece) for piece in self._pieces(TRAIN, shard))
             rows = rows.take(np.argsort(hash_keys(rows["row"].to_numpy())))
             path = part_path(self.folder, TRAIN) / numbered(shard)
-            self._join(path, rows.to_batches(ROWS_AT_ONCE), metadata)
+            write_regrouped(rows.to_batches(ROWS_AT_ONCE), path, self.schema, metadata, change)
         for name in OTHERS:
             batches = (batch for p in self._pieces(name, 0) for batch in read_piece(p))
-            self._join(part_path(self.folder, name), batches, metadata)
+            path = part_path(self.folder, name)
+            write_regrouped(batches, path, self.schema, metadata, change)
         shutil.rmtree(self._temporary)
 
     @property
@@ -93,25 +100,36 @@ class PartsWriter:
 
     def _write_piece(self, name: str, shard: int, partition: int, rows: pa.Table) -> None:
         path = self._temporary / name / f"{shard:05}" / numbered(partition)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Two processes may write the same piece: a lost machine may come back.
-        partial = path.with_suffix(f".{uuid.uuid4().hex}")
-        pq.write_table(rows.cast(self.schema), partial, compression="lz4")
-        partial.replace(path)
+        write_piece(rows.cast(self.schema), path)
 
     def _pieces(self, name: str, shard: int) -> Iterator[Path]:
         yield from sorted((self._temporary / name / f"{shard:05}").glob("*.parquet"))
 
-    def _join(
-        self, path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, str]
-    ) -> None:
-        with TableWriter(path, self.schema, metadata) as writer:
-            for rows in regroup(batches, self.schema):
-                writer.write(rows)
+
+def write_piece(rows: pa.Table, path: Path) -> None:
+    """Write a temporary file; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes may write the same piece: a lost machine may come back.
+    partial = path.with_suffix(f".{uuid.uuid4().hex}")
+    pq.write_table(rows, partial, compression="lz4", use_dictionary=False)
+    partial.replace(path)
 
 
 def read_piece(path: Path) -> Iterator[pa.RecordBatch]:
     yield from pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE)
+
+
+def write_regrouped(
+    batches: Iterable[pa.RecordBatch],
+    path: Path,
+    schema: pa.Schema,
+    metadata: Mapping[str, str] | None = None,
+    change: Change | None = None,
+) -> None:
+    """Write the rows of batches, the same bytes for any size of the batches."""
+    with TableWriter(path, schema, metadata) as writer:
+        for rows in regroup(batches, schema):
+            writer.write(change(rows) if change else rows)
 
 
 def regroup(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

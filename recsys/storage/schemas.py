@@ -85,7 +85,11 @@ def features(statistics: Mapping[str, Iterable[str]], histories: Iterable[str]) 
         histories: names of the histories. A rating's history is a stretch of its log: the `length`
             entries from `start` on, without the entry at `skip` (-1 for none).
     """
-    stretches = [f"{name}_{end}" for name in histories for end in ("start", "length", "skip")]
+    stretches = [
+        (f"{name}_{end}", kind)
+        for name in histories
+        for end, kind in (("start", pa.int64()), ("length", pa.int32()), ("skip", pa.int64()))
+    ]
     return pa.schema(
         [
             KEY,
@@ -94,7 +98,7 @@ def features(statistics: Mapping[str, Iterable[str]], histories: Iterable[str]) 
                 for feature, names in statistics.items()
                 for name in names
             ),
-            *((name, pa.int32()) for name in stretches),
+            *stretches,
         ]
     )
 

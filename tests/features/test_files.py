@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from recsys.common.errors import InputError
-from recsys.features.build import Computed
 from recsys.features.files import read_fitted, write_fitted
 from recsys.storage.lineage import Lineage
+from recsys.storage.parquet import write_parquet
+from recsys.storage.schemas import FITTED_RATINGS
 from recsys.storage.sealed import seal, unseal
-from tests.logs import compute, make_log
+from tests.logs import Computed, compute, make_log
 
 CHECKPOINT = Path("models/dlrm")
 
@@ -23,12 +24,18 @@ def computed() -> Computed:
 
 @pytest.fixture
 def folder(computed: Computed, tmp_path: Path) -> Path:
-    write_fitted(computed.fitted, computed.ratings, tmp_path)
+    write_computed(computed, tmp_path)
     return tmp_path
 
 
+def write_computed(computed: Computed, folder: Path) -> str:
+    """Write the three files, and return their digest."""
+    write_parquet(computed.ratings, folder / "ratings.parquet", FITTED_RATINGS)
+    return write_fitted(computed.fitted, folder)
+
+
 def test_written_features_are_read_unchanged(computed: Computed, tmp_path: Path) -> None:
-    lineage = Lineage("ids", fitted=write_fitted(computed.fitted, computed.ratings, tmp_path))
+    lineage = Lineage("ids", fitted=write_computed(computed, tmp_path))
     fitted, ratings = read_fitted(tmp_path, lineage, CHECKPOINT)
     assert ratings.equals(computed.ratings)
     (plain, arrays), (expected, others) = fitted.to_parts(), computed.fitted.to_parts()
@@ -71,7 +78,7 @@ def test_other_json_is_refused(folder: Path, content: str) -> None:
 
 
 def test_a_run_without_computed_features_writes_one_file(tmp_path: Path) -> None:
-    write_fitted(None, None, tmp_path)
+    write_fitted(None, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["features.json"]
     content = json.loads(unseal((tmp_path / "features.json").read_text()))
     assert content == {"standardisation": {}, "histories": []}

@@ -11,7 +11,7 @@ def test_sums_are_over_the_earlier_seconds_of_the_movie() -> None:
     index = MovieIndex(movie, seconds, MovieSums(ones, stars, stars**2, ones * 0, ones * 2))
     asked = np.array([1, 1, 1, 1, 0, 0, 2, 3, 9])
     times = np.array([20, 21, 50, 51, 5, 10**10, 99, 31, 99])
-    found = index.before(asked, times)
+    found = MovieSums(*index.before(asked, times))
     assert found.number.tolist() == [0, 2, 2, 3, 0, 1, 0, 1, 0]
     assert found.stars.tolist() == [0, 5, 5, 10, 0, 4, 0, 1, 0]
     assert found.squares.tolist() == [0, 13, 13, 38, 0, 16, 0, 1, 0]

@@ -3,12 +3,21 @@
 import numpy as np
 import pytest
 
-from recsys.features.build import Computed, list_ratings
+from recsys.features.batch.output import list_ratings
 from recsys.features.online import Features, OnlineFeatures, Queries
 from recsys.features.online_with_log import OnlineFeaturesWithLog
-from recsys.features.statistics import GROUPS, sum_movies
+from recsys.features.statistics import GROUPS
 from recsys.features.visibility import RatingLog
-from tests.logs import MOVIES, USERS, compute, make_log, some_rows, with_stars
+from tests.logs import (
+    MOVIES,
+    USERS,
+    Computed,
+    adjust,
+    compute,
+    make_log,
+    some_rows,
+    with_stars,
+)
 
 
 def columns_of(computed: Computed, rows: np.ndarray) -> np.ndarray:
@@ -113,10 +122,8 @@ def test_new_ratings_of_a_user_count_like_ratings_in_the_log() -> None:
     new = start + np.flatnonzero(log.user[start:] == user)
     assert len(new) > 2
     longer = some_rows(log, np.append(np.arange(start), new))
-    _, movie_adjusted, user_adjusted = sum_movies(longer, before.fitted.means)
-    expected = OnlineFeaturesWithLog(
-        before.fitted, list_ratings(longer, movie_adjusted, user_adjusted)
-    )
+    _, adjusted = adjust(longer, before.fitted.means)
+    expected = OnlineFeaturesWithLog(before.fitted, list_ratings(longer, adjusted))
     added = store.label_new_ratings(
         *(c[new] for c in (log.user, log.movie, log.stars, log.seconds))
     )
@@ -168,8 +175,7 @@ def test_a_later_training_label_reaches_earlier_rows_through_fitted_values_alone
         name for name, values in before.dense.items() if (values != after.dense[name])[early].any()
     }
     assert reached == before.dense.keys() - WITHOUT_LABELS
-    _, movie_adjusted, user_adjusted = sum_movies(changed, before.fitted.means)
-    ratings = list_ratings(changed, movie_adjusted, user_adjusted)
+    ratings = list_ratings(changed, adjust(changed, before.fitted.means)[1])
     np.testing.assert_array_equal(
         replay(OnlineFeaturesWithLog(before.fitted, ratings), log, early).dense,
         replay(OnlineFeaturesWithLog(before.fitted, before.ratings), log, early).dense,

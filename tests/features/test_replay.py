@@ -9,7 +9,8 @@ import pytest
 from recsys.data.encoding import encode_dimensions
 from recsys.data.params import EncodeParams, SplitParams
 from recsys.data.presets import preset
-from recsys.features.build import Settings, compute_features, make_catalogue
+from recsys.features.batch.build import Settings
+from recsys.features.batch.catalogue import make_catalogue
 from recsys.features.online import GP_TARGETS, Queries
 from recsys.features.online_with_log import OnlineFeaturesWithLog
 from recsys.features.params import GaussianProcessParams, StatisticsParams
@@ -20,6 +21,7 @@ from recsys.sources.archives import fetch_release
 from recsys.sources.releases import RELEASES
 from recsys.storage.registry import FeatureParams
 from tests.conftest import PARAMS
+from tests.logs import compute
 from tests.pairs import assign_all, make_pairs
 from tests.raw import read_raw
 
@@ -74,7 +76,7 @@ def test_a_replay_gives_the_columns(
     columns, catalogue = ratings
     some = columns["user"] % every == 0
     log = make_log({name: values[some] for name, values in columns.items()}, method)
-    computed = compute_features(log, catalogue, groups, SETTINGS, label_threshold=3)
+    computed = compute(log, groups, catalogue, SETTINGS)
     users = np.random.default_rng(1).choice(np.unique(log.user), SAMPLE, replace=False)
     known = log.past_only and not set(groups) & GP_TARGETS.keys()
     rows = np.flatnonzero(np.isin(log.user, users) & (known | ~log.training))

@@ -5,11 +5,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from recsys.features.build import fit_means
-from recsys.features.statistics import GROUPS, Catalogue, Columns, Statistics, sum_movies
+from recsys.features.statistics import GROUPS, Catalogue, Columns, Statistics
 from recsys.features.visibility import RatingLog, VisibleRatings
 from tests import logs
-from tests.logs import RATINGS, STATISTICS, make_log, visible_rows, with_stars
+from tests.logs import RATINGS, make_log, visible_rows, with_stars
 
 
 def compute(log: RatingLog) -> np.ndarray:
@@ -19,9 +18,8 @@ def compute(log: RatingLog) -> np.ndarray:
 
 def raw_columns(log: RatingLog, catalogue: Catalogue) -> Columns:
     """The statistics before they are standardised."""
-    means = fit_means(log, STATISTICS)
-    sums, movie_adjusted, _ = sum_movies(log, means)
-    statistics = Statistics(log, movie_adjusted, sums, catalogue, means)
+    sums, adjusted = logs.adjust(log)
+    statistics = Statistics(log, adjusted.by_movie, sums, catalogue, logs.fit_means(log))
     columns: Columns = {}
     for group in GROUPS.values():
         columns |= group(statistics)
@@ -194,7 +192,7 @@ def test_affinities_follow_their_definition(past_only: bool) -> None:
         np.resize(list(part), len(genres)) for part in (DECADES.keys(), DECADES.values())
     )
     columns = raw_columns(log, Catalogue(genres, years))
-    _, movie_adjusted, _ = sum_movies(log, fit_means(log, STATISTICS))
+    movie_adjusted = logs.adjust(log)[1].by_movie
     for row, movie in enumerate(log.movie):
         visible = visible_rows(log, log.user, row)
         above = movie_adjusted[visible] - columns["user_residual"][row]

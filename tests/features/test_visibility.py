@@ -29,7 +29,8 @@ def test_no_row_sees_a_query(past_only: bool) -> None:
     queries = with_queries(log)
     kept = np.flatnonzero(queries.part != QUERY)
     without = some_rows(log, kept)
-    for a, b in ((queries.by_user, without.by_user), (queries.by_movie, without.by_movie)):
+    by_movie = (VisibleRatings(some.movie, some) for some in (queries, without))
+    for a, b in ((queries.by_user, without.by_user), tuple(by_movie)):
         np.testing.assert_array_equal(a.sum(queries.stars)[kept], b.sum(without.stars))
         if not past_only:
             found = a.sum_within(queries.stars, a.find_window(10))[kept]

@@ -52,6 +52,7 @@ def write_run(
     users: int = 50,
     seed: int = 1,
     with_stars: bool = True,
+    id_type: str = "int32",
     **meaning: str,
 ) -> None:
     """A run whose scores of likes and whose ranking metrics are higher by a shift.
@@ -59,6 +60,7 @@ def write_run(
     Args:
         seed: the training seed, recorded only.
         with_stars: whether it expects stars too.
+        id_type: of the users' ids.
         meaning: differences in the metadata of the lists.
     """
     random = np.random.default_rng(1)
@@ -75,7 +77,10 @@ def write_run(
     )
     if with_stars:
         predictions["stars"] = 1 + 4 * score
-    schema = schemas.predictions({"users": "int32", "movies": "int32"}, with_stars)
+    predictions["raw_userid"] = predictions["raw_userid"].astype(
+        str if id_type == "string" else int
+    )
+    schema = schemas.predictions({"users": id_type, "movies": "int32"}, with_stars)
     write_parquet(predictions, Path(OUTPUTS[0]), schema)
     lists = pd.DataFrame(
         {"user": np.arange(users), "movies": [[1, 2]] * users, "scores": [[0.5, 0.1]] * users}
@@ -123,6 +128,15 @@ def test_a_better_run_is_better_in_the_direction_of_each_metric(runs: SmallProje
     write_run(runs, shift=0.05)
     changes = by_name(compare_runs("HEAD"))
     assert changes["log_loss"].verdict is changes["rmse"].verdict is Verdict.WORSE_WITH_ONE_SEED
+
+
+def test_users_with_texts_as_ids_are_compared(runs: SmallProject) -> None:
+    write_run(runs, shift=0.2)
+    expected = compare_runs("HEAD").metrics
+    write_run(runs, shift=0.1, id_type="string")
+    runs.commit()
+    write_run(runs, shift=0.2, id_type="string")
+    assert compare_runs("HEAD").metrics == expected
 
 
 def test_a_run_with_stars_beside_one_without_is_compared_by_its_likes(runs: SmallProject) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from recsys.common.errors import InputError
-from recsys.evaluation.baselines import PRIOR, _means, baselines
+from recsys.evaluation.baselines import PRIOR, Means, _learn, baselines
 from recsys.reporting.pages.data_summary import histogram
 from recsys.reporting.pages.examples import choose
 from recsys.reporting.pages.report import make_report
@@ -257,12 +257,17 @@ def test_every_count_is_in_the_histogram() -> None:
     assert rows[-1] == ("500 to 999", 1, 1 / 6)
 
 
-def test_means_of_users_and_movies_by_hand() -> None:
-    training = pd.DataFrame({"user": [0, 0], "movie": [0, 1], "label": [1, 0]})
-    test = pd.DataFrame({"user": [0, 9], "movie": [0, 1]})
+def test_means_of_users_and_movies_by_hand(tmp_path: Path) -> None:
+    rows = {"user": [0, 0], "movie": [0, 1], "label": [1, 0]}
+    parts = {"train": rows, "test": rows | {"user": [0, 9]}}
+    for name, columns in parts.items():
+        part = pd.DataFrame({column: [0, 0] for column in schemas.PART.names})
+        write_parquet(part.assign(**columns), tmp_path / f"{name}.parquet", schemas.PART)
+    means = _learn(*(tmp_path / f"{name}.parquet" for name in parts), {"label": Means(0.5)})
     movie = 0.5 / (1 + PRIOR)
-    # The movies' offsets cancel each other in the user's.
-    assert _means(training, test, "label") == pytest.approx([0.5 + movie, 0.5 - movie])
+    # The movies' offsets cancel each other in the user's, and user 9 has no training rating.
+    test = {name: np.array(column) for name, column in parts["test"].items()}
+    assert means["label"].answer(test) == pytest.approx([0.5 + movie, 0.5 - movie])
 
 
 def test_baselines_of_stars(tmp_path: Path) -> None:

@@ -16,12 +16,11 @@ import numba
 import numpy as np
 import scipy.sparse
 
-from recsys.common.arrays import Floats, Ints, Mask, Singles
+from recsys.common.arrays import Floats, Ints, Singles
 from recsys.features.gaussian_process.blocks import run_in_blocks
 from recsys.features.gaussian_process.co_ratings import CoRatings
 from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
-from recsys.features.visibility import RatingLog
 
 # A lower bound, for a target that hardly varies.
 MIN_NOISE = 1e-3
@@ -35,22 +34,21 @@ USER_RIDGE, MOVIE_RIDGE = 1000.0, 10.0
 
 
 def learn_factors(
-    log: RatingLog,
+    user: Ints,
+    movie: Ints,
     values: Floats,
-    rows: Mask,
     content: Floats,
     co_ratings: CoRatings,
     params: GaussianProcessParams,
 ) -> GaussianProcess:
-    """Learn the means, the factors, the noise and the prior means of users from some rows.
+    """Learn the means, the factors, the noise and the prior means of users from some ratings.
 
     Args:
+        user, movie: of each rating, [N]
         values: stars or labels, [N]
-        rows: the rows to learn from, [N]
         content: columns that describe the movies, one of them constant, [M, C]
-        co_ratings: of the rows to learn from.
+        co_ratings: of the same ratings.
     """
-    user, movie, values = log.user[rows], log.movie[rows], values[rows]
     users, movies = len(co_ratings.users), len(content)
     counts = np.bincount(movie, minlength=movies)
     average, spread = values.mean(), values.var()

@@ -22,7 +22,7 @@ from recsys.reporting.rendering.blocks import Interval, Verdict
 from recsys.reporting.rendering.text import format_cell
 from recsys.reporting.runs.lock import LOCK, recorded_params
 from recsys.reporting.runs.metrics import Number, numbers, slice_scores
-from recsys.reporting.runs.run import Run, committed_run, gather_seeds, load_run
+from recsys.reporting.runs.run import PREDICTIONS, Run, committed_run, gather_seeds, load_run
 from recsys.reporting.runs.seeds import differ_in_seeds_alone
 
 ONE_SEED = (
@@ -118,8 +118,8 @@ def _find_differences(olds: list[Run], news: list[Run], project: Path, notes: li
             found.metrics = compare_predictions(before, after, sections)
             if alone := numbers(old.metrics).keys() ^ numbers(new.metrics).keys():
                 notes.append(f"Only one of the runs has {' and '.join(sorted(alone))}.")
-            masks = pair_slices(after[0], sections[1], project)
-            found.slices = compare_slices(before, after, masks)
+            slices = pair_slices(new.find(PREDICTIONS), sections[1], project)
+            found.slices = compare_slices(before, after, slices)
         except InputError as error:
             notes.append(f"{'Slices' if found.metrics else 'Metrics'} without intervals: {error}.")
     if old.ranking and old.ranking != new.ranking:

@@ -1,5 +1,6 @@
 """The predictions and lists of two runs, for the same rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow as pa
 
 from recsys.common.errors import InputError
 from recsys.evaluation.params import EvaluateParams
-from recsys.evaluation.slices import Mask, find_slices
+from recsys.evaluation.predictions import Predictions
+from recsys.evaluation.slices import Slices, find_slices
 from recsys.reporting.runs.run import PREDICTIONS, RECOMMENDATIONS, Run
 from recsys.storage import schemas
 from recsys.storage.dimensions import Dimensions
@@ -28,7 +30,7 @@ SHARED = {
 
 def pair_predictions(
     olds: list[Run], news: list[Run]
-) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+) -> tuple[list[Predictions], list[Predictions]]:
     """The predictions of both runs for the same ratings, for each seed.
 
     Raises:
@@ -37,25 +39,35 @@ def pair_predictions(
     """
     if not all("auc" in run.metrics for run in (*olds, *news)):
         raise InputError("a run without AUC predicted stars alone, so they cannot be paired")
-    before, after = (
-        [_read_predictions(run.find(PREDICTIONS)) for run in runs] for runs in (olds, news)
-    )
-    if not all(table[ROWS].equals(after[0][ROWS]) for table in (*before, *after)):
+    before, after = ([run.find(PREDICTIONS) for run in runs] for runs in (olds, news))
+    rows = _read_columns(after[0], ROWS)
+    if not all(_read_columns(file, ROWS).equals(rows) for file in (*before, *after[1:])):
         raise InputError("the runs have other test parts or other likes, so they cannot be paired")
-    return before, after
+    shared = Predictions(
+        pd.factorize(rows["raw_userid"].to_pandas())[0].astype(np.int32),
+        rows["rating"].to_numpy(),
+        rows["label"].to_numpy(),
+        np.empty(0, np.float32),
+    )
+    old, new = ([_read_answers(file, shared) for file in files] for files in (before, after))
+    return old, new
 
 
-def _read_predictions(path: Path) -> pd.DataFrame:
-    # Without stars, the file has no such column, and Arrow leaves it out.
-    names = [*ROWS, "score", "stars"]
-    table: pd.DataFrame = pa.Table.from_batches(read_batches(path, None, names)).to_pandas()
-    return table
+def _read_columns(path: Path, names: list[str]) -> pa.Table:
+    # A column that the file does not have is left out.
+    return pa.Table.from_batches(read_batches(path, None, names))
 
 
-def pair_slices(
-    predictions: pd.DataFrame, params: EvaluateParams, project: Path
-) -> dict[str, Mask]:
-    """The rows of each slice in the predictions.
+def _read_answers(path: Path, rows: Predictions) -> Predictions:
+    answers = _read_columns(path, ["score", "stars"])
+    return replace(rows, **{name: answers[name].to_numpy() for name in answers.column_names})
+
+
+def pair_slices(predictions: Path, params: EvaluateParams, project: Path) -> Slices:
+    """The slices of each row of the predictions.
+
+    Args:
+        predictions: a file with the columns of `schemas.predictions`.
 
     Raises:
         InputError: the files behind it are missing, or they are of another run.
@@ -63,9 +75,10 @@ def pair_slices(
     dimensions = Dimensions.load(project / ENCODED, project / SPLIT / "counts")
     part = project / SPLIT / "test.parquet"
     user, movie = (read_column(part, schemas.PART, name) for name in ("user", "movie"))
-    ids = dimensions.raw_ids("users")[user], dimensions.raw_ids("movies")[movie]
-    if not all(map(np.array_equal, ids, (predictions[name] for name in ROWS[:2]))):
-        raise InputError(f"{part} is not what was predicted; run `dvc checkout`")
+    found = _read_columns(predictions, ROWS[:2])
+    for table, rows, name in (("users", user, ROWS[0]), ("movies", movie, ROWS[1])):
+        if not np.array_equal(dimensions.raw_ids(table)[rows], found[name].to_numpy()):
+            raise InputError(f"{part} is not what was predicted; run `dvc checkout`")
     return find_slices(user, movie, dimensions, params)
 
 

@@ -2,19 +2,40 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from recsys.reporting.rendering.blocks import Fraction, Table
 from recsys.storage import schemas
-from recsys.storage.parquet import read_column, read_parquet
+from recsys.storage.parquet import read_batches, read_parquet
+from recsys.storage.schemas import RAW_IDS
 from recsys.storage.vocabulary import Vocabulary
 
-COLUMNS = ("user", "movie", "rating", "label", "timestamp")
+COLUMNS = ["user", "movie", "rating", "label", "timestamp"]
 EDGES = np.array([f * 10**power for power in range(7) for f in (1, 2, 5)])
 Counts = npt.NDArray[np.integer]
+
+
+class Tally(NamedTuple):
+    """What all ratings add up to.
+
+    Attributes:
+        of_user: the number of ratings of each user, [users]
+        of_movie, likes: the number of ratings of each movie, and of those that are likes, [movies]
+        stars: the sum of all ratings.
+        first, last: the first and the last time, in seconds since 1970.
+    """
+
+    of_user: Counts
+    of_movie: Counts
+    likes: Counts
+    stars: float
+    first: int
+    last: int
 
 
 def summarise_data(encoded: Path) -> list[Table]:
@@ -23,32 +44,62 @@ def summarise_data(encoded: Path) -> list[Table]:
     Raises:
         InputError: a file of it is missing.
     """
-    path = encoded / "ratings"
-    ratings = pd.DataFrame({name: read_column(path, schemas.RATINGS, name) for name in COLUMNS})
-    of_user = ratings["user"].value_counts().to_numpy()
-    of_movie = ratings["movie"].value_counts().to_numpy()
+    vocabulary = Vocabulary.load(encoded / "vocabulary.json")
+    users, movies = (
+        read_parquet(encoded / f"{name}.parquet", vocabulary.schema(name)) for name in RAW_IDS
+    )
+    tally = count_ratings(encoded / "ratings", len(users), len(movies))
+    of_user, of_movie = (counts[counts > 0] for counts in (tally.of_user, tally.of_movie))
     return [
-        _summary(ratings, of_user, of_movie),
+        _summary(tally, of_user, of_movie),
         Table("Users by ratings", ["ratings", "users", "share"], histogram(of_user)),
         Table("Movies by ratings", ["ratings", "movies", "share"], histogram(of_movie)),
-        *_lists(ratings, encoded),
+        *_lists(tally, movies, vocabulary),
     ]
 
 
-def _summary(ratings: pd.DataFrame, of_user: Counts, of_movie: Counts) -> Table:
+def count_ratings(ratings: Path, users: int, movies: int) -> Tally:
+    """Add the ratings up, in pieces.
+
+    Args:
+        users, movies: how many there are.
+    """
+    tally = Tally(
+        of_user=np.zeros(users, np.int64),
+        of_movie=np.zeros(movies, np.int64),
+        likes=np.zeros(movies, np.int64),
+        stars=0.0,
+        first=np.iinfo(np.int64).max,
+        last=np.iinfo(np.int64).min,
+    )
+    for batch in read_batches(ratings, schemas.RATINGS, COLUMNS):
+        user, movie, rating, label, seconds = (column.to_numpy() for column in batch.columns)
+        if len(user):
+            tally = Tally(
+                tally.of_user + np.bincount(user, minlength=users),
+                tally.of_movie + np.bincount(movie, minlength=movies),
+                tally.likes + np.bincount(movie[label == 1], minlength=movies),
+                tally.stars + float(rating.sum(dtype=np.float64)),
+                min(tally.first, int(seconds.min())),
+                max(tally.last, int(seconds.max())),
+            )
+    return tally
+
+
+def _summary(tally: Tally, of_user: Counts, of_movie: Counts) -> Table:
     # NumPy has no limit of years, which datetime has.
     first, last = (
-        str(np.datetime64(int(second), "s").astype("datetime64[D]"))
-        for second in (ratings["timestamp"].min(), ratings["timestamp"].max())
+        str(np.datetime64(second, "s").astype("datetime64[D]"))
+        for second in (tally.first, tally.last)
     )
-    pairs = len(of_user) * len(of_movie)
+    count = int(of_user.sum())
     rows = [
-        ["ratings", f"{len(ratings):,}"],
+        ["ratings", f"{count:,}"],
         ["users", f"{len(of_user):,}"],
         ["rated movies", f"{len(of_movie):,}"],
-        ["share of all pairs", f"{len(ratings) / pairs:.2%}"],
-        ["mean stars", f"{ratings['rating'].mean():.3f}"],
-        ["liked", f"{ratings['label'].mean():.1%}"],
+        ["share of all pairs", f"{count / (len(of_user) * len(of_movie)):.2%}"],
+        ["mean stars", f"{tally.stars / count:.3f}"],
+        ["liked", f"{tally.likes.sum() / count:.1%}"],
         ["of a user: least, median, most", _range(of_user)],
         ["of a movie: least, median, most", _range(of_movie)],
         ["from, to", f"{first}, {last}"],
@@ -78,25 +129,20 @@ def histogram(counts: Counts) -> list[tuple[str, int, Fraction]]:
     ]
 
 
-def _lists(ratings: pd.DataFrame, encoded: Path) -> Iterator[Table]:
+def _lists(tally: Tally, movies: pa.Table, vocabulary: Vocabulary) -> Iterator[Table]:
     """A table for each list feature of the movies, such as genres."""
-    vocabulary = Vocabulary.load(encoded / "vocabulary.json")
-    movies = read_parquet(encoded / "movies.parquet", vocabulary.schema("movies")).to_pandas()
     for feature in vocabulary.features:
         if feature.table == "movies" and feature.kind == "list":
-            codes = movies[feature.column]
-            yield _list_table(ratings, feature.name, codes, vocabulary.names[feature.name])
+            codes = movies[feature.column].to_pandas()
+            yield _list_table(tally, feature.name, codes, vocabulary.names[feature.name])
 
 
-def _list_table(
-    ratings: pd.DataFrame, name: str, codes: pd.Series, names: tuple[str, ...]
-) -> Table:
+def _list_table(tally: Tally, name: str, codes: pd.Series, names: tuple[str, ...]) -> Table:
     """A rating counts for each value in the list of its movie."""
     listed = codes.explode().dropna().rename("code").to_frame()
-    of_movie = ratings.groupby("movie")["label"].agg(["size", "sum"])
+    of_movie = pd.DataFrame({"size": tally.of_movie, "sum": tally.likes})
     counts = (
         listed.join(of_movie)
-        .fillna({"size": 0, "sum": 0})
         .groupby("code")
         .agg(movies=("size", "size"), ratings=("size", "sum"), likes=("sum", "sum"))
         .sort_values("ratings", ascending=False)

@@ -1,17 +1,21 @@
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from recsys.features.gaussian_process import folds
 from recsys.features.gaussian_process.co_ratings import find_co_ratings
 from recsys.features.gaussian_process.factors import learn_factors
 from recsys.features.gaussian_process.folds import (
-    Predictions,
-    draw_folds,
-    fit_and_predict,
+    Prediction,
+    draw_people,
+    learn_processes,
     rows_to_filter,
+    take_sample,
 )
+from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
 from recsys.features.visibility import QUERY, RatingLog
 from tests.features.gaussian_process import textbook
@@ -20,29 +24,58 @@ from tests.logs import GAUSSIAN_PROCESS, MOVIES, USERS, make_log
 CONTENT = np.ones((MOVIES, 1))
 
 
+class Found(NamedTuple):
+    """The predictions of each target, and the processes by target and fold."""
+
+    predictions: dict[str, Prediction]
+    processes: dict[tuple[str, int], GaussianProcess]
+
+
+def predict_all(
+    log: RatingLog,
+    targets: dict[str, np.ndarray],
+    params: GaussianProcessParams = GAUSSIAN_PROCESS,
+) -> Found:
+    """Learn from a log, and predict its rows."""
+    row, is_drawn = np.arange(len(log.user)), draw_people(int(log.user.max()) + 1, params)
+    sample = take_sample(log, row, targets, is_drawn, params)
+    learnt = learn_processes(sample, int(is_drawn.sum()), CONTENT, params)
+    processes = {(name, fold): process for name, fold, process in learnt}
+
+    def load(name: str, fold: int) -> GaussianProcess:
+        return processes[name, fold]
+
+    found = folds.predict(log, row, targets, load, sample.only_fold, params)
+    return Found(found, processes)
+
+
 def predict(
     log: RatingLog, target: np.ndarray, params: GaussianProcessParams = GAUSSIAN_PROCESS
-) -> Predictions:
+) -> Prediction:
     """The predictions of one target."""
-    return fit_and_predict(log, {"target": target}, CONTENT, params)["target"]
+    return predict_all(log, {"target": target}, params).predictions["target"]
+
+
+def draw_folds(log: RatingLog, params: GaussianProcessParams = GAUSSIAN_PROCESS) -> np.ndarray:
+    return folds.draw_folds(log, np.arange(len(log.user)), params)
 
 
 @pytest.mark.parametrize("past_only", [False, True])
 def test_each_row_is_predicted_by_what_was_learnt_from_the_other_folds(past_only: bool) -> None:
     log = make_log(past_only)
-    mean, deviation, process = predict(log, log.stars)
+    found = predict_all(log, {"target": log.stars})
+    mean, deviation = found.predictions["target"]
     is_context = log.training | past_only
     order = np.lexsort((log.seconds, log.user))
-    fold = np.where(log.training, draw_folds(log, GAUSSIAN_PROCESS), GAUSSIAN_PROCESS.folds)
+    fold = np.where(log.training, draw_folds(log), GAUSSIAN_PROCESS.folds)
     for number in range(GAUSSIAN_PROCESS.folds + 1):
         learnt = log.training & (fold != number)
-        co_ratings = find_co_ratings(log.user[learnt], log.movie[learnt], USERS, MOVIES)
-        learnt_process = learn_factors(
-            log, log.stars, learnt, CONTENT, co_ratings, GAUSSIAN_PROCESS
-        )
+        user, movie, stars = (column[learnt] for column in (log.user, log.movie, log.stars))
+        co_ratings = find_co_ratings(user, movie, USERS, MOVIES)
+        process = learn_factors(user, movie, stars, CONTENT, co_ratings, GAUSSIAN_PROCESS)
         columns = (log.user, log.movie, log.seconds, log.stars, is_context)
         expected = textbook.predict_rows(
-            learnt_process,
+            process,
             *(column[order] for column in columns),
             past_only=past_only,
             in_prior=learnt[order],
@@ -50,15 +83,41 @@ def test_each_row_is_predicted_by_what_was_learnt_from_the_other_folds(past_only
         rows = fold[order] == number
         np.testing.assert_allclose(mean[order][rows], expected[0][rows], rtol=0, atol=1e-9)
         np.testing.assert_allclose(deviation[order][rows], expected[1][rows], rtol=0, atol=1e-9)
-    # The last process is learnt from the whole training part.
-    for name in ("factors", "prior_mean", "prior_shifts"):
-        assert getattr(process, name).tobytes() == getattr(learnt_process, name).tobytes()
+        same = found.processes["target", number]
+        for name in ("factors", "prior_mean", "prior_shifts"):
+            assert getattr(process, name).tobytes() == getattr(same, name).tobytes()
+
+
+@pytest.mark.parametrize("past_only", [False, True])
+def test_users_outside_of_the_sample_are_predicted_as_those_in_it(past_only: bool) -> None:
+    """What is learnt is the same without them, and their rows have processes of the same folds."""
+    log, params = make_log(past_only), GAUSSIAN_PROCESS.model_copy(update={"people": 7})
+    is_drawn = draw_people(USERS, params)
+    assert is_drawn.sum() == 7
+    found = predict_all(log, {"target": log.stars}, params)
+    changed = np.where(is_drawn[log.user], log.stars, 6 - log.stars)
+    others = predict_all(log, {"target": changed}, params)
+    for key, process in found.processes.items():
+        np.testing.assert_array_equal(process.factors, others.processes[key].factors)
+    fold = np.where(log.training, draw_folds(log, params), params.folds)
+    order = np.lexsort((log.seconds, log.user))
+    for number in range(params.folds + 1):
+        columns = (log.user, log.movie, log.seconds, log.stars, log.training | past_only)
+        expected, _ = textbook.predict_rows(
+            found.processes["target", number],
+            *(column[order] for column in columns),
+            past_only=past_only,
+            in_prior=(log.training & (fold != number))[order],
+        )
+        rows = fold[order] == number
+        mean = found.predictions["target"].mean[order][rows]
+        np.testing.assert_allclose(mean, expected[rows], rtol=0, atol=1e-9)
 
 
 def test_targets_have_no_effect_on_each_other() -> None:
     log = make_log(past_only=False)
     targets = {"stars": log.stars, "label": log.label.astype(float)}
-    together = fit_and_predict(log, targets, CONTENT, GAUSSIAN_PROCESS)
+    together = predict_all(log, targets).predictions
     for name, values in targets.items():
         alone = predict(log, values)
         np.testing.assert_array_equal(together[name].mean, alone.mean)
@@ -80,10 +139,19 @@ def test_no_prediction_depends_on_its_own_row(past_only: bool) -> None:
 
 def test_folds_keep_a_users_rows_together_if_only_the_past_is_visible() -> None:
     log = make_log(past_only=True)
-    folds = draw_folds(log, GAUSSIAN_PROCESS)
-    assert all(len(np.unique(folds[log.user == user])) == 1 for user in np.unique(log.user))
-    apart = draw_folds(make_log(past_only=False), GAUSSIAN_PROCESS)
-    assert np.bincount(apart).min() > 0
+    drawn = draw_folds(log)
+    assert all(len(np.unique(drawn[log.user == user])) == 1 for user in np.unique(log.user))
+
+
+def test_folds_have_about_the_same_size_and_follow_the_seed() -> None:
+    log = make_log(past_only=False)
+    row, params = np.arange(len(log.user)) * 3, GAUSSIAN_PROCESS
+    drawn = folds.draw_folds(log, row, params)
+    assert np.bincount(drawn, minlength=params.folds).min() > len(row) / params.folds / 1.5
+    another = folds.draw_folds(log, row, params.model_copy(update={"seed": 2}))
+    assert 0.5 < (drawn != another).mean() < 0.9
+    # A row keeps its fold, whichever rows are there.
+    np.testing.assert_array_equal(folds.draw_folds(log, row[5:], params), drawn[5:])
 
 
 def test_only_rows_that_predictions_take_are_filtered() -> None:
@@ -101,7 +169,7 @@ def test_no_prediction_depends_on_a_query(past_only: bool) -> None:
     is_query = np.arange(len(log.part)) % 7 == 0
     log = replace(log, part=np.where(is_query, QUERY, log.part))
     first, second = (predict(log, np.where(is_query, value, log.stars)) for value in (1.0, 5.0))
-    for mine, others in zip(first[:2], second[:2], strict=True):
+    for mine, others in zip(first, second, strict=True):
         np.testing.assert_array_equal(mine, others)
 
 
@@ -114,7 +182,7 @@ def test_a_planted_taste_is_found(past_only: bool) -> None:
     random = np.random.default_rng(0)
     agrees = (log.user % 2) == (log.movie % 2)
     target = np.where(agrees, 4.0, 2.0) + random.normal(0, 0.5, len(agrees))
-    mean, deviation, _ = predict(log, target, params)
+    mean, deviation = predict(log, target, params)
     test = log.part == 2
     assert np.corrcoef(mean[test], target[test])[0, 1] > 0.4
     assert (deviation > 0).all()
@@ -125,7 +193,7 @@ def test_degenerate_input_gives_finite_predictions() -> None:
     log = make_log(past_only=True)
     alone = replace(log, user=np.zeros_like(log.user))
     for some, target in ((log, np.ones(len(log.user))), (alone, log.stars)):
-        mean, deviation, _ = predict(some, target)
+        mean, deviation = predict(some, target)
         assert np.isfinite(mean).all()
         assert (deviation > 0).all()
 
@@ -147,7 +215,8 @@ def test_random_stars_are_not_predicted_from_who_rated_what(past_only: bool) -> 
         seconds=10**9 + np.arange(count) // 3,
         part=np.maximum(part if past_only else random.permutation(part), 0),
     )
-    mean, _, process = predict(log, log.stars)
-    assert np.abs(process.prior_shifts).max() > 0
+    found = predict_all(log, {"target": log.stars})
+    mean, last = found.predictions["target"].mean, found.processes["target", GAUSSIAN_PROCESS.folds]
+    assert np.abs(last.prior_shifts).max() > 0
     for rows in (log.training, ~log.training):
         assert roc_auc_score(log.stars[rows] > 3, mean[rows]) == pytest.approx(0.5, abs=0.04)
