@@ -20,7 +20,6 @@ from benchmarks.machine import describe_machine
 from benchmarks.scale import ROOT
 from recsys.evaluation.ranking import catalogue_metrics, per_user_metrics
 from recsys.retrieval.people import People, list_users, read_people
-from recsys.serving.people.log import Log
 from recsys.serving.recommend.filter import find_allowed, list_genres
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommend_all import recommend_to_all
@@ -83,10 +82,10 @@ def compare_genres(lists: np.ndarray, genres: np.ndarray) -> float:
     return float(np.concatenate(found).mean())
 
 
-def measure_rate(recommender: Recommender, log: Log) -> Row:
+def measure_rate(recommender: Recommender, ratings: Path) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        rows = recommend_to_all(recommender, log, Path(folder) / "all.parquet", TOP)
+        rows = recommend_to_all(recommender, ratings, Path(folder) / "all.parquet", TOP)
         seconds = time.perf_counter() - start
     users = len(recommender.dimensions.ids["users"])
     return {"rows": rows, "seconds": round(seconds, 2), "users_a_second": round(users / seconds)}
@@ -109,7 +108,7 @@ def main(output: Path) -> None:
     for options in OPTIONS:
         rows.append(measure(recommender, people, options))
         click.echo(json.dumps(rows[-1]))
-    rate = measure_rate(recommender, Log(ratings, dimensions))
+    rate = measure_rate(recommender, ratings)
     result = {"machine": describe_machine(), "top": TOP, "options": rows, "all": rate}
     output.write_text(json.dumps(result, indent=2) + "\n")
     click.echo(f"all users: {rate['users_a_second']:,} users a second")

@@ -109,7 +109,6 @@ def main(
 
     from recsys.serving.people.given import read_given
     from recsys.serving.people.history import NO_RATINGS
-    from recsys.serving.people.log import Log
     from recsys.serving.people.person import find_end, find_person
     from recsys.serving.recommend.options import ANY_YEAR, RecommendOptions, read_years
     from recsys.serving.recommend.recommend_all import recommend_to_all
@@ -130,7 +129,7 @@ def main(
     scorer = recommender.scorer
     if target is not None:
         dimensions = recommender.dimensions
-        rows = recommend_to_all(recommender, Log(log, dimensions), target, top, as_of, options)
+        rows = recommend_to_all(recommender, log, target, top, as_of, options)
         click.echo(f"{rows:,} recommendations for {len(dimensions.ids['users']):,} users written")
         return
     new = NO_RATINGS

@@ -25,16 +25,13 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys.common.arrays import Floats, Ints, Mask, Singles
-from recsys.common.pair_hash import Keys, hash_ids, mix, to_fractions
+from recsys.common.pair_hash import draw_rows, hash_rows, to_fractions
 from recsys.features.gaussian_process.co_ratings import find_co_ratings
 from recsys.features.gaussian_process.factors import learn_factors
 from recsys.features.gaussian_process.kalman import predict_rows
 from recsys.features.gaussian_process.posterior import GaussianProcess
 from recsys.features.params import GaussianProcessParams
 from recsys.features.visibility import RatingLog
-
-# The increment of SplitMix64, whose last step is `mix`.
-INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Sample(NamedTuple):
@@ -76,15 +73,9 @@ def draw_folds(log: RatingLog, row: Ints, params: GaussianProcessParams) -> Ints
 
 def draw_people(users: int, params: GaussianProcessParams) -> Mask:
     """Whether each user is in the sample, [users]: the `params.people` users of lowest hash."""
-    keys = hash_rows(np.arange(users), f"{params.seed} people")
     is_drawn = np.zeros(users, bool)
-    is_drawn[np.argsort(keys)[: params.people]] = True
+    is_drawn[draw_rows(np.arange(users), params.people, f"{params.seed} people")] = True
     return is_drawn
-
-
-def hash_rows(rows: Ints, salt: str) -> Keys:
-    """A number of 64 random bits for each row; other salts give independent ones."""
-    return mix(rows.astype(np.uint64) * INCREMENT + hash_ids(np.zeros(1, int), salt))
 
 
 def take_sample(

@@ -6,6 +6,7 @@ Shapes: U users, R ratings, B people.
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.retrieval.histories import UserHistories
@@ -39,10 +40,10 @@ class Log:
             piece if user is None else piece.filter(pc.equal(piece["user"], user))
             for piece in read_batches(path, schemas.RATINGS, ["user", *COLUMNS])
         ]
-        users, *columns = (
-            np.concatenate([piece[name].to_numpy() for piece in pieces])
-            for name in ("user", *COLUMNS)
-        )
+        names = ["user", *COLUMNS]
+        schema = pa.schema([schemas.RATINGS.field(name) for name in names])
+        table = pa.Table.from_batches(pieces, schema)
+        users, *columns = (table[name].to_numpy() for name in names)
         self._ratings = UserHistory(*columns)
         self._starts = np.searchsorted(users, np.arange(len(dimensions.ids["users"]) + 1))
         self._dimensions = dimensions
@@ -75,4 +76,5 @@ def read_end(path: Path, dimensions: Dimensions) -> int:
     """The time of the last rating of a log, in seconds since 1970. Raises: InputError, as `Log`."""
     require_same_run(path, read_lineage(path, "encode"), dimensions.folder, dimensions.lineage)
     batches = read_batches(path, schemas.RATINGS, ["timestamp"])
-    return max(pc.max(batch["timestamp"]).as_py() for batch in batches if len(batch))
+    times = (pc.max(batch["timestamp"]).as_py() for batch in batches if len(batch))
+    return max(times, default=0)

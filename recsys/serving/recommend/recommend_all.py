@@ -15,6 +15,8 @@ from recsys.serving.people.log import Log
 from recsys.serving.predict.streams import answer_fields, check_suffix, open_writer
 from recsys.serving.recommend.options import DEFAULT_OPTIONS, RecommendOptions
 from recsys.serving.recommend.recommender import Recommender
+from recsys.storage.parquet import list_files
+from recsys.storage.partitions import find_stretch
 from recsys.storage.schemas import RAW_IDS
 
 # About the rows of a row group. With more, writing takes more memory; with fewer, reading is slow.
@@ -23,7 +25,7 @@ ROWS_AT_ONCE = 2**15
 
 def recommend_to_all(
     recommender: Recommender,
-    log: Log,
+    ratings: Path,
     target: Path,
     top: int,
     as_of: int | None = None,
@@ -35,6 +37,7 @@ def recommend_to_all(
     `output_schema` has the columns.
 
     Args:
+        ratings: the folder of the partitions, of which one is in memory at a time.
         target: Parquet or CSV, by its suffix; written atomically.
         top: k
         as_of: the time of the question, in seconds since 1970; None for just after each user's
@@ -44,10 +47,10 @@ def recommend_to_all(
         the number of rows; a user with few movies left has fewer than k
 
     Raises:
-        InputError: no movie has what the options ask for, or the file has another suffix.
+        InputError: no movie has what the options ask for, the file has another suffix, or as `Log`.
     """
     check_suffix(target)
-    count = len(recommender.dimensions.ids["users"])
+    files, count = list_files(ratings), len(recommender.dimensions.ids["users"])
     schema, rows = output_schema(recommender.scorer), 0
     step = max(ROWS_AT_ONCE // top, 1)
     with (
@@ -56,12 +59,15 @@ def recommend_to_all(
         # With `None`, tqdm shows the bar only on a terminal.
         tqdm(total=count, unit="user", unit_scale=True, disable=None) as bar,
     ):
-        for start in range(0, count, step):
-            users = range(start, min(start + step, count))
-            batch = _rank_users(recommender, log, schema, users, top, as_of, options)
-            writer.write_batch(batch)
-            rows += len(batch)
-            bar.update(len(users))
+        for number, file in enumerate(files):
+            log = Log(file, recommender.dimensions)
+            first, last = find_stretch(number, len(files), count)
+            for start in range(first, last, step):
+                users = range(start, min(start + step, last))
+                batch = _rank_users(recommender, log, schema, users, top, as_of, options)
+                writer.write_batch(batch)
+                rows += len(batch)
+                bar.update(len(users))
     return rows
 
 
