@@ -61,7 +61,7 @@ class RetrievalModel:
         encoder: "SequenceEncoder | None" = None,
     ) -> None:
         self.movies, self.ratings, self.params, self.lineage = movies, ratings, params, lineage
-        self.weights = weights.astype(np.float32)
+        self.weights = weights.astype(np.float32, copy=False)
         self.returning: Singles = returning.astype(np.float32)
         # The scores for people about whose movies nothing is known.
         self.popular: Singles = (ratings / ratings.sum()).astype(np.float32)
