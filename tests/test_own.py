@@ -156,7 +156,7 @@ def test_pairs_of_texts_are_scored_and_recommended() -> None:
     with pytest.raises(InputError, match="there is no movie 'x': no id is so, and no title"):
         find_similar(recommender.retrieval, scorer.dimensions, "x", 3)
     log = Log(LOG, scorer.dimensions)
-    assert recommend_to_all(recommender, log, Path("all.parquet"), 3) == 90
+    assert recommend_to_all(recommender, LOG, Path("all.parquet"), 3) == 90
     lists = pd.read_parquet("all.parquet")
     best = lists[lists["userid"] == "u7"]["movieid"].tolist()
     assert best == [movie["movie"] for movie in found["recommended"]]
