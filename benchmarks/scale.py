@@ -45,7 +45,7 @@ STAGES = {
     "train": "encoded split features dlrm history.csv --state state --live live.json",
     "evaluate": "split/test.parquet features dlrm predictions.parquet test.json plots",
     "retrieve": "encoded split/train split/validation.parquet retrieval --state retrieval.state",
-    "rank": "encoded split/test.parquet features dlrm retrieval recommendations.parquet ranking.json",
+    "rank": "encoded split/test.parquet features dlrm retrieval lists.parquet ranking.json",
 }
 
 
