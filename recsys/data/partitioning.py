@@ -149,6 +149,8 @@ def partition_ratings(
         table: number_ids(texts, partitions) for table, texts in dataset.id_texts.items()
     }
     interactions.engine.scatter(JOIN, sources, "partition", scattered)
+    # Everything is in the scattered files now, and the disk may be short.
+    interactions.staged.unlink()
     write = PartitionWriter(scattered, folder, vocabulary, steps)
     total = sum(interactions.engine.map(write, range(partitions)), Partitioned())
     if total.repeats and dataset.schema.duplicates == "refuse":
