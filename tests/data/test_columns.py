@@ -89,6 +89,14 @@ def test_impossible_times_are_refused(
         read_times(table(tmp_path, good[time_format], text), A, time_format)
 
 
+def test_a_time_without_a_zone_is_utc_beside_any_other(tmp_path: Path) -> None:
+    """The rows before it do not change it, so the borders of the pieces do not either."""
+    zones = ["2001-09-09 03:46:40+02:00", "2001-09-08T21:46:40.5-0400", "2001-09-09 01:46:40Z"]
+    for zone in zones:
+        both = table(tmp_path, zone, "2001-09-09 01:46:40", "2001-09-09", zone)
+        assert read_times(both, A, "iso").tolist() == [10**9, 10**9, 999_993_600, 10**9]
+
+
 def test_labels_and_numbers_name_the_first_wrong_line(tmp_path: Path) -> None:
     assert read_labels(table(tmp_path, "1", "0.0", " TRUE", "false"), A).tolist() == [1, 0, 1, 0]
     with pytest.raises(InputError, match=r"t.csv line 3: a = '2' is neither 0 nor 1; correct the"):

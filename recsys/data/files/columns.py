@@ -19,6 +19,8 @@ from recsys.data.schema import Column, TimeFormat
 # Seconds since 1970. An earlier time is in another unit than the schema says.
 EARLIEST = pd.Timestamp("1990-01-01").timestamp()
 SECONDS_PER_DAY = 86_400
+# The time zone behind a time of the day. A date alone ends in digits like those of a zone.
+ZONE = r"[T ]\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 LABELS = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0}
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
@@ -131,6 +133,10 @@ def _parse_iso(texts: pa.StringArray) -> Floats:
         except pa.ArrowInvalid:
             continue
     trimmed = pc.utf8_trim_whitespace(texts).to_pandas()
-    parsed = pd.to_datetime(trimmed, format="ISO8601", utc=True, errors="coerce")
-    stamps = parsed.to_numpy("datetime64[us]")
+    has_zone = trimmed.str.contains(ZONE.replace("(", "(?:"))
+    stamps = np.empty(len(texts), "datetime64[us]")
+    # pandas reads a time without a zone behind one with a zone as if it had that zone.
+    for rows in (has_zone, ~has_zone):
+        parsed = pd.to_datetime(trimmed[rows], format="ISO8601", utc=True, errors="coerce")
+        stamps[rows] = parsed.to_numpy("datetime64[us]")
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64).astype(np.float64))

@@ -11,11 +11,9 @@ import pyarrow.compute as pc
 
 from recsys.common.arrays import Mask
 from recsys.common.params import show
+from recsys.data.files.columns import ZONE
 from recsys.data.files.text_table import TextTable
 from recsys.data.schema import Column
-
-# The time zone behind a time of the day. A date alone ends in digits like those of a zone.
-ZONE = r"[T ]\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 
 
 @dataclass
