@@ -181,8 +181,10 @@ def find_dropped(dataset: RawDataset, stars: tuple[float, ...]) -> tuple[float, 
     scale, summary = dataset.rating_scale, dataset.interactions.summary
     dropped = scale.to_steps(stars)
     known = scale.to_steps(list(summary.counts))
-    for value, found in zip(stars, np.isin(dropped, known), strict=True):
-        if not found and not summary.too_many_values:
+    # Of many values, only the first ones are known.
+    possible = np.isin(dropped, known) | (summary.too_many_values & scale.has(stars))
+    for value, found in zip(stars, possible, strict=True):
+        if not found:
             raise InputError(f"encode.drop_ratings: no rating has {value:g} stars")
     return tuple(dropped.tolist())
 

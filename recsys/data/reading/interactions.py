@@ -20,7 +20,7 @@ from recsys.common.params import show
 from recsys.data.files.columns import DictionaryColumn, read_ids, read_times
 from recsys.data.files.text_table import TextFile, TextTable
 from recsys.data.reading.oddities import Example, find_spaced, find_times_without_zone
-from recsys.data.reading.ratings import read_stars
+from recsys.data.reading.ratings import MAX_VALUES, read_stars
 from recsys.data.schema import Column, Schema
 from recsys.engine.engine import Engine
 
@@ -34,8 +34,6 @@ STAGED = pa.schema(
         ("line", pa.int64()),
     ]
 )
-# Ratings with more different values than this are not counted by value.
-MAX_VALUES = 10_000
 
 
 @dataclass

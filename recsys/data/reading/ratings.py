@@ -14,6 +14,8 @@ from recsys.data.schema import Schema
 
 # With more different ratings than this, a scale would be a guess.
 MAX_STEPS = 101
+# Ratings with more different values than this are not counted by value.
+MAX_VALUES = 10_000
 
 
 def read_stars(table: TextTable, schema: Schema) -> Singles:
@@ -33,7 +35,8 @@ def read_stars(table: TextTable, schema: Schema) -> Singles:
     table.refuse_where(wrong[coded.codes], schema.rating, "is not a number")
     wrong = np.abs(numbers) > np.finfo(np.float32).max
     table.refuse_where(wrong[coded.codes], schema.rating, "is too large a number")
-    return numbers.astype(np.float32)[coded.codes]
+    # -0 becomes 0: the two are equal, but look different.
+    return (numbers.astype(np.float32) + np.float32(0))[coded.codes]
 
 
 def find_scale(
@@ -59,9 +62,9 @@ def find_scale(
     if schema.rating_scale:
         return schema.rating_scale
     if not 1 < len(values) <= MAX_STEPS:
-        more = "more than " if too_many else ""
+        count = f"more than {MAX_VALUES:,}" if too_many else f"{len(values):,}"
         raise InputError(
-            f"{shown}: {schema.rating.shown} has {more}{len(values):,} different values; set "
+            f"{shown}: {schema.rating.shown} has {count} different values; set "
             "own.rating_scale to [lowest, highest, step]"
         )
     lowest, highest = float(values[0]), float(values[-1])
