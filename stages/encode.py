@@ -5,12 +5,13 @@ from recsys.common.guard import guard_stage
 if __name__ == "__main__":
     guard_stage()
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from recsys.common.atomic import atomic_write, temporary_folder
+from recsys.common.atomic import atomic_write
 from recsys.common.command import PATH
 from recsys.common.params import Params
 from recsys.data.encoding import UNPUBLISHED_GENDER, encode_dimensions
@@ -36,7 +37,9 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
     The ratings are partitions of users, ENCODED/ratings/00000.parquet and so on.
     """
     section, name = params[EncodeParams], params[FetchParams].dataset
-    with atomic_write(encoded) as folder, temporary_folder(folder) as temporary:
+    with atomic_write(encoded) as folder:
+        temporary = folder / "temporary"
+        temporary.mkdir(parents=True)
         engine = choose_engine(temporary / "spilled")
         dataset = read(params, raw, temporary / "interactions.parquet", engine)
         dimensions, vocabulary = encode_dimensions(dataset, section)
@@ -50,6 +53,7 @@ def main(params: Params, raw: Path, encoded: Path) -> None:
             temporary / "scattered",
             folder / "ratings",
         )
+        shutil.rmtree(temporary)
     for note in (*dataset.notes, *notes):
         click.echo(f"{name}: {note}")
     click.echo(

@@ -43,19 +43,6 @@ def atomic_write(path: Path) -> Iterator[Path]:
             _discard(folder, path)
 
 
-@contextmanager
-def temporary_folder(output: Path) -> Iterator[Path]:
-    """Yield a new folder in an output folder, which is made too, and remove it at the end.
-
-    Args:
-        output: a path that `atomic_write` gave, so what a killed process leaves is removed as well.
-    """
-    folder = output / "temporary"
-    folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder)
-
-
 def remove(path: Path) -> None:
     """Remove a file, if it exists, and what killed processes left when they wrote it."""
     path.unlink(missing_ok=True)

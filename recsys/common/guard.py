@@ -36,12 +36,11 @@ def guard_stage() -> None:
 
 
 def guard_worker(parent: int) -> None:
-    """Tie a worker process to its stage, and let Ctrl-C end it without a traceback.
+    """Tie a worker process to its stage, which blocks Ctrl-C for it, and ends it.
 
     Args:
         parent: the process of the stage.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     end_with_parent(parent)
 
 

@@ -19,13 +19,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.common.arrays import Ints
-from recsys.common.pair_hash import hash_pairs, mix, to_fractions
+from recsys.common.pair_hash import INCREMENT, hash_pairs, mix, to_fractions
 from recsys.data.splitting import Assignment, Pairs
 from recsys.storage.schemas import NO_PART
-
-# What one step of a SplitMix64 generator adds to its state.
-STEP = np.uint64(0x9E3779B97F4A7C15)
-
 
 # The first second of an item without a positive.
 NEVER = np.iinfo(np.int64).max
@@ -90,7 +86,7 @@ def draw_negatives(
     rows = np.flatnonzero(assignment != NO_PART)
     positive = np.repeat(rows, count)
     number = np.tile(np.arange(count), len(rows))
-    keys = hash_pairs(users[positive], movies[positive]) + STEP * number.astype(np.uint64)
+    keys = hash_pairs(users[positive], movies[positive]) + INCREMENT * number.astype(np.uint64)
     sizes = pool.sizes(pairs.seconds)
     movie = pool.movie[(to_fractions(mix(keys)) * sizes[positive]).astype(np.intp)]
     clock = pairs.seconds if len(pool.first) else assignment

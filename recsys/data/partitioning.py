@@ -20,7 +20,6 @@ from recsys.data.reading.oddities import count_ids, show_id
 from recsys.storage import schemas
 from recsys.storage.lineage import Lineage
 from recsys.storage.parquet import numbered, write_parquet
-from recsys.storage.parts import regroup
 from recsys.storage.vocabulary import Vocabulary
 
 # The rows of users and movies for their ids. Each row keeps its line in the file.
@@ -101,7 +100,7 @@ class PartitionWriter:
         )
         metadata = Lineage(self.vocabulary.ids).to_metadata()
         path = self.folder / numbered(number)
-        write_parquet(regroup(table.to_batches(), schemas.RATINGS), path, schemas.RATINGS, metadata)
+        write_parquet(table, path, schemas.RATINGS, metadata)
         return Partitioned(
             rows=len(kept),
             likes=int(label.sum()),

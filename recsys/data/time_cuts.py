@@ -43,12 +43,13 @@ class Counting:
     days: tuple[int, ...] = ()
 
     def __call__(self, number: int) -> Times:
-        pairs = self.partitions.pairs(number, self.partitions.read(number))
-        seconds = pairs.seconds[eligible_rows(pairs.user, self.min_history)]
+        rows = self.partitions.read(number)
+        user, every = rows["user"].to_numpy(), rows["timestamp"].to_numpy()
+        seconds = every[eligible_rows(user, self.min_history)]
         counts = count_seconds(seconds, self.days) if self.days else count_days(seconds)
         start, end = NEVER, -NEVER
-        if len(pairs.seconds):
-            start, end = int(pairs.seconds.min()), int(pairs.seconds.max())
+        if len(every):
+            start, end = int(every.min()), int(every.max())
         return Times(counts, start, end)
 
 

@@ -16,7 +16,7 @@ from recsys.common.errors import InputError
 ENGINE = "RECSYS_ENGINE"
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# The path of a Parquet file, a list of such paths, or a table in memory: Arrow has no types.
+# The path of a Parquet file, or a table in memory. Arrow has no types.
 Source: TypeAlias = Any
 
 

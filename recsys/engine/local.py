@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+import signal
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -47,52 +50,85 @@ class LocalEngine:
         listed = list(items)
         if min(self.workers, len(listed)) < 2:
             return list(map(function, listed))
+        pool = self._pool
         try:
-            return list(self._pool.map(function, listed))
+            with block_interrupt():
+                futures = [pool.submit(function, item) for item in listed]
+            return [future.result() for future in futures]
         except BrokenProcessPool as error:
+            self._end_pool()
             raise InputError(
                 f"a worker process was killed, perhaps for lack of memory: {WORKERS}=1 and more "
                 "encode.partitions need less"
             ) from error
+        except BaseException:
+            self._end_pool()
+            raise
+
+    def _end_pool(self) -> None:
+        """End the workers at once, so that they write nothing after the stage has cleaned up."""
+        pool = self.__dict__.pop("_pool")
+        # Python has no public way before 3.14.
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        pool.shutdown()
 
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
         """The worker processes. They import a stage's modules once, and end with this process."""
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.workers, context, partial(guard_worker, os.getpid()))
+        pool = ProcessPoolExecutor(self.workers, context, partial(guard_worker, os.getpid()))
+        # If the pool were collected while the interpreter exits, it might print a traceback.
+        weakref.finalize(self, pool.shutdown)
+        return pool
 
-    def _connect(self, sources: Mapping[str, Source]) -> "_Connection":
-        return _Connection(self.temporary, sources, self.workers)
-
-
-class _Connection:
-    """A connection with a view for each source, for a `with`."""
-
-    def __init__(self, temporary: Path, sources: Mapping[str, Source], threads: int) -> None:
-        self.temporary, self.sources = temporary, sources
-        self.config: dict[str, Any] = {
-            "threads": threads,
-            "memory_limit": os.environ.get(MEMORY) or f"{physical_memory() // 2}B",
-            "temp_directory": str(temporary),
+    @contextmanager
+    def _connect(self, sources: Mapping[str, Source]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with a view for each source."""
+        limit = os.environ.get(MEMORY) or f"{physical_memory() // 2}B"
+        config: dict[str, Any] = {
+            "threads": self.workers,
+            "memory_limit": limit,
+            "temp_directory": str(self.temporary),
             "preserve_insertion_order": False,
         }
-
-    def __enter__(self) -> duckdb.DuckDBPyConnection:
         try:
-            self.connection = duckdb.connect(config=self.config)
+            connection = duckdb.connect(config=config)
         except duckdb.Error as error:
-            raise InputError(f"{MEMORY} = {self.config['memory_limit']}: {error}") from error
-        for name, source in self.sources.items():
-            if isinstance(source, pa.Table):
-                self.connection.register(name, source)
-            else:
-                files = source if isinstance(source, list) else [source]
-                self.connection.read_parquet([str(file) for file in files]).create_view(name)
-        return self.connection
+            raise InputError(f"{MEMORY} = {limit}: {error}") from error
+        try:
+            for name, source in sources.items():
+                if isinstance(source, pa.Table):
+                    connection.register(name, source)
+                else:
+                    connection.read_parquet(str(source)).create_view(name)
+            yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise InputError(
+                f"{MEMORY} = {limit}: too little, or the disk has too little space for what does "
+                f"not fit ({str(error).splitlines()[0]})"
+            ) from error
+        except RuntimeError as error:
+            # What DuckDB makes of Ctrl-C.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            connection.close()
+            shutil.rmtree(self.temporary, ignore_errors=True)
 
-    def __exit__(self, *_: object) -> None:
-        self.connection.close()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+
+@contextmanager
+def block_interrupt() -> Iterator[None]:
+    """Let processes that are started in the block never see Ctrl-C; this one sees it afterwards.
+
+    The stage ends its workers. By themselves, they would print tracebacks while they start.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def read_workers() -> int:

@@ -56,7 +56,6 @@ class SparkEngine:
             if isinstance(source, pa.Table):
                 frame = self.session.createDataFrame(source)
             else:
-                files = source if isinstance(source, list) else [source]
-                frame = self.session.read.parquet(*(str(file.absolute()) for file in files))
+                frame = self.session.read.parquet(str(source.absolute()))
             frame.createOrReplaceTempView(name)
         return self.session.sql(sql)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from recsys.common.errors import InputError
-from recsys.common.pair_hash import mix
+from recsys.common.pair_hash import INCREMENT, mix
 from recsys.storage.parquet import REMEDY, read_metadata
 
 
@@ -113,5 +113,5 @@ def digest_rows(*columns: npt.NDArray[np.integer]) -> npt.NDArray[np.uint64]:
     """
     hashed = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
-        hashed = mix(hashed + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+        hashed = mix(hashed + column.astype(np.uint64) + INCREMENT)
     return np.array([hashed.sum(), mix(hashed + np.uint64(1)).sum()], np.uint64)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.common.pair_hash import mix
+from recsys.common.pair_hash import INCREMENT, mix
 from recsys.storage.parquet import ROWS_AT_ONCE, TableWriter, numbered
 from recsys.storage.schemas import PARTS
 
@@ -34,7 +34,7 @@ def part_path(folder: Path, name: str) -> Path:
 def hash_keys(row: npt.NDArray[np.integer]) -> npt.NDArray[np.uint64]:
     """The place of each training row in the order of the shards, [N]; all differ."""
     # Added, so that the key 0 does not stay 0.
-    return mix(row.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+    return mix(row.astype(np.uint64) + INCREMENT)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tests.conftest import PARAMS
 from tests.raw import Read, read_raw
 
 OWN = load_params(PARAMS)[OwnParams]
+NAMED = {"interactions": "t.csv", "user": "u", "item": "i", "rating": "r"}
 
 
 def read(folder: Path, interactions: str, items: str = "", users: str = "", **own: Any) -> Read:
@@ -177,6 +178,23 @@ def test_an_inferred_scale_has_all_ratings(
     assert scale.step == (step and pytest.approx(step))
     assert scale.has(stars).all()
     assert not scale.has([off, 1e300, np.nan]).any()
+
+
+def test_minus_zero_is_zero(tmp_path: Path) -> None:
+    for ratings in ("-0,0,2,1", "0,-0.0,2,1"):
+        rows = (f" / {i // 2},{i % 2},{r}" for i, r in enumerate(ratings.split(",")))
+        assert str(read(tmp_path, "u,i,r" + "".join(rows)).rating_scale) == "0 to 2 stars by 1"
+
+
+def test_of_many_different_ratings_only_the_first_are_counted(tmp_path: Path) -> None:
+    text = "u,i,r / " + " / ".join(f"{i},{i % 7},{i / 10_000:.4f}" for i in range(14_000))
+    with pytest.raises(InputError, match=r"r has more than 10,000 different values; set own.rati"):
+        read(tmp_path, text)
+    schema = own_schema(OWN.model_copy(update=NAMED | {"rating_scale": (0.0, 2.0, 0.0001)}))
+    kept = read_raw(tmp_path, schema, label_threshold=None, drop_ratings=(1.3999,))
+    assert len(kept.ratings) == 13_999
+    with pytest.raises(InputError, match=r"encode\.drop_ratings: no rating has 7 stars"):
+        read_raw(tmp_path, schema, label_threshold=None, drop_ratings=(7.0,))
 
 
 def test_the_last_of_repeated_interactions_is_kept(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,17 @@ def die_at_three(number: int) -> int:
     return number
 
 
+def fail_or_write(path: Path | None) -> None:
+    if path is None:
+        raise InputError("wrong")
+    time.sleep(1)
+    path.touch()
+
+
+def blocks_interrupt(_: int) -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_are_in_the_order_of_the_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
@@ -40,6 +52,39 @@ def test_a_killed_worker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     use_engine("local", monkeypatch, 2)
     with pytest.raises(InputError, match="a worker process was killed, perhaps for lack of memory"):
         choose_engine(tmp_path).map(die_at_three, range(6))
+
+
+def test_a_failure_ends_the_other_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise they would write behind the stage that has removed its files."""
+    use_engine("local", monkeypatch, 2)
+    engine = choose_engine(tmp_path)
+    paths = [tmp_path / "1", tmp_path / "2"]
+    with pytest.raises(InputError, match="wrong"):
+        engine.map(fail_or_write, [None, *paths])
+    time.sleep(1.5)
+    assert not any(path.exists() for path in paths)
+    assert [value for value, _ in engine.map(square, range(3))] == [0, 1, 4]
+
+
+def test_ctrl_c_is_for_the_stage_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine("local", monkeypatch, 2)
+    engine = LocalEngine(tmp_path)
+    assert engine.map(blocks_interrupt, range(2)) == [True, True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    # What DuckDB raises for it.
+    with pytest.raises(KeyboardInterrupt), engine._connect({}):
+        raise RuntimeError("Query interrupted")
+
+
+def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"number": np.arange(500_000)}), tmp_path / "numbers.parquet")
+    monkeypatch.setenv(MEMORY, "1MB")
+    with pytest.raises(
+        InputError, match=r"^RECSYS_MEMORY = 1MB: too little, or the disk has .*\)$"
+    ):
+        LocalEngine(tmp_path / "spilled").query(
+            "SELECT DISTINCT number FROM numbers", {"numbers": tmp_path / "numbers.parquet"}
+        )
 
 
 def test_rows_are_scattered_by_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

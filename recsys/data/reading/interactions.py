@@ -42,11 +42,12 @@ class Summary:
 
     Attributes:
         rows: their number.
-        counts: the number of rows with each number of stars; empty if there are too many numbers.
+        counts: the number of rows with each number of stars.
         start, end: the first and the last time, in seconds since 1970.
         spaced: for a column of ids, an example of an id with spaces around it.
         without_zone: the times without a time zone.
-        off_scale: the number of ratings that are not on the scale, and the error about the first.
+        too_many_values: whether there are more than `MAX_VALUES` numbers of stars. Then `counts`
+            has only those of the first rows.
     """
 
     rows: int = 0
